@@ -1,0 +1,43 @@
+#include "support/result.h"
+
+#include <fmt/format.h>
+
+#include <cstdio>
+#include <cstdlib>
+
+namespace rlx {
+namespace {
+
+// " [node /enc/0, Einsum, opset 17]", or nothing where no node is to blame.
+std::string place_of(const Diagnostic& d) {
+  Vec<std::string> parts;
+  if (!d.node.empty()) parts.push_back("node " + d.node);
+  if (!d.op.empty()) parts.push_back(d.op);
+  if (d.opset != 0) parts.push_back(fmt::format("opset {}", d.opset));
+  return parts.empty() ? std::string() : fmt::format(" [{}]", fmt::join(parts, ", "));
+}
+
+}  // namespace
+
+std::string to_text(const Diagnostic& d) {
+  std::string text = fmt::format("error RLX-E{}: {}{}", d.code, d.message, place_of(d));
+  if (!d.shapes.empty()) text += fmt::format(" ({})", fmt::join(d.shapes, ", "));
+  if (!d.hint.empty()) text += "; hint: " + d.hint;
+  return text;
+}
+
+std::string to_text(const Error& e) {
+  std::string text;
+  for (const Diagnostic& d : e.items) text += to_text(d) + '\n';
+  return text;
+}
+
+void check_failed(const char* file, int line, const char* condition, const std::string& message) {
+  std::string what = fmt::format("rlx: internal error at {}:{}: {}\n", file, line, condition);
+  if (!message.empty()) what += "  " + message + '\n';
+  what += "  this is a bug of rlx: please report these lines with the command and the model\n";
+  std::fputs(what.c_str(), stderr);
+  std::abort();
+}
+
+}  // namespace rlx
