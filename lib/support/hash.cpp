@@ -1,10 +1,10 @@
 #include "support/hash.h"
 
-#include <openssl/crypto.h>
-#include <openssl/evp.h>
-
 #include <bit>
 #include <string>
+
+#include <openssl/crypto.h>
+#include <openssl/evp.h>
 
 #include "support/result.h"
 

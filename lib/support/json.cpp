@@ -1,11 +1,11 @@
 #include "support/json.h"
 
-#include <fmt/format.h>
-#include <simdjson.h>
-
 #include <algorithm>
 #include <cmath>
 #include <limits>
+
+#include <fmt/format.h>
+#include <simdjson.h>
 
 namespace rlx {
 namespace {

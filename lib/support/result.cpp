@@ -1,9 +1,9 @@
 #include "support/result.h"
 
-#include <fmt/format.h>
-
 #include <cstdio>
 #include <cstdlib>
+
+#include <fmt/format.h>
 
 namespace rlx {
 namespace {
