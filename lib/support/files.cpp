@@ -12,6 +12,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "support/fd.h"
+
 namespace rlx {
 namespace {
 
@@ -21,25 +23,6 @@ constexpr int kCannotWrite = 11001;
 Error failure(int code, std::string_view doing, const std::string& path) {
   return Error(code, fmt::format("cannot {} {}: {}", doing, path, std::strerror(errno)));
 }
-
-// Closes its descriptor at the end of the scope.
-class Fd {
- public:
-  explicit Fd(int fd) : fd_(fd) {}
-  ~Fd() {
-    if (fd_ >= 0) ::close(fd_);
-  }
-  Fd(const Fd&) = delete;
-  Fd& operator=(const Fd&) = delete;
-
-  int get() const { return fd_; }
-  bool ok() const { return fd_ >= 0; }
-  // Closes now and says whether the kernel took all that was written.
-  bool close() { return ::close(std::exchange(fd_, -1)) == 0; }
-
- private:
-  int fd_;
-};
 
 int64_t nanoseconds(const timespec& t) { return int64_t{t.tv_sec} * 1'000'000'000 + t.tv_nsec; }
 
@@ -61,28 +44,18 @@ Result<FileStamp> stamp_of_open(int fd, const std::string& path) {
   return failure(kCannotRead, "read", path);
 }
 
-Status read_all(int fd, const std::string& path, std::string& text) {
-  size_t size = 0;
-  for (;;) {
-    if (size == text.size()) text.resize(text.size() + 65536);
-    ssize_t got = ::read(fd, text.data() + size, text.size() - size);
-    if (got < 0 && errno == EINTR) continue;
+// Reads to the end, whatever size the file had at first: pipes have none.
+Status read_rest(int fd, const std::string& path, std::string& text) {
+  for (size_t size = 0;;) {
+    ptrdiff_t got = read_all(fd, std::as_writable_bytes(std::span(text).subspan(size)));
     if (got < 0) return failure(kCannotRead, "read", path);
-    if (got == 0) break;
     size += static_cast<size_t>(got);
+    if (size < text.size()) {
+      text.resize(size);
+      return {};
+    }
+    text.resize(text.size() + 65536);
   }
-  text.resize(size);
-  return {};
-}
-
-bool write_all(int fd, Bytes data) {
-  while (!data.empty()) {
-    ssize_t put = ::write(fd, data.data(), data.size());
-    if (put < 0 && errno == EINTR) continue;
-    if (put < 0) return false;
-    data = data.subspan(static_cast<size_t>(put));
-  }
-  return true;
 }
 
 // The file that a link leads to, so that the link itself stays.
@@ -154,7 +127,7 @@ Result<std::string> read_file(const std::string& path) {
   RLX_TRY(FileStamp stamp, stamp_of_open(fd.get(), path));
   // One byte more than the size, so that the read that finds the end needs no growth.
   std::string text(static_cast<size_t>(stamp.size) + 1, '\0');
-  RLX_TRY_VOID(read_all(fd.get(), path, text));
+  RLX_TRY_VOID(read_rest(fd.get(), path, text));
   return text;
 }
 
