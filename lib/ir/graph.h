@@ -1,0 +1,176 @@
+// The graph of HIR and MIR: SSA values in vectors addressed by typed ids, nodes in execution order inside
+// regions. The level is which operators may appear; ir/verifier.h checks that.
+//
+// A value is defined by a node, by a region (its argument), by a constant, or by a list of Dims (shape
+// arithmetic that inference solved: an i64 vector, or an i64 scalar, whose elements are known expressions).
+#pragma once
+#include <memory>
+#include <set>
+#include <string>
+
+#include "ir/op_def.h"
+#include "support/hash.h"
+
+namespace rlx {
+
+// Names of the source model's nodes that a node stands for, sorted, no repeats; never empty.
+using Origin = Vec<std::string>;
+Origin merge(const Origin& a, const Origin& b);
+
+// Keeps bytes alive: a mapped file or owned memory.
+class ConstantData {
+ public:
+  static ConstantData owned(std::string bytes);
+  static ConstantData view(Bytes bytes, std::shared_ptr<const void> keeper) {
+    return {bytes, std::move(keeper)};
+  }
+
+  Bytes bytes() const { return bytes_; }
+
+ private:
+  ConstantData(Bytes bytes, std::shared_ptr<const void> keeper)
+      : bytes_(bytes), keeper_(std::move(keeper)) {}
+
+  Bytes bytes_;
+  std::shared_ptr<const void> keeper_;
+};
+
+// A tensor known at compile time: digest of its dense row-major little-endian bytes, and the bytes by
+// reference. Views (transposes) of it are Storage's business, so data is never rewritten in the graph.
+struct Constant {
+  Digest digest;
+  DType dtype = DType::kF32;
+  Vec<int64_t> shape = {};
+  ConstantData data;
+
+  int64_t elements() const;
+};
+
+struct ValueDef {
+  enum class Kind : uint8_t { kNode, kArgument, kConstant, kDims };
+
+  Kind kind = Kind::kNode;
+  NodeId node = {};
+  RegionId region = {};
+  // Which output of node, or which argument of region.
+  uint32_t index = 0;
+  ConstantId constant = {};
+  // The elements of an i64 vector (rank 1) or scalar (one Dim, rank 0).
+  Vec<Dim> dims = {};
+};
+
+struct Value {
+  Type type;
+  // The model's name for it; may be empty.
+  std::string name;
+  ValueDef def;
+};
+
+struct Node {
+  Attrs attrs;
+  Values inputs;
+  Values outputs;
+  Vec<RegionId> regions = {};
+  Origin origin;
+
+  const OpDef& op() const { return *attrs.op(); }
+  std::string_view op_name() const { return attrs.op()->name; }
+};
+
+// Nodes run in order. Values of enclosing regions are used only through captures.
+struct Region {
+  Values arguments = {};
+  Values captures = {};
+  Vec<NodeId> nodes = {};
+  Values results = {};
+};
+
+struct Symbol {
+  enum class Source : uint8_t { kInput, kData, kUser };
+
+  std::string name;
+  Source source = Source::kInput;
+  // Index of the graph input and its axis that give the value, with source kInput.
+  int input = -1;
+  int axis = -1;
+  int64_t min = 1;
+  int64_t max = INT32_MAX;
+  int64_t multiple_of = 1;
+
+  bool operator==(const Symbol&) const = default;
+};
+
+// a == b or a <= b. What the model does not prove is assumed and becomes a guard of the image.
+struct Fact {
+  enum class Relation : uint8_t { kEqual, kLessEqual };
+
+  Relation relation = Relation::kEqual;
+  Dim a, b;
+  bool proven = false;
+  // The model's node that needs it.
+  std::string node = {};
+
+  bool operator==(const Fact&) const = default;
+};
+
+class Graph {
+ public:
+  Graph() : regions(1) {}
+
+  std::string name;
+  Vec<Value> values;
+  Vec<Node> nodes;
+  // regions[0] is the graph itself: its arguments are the inputs, its results the outputs.
+  Vec<Region> regions;
+  Vec<Constant> constants;
+  Vec<Symbol> symbols;
+  Vec<Fact> facts;
+  // The outputs' names, by position (one value may be two outputs); inputs are named by their values.
+  Vec<std::string> output_names;
+
+  static constexpr RegionId kTop{0};
+
+  Value& operator[](ValueId id) { return values[id.index]; }
+  const Value& operator[](ValueId id) const { return values[id.index]; }
+  Node& operator[](NodeId id) { return nodes[id.index]; }
+  const Node& operator[](NodeId id) const { return nodes[id.index]; }
+  Region& operator[](RegionId id) { return regions[id.index]; }
+  const Region& operator[](RegionId id) const { return regions[id.index]; }
+  const Constant& operator[](ConstantId id) const { return constants[id.index]; }
+
+  Region& top() { return regions[0]; }
+  const Region& top() const { return regions[0]; }
+  const Values& inputs() const { return regions[0].arguments; }
+  const Values& outputs() const { return regions[0].results; }
+
+  ValueId add_input(Type type, std::string name);
+  ValueId add_argument(RegionId region, Type type, std::string name = {});
+  // Adds the same constant once.
+  ValueId add_constant(Constant constant, std::string name = {});
+  // rank 1, or rank 0 with one Dim.
+  ValueId add_dims(Vec<Dim> dims, int rank, std::string name = {});
+  // Appends a node with outputs of these types to region.
+  NodeId add_node(RegionId region, Attrs attrs, Values inputs, Types outputs, Origin origin);
+  RegionId add_region();
+
+  // Null where v is not that.
+  const Constant* constant_of(ValueId v) const;
+  const Node* node_of(ValueId v) const;
+  const Symbol* find_symbol(std::string_view name) const;
+  Symbol& symbol(std::string_view name);
+
+  // Every use of a key becomes a use of its value (followed through chains), in nodes, captures, results.
+  void replace_uses(const std::map<ValueId, ValueId>& replacement);
+  // Uses by nodes and as results, over all regions, indexed by value.
+  Vec<int> count_uses() const;
+  // The range of a symbol for simplify(); other atoms have lo 0.
+  RangeOf symbol_ranges() const;
+};
+
+// A small constant's elements as integers; nullopt where it is none, is no integer or bool tensor, or has
+// more than 4,096 elements.
+std::optional<Vec<int64_t>> integers_of(const Constant& c);
+Constant make_constant(DType dtype, Vec<int64_t> shape, std::string bytes);
+Constant make_i64(const Vec<int64_t>& elements, int rank);
+
+}  // namespace rlx

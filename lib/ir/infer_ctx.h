@@ -1,0 +1,49 @@
+// What an operator's `infer` sees: types in, types out, and shape arithmetic as Dims.
+#pragma once
+#include "ir/graph.h"
+
+namespace rlx {
+
+// The elements of an integer tensor of rank 0 or 1 as expressions.
+using Known = std::optional<Vec<Dim>>;
+
+class InferCtx {
+ public:
+  InferCtx(Graph& graph, NodeId node, const Vec<Known>& known, Vec<Diagnostic>& problems);
+
+  int inputs() const;
+  bool has(int i) const;
+  // Of an input; RLX_CHECKs that it is there.
+  const Type& in(int i) const;
+  int outputs() const;
+  // The elements of input i where they are known: a constant, Dims, or what an `infer` told by set_known.
+  Known known(int i) const;
+  // The constant behind input i, or null.
+  const Constant* constant(int i) const;
+  // Tells the elements of output i, so that shape arithmetic is solved instead of run.
+  void set_known(int output, Vec<Dim> elements);
+  const Vec<Known>& told() const { return told_; }
+
+  // A fresh symbol whose value only the data tells.
+  Dim new_symbol();
+  // Notes that the model needs a == b: nothing where it holds, a problem where it cannot, else a Fact.
+  Status require_equal(const Dim& a, const Dim& b);
+  // The extent of broadcasting a with b; assumes equality of two unknowns.
+  Result<Dim> broadcast(const Dim& a, const Dim& b);
+  Result<Vec<Dim>> broadcast(const Vec<Dim>& a, const Vec<Dim>& b);
+  Dim simplified(const Dim& d) const;
+  // An error that names this node, its operator and its shapes.
+  Error error(int code, std::string message, std::string hint = {}) const;
+
+  const Graph& graph() const { return graph_; }
+  const Node& node() const { return graph_[node_]; }
+
+ private:
+  Graph& graph_;
+  NodeId node_;
+  const Vec<Known>& known_;
+  Vec<Diagnostic>& problems_;
+  Vec<Known> told_;
+};
+
+}  // namespace rlx
