@@ -1,0 +1,40 @@
+// Machine code for planned kernels: what a backend makes.
+#pragma once
+#include "image/image.h"
+#include "target/menu.h"
+
+namespace rlx {
+
+struct CodeEntry {
+  // Into Code::blob.
+  uint64_t offset = 0;
+  Dim tiles;
+  // Trap included.
+  Dim scratch_bytes;
+  // Where user data can be found wrong (image::Trap::site - 1).
+  Vec<image::Site> sites;
+};
+
+struct Code {
+  std::string blob;
+  // One a kernel; kernels that are equal but for names share their function.
+  Vec<CodeEntry> entries;
+  // Features that the code uses, a subset of the target's.
+  Vec<std::string> isa;
+};
+
+enum class CodeText : uint8_t { kLlvm, kAsm };
+
+namespace cpu {
+
+Result<Vec<Alternative>> menu(const Kernel& k, const Target& target);
+
+// `symbols` gives the order of the `symbols` argument of every function. `threads` compile in parallel;
+// the result does not depend on it.
+Result<Code> compile(const Vec<PlannedKernel>& kernels, const Vec<std::string>& symbols, const Target& target, int threads);
+
+// The same as readable LLVM IR or assembly (--emit=llvm, --emit=asm).
+Result<std::string> compile_to_text(const Vec<PlannedKernel>& kernels, const Vec<std::string>& symbols, const Target& target, CodeText what);
+
+}  // namespace cpu
+}  // namespace rlx

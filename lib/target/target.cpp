@@ -1,0 +1,219 @@
+#include "target/target.h"
+
+#include <cpuid.h>
+
+#include <algorithm>
+#include <span>
+
+namespace rlx {
+
+namespace {
+
+// The register of CPUID that holds a feature's bit.
+enum class Reg : uint8_t { kA, kB, kC, kD };
+
+// What the operating system must save for a feature to be usable: bits of XCR0.
+enum class State : uint32_t { kNone = 0, kYmm = 0x6, kZmm = 0xe6, kTile = 0x60000 };
+
+struct Feature {
+  // LLVM's.
+  std::string_view name;
+  uint32_t leaf = 0, subleaf = 0;
+  Reg reg = Reg::kA;
+  int bit = 0;
+  State state = State::kNone;
+};
+
+// Sorted by name.
+constexpr Feature kFeatures[] = {
+    {"amx-bf16", 7, 0, Reg::kD, 22, State::kTile},
+    {"amx-int8", 7, 0, Reg::kD, 25, State::kTile},
+    {"amx-tile", 7, 0, Reg::kD, 24, State::kTile},
+    {"avx", 1, 0, Reg::kC, 28, State::kYmm},
+    {"avx2", 7, 0, Reg::kB, 5, State::kYmm},
+    {"avx512bf16", 7, 1, Reg::kA, 5, State::kZmm},
+    {"avx512bw", 7, 0, Reg::kB, 30, State::kZmm},
+    {"avx512cd", 7, 0, Reg::kB, 28, State::kZmm},
+    {"avx512dq", 7, 0, Reg::kB, 17, State::kZmm},
+    {"avx512f", 7, 0, Reg::kB, 16, State::kZmm},
+    {"avx512fp16", 7, 0, Reg::kD, 23, State::kZmm},
+    {"avx512vbmi", 7, 0, Reg::kC, 1, State::kZmm},
+    {"avx512vl", 7, 0, Reg::kB, 31, State::kZmm},
+    {"avx512vnni", 7, 0, Reg::kC, 11, State::kZmm},
+    {"avxvnni", 7, 1, Reg::kA, 4, State::kYmm},
+    {"bmi", 7, 0, Reg::kB, 3},
+    {"bmi2", 7, 0, Reg::kB, 8},
+    {"cx16", 1, 0, Reg::kC, 13},
+    {"f16c", 1, 0, Reg::kC, 29, State::kYmm},
+    {"fma", 1, 0, Reg::kC, 12, State::kYmm},
+    {"lzcnt", 0x80000001, 0, Reg::kC, 5},
+    {"movbe", 1, 0, Reg::kC, 22},
+    {"popcnt", 1, 0, Reg::kC, 23},
+    {"sahf", 0x80000001, 0, Reg::kC, 0},
+    {"sse3", 1, 0, Reg::kC, 0},
+    {"sse4.1", 1, 0, Reg::kC, 19},
+    {"sse4.2", 1, 0, Reg::kC, 20},
+    {"ssse3", 1, 0, Reg::kC, 9},
+};
+
+// What a baseline has; a feature that it lacks is added by name. Both sorted.
+constexpr std::string_view kV3[] = {"avx",  "avx2", "bmi",    "bmi2",   "cx16",
+                                    "f16c", "fma",  "lzcnt",  "movbe",  "popcnt",
+                                    "sahf", "sse3", "sse4.1", "sse4.2", "ssse3"};
+constexpr std::string_view kV4[] = {"avx",     "avx2",     "avx512bw", "avx512cd", "avx512dq",
+                                    "avx512f", "avx512vl", "bmi",      "bmi2",     "cx16",
+                                    "f16c",    "fma",      "lzcnt",    "movbe",    "popcnt",
+                                    "sahf",    "sse3",     "sse4.1",   "sse4.2",   "ssse3"};
+
+struct Baseline {
+  // LLVM's name for it.
+  std::string_view cpu;
+  std::span<const std::string_view> features;
+};
+
+// Best first.
+constexpr Baseline kBaselines[] = {{"x86-64-v4", kV4}, {"x86-64-v3", kV3}};
+
+constexpr std::string_view kKnown =
+    "host, cpu:portable, cpu:x86-64-v3, cpu:x86-64-v4, then ,+FEATURE or ,-FEATURE; cuda:sm_NN";
+
+uint64_t enabled_state() {
+  uint32_t low = 0, high = 0;
+  __asm__("xgetbv" : "=a"(low), "=d"(high) : "c"(0));
+  return (static_cast<uint64_t>(high) << 32) | low;
+}
+
+bool cpu_has(const Feature& f) {
+  uint32_t r[4] = {};
+  if (!__get_cpuid_count(f.leaf, f.subleaf, &r[0], &r[1], &r[2], &r[3])) return false;
+  return (r[static_cast<int>(f.reg)] >> f.bit) & 1;
+}
+
+bool contains(const Vec<std::string>& sorted, std::string_view name) {
+  return std::binary_search(sorted.begin(), sorted.end(), name);
+}
+
+bool has_all(const Vec<std::string>& features, const Baseline& b) {
+  return std::all_of(b.features.begin(), b.features.end(),
+                     [&](std::string_view f) { return contains(features, f); });
+}
+
+const Feature* find_feature(std::string_view name) {
+  for (const Feature& f : kFeatures)
+    if (f.name == name) return &f;
+  return nullptr;
+}
+
+// The facts that follow from the features.
+void set_registers(Target& t) {
+  bool wide = t.has("avx512f") && t.has("avx512vl") && t.has("avx512bw") && t.has("avx512dq");
+  t.vector_bits = wide ? 512 : 256;
+  t.vector_registers = wide ? 32 : 16;
+  t.l2_bytes = wide ? 1 << 20 : 512 << 10;
+}
+
+// The one text of a target: what it has beyond its baseline, then what it lacks, by name.
+std::string canonical_text(const Baseline& b, const Vec<std::string>& features) {
+  std::string text = "cpu:" + std::string(b.cpu);
+  auto in_baseline = [&](std::string_view f) {
+    return std::binary_search(b.features.begin(), b.features.end(), f);
+  };
+  for (const std::string& f : features)
+    if (!in_baseline(f)) text += ",+" + f;
+  for (std::string_view f : b.features)
+    if (!contains(features, f)) text += ",-" + std::string(f);
+  return text;
+}
+
+Target make_target(const Baseline& b, Vec<std::string> features) {
+  Target t;
+  t.cpu = b.cpu;
+  t.features = std::move(features);
+  t.text = canonical_text(b, t.features);
+  set_registers(t);
+  return t;
+}
+
+Result<Target> host_target() {
+  Vec<std::string> features = host_features();
+  for (const Baseline& b : kBaselines)
+    if (has_all(features, b)) return make_target(b, std::move(features));
+  return Error(2030, "this machine's processor lacks avx2 or fma",
+               "rlxc compiles for others: --target cpu:x86-64-v3");
+}
+
+Error unknown(std::string_view text) {
+  return Error(2030, "unknown target '" + std::string(text) + "'", "known: " + std::string(kKnown));
+}
+
+// "+avx512vnni" or "-fma": adds or removes.
+bool apply_feature(Vec<std::string>& features, std::string_view change) {
+  if (change.size() < 2 || (change[0] != '+' && change[0] != '-')) return false;
+  std::string name(change.substr(1));
+  if (!find_feature(name)) return false;
+  auto at = std::lower_bound(features.begin(), features.end(), name);
+  bool there = at != features.end() && *at == name;
+  if (change[0] == '+' && !there) features.insert(at, std::move(name));
+  if (change[0] == '-' && there) features.erase(at);
+  return true;
+}
+
+const Baseline* find_baseline(std::string_view cpu) {
+  if (cpu == "portable") cpu = "x86-64-v3";
+  for (const Baseline& b : kBaselines)
+    if (b.cpu == cpu) return &b;
+  return nullptr;
+}
+
+// `rest` follows "cpu:".
+Result<Target> parse_cpu(std::string_view text, std::string_view rest) {
+  size_t comma = rest.find(',');
+  const Baseline* b = find_baseline(rest.substr(0, comma));
+  if (!b) return unknown(text);
+  Vec<std::string> features(b->features.begin(), b->features.end());
+  while (comma != std::string_view::npos) {
+    rest.remove_prefix(comma + 1);
+    comma = rest.find(',');
+    if (!apply_feature(features, rest.substr(0, comma))) return unknown(text);
+  }
+  return make_target(*b, std::move(features));
+}
+
+// `arch` follows "cuda:": sm_90, sm_90a.
+Result<Target> parse_cuda(std::string_view text, std::string_view arch) {
+  if (!arch.starts_with("sm_") || arch.size() < 5 || arch.size() > 7) return unknown(text);
+  std::string_view number = arch.substr(3);
+  if (number.back() == 'a') number.remove_suffix(1);
+  if (number.find_first_not_of("0123456789") != std::string_view::npos) return unknown(text);
+  Target t;
+  t.text = std::string(text);
+  t.kind = Target::Kind::kCuda;
+  t.cpu = std::string(arch);
+  return t;
+}
+
+}  // namespace
+
+bool Target::has(std::string_view feature) const { return contains(features, feature); }
+
+Vec<std::string> host_features() {
+  uint32_t a = 0, b = 0, c = 0, d = 0;
+  constexpr uint32_t kOsXsave = 1U << 27;
+  bool xsave = __get_cpuid(1, &a, &b, &c, &d) && (c & kOsXsave);
+  uint64_t enabled = xsave ? enabled_state() : 0;
+  Vec<std::string> found;
+  for (const Feature& f : kFeatures) {
+    auto state = static_cast<uint32_t>(f.state);
+    if ((enabled & state) == state && cpu_has(f)) found.emplace_back(f.name);
+  }
+  return found;
+}
+
+Result<Target> parse_target(std::string_view text) {
+  if (text == "host" || text == "cpu:host" || text == "cpu") return host_target();
+  if (text.starts_with("cpu:")) return parse_cpu(text, text.substr(4));
+  if (text.starts_with("cuda:")) return parse_cuda(text, text.substr(5));
+  return unknown(text);
+}
+
+}  // namespace rlx

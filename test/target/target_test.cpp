@@ -1,0 +1,62 @@
+#include "target/target.h"
+
+#include <catch2/catch.hpp>
+
+#include <algorithm>
+
+using namespace rlx;
+
+TEST_CASE("a baseline is its own canonical text") {
+  for (std::string_view text : {"cpu:x86-64-v3", "cpu:x86-64-v4"}) {
+    auto t = parse_target(text);
+    REQUIRE(t);
+    CHECK(t->text == text);
+    CHECK(t->kind == Target::Kind::kCpu);
+    CHECK(t->has("avx2"));
+    CHECK(t->has("fma"));
+  }
+  CHECK(parse_target("cpu:portable")->text == "cpu:x86-64-v3");
+}
+
+TEST_CASE("registers follow from the features") {
+  CHECK(parse_target("cpu:x86-64-v3")->vector_bits == 256);
+  CHECK(parse_target("cpu:x86-64-v3")->vector_registers == 16);
+  CHECK(parse_target("cpu:x86-64-v4")->vector_bits == 512);
+  CHECK(parse_target("cpu:x86-64-v4")->vector_registers == 32);
+  CHECK(parse_target("cpu:x86-64-v4,-avx512vl")->vector_bits == 256);
+}
+
+TEST_CASE("added and removed features are sorted, and said once") {
+  auto t = parse_target("cpu:x86-64-v4,+avx512vnni,+amx-tile,-movbe,+avx2,+avx512vnni");
+  REQUIRE(t);
+  CHECK(t->text == "cpu:x86-64-v4,+amx-tile,+avx512vnni,-movbe");
+  CHECK(t->has("amx-tile"));
+  CHECK_FALSE(t->has("movbe"));
+  CHECK(parse_target(t->text)->features == t->features);
+  CHECK(std::is_sorted(t->features.begin(), t->features.end()));
+}
+
+TEST_CASE("host is a text that means the same elsewhere") {
+  auto host = parse_target("host");
+  if (!host) return;
+  CHECK(host->text.starts_with("cpu:x86-64-v"));
+  CHECK(host->features == host_features());
+  CHECK(parse_target(host->text)->features == host->features);
+}
+
+TEST_CASE("a cuda target is its architecture") {
+  auto t = parse_target("cuda:sm_90a");
+  REQUIRE(t);
+  CHECK(t->kind == Target::Kind::kCuda);
+  CHECK(t->cpu == "sm_90a");
+}
+
+TEST_CASE("unknown targets say what is known") {
+  for (std::string_view text : {"", "cpu:", "cpu:pentium", "cpu:x86-64-v3,", "cpu:x86-64-v3,avx2",
+                                "cpu:x86-64-v3,+mmx3", "cuda:", "cuda:sm_", "cuda:sm_9x", "tpu"}) {
+    auto t = parse_target(text);
+    REQUIRE_FALSE(t);
+    CHECK(t.error().exit_code() == 2);
+    CHECK(t.error().first().hint.find("cpu:x86-64-v3") != std::string::npos);
+  }
+}
