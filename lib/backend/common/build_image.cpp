@@ -1,0 +1,234 @@
+#include "backend/common/build_image.h"
+
+#include <algorithm>
+
+namespace rlx {
+namespace {
+
+constexpr size_t kOwnBlobBytes = 64 << 10;
+constexpr size_t kAlign = 64;
+
+using Op = image::Extent::Op;
+
+class Postfix {
+ public:
+  explicit Postfix(const Vec<std::string>& symbols) : symbols_(symbols) {}
+
+  void dim(const Dim& d) {
+    if (d.terms().empty()) push(Op::kConst, 0);
+    for (size_t t = 0; t < d.terms().size(); ++t) {
+      term(d.terms()[t]);
+      if (t > 0) push(Op::kAdd);
+    }
+  }
+
+  void push(Op op, int64_t operand = 0) { out_.steps.push_back({op, operand}); }
+  image::Extent take() { return std::move(out_); }
+
+ private:
+  void term(const Term& t) {
+    push(Op::kConst, t.coefficient);
+    for (const Atom& a : t.factors) {
+      atom(a);
+      push(Op::kMul);
+    }
+  }
+
+  void atom(const Atom& a) {
+    if (a.kind == Atom::Kind::kSymbol) return push(Op::kSymbol, symbol(a.symbol));
+    RLX_CHECK(a.kind != Atom::Kind::kLoop, "a loop in an image's extent");
+    dim(a.args[0]);
+    dim(a.args[1]);
+    push(operation(a.kind));
+  }
+
+  static Op operation(Atom::Kind kind) {
+    switch (kind) {
+      case Atom::Kind::kFloorDiv:
+        return Op::kFloorDiv;
+      case Atom::Kind::kMod:
+        return Op::kMod;
+      case Atom::Kind::kMin:
+        return Op::kMin;
+      case Atom::Kind::kMax:
+        return Op::kMax;
+      case Atom::Kind::kSymbol:
+      case Atom::Kind::kLoop:
+        break;
+    }
+    RLX_CHECK(false, "an atom without operands");
+    return Op::kConst;
+  }
+
+  int64_t symbol(const std::string& name) const {
+    auto it = std::find(symbols_.begin(), symbols_.end(), name);
+    RLX_CHECK(it != symbols_.end(), "unknown symbol " + name);
+    return it - symbols_.begin();
+  }
+
+  const Vec<std::string>& symbols_;
+  image::Extent out_;
+};
+
+class Builder {
+ public:
+  Builder(const Lir& lir, const Vec<PlannedKernel>& kernels, const ConstantBlobs& constants)
+      : lir_(lir), g_(lir.graph), kernels_(kernels), constants_(constants), names_(symbol_names(lir.graph)) {}
+
+  image::Image run(Code code) {
+    out_.target = lir_.target;
+    out_.isa = code.isa;
+    out_.code = std::move(code.blob);
+    for (const Symbol& s : g_.symbols) out_.symbols.push_back({s.name, s.input, s.axis, s.min, s.max, s.multiple_of});
+    for (const LirBuffer& b : lir_.buffers) out_.buffers.push_back(buffer(b));
+    add_signature();
+    add_guards();
+    for (size_t i = 0; i < kernels_.size(); ++i) out_.kernels.push_back(kernel(i, code.entries[i]));
+    add_commands();
+    return std::move(out_);
+  }
+
+ private:
+  image::Extent extent(const Dim& d) const { return extent_of(d, names_); }
+
+  image::Buffer buffer(const LirBuffer& b) const {
+    image::Buffer out{.bytes = extent(b.elements * size_of(b.dtype)), .first = b.first, .last = b.last, .slot = b.slot};
+    switch (b.role) {
+      case LirBuffer::Role::kInput:
+        out.kind = image::Buffer::Kind::kInput;
+        break;
+      case LirBuffer::Role::kOutput:
+        out.kind = image::Buffer::Kind::kOutput;
+        break;
+      case LirBuffer::Role::kTemporary:
+        out.kind = image::Buffer::Kind::kArena;
+        if (b.fill) out.pattern = bytes_of_scalar(*b.fill, b.dtype);
+        break;
+      case LirBuffer::Role::kConstant: {
+        out.kind = image::Buffer::Kind::kConstant;
+        const ConstantPlace& place = constants_.places.at(static_cast<uint32_t>(&b - lir_.buffers.data()));
+        out.blob = place.blob;
+        out.offset = place.offset;
+        break;
+      }
+    }
+    return out;
+  }
+
+  static std::string bytes_of_scalar(const Scalar& s, DType type) {
+    auto raw = [](auto v) { return std::string(reinterpret_cast<const char*>(&v), sizeof v); };
+    if (type == DType::kF32) return raw(static_cast<float>(s.as_double()));
+    if (type == DType::kF64) return raw(s.as_double());
+    RLX_CHECK(!is_float(type) || s.as_double() == 0, "a fill of 16-bit floats other than 0");
+    int64_t v = is_float(type) ? 0 : s.i;
+    return std::string(reinterpret_cast<const char*>(&v), static_cast<size_t>(size_of(type)));
+  }
+
+  image::Tensor tensor(ValueId v, const std::string& name) const {
+    image::Tensor t{.name = name, .dtype = g_[v].type.dtype};
+    for (const Dim& d : g_[v].type.shape) t.shape.push_back(extent(d));
+    for (const Placed& p : lir_.placed)
+      if (p.value == v && p.copy == 0) t.buffer = p.buffer;
+    return t;
+  }
+
+  void add_signature() {
+    for (ValueId v : g_.inputs()) out_.inputs.push_back(tensor(v, g_[v].name));
+    for (size_t i = 0; i < g_.outputs().size(); ++i) out_.outputs.push_back(tensor(g_.outputs()[i], g_.output_names[i]));
+  }
+
+  void add_guards() {
+    for (const Fact& f : g_.facts) {
+      if (f.proven) continue;
+      Postfix p(names_);
+      p.dim(f.a);
+      p.dim(f.b);
+      bool equal = f.relation == Fact::Relation::kEqual;
+      p.push(equal ? Op::kEq : Op::kLe);
+      out_.guards.push_back({p.take(), to_text(f.a) + (equal ? " == " : " <= ") + to_text(f.b), f.node});
+    }
+  }
+
+  image::Kernel kernel(size_t i, const CodeEntry& entry) const {
+    return {kernels_[i].kernel.name, entry.offset, extent(entry.tiles), extent(entry.scratch_bytes), entry.sites};
+  }
+
+  void add_commands() {
+    std::map<uint32_t, uint32_t> writer;
+    for (uint32_t i = 0; i < kernels_.size(); ++i) {
+      image::Command c{.kernel = i};
+      const Kernel& k = kernels_[i].kernel;
+      for (size_t a = 0; a < k.args.size(); ++a) {
+        uint32_t b = lir_.placed[lir_.groups[i].args[a]].buffer;
+        c.buffers.push_back(b);
+        if (auto it = writer.find(b); it != writer.end() && !std::count(c.waits.begin(), c.waits.end(), it->second))
+          c.waits.push_back(it->second);
+      }
+      std::sort(c.waits.begin(), c.waits.end());
+      for (size_t a = 0; a < k.args.size(); ++a)
+        if (k.args[a].written) writer[c.buffers[a]] = i;
+      Origin origin;
+      for (const Stage& s : k.stages) origin = merge(origin, s.origin);
+      c.origin = std::move(origin);
+      out_.commands.push_back(std::move(c));
+    }
+  }
+
+  const Lir& lir_;
+  const Graph& g_;
+  const Vec<PlannedKernel>& kernels_;
+  const ConstantBlobs& constants_;
+  Vec<std::string> names_;
+  image::Image out_;
+};
+
+}  // namespace
+
+ConstantBlobs pool_constants(const std::map<uint32_t, std::pair<Digest, ConstantData>>& packed) {
+  ConstantBlobs out;
+  std::set<Digest> stored;
+  std::map<Digest, int64_t> pooled;
+  std::string pool;
+  for (const auto& [buffer, form] : packed) {
+    const auto& [digest, data] = form;
+    if (data.bytes().size() >= kOwnBlobBytes) {
+      if (stored.insert(digest).second) out.blobs.push_back(form);
+      out.places[buffer] = {digest, 0};
+      continue;
+    }
+    auto [it, fresh] = pooled.emplace(digest, static_cast<int64_t>(pool.size()));
+    if (fresh) {
+      pool.append(reinterpret_cast<const char*>(data.bytes().data()), data.bytes().size());
+      pool.resize((pool.size() + kAlign - 1) / kAlign * kAlign, '\0');
+    }
+    out.places[buffer].offset = it->second;
+  }
+  if (pooled.empty()) return out;
+  Digest digest = sha256(bytes_of(pool));
+  for (auto& [buffer, form] : packed)
+    if (form.second.bytes().size() < kOwnBlobBytes) out.places[buffer].blob = digest;
+  out.blobs.emplace_back(digest, ConstantData::owned(std::move(pool)));
+  return out;
+}
+
+Result<image::Image> build_image(const Lir& lir, const Vec<PlannedKernel>& kernels, Code code, const ConstantBlobs& constants) {
+  for (const Symbol& s : lir.graph.symbols)
+    if (s.source == Symbol::Source::kData)
+      return Error(4040, "the extent " + s.name + " depends on the data, which is not supported yet",
+                   "bind the inputs that it depends on as constants");
+  return Builder(lir, kernels, constants).run(std::move(code));
+}
+
+image::Extent extent_of(const Dim& d, const Vec<std::string>& symbols) {
+  Postfix p(symbols);
+  p.dim(d);
+  return p.take();
+}
+
+Vec<std::string> symbol_names(const Graph& g) {
+  Vec<std::string> names;
+  for (const Symbol& s : g.symbols) names.push_back(s.name);
+  return names;
+}
+
+}  // namespace rlx

@@ -1,0 +1,32 @@
+// Puts an image together: the plan's buffers and groups, the backend's code, the constants' blobs.
+#pragma once
+#include "backend/common/code.h"
+#include "lir/lir.h"
+
+namespace rlx {
+
+// Where the bytes of a constant buffer are: at `offset` of a blob of the store.
+struct ConstantPlace {
+  Digest blob;
+  int64_t offset = 0;
+};
+
+// Blobs to store, and the place of each constant buffer in them.
+struct ConstantBlobs {
+  Vec<std::pair<Digest, ConstantData>> blobs;
+  std::map<uint32_t, ConstantPlace> places;
+};
+
+// Constants under 64 KiB share one blob, in the buffers' order; each other one is its own. A start opens few
+// files. `packed` holds each constant buffer's digest and bytes.
+ConstantBlobs pool_constants(const std::map<uint32_t, std::pair<Digest, ConstantData>>& packed);
+
+Result<image::Image> build_image(const Lir& lir, const Vec<PlannedKernel>& kernels, Code code, const ConstantBlobs& constants);
+
+// Dim -> postfix over symbols by index. RLX_CHECKs that every symbol is known and no loop is left.
+image::Extent extent_of(const Dim& d, const Vec<std::string>& symbols);
+
+// The order of the `symbols` argument of every kernel.
+Vec<std::string> symbol_names(const Graph& g);
+
+}  // namespace rlx

@@ -1,0 +1,76 @@
+// LIR: the optimised graph with its plan. The waist between deciding and emitting: plain data that prints
+// as JSON into the cache; kernels are derived from it by plan/replay.h and never stored.
+#pragma once
+#include "ir/graph.h"
+#include "ir/text.h"
+#include "target/menu.h"
+
+namespace rlx {
+
+// The kernel that runs `writer` and the one that runs `reader` become one.
+struct Fusion {
+  NodeId writer, reader;
+
+  bool operator==(const Fusion&) const = default;
+};
+
+// A value in memory, in one storage. Copy 0 is what its producer writes (or the input, or the constant's
+// first form); other copies are the same value in another storage.
+struct Placed {
+  ValueId value;
+  int copy = 0;
+  Storage storage;
+  // The buffer it lies in.
+  uint32_t buffer = 0;
+
+  bool operator==(const Placed&) const = default;
+};
+
+// One kernel, in execution order.
+struct Group {
+  std::string name;
+  // Nodes whose results it makes; empty where it copies a value into another storage.
+  Vec<NodeId> nodes = {};
+  // Into Lir::placed, one per Kernel::args.
+  Vec<uint32_t> args = {};
+  Choice choice = {};
+
+  bool operator==(const Group&) const = default;
+};
+
+struct LirBuffer {
+  enum class Role : uint8_t { kInput, kOutput, kTemporary, kConstant };
+
+  Role role = Role::kTemporary;
+  DType dtype = DType::kF32;
+  // In elements of dtype, padding included.
+  Dim elements;
+  // Groups between which a temporary is live, inclusive.
+  uint32_t first = 0, last = 0;
+  // Buffers that share memory for good and keep their fill; -1: placed by lifetime.
+  int32_t slot = -1;
+  std::optional<Scalar> fill = std::nullopt;
+  // kConstant: digest of the packed bytes.
+  Digest packed = {};
+
+  bool operator==(const LirBuffer&) const = default;
+};
+
+struct Lir {
+  Graph graph;
+  std::string target;
+  // Sorted (name, value) pairs of what was asked.
+  Vec<std::pair<std::string, std::string>> options;
+  Vec<Fusion> fusions;
+  Vec<Placed> placed;
+  Vec<Group> groups;
+  Vec<LirBuffer> buffers;
+};
+
+std::string to_json(const Lir& lir);
+// Constants come from `source`; with none they have no bytes (enough to list, not to compile).
+Result<Lir> lir_from_json(std::string_view text, const ConstantSource& source);
+// Ids in range, one producer a placed value, lifetimes cover uses, storages fit their values.
+Status verify(const Lir& lir);
+
+}  // namespace rlx

@@ -1,0 +1,148 @@
+// Operators: one header each, a plain struct whose members are its attributes, with static rules.
+//
+//   // Normalised exponential along one axis.
+//   struct Softmax {
+//     static constexpr std::string_view name = "softmax";
+//     static constexpr int version = 1;
+//     static constexpr Arity arity{.in = 1};
+//     static constexpr DTypes dtypes = kFloats;
+//     int64_t axis = -1;
+//     static Result<Types> infer(const Softmax&, InferCtx&);
+//     static Status lower(const Softmax&, KernelBuilder&);
+//   };
+//   RLX_OP(Softmax);
+//
+// and one sorted line in op/ops.def. Members are named as ONNX names the attribute. Optional statics:
+// `effect`, `regions`, `elementwise`, `view`; block operators have `expand` instead of `lower`. Everything
+// else (OpDef, printing, parsing, JSON, hash, equality) is derived here from the struct.
+#pragma once
+#include "ir/infer_ctx.h"
+#include "kernel/builder.h"
+#include "support/record.h"
+
+namespace rlx {
+
+template <class O>
+inline constexpr bool kIsRecord = std::is_aggregate_v<O>;
+template <class O>
+inline constexpr bool kHasName = requires {
+  { O::name } -> std::convertible_to<std::string_view>;
+};
+template <class O>
+inline constexpr bool kHasVersion = requires {
+  { O::version } -> std::convertible_to<int>;
+};
+template <class O>
+inline constexpr bool kHasArity = requires {
+  { O::arity } -> std::convertible_to<Arity>;
+};
+template <class O>
+inline constexpr bool kHasDTypes = requires {
+  { O::dtypes } -> std::convertible_to<DTypes>;
+};
+template <class O>
+inline constexpr bool kHasInfer = requires(const O& o, InferCtx& c) {
+  { O::infer(o, c) } -> std::same_as<Result<Types>>;
+};
+template <class O>
+inline constexpr bool kHasLower = requires(const O& o, KernelBuilder& b) {
+  { O::lower(o, b) } -> std::same_as<Status>;
+};
+template <class O>
+inline constexpr bool kHasExpand = requires(const O& o, GraphBuilder& b, const Values& v) {
+  { O::expand(o, b, v) } -> std::same_as<Result<Values>>;
+};
+
+template <class O>
+inline constexpr bool kHasAttributes = [] {
+  if constexpr (!kIsRecord<O>) {
+    return true;
+  } else {
+    return []<class... M>(std::tuple<M*...>*) {
+      return (std::is_constructible_v<AttrRef, std::remove_const_t<M>*> && ...);
+    }(static_cast<decltype(record::tie(std::declval<O&>()))*>(nullptr));
+  }
+}();
+
+// The OpDef of a struct, made of its statics and members.
+template <class O>
+constexpr OpDef op_def_of() {
+  OpDef d;
+  d.name = O::name;
+  d.version = O::version;
+  d.arity = O::arity;
+  d.dtypes = O::dtypes;
+  if constexpr (requires { O::effect; }) d.effect = O::effect;
+  if constexpr (requires { O::regions; }) d.regions = O::regions;
+  if constexpr (requires { O::elementwise; }) d.elementwise = O::elementwise;
+  if constexpr (requires { O::view; }) d.view = O::view;
+  d.make = []() -> void* { return new O(); };
+  d.clone = [](const void* o) -> void* { return new O(*static_cast<const O*>(o)); };
+  d.destroy = [](void* o) { delete static_cast<O*>(o); };
+  d.each_attribute = [](void* o, const AttrVisitor& visit) {
+    each_member(*static_cast<O*>(o),
+                [&](std::string_view name, auto& member) { visit(name, AttrRef(&member)); });
+  };
+  d.infer = [](const void* o, InferCtx& c) { return O::infer(*static_cast<const O*>(o), c); };
+  if constexpr (kHasLower<O>)
+    d.lower = [](const void* o, KernelBuilder& b) {
+      return O::lower(*static_cast<const O*>(o), b);
+    };
+  if constexpr (kHasExpand<O>)
+    d.expand = [](const void* o, GraphBuilder& b, const Values& v) {
+      return O::expand(*static_cast<const O*>(o), b, v);
+    };
+  return d;
+}
+
+// The table's entry for a struct.
+template <class O>
+const OpDef* op() {
+  static constexpr OpDef kDef = op_def_of<O>();
+  return &kDef;
+}
+
+// The node's attributes as O, or null where it is another operator.
+template <class O>
+const O* as(const Node& n) {
+  return n.attrs.op() == op<O>() ? static_cast<const O*>(n.attrs.data()) : nullptr;
+}
+
+// Attributes of a struct's value: attrs(Softmax{.axis = 1}).
+template <class O>
+Attrs attrs(O value) {
+  Attrs a(op<O>());
+  *static_cast<O*>(a.data()) = std::move(value);
+  return a;
+}
+
+}  // namespace rlx
+
+// After the struct, where its type is complete: what is missing is said in one line.
+#define RLX_OP(O)                                                                              \
+  static_assert(rlx::kIsRecord<O>,                                                             \
+                #O ": an operator is a plain struct: no constructor, base or private member"); \
+  static_assert(rlx::kHasName<O>, #O ": needs `static constexpr std::string_view name`");      \
+  static_assert(rlx::kHasVersion<O>, #O ": needs `static constexpr int version`");             \
+  static_assert(rlx::kHasArity<O>, #O ": needs `static constexpr Arity arity`");               \
+  static_assert(rlx::kHasDTypes<O>, #O ": needs `static constexpr DTypes dtypes`");            \
+  static_assert(rlx::kHasAttributes<O>, #O ": a member's type is not an attribute type");      \
+  static_assert(rlx::kHasInfer<O>,                                                             \
+                #O ": needs `static Result<Types> infer(const " #O "&, InferCtx&)`");          \
+  static_assert(rlx::kHasLower<O> || rlx::kHasExpand<O>, #O ": needs `lower` or `expand`");    \
+  RLX_LIST_OP(O)
+
+// In op_table.cpp, and nowhere else, RLX_OP also numbers the operators of the headers in ops.def.
+#ifdef RLX_OP_TABLE
+namespace rlx {
+template <int number>
+struct Listed;
+}
+#define RLX_LIST_OP(O)              \
+  template <>                       \
+  struct rlx::Listed<__COUNTER__> { \
+    using Struct = O;               \
+  }
+#else
+#define RLX_LIST_OP(O) static_assert(true)
+#endif

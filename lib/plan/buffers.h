@@ -1,0 +1,17 @@
+// Lifetimes: when each placed value's memory is needed, and which buffers keep a fill.
+//
+// Groups run in waves: neighbours that do not depend on each other may run at once, so a buffer is live from
+// the start of its first wave to the end of its last. A temporary whose storage has padding keeps its fill
+// for good: it lies in a slot that only buffers of the same size and storage share.
+#pragma once
+#include "lir/lir.h"
+
+namespace rlx {
+
+// Fills Lir::buffers and Placed::buffer.
+void assign_buffers(Lir& lir, const Vec<Kernel>& kernels);
+
+// The first group of the wave of each group: a wave ends before a group that needs one of it.
+Vec<uint32_t> waves(const Lir& lir, const Vec<Kernel>& kernels);
+
+}  // namespace rlx

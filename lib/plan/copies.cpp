@@ -1,0 +1,243 @@
+#include "plan/copies.h"
+
+#include <algorithm>
+
+namespace rlx {
+namespace {
+
+// to[loops] = from[index(loops)]
+struct Copy {
+  ValueId from, to;
+  Vec<Loop> loops;
+  Vec<Dim> index;
+};
+
+bool is_identity_write(const Access& w, const Vec<Loop>& loops) {
+  if (w.combine != Combine::kSet || w.index.size() != loops.size()) return false;
+  for (size_t i = 0; i < loops.size(); ++i)
+    if (w.index[i].expr || w.index[i].dim != Dim::loop(loops[i].id)) return false;
+  return true;
+}
+
+bool is_plain_read(const Access& r) {
+  return std::all_of(r.index.begin(), r.index.end(), [](const AxisIndex& i) { return !i.expr; }) &&
+         std::all_of(r.bounds.begin(), r.bounds.end(), [](const Bounds& b) { return b.rule == Bounds::Rule::kProven; });
+}
+
+std::optional<Copy> copy_of(const Kernel& k) {
+  if (k.stages.size() != 1) return std::nullopt;
+  const Stage& s = k.stages[0];
+  if (s.kind != Kind::kMap || s.reads.size() != 1 || s.writes.size() != 1) return std::nullopt;
+  if (s.body[s.results[0].index].fn != Fn::kLoad) return std::nullopt;
+  const Access &r = s.reads[0], &w = s.writes[0];
+  if (r.of != Access::Of::kArg || w.of != Access::Of::kArg) return std::nullopt;
+  Vec<Loop> loops = k.grid;
+  loops.insert(loops.end(), s.loops.begin(), s.loops.end());
+  if (!is_plain_read(r) || !is_identity_write(w, loops)) return std::nullopt;
+  if (k.args[r.tensor].dtype != k.args[w.tensor].dtype) return std::nullopt;
+  Copy c{k.args[r.tensor].value, k.args[w.tensor].value, loops, {}};
+  for (const AxisIndex& i : r.index) c.index.push_back(i.dim);
+  return c;
+}
+
+// The axis of `from` on which alone this loop stands, unchanged, if that is its only place.
+std::optional<size_t> axis_of_loop(const Copy& c, LoopId loop) {
+  std::optional<size_t> axis;
+  for (size_t j = 0; j < c.index.size(); ++j) {
+    bool used = false;
+    each_atom(c.index[j], [&](const Atom& a) { used |= a.kind == Atom::Kind::kLoop && a.loop == loop; });
+    if (!used) continue;
+    if (axis || c.index[j] != Dim::loop(loop)) return std::nullopt;
+    axis = j;
+  }
+  return axis;
+}
+
+// The access of `to` as an access of `from`; nullopt where an index by data or a bounds rule cannot move.
+std::optional<Access> compose(const Copy& c, const Access& a, uint32_t from_arg, const RangeOf& range) {
+  Access out{.of = Access::Of::kArg, .tensor = from_arg, .combine = a.combine};
+  out.index.resize(c.index.size());
+  out.bounds.resize(c.index.size());
+  LoopMap at;
+  for (size_t i = 0; i < a.index.size(); ++i) {
+    bool special = a.index[i].expr || a.bounds[i].rule != Bounds::Rule::kProven;
+    if (!special) {
+      at[c.loops[i].id] = a.index[i].dim;
+      continue;
+    }
+    std::optional<size_t> axis = axis_of_loop(c, c.loops[i].id);
+    if (!axis) return std::nullopt;
+    at[c.loops[i].id] = a.index[i].dim;
+    out.bounds[*axis] = a.bounds[i];
+    out.index[*axis] = a.index[i];
+  }
+  for (size_t j = 0; j < c.index.size(); ++j)
+    if (!out.index[j].expr) out.index[j].dim = simplify(substitute_loops(c.index[j], at), range);
+  return out;
+}
+
+bool is_affine(const Access& a) {
+  bool affine = true;
+  for (const AxisIndex& i : a.index)
+    each_atom(i.dim, [&](const Atom& atom) {
+      affine &= atom.kind == Atom::Kind::kLoop || atom.kind == Atom::Kind::kSymbol;
+    });
+  return affine;
+}
+
+// What a reader's stage asks of a composed access.
+bool accepts(const Stage& s, const Access& composed) {
+  switch (s.kind) {
+    case Kind::kMap:
+    case Kind::kReduce:
+    case Kind::kScan:
+      return true;
+    case Kind::kContract:
+      return is_affine(composed);
+    // Their geometry is checked against their accesses.
+    case Kind::kConv:
+    case Kind::kAttention:
+    case Kind::kSort:
+    case Kind::kCall:
+      return false;
+  }
+  return false;
+}
+
+class Folder {
+ public:
+  Folder(Vec<Unit>& units, const Graph& g) : units_(units), g_(g), symbols_(g.symbol_ranges()) {
+    for (ValueId v : g.outputs()) outputs_.insert(v);
+  }
+
+  void run() {
+    for (size_t u = 0; u < units_.size(); ++u) fold_into_copies(u);
+    for (size_t u = 0; u < units_.size(); ++u) fold(u);
+    std::erase_if(units_, [](const Unit& u) { return u.kernel.stages.empty(); });
+  }
+
+ private:
+  bool is_output(ValueId v) const { return outputs_.count(v) != 0; }
+
+  Vec<size_t> readers_of(ValueId v) const {
+    Vec<size_t> found;
+    for (size_t u = 0; u < units_.size(); ++u)
+      if (reads(units_[u].kernel, v)) found.push_back(u);
+    return found;
+  }
+
+  void fold_into_copies(size_t u) {
+    std::optional<Copy> c = copy_of(units_[u].kernel);
+    if (!c) return;
+    for (size_t r : readers_of(c->to))
+      if (copy_of(units_[r].kernel)) read_through(u, *c, r);
+    remove_if_dead(u, *c);
+  }
+
+  void fold(size_t u) {
+    std::optional<Copy> c = copy_of(units_[u].kernel);
+    if (!c) return;
+    Vec<size_t> readers = readers_of(c->to);
+    bool all_take = !is_output(c->to) && !readers.empty();
+    bool all_affine = all_take;
+    for (size_t r : readers) {
+      all_take &= can_read_through(*c, r, false);
+      all_affine &= can_read_through(*c, r, true);
+    }
+    if (!all_affine && write_through(u, *c)) return;
+    if (!all_take) return;
+    for (size_t r : readers) read_through(u, *c, r);
+    remove_if_dead(u, *c);
+  }
+
+  bool can_read_through(const Copy& c, size_t reader, bool affine) const {
+    const Kernel& k = units_[reader].kernel;
+    for (const Stage& s : k.stages)
+      for (const Access& a : s.reads) {
+        if (!is_of(k, a, c.to)) continue;
+        std::optional<Access> composed = compose(c, a, 0, ranges_of(k, &s, symbols_));
+        if (!composed || !accepts(s, *composed) || (affine && !is_affine(*composed))) return false;
+      }
+    return true;
+  }
+
+  void read_through(size_t u, const Copy& c, size_t reader) {
+    if (!can_read_through(c, reader, false)) return;
+    Kernel& k = units_[reader].kernel;
+    uint32_t from = find_or_add_arg(k, *arg_of(units_[u].kernel, c.from));
+    for (Stage& s : k.stages) {
+      bool took = false;
+      for (Access& a : s.reads) {
+        if (!is_of(k, a, c.to)) continue;
+        a = *compose(c, a, from, ranges_of(k, &s, symbols_));
+        took = true;
+      }
+      if (took) s.origin = merge(s.origin, units_[u].kernel.stages[0].origin);
+    }
+    drop_unused(k);
+  }
+
+  // The writer of `from` writes `to` instead.
+  bool write_through(size_t u, const Copy& c) {
+    if (is_output(c.from) || readers_of(c.from).size() != 1) return false;
+    if (product(arg_of(units_[u].kernel, c.from)->shape) != product(arg_of(units_[u].kernel, c.to)->shape)) return false;
+    int writer = producers(units_, g_.values.size())[c.from.index];
+    if (writer < 0) return false;
+    Kernel& k = units_[static_cast<size_t>(writer)].kernel;
+    auto [stage, access] = only_write(k, c.from);
+    if (!access) return false;
+    std::optional<Vec<Dim>> index = inverted(c, *access, ranges_of(k, stage, symbols_));
+    if (!index) return false;
+    access->tensor = find_or_add_arg(k, *arg_of(units_[u].kernel, c.to));
+    access->index.assign(index->size(), {});
+    access->bounds.assign(index->size(), {});
+    for (size_t i = 0; i < index->size(); ++i) access->index[i].dim = (*index)[i];
+    stage->origin = merge(stage->origin, units_[u].kernel.stages[0].origin);
+    drop_unused(k);
+    units_[u].kernel.stages.clear();
+    units_[u].kernel.args.clear();
+    return true;
+  }
+
+  std::optional<Vec<Dim>> inverted(const Copy& c, const Access& write, const RangeOf& range) const {
+    Vec<Dim> at;
+    for (const AxisIndex& i : write.index) {
+      if (i.expr) return std::nullopt;
+      at.push_back(i.dim);
+    }
+    std::optional<LoopMap> loops = invert(c.index, at, c.loops, range);
+    if (!loops) return std::nullopt;
+    Vec<Dim> index;
+    for (const Loop& l : c.loops) index.push_back(loops->at(l.id));
+    return index;
+  }
+
+  // The single plain write of v in the kernel, which does not read v itself.
+  static std::pair<Stage*, Access*> only_write(Kernel& k, ValueId v) {
+    std::pair<Stage*, Access*> found{nullptr, nullptr};
+    for (Stage& s : k.stages)
+      for (Access& a : s.writes) {
+        if (!is_of(k, a, v)) continue;
+        if (found.second || a.combine != Combine::kSet) return {nullptr, nullptr};
+        found = {&s, &a};
+      }
+    return reads(k, v) ? std::pair<Stage*, Access*>{nullptr, nullptr} : found;
+  }
+
+  void remove_if_dead(size_t u, const Copy& c) {
+    if (is_output(c.to) || !readers_of(c.to).empty()) return;
+    units_[u].kernel.stages.clear();
+    units_[u].kernel.args.clear();
+  }
+
+  Vec<Unit>& units_;
+  const Graph& g_;
+  RangeOf symbols_;
+  std::set<ValueId> outputs_;
+};
+
+}  // namespace
+
+void fold_copies(Vec<Unit>& units, const Graph& g) { Folder(units, g).run(); }
+
+}  // namespace rlx

@@ -1,0 +1,369 @@
+#include "plan/fuse.h"
+
+#include <algorithm>
+
+namespace rlx {
+namespace {
+
+Error refuse(std::string why) { return Error(0, std::move(why)); }
+
+bool contains(const Vec<Loop>& loops, LoopId id) {
+  return std::any_of(loops.begin(), loops.end(), [&](const Loop& l) { return l.id == id; });
+}
+
+const Loop* find_loop(const Vec<Loop>& loops, LoopId id) {
+  for (const Loop& l : loops)
+    if (l.id == id) return &l;
+  return nullptr;
+}
+
+bool is_structured(const Kernel& k) {
+  return std::any_of(k.stages.begin(), k.stages.end(), [](const Stage& s) {
+    return s.kind != Kind::kMap && s.kind != Kind::kReduce && s.kind != Kind::kScan;
+  });
+}
+
+// Loops of a detail (reduction, contract, conv) renamed.
+void rename_detail(Stage& s, const std::map<LoopId, LoopId>& names) {
+  auto rename = [&](LoopId& id) {
+    if (auto it = names.find(id); it != names.end()) id = it->second;
+  };
+  auto rename_all = [&](Vec<LoopId>& ids) {
+    for (LoopId& id : ids) rename(id);
+  };
+  if (auto* r = std::get_if<Reduction>(&s.detail)) rename_all(r->over);
+  if (auto* c = std::get_if<Contract>(&s.detail))
+    for (Vec<LoopId>* ids : {&c->m, &c->n, &c->k, &c->batch}) rename_all(*ids);
+  if (auto* c = std::get_if<Conv>(&s.detail)) {
+    for (LoopId* id : {&c->batch, &c->out_channel, &c->in_channel}) rename(*id);
+    rename_all(c->pixel);
+    rename_all(c->window);
+  }
+  if (auto* c = std::get_if<Scan>(&s.detail)) rename(c->over);
+}
+
+// Gives every loop of k the id that `names` says; loops without an entry keep theirs.
+void rename_loops(Kernel& k, const std::map<LoopId, LoopId>& names) {
+  LoopMap map;
+  for (auto [from, to] : names) map.emplace(from, Dim::loop(to));
+  auto rename = [&](Loop& l) {
+    if (auto it = names.find(l.id); it != names.end()) l.id = it->second;
+  };
+  for (Loop& l : k.grid) rename(l);
+  for (Stage& s : k.stages) {
+    for (Loop& l : s.loops) rename(l);
+    substitute_loops(s, map);
+    rename_detail(s, names);
+  }
+}
+
+// Moves a grid loop into the loops of every stage (each gets its own), innermost; locals grow an axis.
+void demote(Kernel& k, LoopId loop) {
+  Loop moved = *find_loop(k.grid, loop);
+  std::erase_if(k.grid, [&](const Loop& l) { return l.id == loop; });
+  for (Local& l : k.locals) l.shape.push_back(moved.extent);
+  for (Stage& s : k.stages) {
+    LoopId own(k.loop_count++);
+    for (Vec<Access>* list : {&s.reads, &s.writes})
+      for (Access& a : *list) {
+        if (a.of != Access::Of::kLocal) continue;
+        a.index.push_back({Dim::loop(own)});
+        a.bounds.push_back({});
+      }
+    s.loops.push_back({own, moved.extent});
+    substitute_loops(s, {{loop, Dim::loop(own)}});
+    rename_detail(s, {{loop, own}});
+  }
+}
+
+struct Write {
+  size_t stage = 0;
+  size_t access = 0;
+  // The loop of each axis; invalid on an axis of extent 1 that no loop indexes.
+  Vec<LoopId> axes;
+};
+
+// How v is written: one access, each axis its own loop, all loops used.
+Result<Write> one_to_one_write(const Kernel& k, ValueId v) {
+  std::optional<Write> found;
+  for (size_t s = 0; s < k.stages.size(); ++s)
+    for (size_t a = 0; a < k.stages[s].writes.size(); ++a) {
+      if (!is_of(k, k.stages[s].writes[a], v)) continue;
+      if (found) return refuse("the value is written in parts");
+      found = Write{s, a, {}};
+    }
+  RLX_CHECK(found.has_value());
+  const Stage& stage = k.stages[found->stage];
+  const Access& access = stage.writes[found->access];
+  if (access.combine != Combine::kSet) return refuse("the value is combined in place");
+  for (const AxisIndex& i : access.index) {
+    std::optional<LoopId> loop = i.expr ? std::nullopt : i.dim.as_loop();
+    if (!loop && !(i.dim.is(0) && !i.expr)) return refuse("the value is written at a computed index");
+    if (loop && std::count(found->axes.begin(), found->axes.end(), *loop)) return refuse("a loop writes two axes");
+    found->axes.push_back(loop.value_or(LoopId()));
+  }
+  for (const Loop& l : k.grid)
+    if (!l.extent.is(1) && !std::count(found->axes.begin(), found->axes.end(), l.id))
+      return refuse("a grid loop does not stand in the value's index");
+  return *found;
+}
+
+// How stage `s` reads v: the loop of each axis, the same in all of its reads.
+Result<std::optional<Vec<LoopId>>> plain_read(const Kernel& k, const Stage& s, ValueId v, const Write& write) {
+  std::optional<Vec<LoopId>> axes;
+  for (const Access& a : s.reads) {
+    if (!is_of(k, a, v)) continue;
+    Vec<LoopId> here;
+    for (size_t i = 0; i < a.index.size(); ++i) {
+      if (a.index[i].expr) return refuse("the value is indexed by data");
+      if (a.bounds[i].rule != Bounds::Rule::kProven) return refuse("the value is read outside of its bounds");
+      std::optional<LoopId> loop = a.index[i].dim.as_loop();
+      if (!loop && !(a.index[i].dim.is(0) && !write.axes[i].valid()))
+        return refuse("the value is read at a computed index");
+      here.push_back(loop.value_or(LoopId()));
+    }
+    if (axes && *axes != here) return refuse("the value is read at two indexes");
+    axes = here;
+  }
+  return axes;
+}
+
+// Stages, arguments and locals of `from` behind those of `to`; loops are named apart already.
+void append(Kernel& to, Kernel from) {
+  Vec<uint32_t> args, locals;
+  for (const Arg& a : from.args) args.push_back(find_or_add_arg(to, a));
+  for (Local& l : from.locals) {
+    locals.push_back(static_cast<uint32_t>(to.locals.size()));
+    to.locals.push_back(std::move(l));
+  }
+  for (Stage& s : from.stages) {
+    for (Vec<Access>* list : {&s.reads, &s.writes})
+      for (Access& a : *list) a.tensor = (a.of == Access::Of::kArg ? args : locals)[a.tensor];
+    to.stages.push_back(std::move(s));
+  }
+}
+
+class Fuser {
+ public:
+  Fuser(const Unit& writer, const Unit& reader, ValueId v, const Needed& needed)
+      : w_(writer.kernel), r_(reader.kernel), v_(v), needed_(needed) {}
+
+  Result<Kernel> run() {
+    RLX_TRY(write_, one_to_one_write(w_, v_));
+    RLX_TRY_VOID(collect_reads());
+    RLX_TRY_VOID(check_structured());
+    RLX_TRY_VOID(move_loops());
+    RLX_TRY_VOID(move_extra_loops());
+    unify_grids();
+    return merged();
+  }
+
+ private:
+  Status collect_reads() {
+    reads_.clear();
+    for (const Stage& s : r_.stages) {
+      RLX_TRY(std::optional<Vec<LoopId>> axes, plain_read(r_, s, v_, write_));
+      reads_.push_back(axes);
+    }
+    return {};
+  }
+
+  Status check_structured() const {
+    for (size_t s = 0; s < r_.stages.size(); ++s)
+      if (reads_[s] && r_.stages[s].kind != Kind::kMap && r_.stages[s].kind != Kind::kReduce)
+        return refuse("a " + std::string(name(r_.stages[s].kind)) + " reads its operands from memory");
+    return {};
+  }
+
+  // Whether axis i is a grid loop in every stage that reads v.
+  bool read_by_grid(size_t i) const {
+    for (const auto& axes : reads_)
+      if (axes && (*axes)[i].valid() && !contains(r_.grid, (*axes)[i])) return false;
+    return true;
+  }
+
+  LoopId reader_loop(size_t i) const {
+    for (const auto& axes : reads_)
+      if (axes) return (*axes)[i];
+    return {};
+  }
+
+  const Loop& reader_loop_facts(size_t i) const {
+    LoopId id = reader_loop(i);
+    if (const Loop* l = find_loop(r_.grid, id)) return *l;
+    for (size_t s = 0; s < r_.stages.size(); ++s)
+      if (const Loop* l = find_loop(r_.stages[s].loops, id)) return *l;
+    RLX_CHECK(false, "a loop of no stage");
+    return r_.grid[0];
+  }
+
+  // Brings each axis to the same level on both sides.
+  Status move_loops() {
+    for (size_t i = 0; i < write_.axes.size(); ++i) {
+      LoopId p = write_.axes[i];
+      if (!p.valid()) continue;
+      if (!reader_loop(i).valid()) return refuse("the reader takes one element of an axis");
+      const Loop* writer_grid = find_loop(w_.grid, p);
+      Dim extent = writer_grid ? writer_grid->extent : find_loop(w_.stages[write_.stage].loops, p)->extent;
+      if (extent != reader_loop_facts(i).extent) return refuse("extents differ: " + to_text(extent) + " and " + to_text(reader_loop_facts(i).extent));
+      bool reader_grid = read_by_grid(i);
+      if (writer_grid && !reader_grid) RLX_TRY_VOID(demote_writer(p));
+      if (!writer_grid && reader_grid) RLX_TRY_VOID(demote_reader(reader_loop(i)));
+    }
+    return {};
+  }
+
+  Status demote_writer(LoopId p) {
+    if (is_structured(w_)) return refuse("a tile of the contraction cannot hold a row");
+    demote(w_, p);
+    RLX_TRY(write_, one_to_one_write(w_, v_));
+    return {};
+  }
+
+  Status demote_reader(LoopId loop) {
+    if (is_structured(r_)) return refuse("a tile of the contraction cannot hold a row");
+    demote(r_, loop);
+    return collect_reads();
+  }
+
+  // Loops of the reader's grid that v has no axis for: a broadcast over rows that the writer reduced.
+  Status move_extra_loops() {
+    Vec<Loop> extra;
+    for (const Loop& l : r_.grid) {
+      bool paired = false;
+      for (size_t i = 0; i < write_.axes.size(); ++i) paired |= reader_loop(i) == l.id;
+      if (!paired && !l.extent.is(1)) extra.push_back(l);
+    }
+    if (extra.empty()) return {};
+    if (is_structured(w_) || is_structured(r_)) return refuse("the reader broadcasts the value over a contraction's grid");
+    if (!is_row_of_writer(extra)) return refuse("the reader broadcasts the value over loops that the writer does not have");
+    for (const Loop& l : extra) demote(r_, l.id);
+    return collect_reads();
+  }
+
+  // Whether the writer has a reduction over just these extents, and they are the reader's innermost loops.
+  bool is_row_of_writer(const Vec<Loop>& extra) const {
+    if (extra.size() > r_.grid.size()) return false;
+    if (!std::equal(extra.rbegin(), extra.rend(), r_.grid.rbegin())) return false;
+    return std::any_of(w_.stages.begin(), w_.stages.end(), [&](const Stage& s) {
+      return s.kind == Kind::kReduce &&
+             std::equal(s.loops.begin(), s.loops.end(), extra.begin(), extra.end(),
+                        [](const Loop& a, const Loop& b) { return a.extent == b.extent; });
+    });
+  }
+
+  // The reader's loops get the writer's ids where they pair in the grid, fresh ones elsewhere.
+  void unify_grids() {
+    std::map<LoopId, LoopId> names;
+    for (size_t i = 0; i < write_.axes.size(); ++i)
+      if (write_.axes[i].valid() && contains(w_.grid, write_.axes[i])) names[reader_loop(i)] = write_.axes[i];
+    auto fresh = [&](const Loop& l) {
+      if (!names.count(l.id)) names[l.id] = LoopId(w_.loop_count++);
+    };
+    for (const Loop& l : r_.grid) fresh(l);
+    for (const Stage& s : r_.stages)
+      for (const Loop& l : s.loops) fresh(l);
+    rename_loops(r_, names);
+    for (const Loop& l : r_.grid)
+      if (!contains(w_.grid, l.id)) w_.grid.push_back(l);
+  }
+
+  Result<Kernel> merged() {
+    size_t first = w_.stages.size();
+    append(w_, std::move(r_));
+    for (size_t reader = first; reader < w_.stages.size(); ++reader)
+      for (size_t a = 0; a < w_.stages[reader].reads.size(); ++a) RLX_TRY_VOID(forward(first, reader, a));
+    drop_unneeded_writes();
+    inline_locals(w_);
+    drop_unused(w_);
+    return std::move(w_);
+  }
+
+  // A read of what an earlier stage of the kernel writes to memory becomes a read of a local.
+  Status forward(size_t first, size_t reader, size_t read) {
+    Access access = w_.stages[reader].reads[read];
+    if (access.of != Access::Of::kArg) return {};
+    ValueId u = w_.args[access.tensor].value;
+    std::optional<std::pair<size_t, size_t>> writer = writer_before(first, u);
+    if (!writer) return {};
+    RLX_TRY(Access in_local, local_read(*writer, access));
+    w_.stages[reader].reads[read] = in_local;
+    return {};
+  }
+
+  std::optional<std::pair<size_t, size_t>> writer_before(size_t end, ValueId u) const {
+    for (size_t s = 0; s < end; ++s)
+      for (size_t a = 0; a < w_.stages[s].writes.size(); ++a)
+        if (is_of(w_, w_.stages[s].writes[a], u)) return std::pair(s, a);
+    return std::nullopt;
+  }
+
+  // The access of memory as one of the writer's local: grid loops must agree, stage loops become axes.
+  Result<Access> local_read(std::pair<size_t, size_t> writer, const Access& access) {
+    auto [s, a] = writer;
+    const Access write = w_.stages[s].writes[a];
+    Access out{.of = Access::Of::kLocal, .tensor = local_of(s, a)};
+    for (size_t i = 0; i < write.index.size(); ++i) {
+      if (write.index[i].expr || access.index[i].expr) return refuse("the value is indexed by data");
+      if (access.bounds[i].rule != Bounds::Rule::kProven) return refuse("the value is read outside of its bounds");
+      std::optional<LoopId> loop = write.index[i].dim.as_loop();
+      if (loop && contains(w_.stages[s].loops, *loop)) {
+        out.index.push_back(access.index[i]);
+        out.bounds.push_back({});
+      } else if (access.index[i].dim != write.index[i].dim) {
+        return refuse("another value of the writer is read at other grid steps");
+      }
+    }
+    return out;
+  }
+
+  // The local that write a of stage s also fills; made where it is not there yet.
+  uint32_t local_of(size_t s, size_t a) {
+    Stage& stage = w_.stages[s];
+    for (size_t i = 0; i < stage.writes.size(); ++i)
+      if (stage.writes[i].of == Access::Of::kLocal && stage.results[i] == stage.results[a]) return stage.writes[i].tensor;
+    Access in_local{.of = Access::Of::kLocal, .tensor = static_cast<uint32_t>(w_.locals.size())};
+    Local local{.dtype = stage.body[stage.results[a].index].type};
+    for (const AxisIndex& i : stage.writes[a].index) {
+      std::optional<LoopId> loop = i.dim.as_loop();
+      const Loop* l = loop ? find_loop(stage.loops, *loop) : nullptr;
+      if (!l) continue;
+      local.shape.push_back(l->extent);
+      in_local.index.push_back(i);
+      in_local.bounds.push_back({});
+    }
+    w_.locals.push_back(local);
+    stage.writes.push_back(in_local);
+    stage.results.push_back(stage.results[a]);
+    return in_local.tensor;
+  }
+
+  void drop_unneeded_writes() {
+    for (Stage& s : w_.stages)
+      for (size_t a = s.writes.size(); a-- > 0;) {
+        const Access& w = s.writes[a];
+        if (w.of != Access::Of::kArg || needed_(w_.args[w.tensor].value)) continue;
+        s.writes.erase(s.writes.begin() + static_cast<std::ptrdiff_t>(a));
+        s.results.erase(s.results.begin() + static_cast<std::ptrdiff_t>(a));
+      }
+    std::erase_if(w_.stages, [](const Stage& s) { return s.writes.empty(); });
+  }
+
+  Kernel w_, r_;
+  ValueId v_;
+  const Needed& needed_;
+  Write write_;
+  // Per stage of the reader.
+  Vec<std::optional<Vec<LoopId>>> reads_;
+};
+
+}  // namespace
+
+Result<Unit> fuse(const Unit& writer, const Unit& reader, ValueId v, const Needed& needed) {
+  RLX_TRY(Kernel merged, Fuser(writer, reader, v, needed).run());
+  Unit out{std::move(merged), writer.nodes};
+  out.nodes.insert(out.nodes.end(), reader.nodes.begin(), reader.nodes.end());
+  return out;
+}
+
+}  // namespace rlx

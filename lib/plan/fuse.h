@@ -1,0 +1,27 @@
+// Fusion on loop facts: two kernels become one, and the buffer between them a local.
+//
+// `writer` makes value v, `reader` reads it. They merge where each step of the reader's grid needs only what
+// the same step of the writer's grid made: v is written once per element (one-to-one in the writer's loops)
+// and read at plain loop indexes, so that every axis of v pairs a loop of the writer with one of the reader.
+//   both grid loops          one grid loop of the merged kernel
+//   grid here, stage there   the grid loop moves into its stages' loops: v becomes a row local
+//   both stage loops         an axis of the local
+//   reader's grid loop that v does not have   moves into the reader's stages (a row program's broadcast)
+// A map that writes for one other stage only is inlined into it, so an elementwise chain is one body.
+// Everything is decided on these facts, never on operators. A refusal says which fact is missing.
+#pragma once
+#include "plan/unit.h"
+
+namespace rlx {
+
+// Whether a value must stay in memory: another kernel reads it, or it is an output.
+using Needed = std::function<bool(ValueId)>;
+
+// The merged unit, or the reason why not: an error of code 0 whose message goes into --fusion-report.
+// Other values that pass from writer to reader become locals as well; what is `needed` is stored too.
+Result<Unit> fuse(const Unit& writer, const Unit& reader, ValueId v, const Needed& needed);
+
+// Inlines locals that one map stage writes and one later map or reduce reads. Part of fuse.
+void inline_locals(Kernel& k);
+
+}  // namespace rlx

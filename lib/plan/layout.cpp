@@ -1,0 +1,154 @@
+#include "plan/layout.h"
+
+#include <algorithm>
+
+namespace rlx {
+namespace {
+
+bool has_padding(const Storage& s) {
+  return std::any_of(s.padding.begin(), s.padding.end(),
+                     [](const AxisPadding& p) { return p.lo != 0 || p.hi != 0 || p.multiple != 1; });
+}
+
+// One storage for both readers, if their orders and fills agree.
+std::optional<Storage> widened(const Storage& a, const Storage& b) {
+  if (a.dims != b.dims || a.encoding != b.encoding) return std::nullopt;
+  if (has_padding(a) && has_padding(b) && a.fill != b.fill) return std::nullopt;
+  Storage out = has_padding(a) ? a : b;
+  for (size_t i = 0; i < out.padding.size(); ++i) {
+    out.padding[i].lo = std::max(a.padding[i].lo, b.padding[i].lo);
+    out.padding[i].hi = std::max(a.padding[i].hi, b.padding[i].hi);
+    out.padding[i].multiple = std::max(a.padding[i].multiple, b.padding[i].multiple);
+  }
+  return out;
+}
+
+// The same order of axes without padding.
+Storage bare(const Storage& s) {
+  Storage out = s;
+  for (AxisPadding& p : out.padding) p = {};
+  out.fill.reset();
+  return out;
+}
+
+class Layouter {
+ public:
+  Layouter(Lir& lir, const Vec<Unit>& units, const Vec<Alternative>& choices)
+      : lir_(lir), g_(lir.graph), units_(units), choices_(choices), copies_(g_.values.size()) {}
+
+  void run() {
+    for (ValueId v : g_.inputs()) place(v, Storage::row_major(g_[v].type.rank()));
+    for (size_t u = 0; u < units_.size(); ++u) lay_out_unit(u);
+  }
+
+ private:
+  bool is_output(ValueId v) const { return std::count(g_.outputs().begin(), g_.outputs().end(), v) != 0; }
+
+  uint32_t place(ValueId v, Storage s) {
+    Vec<uint32_t>& copies = copies_[v.index];
+    uint32_t id = static_cast<uint32_t>(lir_.placed.size());
+    lir_.placed.push_back({v, static_cast<int>(copies.size()), std::move(s), 0});
+    copies.push_back(id);
+    return id;
+  }
+
+  void lay_out_unit(size_t u) {
+    const Kernel& k = units_[u].kernel;
+    Group group{.name = k.name, .nodes = units_[u].nodes, .choice = choices_[u].choice};
+    group.args.resize(k.args.size());
+    for (size_t a = 0; a < k.args.size(); ++a)
+      if (!k.args[a].written) group.args[a] = operand(k.args[a].value, choices_[u].storages[a]);
+    for (size_t a = 0; a < k.args.size(); ++a)
+      if (k.args[a].written) group.args[a] = place(k.args[a].value, result_storage(u, a));
+    lir_.groups.push_back(std::move(group));
+  }
+
+  // The placed copy of v that a reader with this need reads.
+  uint32_t operand(ValueId v, const std::optional<Storage>& wanted) {
+    for (uint32_t id : copies_[v.index])
+      if (!wanted || satisfies(lir_.placed[id].storage, *wanted)) return id;
+    if (g_[v].def.kind == ValueDef::Kind::kConstant) return place(v, wanted.value_or(Storage::row_major(g_[v].type.rank())));
+    RLX_CHECK(!copies_[v.index].empty(), "a value is read before it is written");
+    uint32_t from = copies_[v.index][0];
+    uint32_t to = place(v, *wanted);
+    lir_.groups.push_back({.name = "copy" + std::to_string(to), .args = {from, to}});
+    return to;
+  }
+
+  Storage result_storage(size_t u, size_t a) const {
+    ValueId v = units_[u].kernel.args[a].value;
+    if (is_output(v)) return Storage::row_major(g_[v].type.rank());
+    if (std::optional<Storage> s = readers_need(v)) return *s;
+    if (choices_[u].storages[a]) return *choices_[u].storages[a];
+    return followed(u, a);
+  }
+
+  std::optional<Storage> readers_need(ValueId v) const {
+    std::optional<Storage> need;
+    for (size_t u = 0; u < units_.size(); ++u) {
+      const Kernel& k = units_[u].kernel;
+      for (size_t a = 0; a < k.args.size(); ++a) {
+        const std::optional<Storage>& wanted = choices_[u].storages[a];
+        if (k.args[a].value != v || k.args[a].written || !wanted) continue;
+        need = need ? widened(*need, *wanted).value_or(*need) : *wanted;
+      }
+    }
+    return need;
+  }
+
+  // The order of an operand of the same shape.
+  Storage followed(size_t u, size_t a) const {
+    const Kernel& k = units_[u].kernel;
+    for (size_t i = 0; i < k.args.size(); ++i) {
+      if (k.args[i].written || k.args[i].shape.size() != k.args[a].shape.size()) continue;
+      if (g_[k.args[i].value].def.kind == ValueDef::Kind::kConstant) continue;
+      const Storage& s = lir_.placed[copies_[k.args[i].value.index][0]].storage;
+      if (!s.is_row_major() && s.dims != Storage::row_major(static_cast<int>(k.args[a].shape.size())).dims) return bare(s);
+    }
+    return Storage::row_major(static_cast<int>(k.args[a].shape.size()));
+  }
+
+  Lir& lir_;
+  const Graph& g_;
+  const Vec<Unit>& units_;
+  const Vec<Alternative>& choices_;
+  // Placed ids of each value.
+  Vec<Vec<uint32_t>> copies_;
+};
+
+}  // namespace
+
+bool satisfies(const Storage& have, const Storage& wanted) {
+  if (have.dims != wanted.dims || have.encoding != wanted.encoding) return false;
+  if (has_padding(wanted) && wanted.fill && have.fill != wanted.fill) return false;
+  for (size_t i = 0; i < have.padding.size(); ++i) {
+    const AxisPadding &h = have.padding[i], &w = wanted.padding[i];
+    if (h.lo < w.lo || h.hi < w.hi || h.multiple % w.multiple != 0) return false;
+  }
+  return true;
+}
+
+void lay_out(Lir& lir, const Vec<Unit>& units, const Vec<Alternative>& choices) { Layouter(lir, units, choices).run(); }
+
+Kernel copy_kernel(const Graph& g, ValueId v, const Storage& from, const Storage& to) {
+  const Type& t = g[v].type;
+  Kernel k;
+  k.name = "copy";
+  k.args = {{.name = "from", .value = v, .dtype = t.dtype, .shape = t.shape, .storage = from},
+            {.name = "to", .value = v, .dtype = t.dtype, .shape = t.shape, .storage = to, .written = true}};
+  Access at{.of = Access::Of::kArg, .tensor = 0};
+  for (const Dim& extent : t.shape) {
+    LoopId id(k.loop_count++);
+    k.grid.push_back({id, extent});
+    at.index.push_back({Dim::loop(id)});
+    at.bounds.push_back({});
+  }
+  Stage s{.kind = Kind::kMap, .name = "copy", .reads = {at}, .body = {{.fn = Fn::kLoad, .type = t.dtype}}, .results = {ExprId(0)}};
+  at.tensor = 1;
+  s.writes = {at};
+  s.origin = g.node_of(v) ? g.node_of(v)->origin : Origin{g[v].name};
+  k.stages = {std::move(s)};
+  return k;
+}
+
+}  // namespace rlx

@@ -1,0 +1,24 @@
+// Which storage each value gets, from what the chosen algorithms need of their operands.
+//
+// Graph inputs and outputs are row-major: they are the user's. A constant gets one packed form for each
+// storage asked of it. Any other value gets the storage that its first reader with a need asks for, widened
+// to the halos of the readers that agree with it; else what its writer prefers; else it follows the order of
+// an operand of its writer of the same shape (so channels-last spreads through elementwise kernels); else
+// row-major. A reader that needs another storage reads a copy, made once by a kernel of its own.
+#pragma once
+#include "lir/lir.h"
+#include "plan/unit.h"
+
+namespace rlx {
+
+// Whether a reader that needs `wanted` can read `have`: same order, at least its halo, same fill.
+bool satisfies(const Storage& have, const Storage& wanted);
+
+// Fills Lir::placed and Lir::groups (copies included) from the units and what their choices need:
+// wishes[unit][arg]. Buffers are assigned later.
+void lay_out(Lir& lir, const Vec<Unit>& units, const Vec<Alternative>& choices);
+
+// The kernel that copies a value between two storages.
+Kernel copy_kernel(const Graph& g, ValueId v, const Storage& from, const Storage& to);
+
+}  // namespace rlx

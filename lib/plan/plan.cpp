@@ -1,0 +1,120 @@
+#include "plan/plan.h"
+
+#include "ir/builder.h"
+#include "kernel/interpreter.h"
+#include "plan/buffers.h"
+#include "plan/group.h"
+#include "plan/layout.h"
+
+namespace rlx {
+namespace {
+
+Result<Vec<Alternative>> choose(const Vec<Unit>& units, const Target& target, Menu menu) {
+  Vec<Alternative> chosen;
+  Vec<Diagnostic> problems;
+  for (const Unit& u : units) {
+    Result<Vec<Alternative>> all = menu(u.kernel, target);
+    if (all) {
+      chosen.push_back(std::move(all->front()));
+    } else {
+      problems.insert(problems.end(), all.error().items.begin(), all.error().items.end());
+    }
+  }
+  if (!problems.empty()) return Error(std::move(problems));
+  return chosen;
+}
+
+// One kernel per group, in the groups' order, with the storages that were laid out.
+Vec<PlannedKernel> kernels_of(const Lir& lir, const Vec<Unit>& units) {
+  Vec<PlannedKernel> kernels;
+  size_t next = 0;
+  for (const Group& group : lir.groups) {
+    bool is_copy = group.nodes.empty();
+    const Placed& first = lir.placed[group.args[0]];
+    Kernel k = is_copy ? copy_kernel(lir.graph, first.value, first.storage, lir.placed[group.args[1]].storage)
+                       : units[next++].kernel;
+    k.name = group.name;
+    for (size_t a = 0; a < group.args.size(); ++a) k.args[a].storage = lir.placed[group.args[a]].storage;
+    kernels.push_back({std::move(k), group.choice});
+  }
+  return kernels;
+}
+
+Vec<Kernel> bare_kernels(const Vec<PlannedKernel>& planned) {
+  Vec<Kernel> kernels;
+  for (const PlannedKernel& p : planned) kernels.push_back(p.kernel);
+  return kernels;
+}
+
+}  // namespace
+
+Result<Plan> plan(Graph g, const Target& target, Menu menu, const PlanOptions& options) {
+  Plan out;
+  RLX_TRY(Vec<Unit> units, units_of(g));
+  Groups groups = decide_groups(std::move(units), g);
+  RLX_TRY(Vec<Alternative> choices, choose(groups.units, target, menu));
+  out.lir.graph = std::move(g);
+  out.lir.target = target.text;
+  out.lir.options = options.options;
+  out.lir.fusions = std::move(groups.fusions);
+  out.refusals = std::move(groups.refusals);
+  lay_out(out.lir, groups.units, choices);
+  out.kernels = kernels_of(out.lir, groups.units);
+  assign_buffers(out.lir, bare_kernels(out.kernels));
+  return out;
+}
+
+Result<Vec<PlannedKernel>> replay(const Lir& lir) {
+  RLX_TRY(Vec<Unit> units, units_of(lir.graph));
+  RLX_TRY(units, replay_groups(std::move(units), lir.graph, lir.fusions));
+  size_t planned = 0;
+  for (const Group& group : lir.groups) {
+    if (group.nodes.empty()) continue;
+    bool fits = planned < units.size() && units[planned].nodes == group.nodes &&
+                units[planned].kernel.args.size() == group.args.size();
+    if (!fits) return Error(8023, "the stored plan does not fit its graph");
+    ++planned;
+  }
+  if (planned != units.size()) return Error(8023, "the stored plan does not cover its graph");
+  return kernels_of(lir, units);
+}
+
+Status own_outputs(Graph& g) {
+  std::set<ValueId> seen;
+  for (ValueId& out : g.top().results) {
+    bool own = g[out].def.kind == ValueDef::Kind::kNode && seen.insert(out).second;
+    if (own) continue;
+    const OpDef* identity = find_op("identity");
+    RLX_CHECK(identity);
+    Origin origin{g.output_names[static_cast<size_t>(&out - g.top().results.data())]};
+    NodeId n = g.add_node(Graph::kTop, Attrs(identity), {out}, {g[out].type}, origin);
+    out = g[n].outputs[0];
+    seen.insert(out);
+  }
+  return {};
+}
+
+Result<PackedConstant> packed_constant(const Constant& c, const Storage& storage) {
+  if (storage.is_row_major()) return PackedConstant{c.digest, c.data};
+  Vec<Dim> shape(c.shape.begin(), c.shape.end());
+  std::optional<int64_t> elements = storage_elements(storage, shape).constant();
+  RLX_CHECK(elements.has_value());
+  std::string bytes(static_cast<size_t>(*elements * size_of(c.dtype)), '\0');
+  RLX_TRY_VOID(pack(c.data.bytes(), std::as_writable_bytes(std::span(bytes)), c.dtype, c.shape, storage));
+  Digest digest = sha256(bytes_of(bytes));
+  return PackedConstant{digest, ConstantData::owned(std::move(bytes))};
+}
+
+Result<std::map<uint32_t, PackedConstant>> pack_constants(Lir& lir) {
+  std::map<uint32_t, PackedConstant> packed;
+  for (const Placed& p : lir.placed) {
+    LirBuffer& b = lir.buffers[p.buffer];
+    if (b.role != LirBuffer::Role::kConstant || packed.count(p.buffer)) continue;
+    RLX_TRY(PackedConstant form, packed_constant(*lir.graph.constant_of(p.value), p.storage));
+    b.packed = form.digest;
+    packed.emplace(p.buffer, std::move(form));
+  }
+  return packed;
+}
+
+}  // namespace rlx

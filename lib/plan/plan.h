@@ -1,0 +1,40 @@
+// Graph -> LIR: lower every node to stages, group them into kernels, choose algorithms from the backend's
+// menu, lay values out, assign buffers. The graph is only read; binding dims means planning again.
+#pragma once
+#include "lir/lir.h"
+
+namespace rlx {
+
+struct PlanOptions {
+  // Sorted; stored in the LIR.
+  Vec<std::pair<std::string, std::string>> options = {};
+};
+
+struct Plan {
+  Lir lir;
+  // The kernels, one per Lir::groups.
+  Vec<PlannedKernel> kernels;
+  // Why neighbours were not fused, for --fusion-report.
+  Vec<std::string> refusals;
+};
+
+// `g` is MIR: types known, blocks expanded. Every output must be made by a node of its own (own_outputs).
+Result<Plan> plan(Graph g, const Target& target, Menu menu, const PlanOptions& options);
+
+// The kernels of a LIR read back: the same as plan() made.
+Result<Vec<PlannedKernel>> replay(const Lir& lir);
+
+// Gives each output a node of its own where it is an input, a constant or another output.
+Status own_outputs(Graph& g);
+
+// Bytes of a constant in a storage, and their digest. Row-major ones are the constant's own bytes.
+struct PackedConstant {
+  Digest digest;
+  ConstantData data;
+};
+Result<PackedConstant> packed_constant(const Constant& c, const Storage& storage);
+
+// Packs every constant the LIR uses and notes the digests in Lir::buffers; bytes by buffer.
+Result<std::map<uint32_t, PackedConstant>> pack_constants(Lir& lir);
+
+}  // namespace rlx

@@ -1,0 +1,36 @@
+// A unit is a kernel on its way through planning, with the nodes that it runs.
+#pragma once
+#include "ir/graph.h"
+#include "kernel/kernel.h"
+
+namespace rlx {
+
+struct Unit {
+  Kernel kernel;
+  // Whose results it makes, in the order of fusion. A copy that became an index leaves no trace here.
+  Vec<NodeId> nodes;
+};
+
+using LoopMap = std::map<LoopId, Dim>;
+
+// d with loops replaced; others stay.
+Dim substitute_loops(const Dim& d, const LoopMap& loops);
+// Replaces loops in every index and index expression of the stage.
+void substitute_loops(Stage& s, const LoopMap& loops);
+
+// The argument that holds v, or null.
+const Arg* arg_of(const Kernel& k, ValueId v);
+// Whether the access is of an argument that holds v.
+bool is_of(const Kernel& k, const Access& a, ValueId v);
+// Whether any stage reads v from memory.
+bool reads(const Kernel& k, ValueId v);
+bool writes(const Kernel& k, ValueId v);
+// The index of v's argument, added from `like` where it is not there yet.
+uint32_t find_or_add_arg(Kernel& k, const Arg& like);
+// Removes arguments and locals that no stage uses.
+void drop_unused(Kernel& k);
+
+// Which unit writes each value; -1: none (inputs, constants).
+Vec<int> producers(const Vec<Unit>& units, size_t values);
+
+}  // namespace rlx

@@ -1,0 +1,68 @@
+// Runs an image: buffers, constants, threads. Sees no LIR, no kernels, no LLVM.
+#pragma once
+#include <functional>
+#include <memory>
+#include <span>
+
+#include "image/image.h"
+
+namespace rlx::runtime {
+
+// A dense row-major tensor in host memory, 64-byte aligned.
+struct HostTensor {
+  std::string name;
+  DType dtype = DType::kF32;
+  Vec<int64_t> shape = {};
+  std::shared_ptr<std::byte[]> data = {};
+
+  int64_t elements() const;
+  int64_t bytes() const { return elements() * size_of(dtype); }
+  static HostTensor make(std::string name, DType dtype, Vec<int64_t> shape);
+};
+
+// Bytes of a blob by digest, mapped or read; the keeper keeps them.
+struct Blob {
+  Bytes bytes;
+  std::shared_ptr<const void> keeper;
+};
+using BlobSource = std::function<Result<Blob>(const Digest&)>;
+
+struct SessionOptions {
+  int threads = 1;
+  // Every buffer ends at a PROT_NONE page, what has no stated fill is NaN-filled (design §9).
+  bool check_memory = false;
+};
+
+// Where time went: filled by run() when asked.
+struct Profile {
+  struct Item {
+    uint32_t command = 0;
+    int64_t ns = 0;
+  };
+  Vec<Item> items;
+};
+
+class Session {
+ public:
+  // Checks the ISA against this machine (7xxx), reads the code into executable memory, maps constants.
+  static Result<std::unique_ptr<Session>> load(image::Image image, const BlobSource& blobs,
+                                               SessionOptions options);
+  ~Session();
+
+  const image::Image& image() const;
+  // The symbols' values that these inputs give; errors 5xxx name the input, axis, symbol and what is wanted.
+  Result<Vec<int64_t>> symbols_of(std::span<const HostTensor> inputs) const;
+  // Checks names, dtypes, shapes and guards, places buffers for these dims (memoised), runs.
+  // `inputs` in any order, matched by name.
+  Result<Vec<HostTensor>> run(std::span<const HostTensor> inputs, Profile* profile = nullptr);
+  // For benchmarks: binds once, then run_bound() repeats without copying inputs or making outputs.
+  Status bind(std::span<const HostTensor> inputs);
+  Status run_bound();
+
+ private:
+  struct Impl;
+  explicit Session(std::unique_ptr<Impl> impl);
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace rlx::runtime
