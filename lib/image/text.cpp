@@ -1,0 +1,123 @@
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include "image/image.h"
+
+namespace rlx::image {
+namespace {
+
+std::string_view name(Buffer::Kind kind) {
+  switch (kind) {
+    case Buffer::Kind::kInput: return "input";
+    case Buffer::Kind::kOutput: return "output";
+    case Buffer::Kind::kArena: return "arena";
+    case Buffer::Kind::kConstant: return "constant";
+  }
+  return "?";
+}
+
+std::string hex(std::string_view bytes) {
+  std::string text;
+  for (char c : bytes) text += fmt::format("{:02x}", static_cast<uint8_t>(c));
+  return text;
+}
+
+std::string range_of(const Symbol& symbol) {
+  std::string text = fmt::format("{}..", symbol.min);
+  if (symbol.max != INT64_MAX) text += std::to_string(symbol.max);
+  return symbol.multiple_of == 1 ? text : fmt::format("{} % {}", text, symbol.multiple_of);
+}
+
+// Builds the listing, a line an item under a head line per table.
+class Listing {
+ public:
+  explicit Listing(const Image& image) : image_(image) {}
+
+  std::string take() {
+    text_ = fmt::format("image {}\nisa {}\n", image_.target, fmt::join(image_.isa, " "));
+    table("symbols", image_.symbols);
+    table("inputs", image_.inputs);
+    table("outputs", image_.outputs);
+    table("buffers", image_.buffers);
+    table("guards", image_.guards);
+    table("kernels", image_.kernels);
+    table("commands", image_.commands);
+    text_ += fmt::format("code {} bytes\n", image_.code.size());
+    return std::move(text_);
+  }
+
+ private:
+  template <class T>
+  void table(std::string_view head, const Vec<T>& items) {
+    if (items.empty()) return;
+    text_ += fmt::format("{}\n", head);
+    for (size_t i = 0; i < items.size(); ++i) text_ += fmt::format("  {} {}\n", i, line(items[i]));
+  }
+
+  std::string of(const Extent& extent) const { return to_text(extent, image_.symbols); }
+
+  std::string line(const Symbol& s) const {
+    if (s.input < 0) return fmt::format("{} = given, {}", s.name, range_of(s));
+    return fmt::format("{} = input {} axis {}, {}", s.name, s.input, s.axis, range_of(s));
+  }
+  std::string line(const Tensor& t) const {
+    Vec<std::string> shape;
+    for (const Extent& extent : t.shape) shape.push_back(of(extent));
+    return fmt::format("{}: {}[{}] in buffer {}", t.name, rlx::name(t.dtype),
+                       fmt::join(shape, ", "), t.buffer);
+  }
+  std::string line(const Buffer& b) const {
+    std::string text = fmt::format("{} {} bytes", name(b.kind), of(b.bytes));
+    if (b.kind == Buffer::Kind::kArena) text += fmt::format(", lives {}..{}", b.first, b.last);
+    if (b.slot >= 0) text += fmt::format(", slot {}", b.slot);
+    if (!b.pattern.empty()) text += fmt::format(", holds {}", hex(b.pattern));
+    if (b.kind == Buffer::Kind::kConstant) {
+      text += fmt::format(", {} + {}", b.blob.hex().substr(0, 12), b.offset);
+    }
+    return text;
+  }
+  std::string line(const Guard& g) const {
+    return fmt::format("{}: {} [{}]", of(g.predicate), g.text, g.node);
+  }
+  std::string line(const Kernel& k) const {
+    std::string text = fmt::format("{} at {:#x}, {} tiles, {} bytes of scratch", k.name, k.entry,
+                                   of(k.tiles), of(k.scratch));
+    for (const Site& site : k.sites) text += fmt::format(", checks {} [{}]", site.text, site.node);
+    return text;
+  }
+  std::string line(const Command& c) const {
+    std::string text(image::name(c.kind));
+    if (c.kind == Command::Kind::kLaunch) text += fmt::format(" {}", kernel_name(c.kernel));
+    text += fmt::format(" ({})", fmt::join(c.buffers, ", "));
+    if (!c.waits.empty()) text += fmt::format(" after {}", fmt::join(c.waits, ", "));
+    if (c.device != 0 || c.stream != 0) text += fmt::format(" on {}.{}", c.device, c.stream);
+    if (!c.origin.empty()) text += fmt::format(" [{}]", fmt::join(c.origin, ", "));
+    return text;
+  }
+  std::string_view kernel_name(uint32_t kernel) const {
+    return kernel < image_.kernels.size() ? std::string_view(image_.kernels[kernel].name) : "?";
+  }
+
+  const Image& image_;
+  std::string text_;
+};
+
+}  // namespace
+
+std::string_view name(Command::Kind kind) {
+  switch (kind) {
+    case Command::Kind::kLaunch: return "launch";
+    case Command::Kind::kCopy: return "copy";
+    case Command::Kind::kFill: return "fill";
+    case Command::Kind::kHostCall: return "host_call";
+    case Command::Kind::kIf: return "if";
+    case Command::Kind::kLoop: return "loop";
+    case Command::Kind::kAlloc: return "alloc";
+    case Command::Kind::kWait: return "wait";
+  }
+  return "?";
+}
+
+std::string to_text(const Image& image) { return Listing(image).take(); }
+
+}  // namespace rlx::image

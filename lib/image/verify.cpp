@@ -1,0 +1,208 @@
+// What an image must be to run:
+//
+// - names of symbols, inputs and outputs are there, and none is used twice in its list
+// - every index (of a symbol, input, axis, buffer, kernel, command, of code) is in range, every enum known
+// - every extent is well-formed; a symbol's source axis is that symbol alone; ranges are not empty
+// - each input has an input buffer of its own; an output lies in an output, input or constant buffer
+// - arena buffers are used within their lifetimes; buffers of one slot agree in size and pattern
+// - only arena and output buffers have patterns; copies and fills write neither inputs nor constants
+// - commands wait for earlier ones only
+#include <unordered_map>
+#include <unordered_set>
+
+#include <fmt/format.h>
+
+#include "image/codes.h"
+#include "image/image.h"
+
+namespace rlx::image {
+namespace {
+
+using BufferKind = Buffer::Kind;
+using CommandKind = Command::Kind;
+
+// "inputs[3]", for messages.
+std::string at(std::string_view list, size_t index) { return fmt::format("{}[{}]", list, index); }
+
+Error wrong(std::string_view where, std::string_view what) {
+  return Error(kDamaged, fmt::format("the image is inconsistent: {}: {}", where, what));
+}
+
+// The name is there, and new to its list.
+class Names {
+ public:
+  bool accept(const std::string& name) { return !name.empty() && seen_.insert(name).second; }
+
+ private:
+  std::unordered_set<std::string_view> seen_;
+};
+
+bool is_known(BufferKind kind) { return kind <= BufferKind::kConstant; }
+bool is_known(CommandKind kind) { return kind <= CommandKind::kWait; }
+bool is_known(DType t) { return t < DType::kString; }
+
+bool comes_from(const Image& image, const Symbol& symbol, int64_t index) {
+  if (symbol.input == -1) return symbol.axis == -1;
+  if (static_cast<uint32_t>(symbol.input) >= image.inputs.size()) return false;
+  const Tensor& input = image.inputs[symbol.input];
+  if (static_cast<uint32_t>(symbol.axis) >= input.shape.size()) return false;
+  return input.shape[symbol.axis] == Extent{{{Extent::Op::kSymbol, index}}};
+}
+
+Status verify_symbols(const Image& image) {
+  Names names;
+  for (size_t i = 0; i < image.symbols.size(); ++i) {
+    const Symbol& symbol = image.symbols[i];
+    std::string where = at("symbols", i);
+    if (!names.accept(symbol.name)) return wrong(where, "its name is empty or taken");
+    if (symbol.min > symbol.max || symbol.multiple_of < 1)
+      return wrong(where, "its range is empty");
+    if (!comes_from(image, symbol, i)) return wrong(where, "its source axis is not the symbol");
+  }
+  return {};
+}
+
+bool may_hold_output(BufferKind kind) { return kind != BufferKind::kArena; }
+
+Status verify_tensors(const Image& image, const Vec<Tensor>& tensors, std::string_view list) {
+  Names names;
+  for (size_t i = 0; i < tensors.size(); ++i) {
+    const Tensor& tensor = tensors[i];
+    if (!names.accept(tensor.name)) return wrong(at(list, i), "its name is empty or taken");
+    if (!is_known(tensor.dtype)) return wrong(at(list, i), "its dtype is unknown");
+    if (tensor.buffer >= image.buffers.size()) return wrong(at(list, i), "its buffer is unknown");
+    for (const Extent& extent : tensor.shape) {
+      if (well_formed(extent, image.symbols.size())) continue;
+      return wrong(at(list, i), "its shape is malformed");
+    }
+  }
+  return {};
+}
+
+Status verify_input_buffers(const Image& image) {
+  std::unordered_set<uint32_t> taken;
+  for (size_t i = 0; i < image.inputs.size(); ++i) {
+    uint32_t buffer = image.inputs[i].buffer;
+    bool fits = image.buffers[buffer].kind == BufferKind::kInput && taken.insert(buffer).second;
+    if (!fits) return wrong(at("inputs", i), "it has no input buffer of its own");
+  }
+  for (size_t i = 0; i < image.buffers.size(); ++i) {
+    bool is_input = image.buffers[i].kind == BufferKind::kInput;
+    if (is_input && !taken.contains(i)) return wrong(at("buffers", i), "no input belongs to it");
+  }
+  return {};
+}
+
+Status verify_output_buffers(const Image& image) {
+  for (size_t i = 0; i < image.outputs.size(); ++i) {
+    if (may_hold_output(image.buffers[image.outputs[i].buffer].kind)) continue;
+    return wrong(at("outputs", i), "it lies in the arena");
+  }
+  return {};
+}
+
+// What is wrong with the buffer by itself; empty: nothing.
+std::string_view problem_of(const Image& image, const Buffer& buffer) {
+  if (!is_known(buffer.kind)) return "its kind is unknown";
+  if (!well_formed(buffer.bytes, image.symbols.size())) return "its size is malformed";
+  if (buffer.slot < -1 || buffer.offset < 0) return "its slot or offset is negative";
+  bool in_arena = buffer.kind == BufferKind::kArena;
+  if (!in_arena && buffer.slot != -1) return "only arena buffers have slots";
+  if (!in_arena && buffer.kind != BufferKind::kOutput && !buffer.pattern.empty()) {
+    return "only arena and output buffers have patterns";
+  }
+  bool lives = buffer.first <= buffer.last && buffer.last < image.commands.size();
+  return in_arena && !lives ? "it does not live" : "";
+}
+
+Status verify_buffers(const Image& image) {
+  std::unordered_map<int32_t, const Buffer*> slots;
+  for (size_t i = 0; i < image.buffers.size(); ++i) {
+    const Buffer& buffer = image.buffers[i];
+    std::string_view problem = problem_of(image, buffer);
+    if (!problem.empty()) return wrong(at("buffers", i), problem);
+    if (buffer.slot == -1) continue;
+    const Buffer& first = *slots.try_emplace(buffer.slot, &buffer).first->second;
+    bool agrees = first.bytes == buffer.bytes && first.pattern == buffer.pattern;
+    if (!agrees) return wrong(at("buffers", i), "its slot has another size or pattern");
+  }
+  return {};
+}
+
+Status verify_kernels(const Image& image) {
+  size_t symbols = image.symbols.size();
+  for (size_t i = 0; i < image.kernels.size(); ++i) {
+    const Kernel& kernel = image.kernels[i];
+    if (kernel.entry >= image.code.size()) return wrong(at("kernels", i), "its entry is outside");
+    bool fits = well_formed(kernel.tiles, symbols) && well_formed(kernel.scratch, symbols);
+    if (!fits) return wrong(at("kernels", i), "its tiles or scratch are malformed");
+  }
+  return {};
+}
+
+Status verify_guards(const Image& image) {
+  for (size_t i = 0; i < image.guards.size(); ++i) {
+    if (well_formed(image.guards[i].predicate, image.symbols.size())) continue;
+    return wrong(at("guards", i), "its predicate is malformed");
+  }
+  return {};
+}
+
+bool is_written_by_commands(BufferKind kind) {
+  return kind == BufferKind::kArena || kind == BufferKind::kOutput;
+}
+
+// What is wrong with a command whose buffers are in range; empty: nothing.
+std::string_view problem_of(const Image& image, const Command& command) {
+  auto writes = [&] { return is_written_by_commands(image.buffers[command.buffers[0]].kind); };
+  switch (command.kind) {
+    case CommandKind::kLaunch:
+      return command.kernel < image.kernels.size() ? "" : "its kernel is unknown";
+    case CommandKind::kCopy:
+      return command.buffers.size() == 2 && writes() ? "" : "a copy needs two buffers, to and from";
+    case CommandKind::kFill:
+      if (command.buffers.size() != 1 || !writes()) return "a fill needs one buffer to write";
+      return image.buffers[command.buffers[0]].pattern.empty() ? "its buffer has no pattern" : "";
+    case CommandKind::kHostCall:
+    case CommandKind::kIf:
+    case CommandKind::kLoop:
+    case CommandKind::kAlloc:
+    case CommandKind::kWait: return "";
+  }
+  return "its kind is unknown";
+}
+
+Status verify_command(const Image& image, size_t index) {
+  const Command& command = image.commands[index];
+  if (!is_known(command.kind)) return wrong(at("commands", index), "its kind is unknown");
+  for (uint32_t b : command.buffers) {
+    if (b >= image.buffers.size()) return wrong(at("commands", index), "its buffer is unknown");
+    const Buffer& buffer = image.buffers[b];
+    bool alive = buffer.first <= index && index <= buffer.last;
+    if (buffer.kind == BufferKind::kArena && !alive) {
+      return wrong(at("commands", index), fmt::format("buffer {} is not alive", b));
+    }
+  }
+  for (uint32_t earlier : command.waits) {
+    if (earlier >= index) return wrong(at("commands", index), "it waits for a later command");
+  }
+  std::string_view problem = problem_of(image, command);
+  return problem.empty() ? Status() : wrong(at("commands", index), problem);
+}
+
+}  // namespace
+
+Status verify(const Image& image) {
+  RLX_TRY_VOID(verify_tensors(image, image.inputs, "inputs"));
+  RLX_TRY_VOID(verify_tensors(image, image.outputs, "outputs"));
+  RLX_TRY_VOID(verify_symbols(image));
+  RLX_TRY_VOID(verify_buffers(image));
+  RLX_TRY_VOID(verify_input_buffers(image));
+  RLX_TRY_VOID(verify_output_buffers(image));
+  RLX_TRY_VOID(verify_guards(image));
+  RLX_TRY_VOID(verify_kernels(image));
+  for (size_t i = 0; i < image.commands.size(); ++i) RLX_TRY_VOID(verify_command(image, i));
+  return {};
+}
+
+}  // namespace rlx::image

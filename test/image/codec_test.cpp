@@ -1,0 +1,114 @@
+#include "image/codec.h"
+
+#include <catch2/catch.hpp>
+
+#include "test/image/sample.h"
+
+namespace rlx::image {
+namespace {
+
+std::string problem_of(std::string_view bytes) {
+  auto image = decode(bytes_of(bytes));
+  return image ? "" : image.error().first().message;
+}
+
+// What decode() accepts must be the one spelling of what it returned.
+void check_strict(const std::string& bytes) {
+  auto image = decode(bytes_of(bytes));
+  if (image) CHECK(encode(*image) == bytes);
+}
+
+TEST_CASE("an image survives its bytes") {
+  auto read = decode(bytes_of(encode(sample())));
+  REQUIRE(read.ok());
+  CHECK(*read == sample());
+}
+
+TEST_CASE("an empty image survives its bytes") {
+  auto read = decode(bytes_of(encode(Image{})));
+  REQUIRE(read.ok());
+  CHECK(*read == Image{});
+}
+
+TEST_CASE("the bytes are pinned: whoever changes them raises kVersion") {
+  CHECK(kVersion == 1);
+  CHECK(sha256(bytes_of(encode(sample()))).hex() ==
+        "dfacff3718dc3a5bc610436a6b91032035e391bc18dd04154422abf62d43481a");
+}
+
+TEST_CASE("an image cut off anywhere is refused") {
+  std::string bytes = encode(sample());
+  for (size_t size = 0; size < bytes.size(); ++size) CHECK(problem_of(bytes.substr(0, size)) != "");
+}
+
+TEST_CASE("an image with bytes behind it is refused") {
+  CHECK(problem_of(encode(sample()) + '\0') ==
+        "the image is damaged: bytes are left over at its end");
+}
+
+TEST_CASE("a changed byte is refused or is another image") {
+  const std::string bytes = encode(sample());
+  for (size_t i = 0; i < bytes.size(); ++i) {
+    for (int change : {1, 0x80, 0xff}) {
+      std::string changed = bytes;
+      changed[i] = static_cast<char>(changed[i] ^ change);
+      check_strict(changed);
+    }
+  }
+}
+
+TEST_CASE("what is no image says so") {
+  CHECK(problem_of("") == "this is not an image of rlx");
+  CHECK(problem_of("#!/bin/sh\nexit 0\n") == "this is not an image of rlx");
+}
+
+TEST_CASE("another version says which") {
+  std::string bytes = encode(sample());
+  bytes[kMagic.size()] = 9;
+  auto image = decode(bytes_of(bytes));
+  REQUIRE(!image.ok());
+  CHECK(image.error().first().message == "the image has version 9, this rlx reads version 1");
+  CHECK(image.error().exit_code() == static_cast<int>(Exit::kCache));
+}
+
+TEST_CASE("a huge count costs nothing") {
+  std::string bytes = encode(Image{});
+  // The number of symbols, behind the counts of target and isa.
+  std::memset(bytes.data() + kHeaderBytes + 8, 0xff, 4);
+  CHECK(problem_of(bytes) == "the image is damaged: section symbols ends too early");
+}
+
+TEST_CASE("the listing shows everything") {
+  CHECK(to_text(sample()) == R"(image cpu:x86-64-v3
+isa avx2 fma
+symbols
+  0 batch = input 0 axis 0, 1..64 % 2
+  1 steps = given, 0..
+inputs
+  0 x: f32[batch, 4] in buffer 0
+outputs
+  0 y: f32[batch, 4] in buffer 1
+  1 x_again: f32[batch, 4] in buffer 2
+buffers
+  0 input batch * 16 bytes
+  1 output batch * 16 bytes
+  2 output batch * 16 bytes
+  3 arena batch * 16 bytes, lives 0..1
+  4 arena 256 bytes, lives 2..3, slot 5, holds 000080ff
+  5 constant 64 bytes, 9a129038d9a0 + 128
+guards
+  0 batch <= 64: batch <= 64 [/mul]
+kernels
+  0 mul at 0x0, batch tiles, 64 bytes of scratch, checks index out of range [/mul]
+  1 relu at 0x40, 1 tiles, 64 bytes of scratch
+commands
+  0 launch mul (0, 5, 3) [/mul, /mul/fold]
+  1 launch relu (3, 1) after 0 [/relu]
+  2 copy (2, 0) [/identity]
+  3 fill (4) [/pad]
+code 128 bytes
+)");
+}
+
+}  // namespace
+}  // namespace rlx::image

@@ -1,0 +1,99 @@
+#include <catch2/catch.hpp>
+
+#include "test/image/sample.h"
+
+namespace rlx::image {
+namespace {
+
+// What verify() says to the sample after a change.
+std::string after(void (*change)(Image&)) {
+  Image image = sample();
+  change(image);
+  Status status = verify(image);
+  if (status) return "";
+  CHECK(status.error().exit_code() == static_cast<int>(Exit::kCache));
+  std::string message = status.error().first().message;
+  return message.substr(message.find(": ") + 2);
+}
+
+TEST_CASE("the sample is right") {
+  CHECK(after([](Image&) {}) == "");
+}
+
+TEST_CASE("names are there and unique") {
+  CHECK(after([](Image& i) { i.inputs[0].name = ""; }) == "inputs[0]: its name is empty or taken");
+  CHECK(after([](Image& i) { i.outputs[1].name = "y"; }) ==
+        "outputs[1]: its name is empty or taken");
+  CHECK(after([](Image& i) { i.symbols[1].name = "batch"; }) ==
+        "symbols[1]: its name is empty or taken");
+}
+
+TEST_CASE("symbols have a source and a range") {
+  CHECK(after([](Image& i) { i.symbols[0].input = 1; }) ==
+        "symbols[0]: its source axis is not the symbol");
+  CHECK(after([](Image& i) { i.symbols[0].axis = 1; }) ==
+        "symbols[0]: its source axis is not the symbol");
+  CHECK(after([](Image& i) { i.symbols[0].axis = -1; }) ==
+        "symbols[0]: its source axis is not the symbol");
+  CHECK(after([](Image& i) { i.symbols[0].min = 65; }) == "symbols[0]: its range is empty");
+  CHECK(after([](Image& i) { i.symbols[0].multiple_of = 0; }) == "symbols[0]: its range is empty");
+}
+
+TEST_CASE("tensors know their dtype, shape and buffer") {
+  CHECK(after([](Image& i) { i.inputs[0].dtype = static_cast<DType>(99); }) ==
+        "inputs[0]: its dtype is unknown");
+  CHECK(after([](Image& i) { i.inputs[0].buffer = 6; }) == "inputs[0]: its buffer is unknown");
+  CHECK(after([](Image& i) { i.inputs[0].buffer = 1; }) ==
+        "inputs[0]: it has no input buffer of its own");
+  CHECK(after([](Image& i) { i.outputs[0].buffer = 3; }) == "outputs[0]: it lies in the arena");
+  CHECK(after([](Image& i) { i.outputs[0].shape[0] = symbol(2); }) ==
+        "outputs[0]: its shape is malformed");
+}
+
+TEST_CASE("buffers fit their kind") {
+  CHECK(after([](Image& i) { i.buffers[3].kind = static_cast<Buffer::Kind>(4); }) ==
+        "buffers[3]: its kind is unknown");
+  CHECK(after([](Image& i) { i.buffers[3].last = 4; }) == "buffers[3]: it does not live");
+  CHECK(after([](Image& i) { i.buffers[3].bytes.steps.clear(); }) ==
+        "buffers[3]: its size is malformed");
+  CHECK(after([](Image& i) { i.buffers[5].pattern = "x"; }) ==
+        "buffers[5]: only arena and output buffers have patterns");
+  CHECK(after([](Image& i) { i.buffers[5].slot = 0; }) ==
+        "buffers[5]: only arena buffers have slots");
+  CHECK(after([](Image& i) { i.buffers[5].offset = -1; }) ==
+        "buffers[5]: its slot or offset is negative");
+  CHECK(after([](Image& i) { i.buffers[5].kind = Buffer::Kind::kInput; }) ==
+        "buffers[5]: no input belongs to it");
+  CHECK(after([](Image& i) { i.buffers[3].slot = 5; }) ==
+        "buffers[4]: its slot has another size or pattern");
+}
+
+TEST_CASE("kernels lie in the code") {
+  CHECK(after([](Image& i) { i.kernels[0].entry = 128; }) == "kernels[0]: its entry is outside");
+  CHECK(after([](Image& i) { i.kernels[0].tiles = {}; }) ==
+        "kernels[0]: its tiles or scratch are malformed");
+  CHECK(after([](Image& i) { i.guards[0].predicate = {}; }) ==
+        "guards[0]: its predicate is malformed");
+}
+
+TEST_CASE("commands use what there is, when it is there") {
+  CHECK(after([](Image& i) { i.commands[0].kernel = 2; }) == "commands[0]: its kernel is unknown");
+  CHECK(after([](Image& i) { i.commands[0].buffers[0] = 6; }) ==
+        "commands[0]: its buffer is unknown");
+  CHECK(after([](Image& i) { i.commands[2].buffers[1] = 3; }) ==
+        "commands[2]: buffer 3 is not alive");
+  CHECK(after([](Image& i) { i.commands[1].waits = {1}; }) ==
+        "commands[1]: it waits for a later command");
+  CHECK(after([](Image& i) { i.commands[2].buffers = {2}; }) ==
+        "commands[2]: a copy needs two buffers, to and from");
+  CHECK(after([](Image& i) { i.commands[2].buffers = {5, 0}; }) ==
+        "commands[2]: a copy needs two buffers, to and from");
+  CHECK(after([](Image& i) { i.commands[3].buffers = {1}; }) ==
+        "commands[3]: its buffer has no pattern");
+  CHECK(after([](Image& i) { i.commands[3].kind = static_cast<Command::Kind>(8); }) ==
+        "commands[3]: its kind is unknown");
+  CHECK(after([](Image& i) { i.commands[3].kind = Command::Kind::kLoop; }) == "");
+}
+
+}  // namespace
+}  // namespace rlx::image
