@@ -1,0 +1,40 @@
+#include "frontend/frontend.h"
+
+#include <functional>
+
+#include "frontend/onnx/reader.h"
+#include "ir/text.h"
+
+namespace rlx {
+namespace {
+
+Result<ModelFile> read_mir(std::shared_ptr<const MappedFile> file) {
+  Bytes all = file->bytes();
+  std::string_view text(reinterpret_cast<const char*>(all.data()), all.size());
+  RLX_TRY(Graph graph, parse_graph(text));
+  ModelFile model{.format = "mir", .graph = std::move(graph)};
+  model.files.push_back(std::move(file));
+  return model;
+}
+
+}  // namespace
+
+Result<ModelFile> read_model(const std::string& path) {
+  RLX_TRY(auto file, MappedFile::open(path));
+  if (path.ends_with(".mir")) return read_mir(std::move(file));
+  return onnx::read_model(std::move(file));
+}
+
+std::optional<FileRange> locate(const ModelFile& model, Bytes bytes) {
+  std::less_equal<> not_after;
+  for (size_t i = 0; i < model.files.size(); ++i) {
+    Bytes all = model.files[i]->bytes();
+    const std::byte* end = all.data() + all.size();
+    if (!not_after(all.data(), bytes.data()) || !not_after(bytes.data() + bytes.size(), end))
+      continue;
+    return FileRange{i, bytes.data() - all.data()};
+  }
+  return std::nullopt;
+}
+
+}  // namespace rlx

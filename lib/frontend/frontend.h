@@ -1,0 +1,32 @@
+// Model files into graphs of model-level operators.
+#pragma once
+#include <memory>
+#include <string>
+
+#include "ir/graph.h"
+#include "support/files.h"
+
+namespace rlx {
+
+struct ModelFile {
+  // "onnx", "mir".
+  std::string format;
+  // 0 where the format has none.
+  int64_t opset = 0, ir_version = 0;
+  Graph graph = {};
+  // The model itself, then its data files: what the graph's constants view, and whose stamps tell whether
+  // anything changed.
+  Vec<std::shared_ptr<const MappedFile>> files = {};
+};
+
+// Reads .mir text by its name, else ONNX. The error lists all that the model needs and rlx lacks.
+Result<ModelFile> read_model(const std::string& path);
+
+// Where in the model's files bytes lie; nullopt where they are in none.
+struct FileRange {
+  size_t file = 0;
+  int64_t offset = 0;
+};
+std::optional<FileRange> locate(const ModelFile& model, Bytes bytes);
+
+}  // namespace rlx

@@ -1,0 +1,49 @@
+#include "frontend/onnx/call.h"
+
+#include <algorithm>
+
+namespace rlx::onnx {
+namespace {
+
+template <class Attributes>
+auto position(Attributes& attributes, std::string_view name) {
+  return std::ranges::find(attributes, name, &AttributeProto::name);
+}
+
+}  // namespace
+
+const AttributeProto* Call::find(std::string_view name) const {
+  auto it = position(attributes, name);
+  return it == attributes.end() ? nullptr : &*it;
+}
+
+std::optional<AttributeProto> Call::take(std::string_view name) {
+  auto it = position(attributes, name);
+  if (it == attributes.end()) return std::nullopt;
+  AttributeProto taken = std::move(*it);
+  attributes.erase(it);
+  return taken;
+}
+
+void Call::set_input(size_t i, ValueId v) {
+  inputs.resize(std::max(inputs.size(), i + 1));
+  inputs[i] = v;
+}
+
+ValueId Call::add_node(std::string_view op, Values inputs) {
+  const OpDef* def = find_op(op);
+  RLX_CHECK(def, std::string(op));
+  NodeId id = graph_.add_node(region_, Attrs(def), std::move(inputs), {Type::unknown()}, {node});
+  return graph_[id].outputs[0];
+}
+
+Error Call::error(int code, std::string message, std::string hint) const {
+  return Error(Diagnostic{.code = code,
+                          .message = std::move(message),
+                          .node = node,
+                          .op = op_type,
+                          .opset = opset,
+                          .hint = std::move(hint)});
+}
+
+}  // namespace rlx::onnx

@@ -1,0 +1,187 @@
+#include "frontend/onnx/convert.h"
+
+#include <algorithm>
+#include <array>
+
+#include <fmt/format.h>
+
+#include "frontend/codes.h"
+
+namespace rlx::onnx {
+namespace {
+
+using A = AttributeProto;
+
+template <class T>
+Constant scalar(DType dtype, T value) {
+  return make_constant(dtype, {}, std::string(reinterpret_cast<const char*>(&value), sizeof value));
+}
+
+template <class T>
+Constant vector(DType dtype, const Vec<T>& elements) {
+  auto size = static_cast<int64_t>(elements.size());
+  return make_constant(
+      dtype, {size},
+      std::string(reinterpret_cast<const char*>(elements.data()), elements.size() * sizeof(T)));
+}
+
+AttributeProto int_attribute(std::string_view name, int64_t value) {
+  AttributeProto a;
+  a.name = name;
+  a.type = A::kInt;
+  a.i = value;
+  return a;
+}
+
+// The element type of an input whose type stands in the file.
+std::optional<DType> dtype_of_input(const Call& c, size_t i) {
+  if (!c.has_input(i)) return std::nullopt;
+  const Type& type = c.graph()[c.inputs[i]].type;
+  if (!type.is_tensor()) return std::nullopt;
+  return type.dtype;
+}
+
+// ---- Constants --------------------------------------------------------------------------------
+
+Result<Constant> constant_of(Call& c, const A& a) {
+  if (a.name == "value" && a.type == A::kTensor) return c.read_tensor(a.tensors.front());
+  if (a.name == "value_float" && a.type == A::kFloat) return scalar(DType::kF32, a.f);
+  if (a.name == "value_int" && a.type == A::kInt) return scalar(DType::kI64, a.i);
+  if (a.name == "value_floats" && a.type == A::kFloats) return vector(DType::kF32, a.floats);
+  if (a.name == "value_ints" && a.type == A::kInts) return vector(DType::kI64, a.ints);
+  return c.error(kUnsupportedAttribute,
+                 fmt::format("a constant given as {} is not supported", a.name));
+}
+
+Status convert_constant(Call& c) {
+  if (c.attributes.size() != 1)
+    return c.error(kInvalidModel, "a Constant has exactly one attribute");
+  RLX_TRY(Constant constant, constant_of(c, c.attributes.front()));
+  c.results = {c.add_constant(std::move(constant))};
+  return {};
+}
+
+// ConstantOfShape is the value, repeated.
+Status convert_constant_of_shape(Call& c) {
+  Constant value = scalar(DType::kF32, 0.0F);
+  if (auto given = c.take("value"); given && given->type == A::kTensor) {
+    RLX_TRY(value, c.read_tensor(given->tensors.front()));
+    if (value.elements() != 1) return c.error(kInvalidModel, "value has not exactly one element");
+    value.shape = {};
+  }
+  c.op = "expand";
+  c.inputs.insert(c.inputs.begin(), c.add_constant(std::move(value)));
+  return {};
+}
+
+// ---- Inference knows the answer ---------------------------------------------------------------
+
+bool is_true(const Call& c, size_t input) {
+  if (!c.has_input(input)) return false;
+  const Constant* constant = c.graph().constant_of(c.inputs[input]);
+  auto elements = constant ? integers_of(*constant) : std::nullopt;
+  return elements && elements->size() == 1 && elements->front() != 0;
+}
+
+// Nothing is dropped at inference: the output is the input, the mask all true.
+Status convert_dropout(Call& c) {
+  if (is_true(c, 2)) {
+    return c.error(kUnsupportedAttribute, "dropout in training mode is not supported",
+                   "export the model for inference");
+  }
+  if (c.inputs.empty()) return {};
+  ValueId x = c.inputs.front();
+  c.take("seed");
+  c.results = {x};
+  if (c.has_output(1)) {
+    ValueId all_true = c.add_constant(scalar(DType::kBool, true));
+    c.results->push_back(c.add_node("expand", {all_true, c.add_node("shape", {x})}));
+  }
+  return {};
+}
+
+Status convert_batch_normalization(Call& c) {
+  // How fast running means follow the data matters to training alone.
+  c.take("momentum");
+  if (c.outputs.size() > 1) {
+    return c.error(kUnsupportedAttribute, "batch normalization in training mode is not supported",
+                   "export the model for inference");
+  }
+  return {};
+}
+
+// ---- Older forms ------------------------------------------------------------------------------
+
+// What became input i, integers in both forms.
+void attribute_to_input(Call& c, std::string_view name, size_t i) {
+  auto a = c.find(name);
+  if (!a || c.has_input(i)) return;
+  if (a->type == A::kInts) c.set_input(i, c.add_integers(a->ints));
+  if (a->type == A::kInt) c.set_input(i, c.add_constant(make_i64({a->i}, 0)));
+  c.take(name);
+}
+
+Status convert_reduction(Call& c) {
+  attribute_to_input(c, "axes", 1);
+  return {};
+}
+
+// Up to opset 17 the parts are as many as the outputs.
+Status convert_split(Call& c) {
+  if (!c.has_input(1) && !c.find("num_outputs")) {
+    c.give(int_attribute("num_outputs", static_cast<int64_t>(c.outputs.size())));
+  }
+  return {};
+}
+
+Status convert_dft(Call& c) {
+  attribute_to_input(c, "axis", 2);
+  return {};
+}
+
+// The type to cast to is that of the second input.
+Status convert_cast_like(Call& c) {
+  constexpr int64_t kLastType = 16;
+  auto dtype = dtype_of_input(c, 1);
+  if (!dtype) return {};
+  for (int64_t onnx_type = 1; onnx_type <= kLastType; ++onnx_type) {
+    if (dtype_of(onnx_type) == dtype) c.give(int_attribute("to", onnx_type));
+  }
+  c.op = "cast";
+  c.inputs.pop_back();
+  return {};
+}
+
+struct Conversion {
+  std::string_view op_type;
+  Status (*convert)(Call&);
+};
+
+constexpr std::array<Conversion, 17> kConversions{{
+    {"BatchNormalization", convert_batch_normalization},
+    {"CastLike", convert_cast_like},
+    {"Constant", convert_constant},
+    {"ConstantOfShape", convert_constant_of_shape},
+    {"DFT", convert_dft},
+    {"Dropout", convert_dropout},
+    {"ReduceL1", convert_reduction},
+    {"ReduceL2", convert_reduction},
+    {"ReduceLogSum", convert_reduction},
+    {"ReduceLogSumExp", convert_reduction},
+    {"ReduceMax", convert_reduction},
+    {"ReduceMean", convert_reduction},
+    {"ReduceMin", convert_reduction},
+    {"ReduceProd", convert_reduction},
+    {"ReduceSum", convert_reduction},
+    {"ReduceSumSquare", convert_reduction},
+    {"Split", convert_split},
+}};
+
+}  // namespace
+
+Status convert(Call& call) {
+  auto it = std::ranges::find(kConversions, call.op_type, &Conversion::op_type);
+  return it == kConversions.end() ? Status() : it->convert(call);
+}
+
+}  // namespace rlx::onnx

@@ -1,0 +1,209 @@
+#include "frontend/onnx/graph_reader.h"
+
+#include <algorithm>
+#include <array>
+
+#include <fmt/format.h>
+
+#include "frontend/codes.h"
+#include "frontend/onnx/attributes.h"
+#include "frontend/onnx/convert.h"
+#include "frontend/onnx/names.h"
+#include "frontend/onnx/order.h"
+#include "frontend/onnx/types.h"
+
+namespace rlx::onnx {
+namespace {
+
+bool is_own_domain(std::string_view domain) { return domain.empty() || domain == "ai.onnx"; }
+
+// Optional operands left out at the end are as good as not there.
+template <class T, class Empty>
+void drop_trailing(Vec<T>& operands, Empty is_empty) {
+  while (!operands.empty() && is_empty(operands.back())) operands.pop_back();
+}
+
+std::string range_text(int low, int high, bool open) {
+  if (open) return fmt::format("at least {}", low);
+  return low == high ? fmt::format("{}", low) : fmt::format("{} to {}", low, high);
+}
+
+Status check_arity(const Call& call, const OpDef& op) {
+  const Arity& arity = op.arity;
+  int inputs = static_cast<int>(call.inputs.size());
+  int most = arity.in + arity.optional;
+  if (inputs < arity.in || (inputs > most && !arity.variadic)) {
+    return call.error(kInvalidModel,
+                      fmt::format("the operator takes {} inputs, the node has {}",
+                                  range_text(arity.in, most, arity.variadic), inputs));
+  }
+  for (size_t i = 0; i < static_cast<size_t>(arity.in); ++i) {
+    if (!call.has_input(i))
+      return call.error(kInvalidModel, fmt::format("input {} cannot be left out", i));
+  }
+  return {};
+}
+
+// Types are known here only of the model's inputs and constants; inference checks the others.
+Status check_dtype(const Call& call, const OpDef& op) {
+  if (!call.has_input(0)) return {};
+  const Type& type = call.graph()[call.inputs[0]].type;
+  if (!type.is_tensor() || op.dtypes.has(type.dtype)) return {};
+  return call.error(kUnsupportedType,
+                    fmt::format("elements of type {} are not supported", name(type.dtype)));
+}
+
+Error unsupported_operator(const Call& call) {
+  return call.error(kUnsupportedOperator, fmt::format("operator {} is not supported", call.op_type),
+                    "export the model with operators that docs/operators.md lists");
+}
+
+Error unsupported_domain(const Call& call, std::string_view domain) {
+  return call.error(
+      kUnsupportedDomain,
+      fmt::format("operator {} is of domain {}, which is not supported", call.op_type, domain),
+      "export the model without fused or custom operators, its functions inlined");
+}
+
+// Regions in the order in which rlx's operators own them.
+constexpr std::array<std::string_view, 3> kRegionAttributes{"then_branch", "else_branch", "body"};
+
+}  // namespace
+
+void GraphReader::read(GraphProto& g) {
+  Scope scope(graph_, tensors_, Graph::kTop, nullptr);
+  graph_.name = g.name;
+  if (auto status = scope.declare(g); !status) report(std::move(status.error()), nullptr, scope);
+  add_inputs(g, scope);
+  read_body(g, scope);
+  for (const ValueInfoProto& v : g.outputs) graph_.output_names.emplace_back(v.name);
+  if (g.outputs.empty()) report(Error(kInvalidModel, "the model has no outputs"), nullptr, scope);
+}
+
+// An input with an initializer has a default, which is taken: it is no input of the compiled model.
+void GraphReader::add_inputs(const GraphProto& g, Scope& scope) {
+  Vec<const ValueInfoProto*> inputs;
+  for (const ValueInfoProto& v : g.inputs) {
+    if (!scope.is_initializer(v.name)) inputs.push_back(&v);
+  }
+  Types types = input_types(inputs, graph_, problems_);
+  for (size_t i = 0; i < inputs.size(); ++i) {
+    std::string name(inputs[i]->name);
+    define(inputs[i]->name, graph_.add_input(std::move(types[i]), std::move(name)), nullptr, scope);
+  }
+}
+
+void GraphReader::read_body(GraphProto& g, Scope& scope) {
+  if (g.has_sparse_initializers) {
+    report(Error(kUnsupportedFormat, "sparse initializers are not supported"), nullptr, scope);
+  }
+  auto order = execution_order(g);
+  if (!order) return report(std::move(order.error()), nullptr, scope);
+  for (size_t i : *order) read_node(g.nodes[i], scope);
+  for (const ValueInfoProto& v : g.outputs) {
+    ValueId result = find(v.name, nullptr, scope);
+    graph_[scope.region()].results.push_back(result);
+  }
+}
+
+RegionId GraphReader::read_region(GraphProto& g, Scope& outer) {
+  Scope scope(graph_, tensors_, graph_.add_region(), &outer);
+  if (auto status = scope.declare(g); !status) report(std::move(status.error()), nullptr, scope);
+  for (const ValueInfoProto& v : g.inputs) {
+    ValueId argument = graph_.add_argument(scope.region(), Type::unknown(), std::string(v.name));
+    define(v.name, argument, nullptr, scope);
+  }
+  read_body(g, scope);
+  return scope.region();
+}
+
+// ---- Nodes ------------------------------------------------------------------------------------
+
+void GraphReader::read_node(NodeProto& n, Scope& scope) {
+  Call call = call_of(n, scope);
+  auto values = outputs_of(call, n, scope);
+  if (!values) report(std::move(values.error()), &n, scope);
+  for (size_t i = 0; i < call.outputs.size(); ++i) {
+    ValueId v = values ? (*values)[i] : placeholder(graph_);
+    if (!call.outputs[i].empty()) define(call.outputs[i], v, &n, scope);
+  }
+}
+
+Call GraphReader::call_of(NodeProto& n, Scope& scope) {
+  Call call(graph_, scope.region(), tensors_);
+  call.op = rlx_name(n.op_type);
+  call.op_type = n.op_type;
+  call.node = name_of(n);
+  call.opset = opset_;
+  call.attributes = std::move(n.attributes);
+  call.outputs = n.outputs;
+  for (std::string_view name : n.inputs) {
+    call.inputs.push_back(name.empty() ? ValueId() : find(name, &n, scope));
+  }
+  drop_trailing(call.inputs, [](ValueId v) { return !v.valid(); });
+  drop_trailing(call.outputs, [](std::string_view name) { return name.empty(); });
+  return call;
+}
+
+Result<Values> GraphReader::outputs_of(Call& call, const NodeProto& n, Scope& scope) {
+  Vec<RegionId> regions;
+  for (std::string_view name : kRegionAttributes) {
+    auto graph = call.take(name);
+    if (graph && graph->graphs.size() == 1)
+      regions.push_back(read_region(graph->graphs.front(), scope));
+  }
+  if (!is_own_domain(n.domain)) return unsupported_domain(call, n.domain);
+  RLX_TRY_VOID(convert(call));
+  const OpDef* op = find_op(call.op);
+  if (!call.results && !op) return unsupported_operator(call);
+  if (call.results) {
+    if (call.outputs.size() <= call.results->size()) return *std::move(call.results);
+    return call.error(kInvalidModel, fmt::format("the node has {} outputs, more than its operator",
+                                                 call.outputs.size()));
+  }
+  RLX_TRY_VOID(check_arity(call, *op));
+  RLX_TRY_VOID(check_dtype(call, *op));
+  if (regions.size() != static_cast<size_t>(op->regions)) {
+    return call.error(kInvalidModel, fmt::format("the operator has {} graphs, the node {}",
+                                                 op->regions, regions.size()));
+  }
+  Attrs attrs(op);
+  if (auto problems = assign(call, attrs); !problems.empty()) return Error(std::move(problems));
+  Types types(call.outputs.size(), Type::unknown());
+  NodeId id =
+      graph_.add_node(scope.region(), std::move(attrs), call.inputs, std::move(types), {call.node});
+  graph_[id].regions = std::move(regions);
+  return graph_[id].outputs;
+}
+
+// ---- Names and problems -----------------------------------------------------------------------
+
+ValueId GraphReader::find(std::string_view name, const NodeProto* n, Scope& scope) {
+  auto v = scope.find(name);
+  if (!v) report(std::move(v.error()), n, scope);
+  if (v && v->valid()) return *v;
+  if (v)
+    report(Error(kInvalidModel, fmt::format("\"{}\" is used and nowhere defined", name)), n, scope);
+  return placeholder(graph_);
+}
+
+void GraphReader::define(std::string_view name, ValueId v, const NodeProto* n, Scope& scope) {
+  if (auto status = scope.define(name, v); !status) report(std::move(status.error()), n, scope);
+}
+
+void GraphReader::report(Error e, const NodeProto* n, const Scope& scope) {
+  for (Diagnostic& d : e.items) {
+    if (n) {
+      d.node = name_of(*n);
+      d.op = n->op_type;
+      d.opset = opset_;
+      for (std::string_view input : n->inputs) {
+        std::string text = scope.describe(input);
+        if (!text.empty()) d.shapes.push_back(std::move(text));
+      }
+    }
+    problems_.push_back(std::move(d));
+  }
+}
+
+}  // namespace rlx::onnx

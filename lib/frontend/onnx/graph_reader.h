@@ -1,0 +1,35 @@
+// The model's graph, with the graphs inside its nodes, as a Graph of model-level operators.
+#pragma once
+#include "frontend/onnx/call.h"
+#include "frontend/onnx/scope.h"
+
+namespace rlx::onnx {
+
+class GraphReader {
+ public:
+  GraphReader(int64_t opset, Tensors& tensors, Graph& graph, Vec<Diagnostic>& problems)
+      : opset_(opset), tensors_(tensors), graph_(graph), problems_(problems) {}
+
+  // Goes on after problems, so that all are told; with any, the Graph is of no use.
+  void read(GraphProto& g);
+
+ private:
+  // Nodes in an order in which they can run, then results; inputs are defined by the caller.
+  void read_body(GraphProto& g, Scope& scope);
+  void add_inputs(const GraphProto& g, Scope& scope);
+  RegionId read_region(GraphProto& g, Scope& outer);
+  void read_node(NodeProto& n, Scope& scope);
+  Call call_of(NodeProto& n, Scope& scope);
+  Result<Values> outputs_of(Call& call, const NodeProto& n, Scope& scope);
+  // Reports what is wrong with the name at node n (or at none).
+  ValueId find(std::string_view name, const NodeProto* n, Scope& scope);
+  void define(std::string_view name, ValueId v, const NodeProto* n, Scope& scope);
+  void report(Error e, const NodeProto* n, const Scope& scope);
+
+  int64_t opset_;
+  Tensors& tensors_;
+  Graph& graph_;
+  Vec<Diagnostic>& problems_;
+};
+
+}  // namespace rlx::onnx

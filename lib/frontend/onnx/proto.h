@@ -1,0 +1,109 @@
+// The parts of an ONNX file that the reader needs. Texts and data are views into the file's bytes, so
+// they live as long as those; field numbers and enumerators are those of ONNX's specification.
+#pragma once
+#include <optional>
+#include <string_view>
+
+#include "support/result.h"
+
+namespace rlx::onnx {
+
+struct TensorProto {
+  std::string_view name;
+  int64_t data_type = 0;
+  Vec<int64_t> dims;
+  std::optional<std::string_view> raw_data;
+  bool external = false;
+  // Where external data lies: "location", "offset", "length".
+  Vec<std::pair<std::string_view, std::string_view>> external_data;
+  // The message itself: typed data is decoded from it when the tensor is used.
+  std::string_view message;
+};
+
+struct DimProto {
+  std::optional<int64_t> value;
+  std::string_view param;
+};
+
+struct TypeProto {
+  enum class Kind : uint8_t { kNone, kTensor, kSequence, kOptional, kOther };
+
+  Kind kind = Kind::kNone;
+  // Of a tensor.
+  int64_t elem_type = 0;
+  bool has_shape = false;
+  Vec<DimProto> dims;
+  // The one element type of a sequence or optional.
+  Vec<TypeProto> element;
+};
+
+struct ValueInfoProto {
+  std::string_view name;
+  TypeProto type;
+};
+
+struct GraphProto;
+
+struct AttributeProto {
+  enum Type : uint8_t {
+    kUndefined,
+    kFloat,
+    kInt,
+    kString,
+    kTensor,
+    kGraph,
+    kFloats,
+    kInts,
+    kStrings,
+    kTensors,
+    kGraphs,
+    kSparseTensor,
+    kSparseTensors,
+    kTypeProto,
+    kTypeProtos
+  };
+
+  std::string_view name;
+  int64_t type = kUndefined;
+  float f = 0;
+  int64_t i = 0;
+  std::string_view s;
+  Vec<float> floats;
+  Vec<int64_t> ints;
+  Vec<std::string_view> strings;
+  // Of kTensor and kGraph: the one.
+  Vec<TensorProto> tensors;
+  Vec<GraphProto> graphs;
+};
+
+struct NodeProto {
+  std::string_view name, op_type, domain;
+  Vec<std::string_view> inputs, outputs;
+  Vec<AttributeProto> attributes;
+};
+
+struct GraphProto {
+  std::string_view name;
+  Vec<NodeProto> nodes;
+  Vec<TensorProto> initializers;
+  Vec<ValueInfoProto> inputs, outputs, value_infos;
+  bool has_sparse_initializers = false;
+};
+
+struct OpsetProto {
+  std::string_view domain;
+  int64_t version = 0;
+};
+
+struct ModelProto {
+  int64_t ir_version = 0;
+  Vec<OpsetProto> opsets;
+  std::optional<GraphProto> graph;
+};
+
+// The model in a whole file. Errors name the offset and the field.
+Result<ModelProto> parse_model(std::string_view file);
+// The one tensor in a whole file.
+Result<TensorProto> parse_tensor(std::string_view file);
+
+}  // namespace rlx::onnx

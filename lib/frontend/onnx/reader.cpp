@@ -1,0 +1,74 @@
+#include "frontend/onnx/reader.h"
+
+#include <fmt/format.h>
+
+#include "frontend/codes.h"
+#include "frontend/onnx/graph_reader.h"
+
+namespace rlx::onnx {
+namespace {
+
+constexpr int64_t kFirstIrVersion = 3, kLastIrVersion = 14;
+
+void check_ir_version(int64_t version, Vec<Diagnostic>& problems) {
+  if (version >= kFirstIrVersion && version <= kLastIrVersion) return;
+  problems.push_back(
+      {.code = kUnsupportedFormat,
+       .message = fmt::format("IR version {} is not supported", version),
+       .hint = fmt::format("versions {} to {} are", kFirstIrVersion, kLastIrVersion)});
+}
+
+void check_opset(int64_t opset, Vec<Diagnostic>& problems) {
+  if (opset >= kFirstOpset && opset <= kLastOpset) return;
+  problems.push_back(
+      {.code = kUnsupportedFormat,
+       .message = fmt::format("operator set {} is not supported", opset),
+       .opset = opset,
+       .hint = fmt::format(
+           "convert the model to a set from {} to {}, for example with onnx.version_converter",
+           kFirstOpset, kLastOpset)});
+}
+
+// The version of ONNX's own domain; a model without it has no operators that rlx knows.
+std::optional<int64_t> own_opset(const ModelProto& model) {
+  for (const OpsetProto& opset : model.opsets) {
+    if (opset.domain.empty() || opset.domain == "ai.onnx") return opset.version;
+  }
+  return std::nullopt;
+}
+
+std::string folder_of(const std::string& path) {
+  size_t slash = path.rfind('/');
+  if (slash == std::string::npos) return ".";
+  return slash == 0 ? "/" : path.substr(0, slash);
+}
+
+}  // namespace
+
+Result<ModelFile> read_model(std::string_view file, std::shared_ptr<const void> keeper,
+                             std::string folder) {
+  RLX_TRY(ModelProto model, parse_model(file));
+  auto opset = own_opset(model);
+  if (!model.graph)
+    return Error(kInvalidModel, "the file has no graph", "is it an ONNX model, and whole?");
+  if (!opset) return Error(kInvalidModel, "the model imports no operator set of ONNX");
+  ModelFile out{.format = "onnx", .opset = *opset, .ir_version = model.ir_version};
+  Tensors tensors(file, std::move(keeper), std::move(folder));
+  Vec<Diagnostic> problems;
+  check_ir_version(model.ir_version, problems);
+  check_opset(*opset, problems);
+  GraphReader(*opset, tensors, out.graph, problems).read(*model.graph);
+  if (!problems.empty()) return Error(std::move(problems));
+  out.files = tensors.external_files();
+  return out;
+}
+
+Result<ModelFile> read_model(std::shared_ptr<const MappedFile> file) {
+  Bytes all = file->bytes();
+  std::string_view text(reinterpret_cast<const char*>(all.data()), all.size());
+  RLX_TRY(ModelFile model, read_model(text, file, folder_of(file->stamp().path)));
+  model.files.insert(model.files.begin(), std::move(file));
+  return model;
+}
+
+}  // namespace rlx::onnx
