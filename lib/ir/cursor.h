@@ -4,12 +4,10 @@
 #include <string>
 #include <string_view>
 
+#include "ir/codes.h"
 #include "support/result.h"
 
 namespace rlx {
-
-// The code of what a text form cannot mean.
-inline constexpr int kUnreadableText = 3900;
 
 // Blanks before a token are skipped; comments (from // to the end of the line) only by skip_comments,
 // as // is a division in Dims.

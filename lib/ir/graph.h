@@ -3,9 +3,10 @@
 //
 // A value is defined by a node, by a region (its argument), by a constant, or by a list of Dims (shape
 // arithmetic that inference solved: an i64 vector, or an i64 scalar, whose elements are known expressions).
+// Nodes that stand in no region, and what only they define or use, are dead: nothing looks at them.
 #pragma once
+#include <map>
 #include <memory>
-#include <set>
 #include <string>
 
 #include "ir/op_def.h"
@@ -20,6 +21,8 @@ Origin merge(const Origin& a, const Origin& b);
 // Keeps bytes alive: a mapped file or owned memory.
 class ConstantData {
  public:
+  // No bytes: of a constant that is only looked at.
+  ConstantData() = default;
   static ConstantData owned(std::string bytes);
   static ConstantData view(Bytes bytes, std::shared_ptr<const void> keeper) {
     return {bytes, std::move(keeper)};
@@ -77,7 +80,8 @@ struct Node {
   std::string_view op_name() const { return attrs.op()->name; }
 };
 
-// Nodes run in order. Values of enclosing regions are used only through captures.
+// Nodes run in order. Values that enclosing regions define are used only through captures; constants and
+// dims belong to no region and are used everywhere.
 struct Region {
   Values arguments = {};
   Values captures = {};
@@ -147,6 +151,8 @@ class Graph {
   ValueId add_argument(RegionId region, Type type, std::string name = {});
   // Adds the same constant once.
   ValueId add_constant(Constant constant, std::string name = {});
+  // Lets add_constant know the constants of values that were written directly.
+  void index_constants();
   // rank 1, or rank 0 with one Dim.
   ValueId add_dims(Vec<Dim> dims, int rank, std::string name = {});
   // Appends a node with outputs of these types to region.
@@ -157,15 +163,27 @@ class Graph {
   const Constant* constant_of(ValueId v) const;
   const Node* node_of(ValueId v) const;
   const Symbol* find_symbol(std::string_view name) const;
+  // Adds it where there is none.
   Symbol& symbol(std::string_view name);
 
   // Every use of a key becomes a use of its value (followed through chains), in nodes, captures, results.
   void replace_uses(const std::map<ValueId, ValueId>& replacement);
-  // Uses by nodes and as results, over all regions, indexed by value.
+  // Uses by nodes and as results, over all regions that are not dead, indexed by value.
   Vec<int> count_uses() const;
-  // The range of a symbol for simplify(); other atoms have lo 0.
+  // The regions that are not dead, each after the one around it.
+  Vec<RegionId> live_regions() const;
+  // The range of a symbol for simplify(), as long as this graph lives; loops have lo 0.
   RangeOf symbol_ranges() const;
+
+ private:
+  ValueId add_value(Type type, std::string name, ValueDef def);
+
+  // Values of constants, by what they hold.
+  std::multimap<Digest, ValueId> constant_values_;
 };
+
+// The graph without what is dead; ids are dense and in the order in which the text form defines them.
+Graph compacted(const Graph& g);
 
 // A small constant's elements as integers; nullopt where it is none, is no integer or bool tensor, or has
 // more than 4,096 elements.

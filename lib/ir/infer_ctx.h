@@ -34,16 +34,30 @@ class InferCtx {
   Dim simplified(const Dim& d) const;
   // An error that names this node, its operator and its shapes.
   Error error(int code, std::string message, std::string hint = {}) const;
+  // Tells of a problem that leaves the types of the outputs known.
+  void report(const Error& e);
 
   const Graph& graph() const { return graph_; }
   const Node& node() const { return graph_[node_]; }
 
  private:
+  // Whether some values of the symbols make them equal; true where that is not decided.
+  bool can_equal(const Dim& a, const Dim& b) const;
+
   Graph& graph_;
   NodeId node_;
   const Vec<Known>& known_;
   Vec<Diagnostic>& problems_;
   Vec<Known> told_;
 };
+
+// The elements of a value: of a small constant or of dims, else what was told of it (`told` is indexed by
+// value and may be shorter).
+Known known_elements(const Graph& g, ValueId v, const Vec<Known>& told);
+// Code and message, with the node's name, operator and shapes.
+Diagnostic diagnostic_of(const Graph& g, NodeId node, int code, std::string message);
+
+// Infers the types of the node's outputs; they are unknown after a problem, or where an input is.
+void infer_node(Graph& g, NodeId node, Vec<Known>& known, Vec<Diagnostic>& problems);
 
 }  // namespace rlx

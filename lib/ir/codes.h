@@ -1,0 +1,13 @@
+// The codes of this folder's diagnostics (docs/errors.md).
+#pragma once
+
+namespace rlx {
+
+// A graph that breaks the rules of ir/verifier.h: a bug of the pass before.
+inline constexpr int kInvalidGraph = 1001;
+// A text or JSON form that cannot be read.
+inline constexpr int kUnreadableText = 3001;
+// Extents that an operator needs to be the same, and are not.
+inline constexpr int kExtentMismatch = 5001;
+
+}  // namespace rlx

@@ -1,0 +1,189 @@
+#include "ir/infer_ctx.h"
+
+#include <algorithm>
+
+#include "ir/codes.h"
+
+namespace rlx {
+namespace {
+
+constexpr const char* kHint = "one of its inputs has another shape than the model means";
+
+std::string value_name(const Graph& g, ValueId v) {
+  return g[v].name.empty() ? "%" + std::to_string(v.index) : g[v].name;
+}
+
+Known elements_of(const Constant& c) {
+  if (!is_integer(c.dtype) || c.shape.size() > 1) return std::nullopt;
+  auto integers = integers_of(c);
+  if (!integers) return std::nullopt;
+  return Vec<Dim>(integers->begin(), integers->end());
+}
+
+}  // namespace
+
+Diagnostic diagnostic_of(const Graph& g, NodeId id, int code, std::string message) {
+  const Node& node = g[id];
+  Diagnostic d{.code = code, .message = std::move(message), .op = std::string(node.op_name())};
+  if (!node.origin.empty()) d.node = node.origin.front();
+  for (ValueId v : node.inputs) {
+    if (v.valid()) d.shapes.push_back(value_name(g, v) + ": " + to_text(g[v].type));
+  }
+  return d;
+}
+
+Known known_elements(const Graph& g, ValueId v, const Vec<Known>& told) {
+  if (!v.valid()) return std::nullopt;
+  const ValueDef& def = g[v].def;
+  if (def.kind == ValueDef::Kind::kDims) return def.dims;
+  if (def.kind == ValueDef::Kind::kConstant) return elements_of(g[def.constant]);
+  return v.index < told.size() ? told[v.index] : std::nullopt;
+}
+
+InferCtx::InferCtx(Graph& graph, NodeId node, const Vec<Known>& known, Vec<Diagnostic>& problems)
+    : graph_(graph), node_(node), known_(known), problems_(problems) {
+  told_.resize(this->node().outputs.size());
+}
+
+// ---- Inputs and outputs -----------------------------------------------------------------------
+
+int InferCtx::inputs() const { return static_cast<int>(node().inputs.size()); }
+int InferCtx::outputs() const { return static_cast<int>(node().outputs.size()); }
+
+bool InferCtx::has(int i) const {
+  return i >= 0 && i < inputs() && node().inputs[static_cast<size_t>(i)].valid();
+}
+
+const Type& InferCtx::in(int i) const {
+  RLX_CHECK(has(i), "inference looks at an input that is left out");
+  return graph_[node().inputs[static_cast<size_t>(i)]].type;
+}
+
+Known InferCtx::known(int i) const {
+  if (!has(i)) return std::nullopt;
+  return known_elements(graph_, node().inputs[static_cast<size_t>(i)], known_);
+}
+
+const Constant* InferCtx::constant(int i) const {
+  return has(i) ? graph_.constant_of(node().inputs[static_cast<size_t>(i)]) : nullptr;
+}
+
+void InferCtx::set_known(int output, Vec<Dim> elements) {
+  told_.at(static_cast<size_t>(output)) = std::move(elements);
+}
+
+// ---- Problems ---------------------------------------------------------------------------------
+
+Error InferCtx::error(int code, std::string message, std::string hint) const {
+  Diagnostic d = diagnostic_of(graph_, node_, code, std::move(message));
+  d.hint = std::move(hint);
+  return Error(std::move(d));
+}
+
+void InferCtx::report(const Error& e) {
+  problems_.insert(problems_.end(), e.items.begin(), e.items.end());
+}
+
+// ---- Extents ----------------------------------------------------------------------------------
+
+Dim InferCtx::new_symbol() {
+  size_t number = graph_.symbols.size();
+  std::string name;
+  do {
+    name = "u" + std::to_string(number++);
+  } while (graph_.find_symbol(name));
+  graph_.symbols.push_back({.name = name, .source = Symbol::Source::kData, .min = 0});
+  return Dim::symbol(name);
+}
+
+Dim InferCtx::simplified(const Dim& d) const { return simplify(d, graph_.symbol_ranges()); }
+
+bool InferCtx::can_equal(const Dim& a, const Dim& b) const {
+  auto difference = checked_add(a, Dim(-1) * b);
+  if (!difference) return false;
+  if (auto c = difference->constant()) return *c == 0;
+  const RangeOf range = graph_.symbol_ranges();
+  return !proven_nonnegative(*difference - 1, range) &&
+         !proven_nonnegative(Dim(-1) - *difference, range);
+}
+
+Status InferCtx::require_equal(const Dim& a, const Dim& b) {
+  if (a == b) return {};
+  Dim x = simplified(a), y = simplified(b);
+  if (x == y) return {};
+  if (!can_equal(x, y)) {
+    return error(kExtentMismatch,
+                 "extents " + to_text(a) + " and " + to_text(b) + " have to be the same", kHint);
+  }
+  if (y < x) std::swap(x, y);
+  bool known = std::any_of(graph_.facts.begin(), graph_.facts.end(), [&](const Fact& f) {
+    return f.relation == Fact::Relation::kEqual && f.a == x && f.b == y;
+  });
+  if (known) return {};
+  std::string origin = node().origin.empty() ? std::string() : node().origin.front();
+  graph_.facts.push_back({.a = std::move(x), .b = std::move(y), .node = std::move(origin)});
+  return {};
+}
+
+Result<Dim> InferCtx::broadcast(const Dim& a, const Dim& b) {
+  if (b.is(1)) return a;
+  if (a.is(1)) return b;
+  if (!can_equal(a, b)) {
+    return error(kExtentMismatch,
+                 "extents " + to_text(a) + " and " + to_text(b) + " are neither the same nor 1",
+                 kHint);
+  }
+  RLX_TRY_VOID(require_equal(a, b));
+  return b.constant() ? b : a;
+}
+
+Result<Vec<Dim>> InferCtx::broadcast(const Vec<Dim>& a, const Vec<Dim>& b) {
+  const Vec<Dim>&longer = a.size() >= b.size() ? a : b, &shorter = a.size() >= b.size() ? b : a;
+  Vec<Dim> out = longer;
+  size_t offset = longer.size() - shorter.size();
+  for (size_t i = 0; i < shorter.size(); ++i) {
+    RLX_TRY(out[offset + i], broadcast(longer[offset + i], shorter[i]));
+  }
+  return out;
+}
+
+// ---- One node ---------------------------------------------------------------------------------
+
+namespace {
+
+bool has_unknown_input(const Graph& g, const Node& node) {
+  return std::any_of(node.inputs.begin(), node.inputs.end(), [&](ValueId v) {
+    return v.valid() && g[v].type.kind == Type::Kind::kUnknown;
+  });
+}
+
+void store_types(Graph& g, NodeId id, Types types) {
+  RLX_CHECK(types.size() == g[id].outputs.size(),
+            std::string(g[id].op_name()) + " infers another number of outputs than it has");
+  for (size_t i = 0; i < types.size(); ++i) g[g[id].outputs[i]].type = std::move(types[i]);
+}
+
+void store_known(const Graph& g, NodeId id, const Vec<Known>& told, Vec<Known>& known) {
+  const Values& outputs = g[id].outputs;
+  for (size_t i = 0; i < told.size(); ++i) {
+    if (!told[i]) continue;
+    if (known.size() < g.values.size()) known.resize(g.values.size());
+    known[outputs[i].index] = told[i];
+  }
+}
+
+}  // namespace
+
+void infer_node(Graph& g, NodeId id, Vec<Known>& known, Vec<Diagnostic>& problems) {
+  store_types(g, id, Types(g[id].outputs.size(), Type::unknown()));
+  if (has_unknown_input(g, g[id])) return;
+  // `infer` adds symbols and facts to the graph, but no nodes: the attributes stay where they are.
+  const Attrs& attrs = g[id].attrs;
+  InferCtx ctx(g, id, known, problems);
+  auto types = attrs.op()->infer(attrs.data(), ctx);
+  if (!types) return ctx.report(types.error());
+  store_types(g, id, std::move(*types));
+  store_known(g, id, ctx.told(), known);
+}
+
+}  // namespace rlx
