@@ -1,7 +1,6 @@
 #include "support/hash.h"
 
 #include <bit>
-#include <string>
 
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
@@ -25,48 +24,45 @@ const EVP_MD* sha256_method() {
   return method;
 }
 
+EVP_MD_CTX* context_of(void* context) { return static_cast<EVP_MD_CTX*>(context); }
+
 }  // namespace
 
-struct Hasher::Impl {
-  EVP_MD_CTX* context = EVP_MD_CTX_new();
-
-  Impl() { RLX_CHECK(EVP_DigestInit_ex2(context, sha256_method(), nullptr) == 1); }
-  ~Impl() { EVP_MD_CTX_free(context); }
-  Impl(const Impl&) = delete;
-  Impl& operator=(const Impl&) = delete;
-
-  void add(const void* data, size_t size) { RLX_CHECK(EVP_DigestUpdate(context, data, size) == 1); }
-  Digest finish() {
-    Digest digest;
-    RLX_CHECK(EVP_DigestFinal_ex(context, digest.bytes.data(), nullptr) == 1);
-    return digest;
-  }
-};
-
-Hasher::Hasher(std::string_view domain) : impl_(std::make_unique<Impl>()) {
-  std::string head(domain);
-  impl_->add(head.c_str(), head.size() + 1);
+Sha256::Sha256() : context_(EVP_MD_CTX_new()) {
+  RLX_CHECK(EVP_DigestInit_ex2(context_of(context_), sha256_method(), nullptr) == 1);
 }
 
-Hasher::~Hasher() = default;
-Hasher::Hasher(Hasher&&) noexcept = default;
-Hasher& Hasher::operator=(Hasher&&) noexcept = default;
+Sha256::~Sha256() { EVP_MD_CTX_free(context_of(context_)); }
+
+void Sha256::update(Bytes data) {
+  RLX_CHECK(EVP_DigestUpdate(context_of(context_), data.data(), data.size()) == 1);
+}
+
+Digest Sha256::finish() {
+  Digest digest;
+  RLX_CHECK(EVP_DigestFinal_ex(context_of(context_), digest.bytes.data(), nullptr) == 1);
+  return digest;
+}
+
+Digest sha256(Bytes data) {
+  Sha256 hash;
+  hash.update(data);
+  return hash.finish();
+}
+
+Hasher::Hasher(std::string_view domain) {
+  constexpr std::byte kEnd{0};
+  hash_.update(bytes_of(domain));
+  hash_.update(std::span(&kEnd, 1));
+}
 
 void Hasher::field(std::string_view tag, Bytes value) {
   auto tag_size = static_cast<uint32_t>(tag.size());
   uint64_t value_size = value.size();
-  impl_->add(&tag_size, sizeof tag_size);
-  impl_->add(tag.data(), tag.size());
-  impl_->add(&value_size, sizeof value_size);
-  impl_->add(value.data(), value.size());
-}
-
-Digest Hasher::finish() { return impl_->finish(); }
-
-Digest sha256(Bytes data) {
-  Hasher::Impl hash;
-  hash.add(data.data(), data.size());
-  return hash.finish();
+  hash_.update(std::as_bytes(std::span(&tag_size, 1)));
+  hash_.update(bytes_of(tag));
+  hash_.update(std::as_bytes(std::span(&value_size, 1)));
+  hash_.update(value);
 }
 
 }  // namespace rlx

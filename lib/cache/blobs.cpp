@@ -1,0 +1,207 @@
+#include "cache/blobs.h"
+
+#include <algorithm>
+#include <array>
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/mman.h>
+#include <sys/vfs.h>
+#include <unistd.h>
+
+#include "cache/codes.h"
+#include "cache/quarantine.h"
+
+namespace rlx::cache {
+namespace {
+
+// Hashed and written in pieces that stay in the processor's cache.
+constexpr size_t kPiece = size_t{1} << 18;
+constexpr int64_t kYoungForSeconds = 30 * 60;
+
+std::string shard_name(const Digest& digest) { return digest.hex().substr(0, 2); }
+
+bool is_local(int fd) {
+  constexpr std::array<uint32_t, 6> kRemote{0x6969,     0xFF534D42, 0xFE534D42,
+                                            0x65735546, 0x01021997, 0x00C36400};
+  struct statfs s;
+  if (::fstatfs(fd, &s) != 0) return false;
+  return std::find(kRemote.begin(), kRemote.end(), static_cast<uint32_t>(s.f_type)) ==
+         kRemote.end();
+}
+
+BlobBytes adopt(void* data, size_t size) {
+  std::shared_ptr<const void> owner(data, [size](void* p) { ::munmap(p, size); });
+  return {std::move(owner), Bytes(static_cast<const std::byte*>(data), size)};
+}
+
+Result<BlobBytes> map_file(const File& file, const std::string& name) {
+  size_t size = file.size();
+  if (size == 0) return BlobBytes(nullptr, {});
+  void* data = ::mmap(nullptr, size, PROT_READ, MAP_PRIVATE, file.fd.get(), 0);
+  if (data == MAP_FAILED) return io_error(kCannotRead, "map", name);
+  return adopt(data, size);
+}
+
+Result<BlobBytes> load_file(const File& file, const std::string& name) {
+  size_t size = file.size();
+  if (size == 0) return BlobBytes(nullptr, {});
+  int flags = MAP_PRIVATE | MAP_ANONYMOUS;
+  void* data = ::mmap(nullptr, size, PROT_READ | PROT_WRITE, flags, -1, 0);
+  if (data == MAP_FAILED) return io_error(kCannotRead, "read", name);
+  BlobBytes bytes = adopt(data, size);
+  ptrdiff_t got = read_all(file.fd.get(), {static_cast<std::byte*>(data), size});
+  if (got < 0) return io_error(kCannotRead, "read", name);
+  if (static_cast<size_t>(got) != size) return Error(kDamaged, name + " ends early");
+  return bytes;
+}
+
+std::string describe(const BlobRef& blob) {
+  std::string text = fmt::format("{} blob {}", name(blob.role), blob.digest.hex().substr(0, 16));
+  return blob.note.empty() ? text : fmt::format("{} ({})", text, blob.note);
+}
+
+}  // namespace
+
+Blobs::Blobs(const Folder& root, const Options& options)
+    : root_(root),
+      options_(options),
+      local_(root.ok() && is_local(root.fd())),
+      verified_(root, options.mode != Mode::kReadOnly) {}
+
+Folder Blobs::shard(const Digest& digest) const {
+  return root_.below("cas").below("sha256").below(shard_name(digest));
+}
+
+Folder Blobs::make_shard(const Digest& digest) const {
+  return root_.make("cas").make("sha256").make(shard_name(digest));
+}
+
+Result<File> Blobs::open(const BlobRef& blob) const {
+  Folder folder = shard(blob.digest);
+  if (!folder.ok()) return Error(kMissing, describe(blob) + " is missing");
+  auto file = folder.open_file(blob.digest.hex());
+  if (file) return file;
+  if (file.error().first().code == kMissing) {
+    return Error(kMissing, describe(blob) + " is missing");
+  }
+  return Error(file.error().first().code,
+               fmt::format("{}: {}", describe(blob), file.error().first().message));
+}
+
+bool Blobs::must_digest(const BlobRef& blob, const File& file) {
+  if (blob.role == Role::kImage || options_.verify == Verify::kFull) return true;
+  return options_.verify == Verify::kStamp && !verified_.knows(blob.digest, file.stat);
+}
+
+bool Blobs::may_map(const BlobRef& blob, const File& file) const {
+  bool trusted = file.stat.st_uid == 0 || file.stat.st_uid == ::geteuid();
+  return blob.role != Role::kImage && trusted && local_;
+}
+
+// Later stores write it again; what was found is kept for whoever wants to know.
+Error Blobs::set_aside(const BlobRef& blob, const std::string& why) {
+  std::string reason = fmt::format("{} is damaged: {}", describe(blob), why);
+  if (options_.mode != Mode::kReadOnly) {
+    quarantine(root_, shard(blob.digest), blob.digest.hex(), reason);
+  }
+  return Error(kDamaged, reason);
+}
+
+Result<BlobBytes> Blobs::read(const BlobRef& blob) {
+  if (blob.role == Role::kExternal) {
+    return Error(kMissing, describe(blob) + " stays in the model's files");
+  }
+  RLX_TRY(File file, open(blob));
+  if (file.stat.st_size != blob.size) {
+    return set_aside(blob, fmt::format("{} bytes, not {}", file.stat.st_size, blob.size));
+  }
+  auto bytes =
+      may_map(blob, file) ? map_file(file, describe(blob)) : load_file(file, describe(blob));
+  if (!bytes || !must_digest(blob, file)) return bytes;
+  if (sha256(bytes->bytes()) != blob.digest) return set_aside(blob, "its digest differs");
+  if (blob.role != Role::kImage) verified_.add(blob.digest, file.stat);
+  return bytes;
+}
+
+bool Blobs::contains(const Digest& digest, int64_t size) const {
+  auto file = open({.digest = digest, .size = size});
+  return file && file->stat.st_size == size;
+}
+
+// One pass over data that may change meanwhile: each piece is copied, and the copy hashed and written.
+Result<bool> Blobs::write(const Folder& folder, const Digest& digest, Bytes data) {
+  std::string name = digest.hex();
+  RLX_TRY(NewFile file, NewFile::create(folder, root_, options_.durability));
+  Sha256 hash;
+  Vec<std::byte> piece;
+  for (size_t done = 0; done < data.size(); done += piece.size()) {
+    Bytes next = data.subspan(done, std::min(kPiece, data.size() - done));
+    piece.assign(next.begin(), next.end());
+    hash.update(piece);
+    RLX_TRY_VOID(file.append(piece, name));
+  }
+  if (hash.finish() != digest) {
+    return Error(kChanged, "the bytes of blob " + name.substr(0, 16) + " changed while stored");
+  }
+  RLX_TRY(bool linked, file.link(name));
+  struct stat s;
+  if (linked && ::fstat(file.fd(), &s) == 0) verified_.add(digest, s);
+  return linked;
+}
+
+Status Blobs::put(const Digest& digest, Bytes data) {
+  Folder folder = make_shard(digest);
+  if (!folder.ok()) return io_error(kCannotWrite, "make", "cas/sha256/" + shard_name(digest));
+  BlobRef blob{.digest = digest, .size = static_cast<int64_t>(data.size())};
+  Status there = check_whole(blob);
+  if (there) return {};
+  // A link, a folder, other bytes: whatever has the name is not the blob.
+  const Diagnostic& problem = there.error().first();
+  if (problem.code != kMissing) quarantine(root_, folder, digest.hex(), problem.message);
+  RLX_TRY(bool linked, write(folder, digest, data));
+  // Another process may have been first.
+  if (!linked) return check_whole(blob);
+  std::lock_guard guard(mutex_);
+  unsynced_.insert(shard_name(digest));
+  return {};
+}
+
+// That the blob is stored and is what its name says, read at most once a boot.
+Status Blobs::check_whole(const BlobRef& blob) {
+  RLX_TRY(File file, open(blob));
+  if (file.stat.st_size != blob.size) return Error(kDamaged, "its size differs");
+  if (verified_.knows(blob.digest, file.stat)) return {};
+  RLX_TRY(BlobBytes bytes, load_file(file, blob.digest.hex()));
+  if (sha256(bytes.bytes()) != blob.digest) return Error(kDamaged, "its digest differs");
+  verified_.add(blob.digest, file.stat);
+  return {};
+}
+
+Status Blobs::keep(const BlobRef& blob) {
+  RLX_TRY(File file, open(blob));
+  if (file.stat.st_size != blob.size) return set_aside(blob, "its size differs");
+  struct timespec now;
+  ::clock_gettime(CLOCK_REALTIME, &now);
+  if (now.tv_sec - file.stat.st_mtim.tv_sec < kYoungForSeconds) return {};
+  bool known = verified_.knows(blob.digest, file.stat);
+  if (::futimens(file.fd.get(), nullptr) != 0)
+    return io_error(kCannotWrite, "touch", describe(blob));
+  if (known && ::fstat(file.fd.get(), &file.stat) == 0) verified_.add(blob.digest, file.stat);
+  return {};
+}
+
+Status Blobs::sync() {
+  std::lock_guard guard(mutex_);
+  if (options_.durability == Durability::kFast || unsynced_.empty()) return {};
+  Folder all = root_.below("cas").below("sha256");
+  for (const std::string& name : unsynced_) {
+    Folder folder = all.below(name);
+    if (!folder.ok() || !folder.sync()) return io_error(kCannotWrite, "keep", "cas/sha256/" + name);
+  }
+  if (!all.sync() || !root_.below("cas").sync()) return io_error(kCannotWrite, "keep", "cas");
+  unsynced_.clear();
+  return {};
+}
+
+}  // namespace rlx::cache

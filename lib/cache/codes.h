@@ -1,0 +1,24 @@
+// The cache's error codes (docs/errors.md): 8xxx is the cache's own trouble, 2xxx what the user asked.
+#pragma once
+
+namespace rlx::cache {
+
+enum Code : int {
+  kBadKey = 2081,
+  kBadSetting = 2082,
+  // The folder could be changed by somebody who is not trusted.
+  kUnsafe = 8001,
+  // The folder cannot be made or opened.
+  kUnusableRoot = 8002,
+  kMissing = 8003,
+  // Bytes that are not those that were written.
+  kDamaged = 8004,
+  // Made by an rlx that writes another format.
+  kForeign = 8005,
+  kCannotRead = 8006,
+  kCannotWrite = 8007,
+  // Bytes that changed while they were being stored.
+  kChanged = 8008,
+};
+
+}  // namespace rlx::cache

@@ -1,0 +1,160 @@
+#include "cache/folder.h"
+
+#include <cerrno>
+#include <cstdio>
+#include <cstring>
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/random.h>
+#include <unistd.h>
+
+#include "cache/codes.h"
+
+namespace rlx::cache {
+namespace {
+
+constexpr int kFolderFlags = O_RDONLY | O_DIRECTORY | O_CLOEXEC;
+constexpr mode_t kFolderMode = 0700;
+constexpr mode_t kFileMode = 0444;
+
+// O_NONBLOCK: a FIFO in place of a file must not hang us before fstat finds it out.
+constexpr int kFileFlags = O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC;
+
+std::string proc_path(int fd) { return fmt::format("/proc/self/fd/{}", fd); }
+
+// A name that a process of another host or container on the same folder does not choose either.
+std::string random_name() {
+  uint64_t bits = 0;
+  if (::getrandom(&bits, sizeof bits, 0) != sizeof bits) bits = static_cast<uint64_t>(::getpid());
+  return fmt::format("{:016x}", bits);
+}
+
+// Renames without replacing; where the file system cannot, replaces: both files have the same name, hence
+// the same meaning.
+bool rename_new(int from, const char* old_name, int to, const char* new_name) {
+  if (::renameat2(from, old_name, to, new_name, RENAME_NOREPLACE) == 0) return true;
+  if (errno != EINVAL && errno != ENOSYS) return false;
+  return ::renameat(from, old_name, to, new_name) == 0;
+}
+
+}  // namespace
+
+Error io_error(int code, std::string_view doing, std::string_view name) {
+  return Error(code, fmt::format("cannot {} {}: {}", doing, name, std::strerror(errno)));
+}
+
+Folder Folder::open(const std::string& path) {
+  return Folder(Fd(::open(path.c_str(), kFolderFlags)));
+}
+
+Folder Folder::below(const std::string& name) const {
+  return Folder(Fd(::openat(fd(), name.c_str(), kFolderFlags | O_NOFOLLOW)));
+}
+
+Folder Folder::make(const std::string& name) const {
+  Folder there = below(name);
+  if (there.ok() || errno != ENOENT) return there;
+  if (::mkdirat(fd(), name.c_str(), kFolderMode) != 0 && errno != EEXIST) return there;
+  return below(name);
+}
+
+Result<File> Folder::open_file(const std::string& name) const {
+  File file{.fd = Fd(::openat(fd(), name.c_str(), kFileFlags))};
+  if (!file.fd.ok() && errno == ENOENT) return Error(kMissing, name + " is missing");
+  if (!file.fd.ok() && errno == ELOOP) return Error(kDamaged, name + " is a symbolic link");
+  if (!file.fd.ok()) return io_error(kCannotRead, "open", name);
+  if (::fstat(file.fd.get(), &file.stat) != 0) return io_error(kCannotRead, "read", name);
+  if (!S_ISREG(file.stat.st_mode)) return Error(kDamaged, name + " is not a regular file");
+  return file;
+}
+
+Result<std::string> Folder::read(const std::string& name, size_t limit) const {
+  RLX_TRY(File file, open_file(name));
+  if (file.size() > limit) {
+    return Error(kDamaged, fmt::format("{} is damaged: {} bytes long", name, file.size()));
+  }
+  std::string text(file.size(), '\0');
+  ptrdiff_t got = read_all(file.fd.get(), std::as_writable_bytes(std::span(text)));
+  if (got < 0) return io_error(kCannotRead, "read", name);
+  text.resize(static_cast<size_t>(got));
+  return text;
+}
+
+bool Folder::remove(const std::string& name) const {
+  return ::unlinkat(fd(), name.c_str(), 0) == 0 || errno == ENOENT;
+}
+
+bool Folder::move(const std::string& name, const Folder& to) const {
+  return ::renameat(fd(), name.c_str(), to.fd(), name.c_str()) == 0;
+}
+
+bool Folder::sync() const { return ::fsync(fd()) == 0; }
+
+Result<NewFile> NewFile::create(const Folder& folder, const Folder& root, Durability durability,
+                                Kind kind) {
+  if (kind == Kind::kUnnamed) {
+    Fd fd(::openat(folder.fd(), ".", O_TMPFILE | O_WRONLY | O_CLOEXEC, kFileMode));
+    if (fd.ok() && ::access(proc_path(fd.get()).c_str(), F_OK) == 0) {
+      return NewFile(std::move(fd), folder.fd(), durability);
+    }
+  }
+  return create_named(folder, root, durability);
+}
+
+Result<NewFile> NewFile::create_named(const Folder& folder, const Folder& root,
+                                      Durability durability) {
+  Folder temporary = root.make("tmp");
+  if (!temporary.ok()) return io_error(kCannotWrite, "make", "tmp");
+  std::string name = random_name();
+  Fd fd(::openat(temporary.fd(), name.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, kFileMode));
+  if (!fd.ok()) return io_error(kCannotWrite, "make", "tmp/" + name);
+  NewFile file(std::move(fd), folder.fd(), durability);
+  file.temporary_ = std::move(temporary);
+  file.temporary_name_ = std::move(name);
+  return file;
+}
+
+NewFile::~NewFile() {
+  if (temporary_.ok()) temporary_.remove(temporary_name_);
+}
+
+Status NewFile::append(Bytes data, std::string_view name) {
+  if (write_all(fd(), data)) return {};
+  return io_error(kCannotWrite, "write", name);
+}
+
+Result<bool> NewFile::link(const std::string& name) {
+  // The mode at creation went through the umask.
+  if (::fchmod(fd(), kFileMode) != 0) return io_error(kCannotWrite, "write", name);
+  if (durability_ != Durability::kFast && ::fdatasync(fd()) != 0) {
+    return io_error(kCannotWrite, "write", name);
+  }
+  return temporary_.ok() ? link_named(name) : link_unnamed(name);
+}
+
+Result<bool> NewFile::link_unnamed(const std::string& name) {
+  std::string path = proc_path(fd());
+  if (::linkat(AT_FDCWD, path.c_str(), folder_, name.c_str(), AT_SYMLINK_FOLLOW) == 0) return true;
+  if (errno == EEXIST) return false;
+  return io_error(kCannotWrite, "link", name);
+}
+
+Result<bool> NewFile::link_named(const std::string& name) {
+  if (rename_new(temporary_.fd(), temporary_name_.c_str(), folder_, name.c_str())) return true;
+  if (errno == EEXIST) return false;
+  return io_error(kCannotWrite, "rename", name);
+}
+
+Status put_file(const Folder& folder, const Folder& root, const std::string& name, Bytes data,
+                Durability durability) {
+  RLX_TRY(NewFile file, NewFile::create(folder, root, durability));
+  RLX_TRY_VOID(file.append(data, name));
+  if (!folder.remove(name)) return io_error(kCannotWrite, "replace", name);
+  RLX_TRY(bool linked, file.link(name));
+  // Whoever took the name meanwhile wrote a file of the same meaning.
+  (void)linked;
+  return {};
+}
+
+}  // namespace rlx::cache

@@ -1,0 +1,72 @@
+#include "cache/lock.h"
+
+#include <cerrno>
+#include <cstring>
+#include <thread>
+
+#include <fcntl.h>
+#include <fmt/format.h>
+
+#include "support/log.h"
+
+namespace rlx::cache {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+// Keys take the bytes below this one.
+constexpr int64_t kCollectorByte = int64_t{1} << 62;
+constexpr auto kPollEvery = std::chrono::milliseconds(5);
+constexpr auto kTellAfter = std::chrono::seconds(1);
+
+// The first 62 bits of the key's digest: two keys of one byte would only wait for each other.
+int64_t byte_of(std::string_view key) {
+  Digest digest = sha256(bytes_of(key));
+  uint64_t bits = 0;
+  std::memcpy(&bits, digest.bytes.data(), sizeof bits);
+  return static_cast<int64_t>(bits >> 2);
+}
+
+// A descriptor of its own for each lock: two threads of one process must exclude each other too.
+Fd open_lock_file(const Folder& root) {
+  return Fd(::openat(root.fd(), "lock", O_RDWR | O_NOFOLLOW | O_CLOEXEC));
+}
+
+bool set_lock(const Fd& fd, int command, short type, int64_t byte) {
+  struct flock range = {};
+  range.l_type = type;
+  range.l_whence = SEEK_SET;
+  range.l_start = byte;
+  range.l_len = 1;
+  return ::fcntl(fd.get(), command, &range) == 0;
+}
+
+bool is_busy() { return errno == EAGAIN || errno == EACCES || errno == EINTR; }
+
+}  // namespace
+
+KeyLock KeyLock::acquire(const Folder& root, std::string_view key,
+                         std::chrono::milliseconds timeout) {
+  Fd fd = open_lock_file(root);
+  if (!fd.ok()) return {};
+  int64_t byte = byte_of(key);
+  auto start = Clock::now();
+  // Polled, because a blocking wait knows no timeout.
+  for (bool told = false; !set_lock(fd, F_OFD_SETLK, F_WRLCK, byte);) {
+    if (!is_busy() || Clock::now() - start >= timeout) return {};
+    if (!told && Clock::now() - start >= kTellAfter) {
+      log::info(fmt::format("cache: waiting for another process that compiles {}", key));
+      told = true;
+    }
+    std::this_thread::sleep_for(kPollEvery);
+  }
+  return KeyLock(std::move(fd));
+}
+
+PublishLock PublishLock::acquire(const Folder& root) {
+  Fd fd = open_lock_file(root);
+  if (fd.ok()) set_lock(fd, F_OFD_SETLKW, F_RDLCK, kCollectorByte);
+  return PublishLock(std::move(fd));
+}
+
+}  // namespace rlx::cache

@@ -1,0 +1,40 @@
+// Locks of the store: byte ranges of its one file `lock`, freed by the kernel when a process dies.
+//
+// They save work and never carry correctness: where there are none (a read-only root, a file system
+// without them), everything goes on and readers trust digests as ever.
+#pragma once
+#include <chrono>
+#include <string_view>
+
+#include "cache/folder.h"
+
+namespace rlx::cache {
+
+// Held while one process compiles one key. Lock a base key before the key of its variant.
+class KeyLock {
+ public:
+  KeyLock() = default;
+  // Waits until it is free; not held after `timeout`, or where there are no locks.
+  static KeyLock acquire(const Folder& root, std::string_view key,
+                         std::chrono::milliseconds timeout);
+
+  bool held() const { return fd_.ok(); }
+
+ private:
+  explicit KeyLock(Fd fd) : fd_(std::move(fd)) {}
+
+  Fd fd_;
+};
+
+// Held while an entry is published, so that no collector removes what it is about to name.
+class PublishLock {
+ public:
+  static PublishLock acquire(const Folder& root);
+
+ private:
+  explicit PublishLock(Fd fd) : fd_(std::move(fd)) {}
+
+  Fd fd_;
+};
+
+}  // namespace rlx::cache

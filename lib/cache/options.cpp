@@ -1,0 +1,89 @@
+#include "cache/options.h"
+
+#include <array>
+#include <cstdlib>
+#include <filesystem>
+
+#include <fmt/format.h>
+
+#include "cache/codes.h"
+#include "support/log.h"
+
+namespace rlx::cache {
+namespace {
+
+template <class T>
+struct Choice {
+  std::string_view name;
+  T value;
+};
+
+template <class T, size_t n>
+Result<T> choose(const std::array<Choice<T>, n>& choices, std::string_view text,
+                 std::string_view setting) {
+  Vec<std::string_view> names;
+  for (const Choice<T>& choice : choices) {
+    if (choice.name == text) return choice.value;
+    names.push_back(choice.name);
+  }
+  return Error(kBadSetting, fmt::format("{} is '{}'", setting, text),
+               fmt::format("it is one of {}", fmt::join(names, ", ")));
+}
+
+// Empty where it is unset: an empty variable counts as none.
+std::string_view variable(const char* name) {
+  const char* text = std::getenv(name);
+  return text ? text : "";
+}
+
+// XDG's rule for both: a relative path there is ignored.
+bool is_absolute(std::string_view path) { return path.starts_with('/'); }
+
+std::string root_from_environment() {
+  if (auto dir = variable("RLX_CACHE_DIR"); !dir.empty()) {
+    std::error_code ignored;
+    return std::filesystem::absolute(dir, ignored).string();
+  }
+  if (auto dir = variable("XDG_CACHE_HOME"); is_absolute(dir)) return std::string(dir) + "/rlx";
+  if (auto home = variable("HOME"); is_absolute(home)) return std::string(home) + "/.cache/rlx";
+  return {};
+}
+
+}  // namespace
+
+Result<Mode> parse_mode(std::string_view text, std::string_view setting) {
+  constexpr std::array<Choice<Mode>, 4> kModes{{{"rw", Mode::kReadWrite},
+                                                {"ro", Mode::kReadOnly},
+                                                {"off", Mode::kOff},
+                                                {"refresh", Mode::kRefresh}}};
+  return choose(kModes, text, setting);
+}
+
+Result<Verify> parse_verify(std::string_view text, std::string_view setting) {
+  constexpr std::array<Choice<Verify>, 3> kLevels{
+      {{"full", Verify::kFull}, {"stamp", Verify::kStamp}, {"lir", Verify::kLir}}};
+  return choose(kLevels, text, setting);
+}
+
+Result<Durability> parse_durability(std::string_view text, std::string_view setting) {
+  constexpr std::array<Choice<Durability>, 3> kLevels{
+      {{"fast", Durability::kFast}, {"safe", Durability::kSafe}, {"full", Durability::kFull}}};
+  return choose(kLevels, text, setting);
+}
+
+Result<Options> options_from_environment() {
+  Options options{.root = root_from_environment(), .salt = std::string(variable("RLX_CACHE_SALT"))};
+  if (auto mode = variable("RLX_CACHE_MODE"); !mode.empty()) {
+    RLX_TRY(options.mode, parse_mode(mode, "RLX_CACHE_MODE"));
+  }
+  if (auto level = variable("RLX_CACHE_DURABILITY"); !level.empty()) {
+    RLX_TRY(options.durability, parse_durability(level, "RLX_CACHE_DURABILITY"));
+  }
+  if (options.root.empty() && options.mode != Mode::kOff) {
+    log::warning("cache: off: none of RLX_CACHE_DIR, XDG_CACHE_HOME and HOME says where it is");
+    options.mode = Mode::kOff;
+  }
+  return options;
+}
+
+}  // namespace rlx::cache

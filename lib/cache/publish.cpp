@@ -1,0 +1,106 @@
+#include <ctime>
+
+#include <fmt/format.h>
+
+#include "cache/codes.h"
+#include "cache/key.h"
+#include "cache/quarantine.h"
+#include "cache/store_impl.h"
+#include "support/files.h"
+#include "support/json.h"
+#include "support/log.h"
+
+namespace rlx::cache {
+namespace {
+
+// "2026-11-24T05:28:14Z".
+std::string now_text() {
+  time_t now = ::time(nullptr);
+  struct tm utc;
+  ::gmtime_r(&now, &utc);
+  char text[32];
+  size_t length = ::strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%SZ", &utc);
+  return {text, length};
+}
+
+}  // namespace
+
+Status Store::Impl::tolerate(Status status) {
+  if (status || options.strict) return status;
+  // What was to be stored changed in the writer's hands: no trouble of the cache's.
+  if (status.error().first().code == kChanged) return status;
+  if (!warned.exchange(true)) log::warning("cache: not stored: " + status.error().first().message);
+  return {};
+}
+
+Status Store::put_blob(const Digest& digest, Bytes data) {
+  if (!writable()) return {};
+  return impl_->tolerate(impl_->blobs.put(digest, data));
+}
+
+// Whether the lock is held does not matter: digests make the result right. The argument shows that the
+// caller waited for its turn.
+Status Store::publish(const KeyLock& /*lock*/, const Entry& entry, std::string_view lir,
+                      const Stats& stats) {
+  RLX_TRY_VOID(check_key(entry.key));
+  if (!writable()) return {};
+  return impl_->tolerate(impl_->publish(entry, lir, stats));
+}
+
+Status Store::Impl::publish(Entry entry, std::string_view lir, const Stats& stats) {
+  entry.lir = sha256(bytes_of(lir));
+  entry.lir_size = static_cast<int64_t>(lir.size());
+  std::string meta = meta_text(entry);
+  PublishLock lock = PublishLock::acquire(root);
+  RLX_TRY_VOID(keep_blobs(entry));
+  auto there = root.read(meta_name(entry.key), kMaxMeta);
+  if (there && *there == meta && read_lir(entry)) return {};
+  RLX_TRY_VOID(make_room(entry.key));
+  RLX_TRY_VOID(commit(entry, lir, meta));
+  write_stats(entry.key, stats);
+  return {};
+}
+
+Status Store::Impl::keep_blobs(const Entry& entry) {
+  for (const BlobRef& blob : entry.blobs) {
+    if (blob.role != Role::kExternal) RLX_TRY_VOID(blobs.keep(blob));
+  }
+  return blobs.sync();
+}
+
+// The meta goes first, so that no reader sees it with another LIR. An entry of another format is whole
+// for the rlx that made it, and stays.
+Status Store::Impl::make_room(const std::string& key) {
+  std::string name = meta_name(key);
+  auto there = read_entry(key);
+  int problem = there ? 0 : there.error().first().code;
+  if (problem == kForeign) return std::move(there.error());
+  if (problem == kDamaged) quarantine(root, root, name, there.error().first().message);
+  if (!root.remove(name)) return io_error(kCannotWrite, "remove", name);
+  if (!root.remove(lir_name(key))) return io_error(kCannotWrite, "remove", lir_name(key));
+  return {};
+}
+
+Status Store::Impl::commit(const Entry& entry, std::string_view lir, const std::string& meta) {
+  RLX_TRY_VOID(put_file(root, root, lir_name(entry.key), bytes_of(lir), options.durability));
+  RLX_TRY_VOID(put_file(root, root, meta_name(entry.key), bytes_of(meta), options.durability));
+  if (options.durability == Durability::kFast || root.sync()) return {};
+  return io_error(kCannotWrite, "keep", meta_name(entry.key));
+}
+
+void Store::Impl::write_stats(const std::string& key, const Stats& stats) const {
+  auto boot = read_file("/proc/sys/kernel/random/boot_id");
+  JsonWriter writer;
+  writer.begin_object();
+  writer.member("boot", boot ? boot->substr(0, boot->find('\n')) : "");
+  writer.member("compile_ms", stats.compile_ms);
+  writer.member("created", now_text());
+  writer.member("producer", stats.producer);
+  writer.end_object();
+  Folder folder = root.make("stats");
+  if (!folder.ok()) return;
+  // Disposable: an entry without stats is an entry.
+  (void)put_file(folder, root, key + ".json", bytes_of(writer.take() + '\n'), Durability::kFast);
+}
+
+}  // namespace rlx::cache

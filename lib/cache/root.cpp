@@ -1,0 +1,116 @@
+#include "cache/root.h"
+
+#include <cerrno>
+#include <climits>
+#include <cstdlib>
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include "cache/codes.h"
+
+namespace rlx::cache {
+namespace {
+
+constexpr mode_t kRootMode = 0700;
+constexpr std::string_view kTagName = "CACHEDIR.TAG";
+constexpr std::string_view kTag =
+    "Signature: 8a477f597d28d172789f06886806bc55\n"
+    "# This folder is a cache made by rlx; backups may leave it out "
+    "(https://bford.info/cachedir/).\n";
+constexpr std::string_view kFormatName = "rlx-cache.json";
+constexpr std::string_view kFormat = "{\"format\": 1, \"mode\": \"private\"}\n";
+constexpr std::string_view kLockName = "lock";
+
+bool writable_by_others(const struct stat& s) {
+  // The group of root, and the one that a user has alone, add nobody.
+  bool group = (s.st_mode & S_IWGRP) != 0 && s.st_gid != ::getegid() && s.st_gid != 0;
+  return group || (s.st_mode & S_IWOTH) != 0;
+}
+
+Error unsafe(const std::string& folder, std::string_view why, std::string_view hint) {
+  return Error(kUnsafe, fmt::format("unsafe cache folder: {} {}", folder, why),
+               fmt::format("{}, or choose another RLX_CACHE_DIR", hint));
+}
+
+Status check_owner(const std::string& folder, const struct stat& s) {
+  if (s.st_uid == 0 || s.st_uid == ::geteuid()) return {};
+  return unsafe(folder, fmt::format("belongs to user {}", s.st_uid), "run as that user");
+}
+
+Status check_folder(const std::string& folder, bool is_root) {
+  struct stat s;
+  if (::stat(folder.c_str(), &s) != 0) return io_error(kUnusableRoot, "open cache folder", folder);
+  RLX_TRY_VOID(check_owner(folder, s));
+  bool sticky = !is_root && s.st_uid == 0 && (s.st_mode & S_ISVTX) != 0;
+  if (sticky || !writable_by_others(s)) return {};
+  return unsafe(folder, "is writable by others", "run `chmod go-w " + folder + "`");
+}
+
+// Whoever may rename one of the parents can put another folder in place of the root.
+Status check_safe(const std::string& path) {
+  for (size_t end = path.find('/', 1); end != std::string::npos; end = path.find('/', end + 1)) {
+    RLX_TRY_VOID(check_folder(path.substr(0, end), false));
+  }
+  return check_folder(path, true);
+}
+
+// The path without links; empty, with errno, where it is not there.
+std::string real_path(const std::string& path) {
+  char buffer[PATH_MAX];
+  return ::realpath(path.c_str(), buffer) ? buffer : std::string();
+}
+
+Status make_root(const std::string& path) {
+  for (size_t end = 0; end != std::string::npos;) {
+    end = path.find('/', end + 1);
+    std::string folder = path.substr(0, end);
+    if (::mkdir(folder.c_str(), kRootMode) == 0 || errno == EEXIST) continue;
+    int cause = errno;
+    struct stat s;
+    if (::stat(folder.c_str(), &s) == 0) continue;
+    errno = cause;
+    return io_error(kUnusableRoot, "make cache folder", folder);
+  }
+  return {};
+}
+
+// The format that the folder says it has. A folder that says nothing is new.
+Status check_format(const Folder& root, const std::string& path) {
+  auto text = root.read(std::string(kFormatName), 4096);
+  if (!text && text.error().first().code == kMissing) return {};
+  if (text && *text == kFormat) return {};
+  return Error(kForeign, path + " is a cache of another format",
+               "keep it for the rlx that made it, and choose another RLX_CACHE_DIR");
+}
+
+// Left out where the file system is read-only: entries can be read all the same.
+void write_marks(const Folder& root) {
+  for (auto [name, text] : {std::pair(kTagName, kTag), std::pair(kFormatName, kFormat)}) {
+    if (::faccessat(root.fd(), name.data(), F_OK, AT_SYMLINK_NOFOLLOW) == 0) continue;
+    if (!put_file(root, root, std::string(name), bytes_of(text), Durability::kFast)) return;
+  }
+  Fd lock(::openat(root.fd(), kLockName.data(), O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600));
+}
+
+}  // namespace
+
+Result<Folder> open_root(const Options& options) {
+  bool may_write = options.mode == Mode::kReadWrite || options.mode == Mode::kRefresh;
+  std::string path = real_path(options.root);
+  if (path.empty() && !may_write) return Folder();
+  if (path.empty()) {
+    RLX_TRY_VOID(make_root(options.root));
+    path = real_path(options.root);
+  }
+  if (path.empty()) return io_error(kUnusableRoot, "open cache folder", options.root);
+  RLX_TRY_VOID(check_safe(path));
+  Folder root = Folder::open(path);
+  if (!root.ok()) return io_error(kUnusableRoot, "open cache folder", path);
+  RLX_TRY_VOID(check_format(root, path));
+  if (may_write) write_marks(root);
+  return root;
+}
+
+}  // namespace rlx::cache

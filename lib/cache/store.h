@@ -1,0 +1,96 @@
+// The store: entries by key, blobs by digest, in a folder that many processes share.
+//
+//   RLX_TRY(Options options, options_from_environment());
+//   RLX_TRY(Store store, Store::open(options));
+//   RLX_TRY(Lookup found, store.lookup(key, {.action = action}));
+//   KeyLock lock;
+//   if (!found.hit) {
+//     log::info(found.reason);
+//     lock = store.lock(key);
+//     RLX_TRY(found, store.lookup(key, {.action = action}));   // somebody may have made it meanwhile
+//   }
+//   if (!found.hit) {
+//     ... compile ...
+//     RLX_TRY_VOID(store.put_blob(image.digest, image.bytes));
+//     RLX_TRY_VOID(store.publish(lock, entry, lir));           // and go on with what is in memory
+//   }
+//
+// KEY.meta.json is the commit record: written last, removed first, holding the digest of everything. A
+// reader trusts digests and nothing else, so that damage of any kind is a miss that says why and never a
+// wrong answer. Trouble with writing is one warning and the caller goes on; with Options::strict both are
+// errors 8xxx. The format is cache-format/README.md.
+//
+// Every call may be made from several threads.
+#pragma once
+#include <chrono>
+#include <memory>
+#include <optional>
+
+#include "cache/blobs.h"
+#include "cache/entry.h"
+#include "cache/lock.h"
+#include "cache/options.h"
+
+namespace rlx::cache {
+
+// What a lookup asks for besides the key.
+struct Wanted {
+  // The entry must have been made from this; for keys that users choose.
+  std::optional<Digest> action = {};
+  // Whether the LIR's text is read too. A start from an image does not need it.
+  bool lir = true;
+};
+
+struct Lookup {
+  enum class Why { kFound, kAbsent, kOtherAction, kDamaged, kForeign, kOff, kRefresh };
+
+  // Set on a hit.
+  std::optional<Entry> hit = {};
+  std::string lir = {};
+  // On a miss, one line for people.
+  Why why = Why::kFound;
+  std::string reason = {};
+};
+
+class Store {
+ public:
+  // Errors: an unsafe folder; under strict, one that cannot be used. Else a folder that cannot be used
+  // is a warning, and the store is off.
+  static Result<Store> open(const Options& options);
+  Store(Store&&) noexcept;
+  Store& operator=(Store&&) noexcept;
+  ~Store();
+
+  const Options& options() const;
+  // The folder below which all files are; not ok where the store is off.
+  const Folder& root() const;
+  // False where publishing does nothing: off, read-only.
+  bool writable() const;
+
+  // Errors: no key (kBadKey); under strict, a damaged entry.
+  Result<Lookup> lookup(std::string_view key, const Wanted& wanted = {}) const;
+  // The text of a hit that was looked up without it.
+  Result<std::string> lir(const Entry& entry) const;
+  // A blob that cannot be had is an error, strict or not: the caller makes it again.
+  Result<BlobBytes> blob(const BlobRef& blob) const;
+  bool contains(const Digest& digest, int64_t size) const;
+
+  // One compile a key, however many processes ask: waits for whoever has it. Not held after the timeout,
+  // or where there are no locks; then two may compile, and both are right.
+  KeyLock lock(std::string_view key,
+               std::chrono::milliseconds timeout = std::chrono::minutes(10)) const;
+  // Before the entry that names it. kChanged, strict or not, where data is not what `digest` says.
+  Status put_blob(const Digest& digest, Bytes data);
+  // Makes the entry visible, in place of whatever had its key. All blobs but external ones are stored
+  // already.
+  Status publish(const KeyLock& lock, const Entry& entry, std::string_view lir,
+                 const Stats& stats = {});
+
+ private:
+  struct Impl;
+  explicit Store(std::unique_ptr<Impl> impl);
+
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace rlx::cache
