@@ -1,0 +1,365 @@
+#include "backend/cpu/contract.h"
+
+#include "backend/cpu/emit_access.h"
+#include "image/image.h"
+
+namespace rlx::cpu {
+namespace {
+
+constexpr int kColumns = kLanes;
+constexpr int64_t kUnroll = 4;
+constexpr uint64_t kVectorBytes = kColumns * sizeof(float);
+
+// What is known of the product before any code is written.
+struct Shape {
+  TileLoops loops;
+  Tile tile;
+  Dim rows, row_tiles, panels, blocks;
+  // Panels of 16 columns in a block, a multiple of tile.vectors.
+  int64_t block = 1;
+};
+
+Dim extent_of(const Vec<Loop>& loops) {
+  Dim p = 1;
+  for (const Loop& l : loops) p = p * l.extent;
+  return p;
+}
+
+// Half of the second-level cache, and at least eight tiles where there are few rows.
+int64_t block_panels(const Shape& s, const Target& target) {
+  int64_t depth = extent_of(s.loops.depth).constant().value_or(1024);
+  int64_t fit = target.l2_bytes / 2 / std::max<int64_t>(1, depth * kColumns * 4);
+  std::optional<int64_t> row_tiles = s.row_tiles.constant(), panels = s.panels.constant();
+  if (row_tiles && panels && *row_tiles < 8) fit = std::min(fit, *panels * *row_tiles / 8);
+  if (panels) fit = std::min(fit, *panels);
+  return std::max<int64_t>(1, fit / s.tile.vectors) * s.tile.vectors;
+}
+
+Shape shape_of(const Kernel& k, const Choice& choice, const Target& target) {
+  std::optional<TileLoops> loops = tile_loops(k);
+  RLX_CHECK(loops && choice.tile.size() == 2,
+            "a kernel that is no product was given a register tile");
+  Shape s;
+  s.loops = *loops;
+  s.tile = {choice.tile[0], choice.tile[1]};
+  s.rows = extent_of(s.loops.rows);
+  s.row_tiles = ceil_div(s.rows, s.tile.rows);
+  s.panels = ceil_div(s.loops.column.extent, kColumns);
+  s.block = block_panels(s, target);
+  s.blocks = ceil_div(s.panels, s.block);
+  return s;
+}
+
+// One loop of the sum, with what a step adds to the operands' addresses.
+struct Depth {
+  Dim extent, a_step, b_step;
+};
+
+class TiledEmitter {
+ public:
+  TiledEmitter(Function& f, const Choice& choice, const Target& target)
+      : f_(f),
+        k_(f.kernel),
+        s_(shape_of(k_, choice, target)),
+        range_(ranges_of(k_, &k_.stages[0], {})) {
+    RefOptions options{.lane_loop = s_.loops.column.id, .lanes = kColumns};
+    for (const Stage& stage : k_.stages) refs_.push_back(resolve(k_, stage, options));
+    collect_depth();
+    decide_rows();
+  }
+
+  void run() {
+    emit_for(f_, f_.first, f_.last, 1, [&](llvm::Value* t) { work(t); });
+  }
+
+ private:
+  const Ref& a() const { return refs_[0].reads[0]; }
+  const Ref& b() const { return refs_[0].reads[1]; }
+
+  llvm::Value* dim(const Dim& d) {
+    return f_.at_entry([&] { return emit_dim(f_, {}, d); });
+  }
+
+  void collect_depth() {
+    RLX_CHECK(a().guards.empty() && b().guards.empty(),
+              "an operand of a product reads out of its bounds");
+    for (const Loop& l : s_.loops.depth) {
+      std::optional<Dim> a_step = step_of(a().address, l.id, range_),
+                         b_step = step_of(b().address, l.id, range_);
+      RLX_CHECK(a_step && b_step, "an operand of a product is not affine in its depth");
+      Depth d{l.extent, *a_step, *b_step};
+      bool joins = !depth_.empty() && depth_.back().a_step == d.extent * d.a_step &&
+                   depth_.back().b_step == d.extent * d.b_step;
+      if (joins) {
+        depth_.back() = {depth_.back().extent * d.extent, d.a_step, d.b_step};
+      } else {
+        depth_.push_back(d);
+      }
+    }
+  }
+
+  // Whether the rows of a tile are always a constant step apart, so that one pointer serves all.
+  void decide_rows() {
+    Vec<Loop> loops;
+    for (const Loop& l : s_.loops.rows)
+      if (!l.extent.is(1)) loops.push_back(l);
+    if (loops.empty()) {
+      row_step_ = 0;
+      return;
+    }
+    std::optional<Dim> inner = step_of(a().address, loops.back().id, range_);
+    if (!inner || !inner->constant()) return;
+    std::optional<int64_t> rows = s_.rows.constant(), length = loops.back().extent.constant();
+    bool whole = length && *length % s_.tile.rows == 0;
+    bool even = rows && *rows >= s_.tile.rows && nests(loops);
+    if (whole || even) row_step_ = inner->constant();
+  }
+
+  bool nests(const Vec<Loop>& loops) const {
+    for (size_t i = 0; i + 1 < loops.size(); ++i) {
+      std::optional<Dim> outer = step_of(a().address, loops[i].id, range_),
+                         inner = step_of(a().address, loops[i + 1].id, range_);
+      if (!outer || !inner || *outer != loops[i + 1].extent * *inner) return false;
+    }
+    return true;
+  }
+
+  // The loops of a linear index, innermost fastest.
+  Point spread(Point at, const Vec<Loop>& loops, llvm::Value* linear) {
+    for (size_t i = loops.size(); i-- > 0;) {
+      if (i == 0) {
+        at.loops[loops[0].id] = linear;
+        break;
+      }
+      if (loops[i].extent.is(1)) {
+        at.loops[loops[i].id] = f_.i64(0);
+        continue;
+      }
+      llvm::Value* extent = dim(loops[i].extent);
+      at.loops[loops[i].id] = f_.b.CreateURem(linear, extent);
+      linear = f_.b.CreateUDiv(linear, extent);
+    }
+    return at;
+  }
+
+  llvm::Value* smaller(llvm::Value* x, llvm::Value* y) {
+    return f_.b.CreateBinaryIntrinsic(llvm::Intrinsic::smin, x, y);
+  }
+
+  void work(llvm::Value* t) {
+    llvm::IRBuilder<>& b = f_.b;
+    llvm::Value *row_tiles = dim(s_.row_tiles), *blocks = dim(s_.blocks);
+    llvm::Value* row_tile = b.CreateURem(t, row_tiles);
+    llvm::Value* rest = b.CreateUDiv(t, row_tiles);
+    llvm::Value* block = b.CreateURem(rest, blocks);
+    batch_ = spread({}, s_.loops.batch, b.CreateUDiv(rest, blocks));
+    first_row_ = b.CreateMul(row_tile, f_.i64(s_.tile.rows));
+    if (row_step_)
+      first_row_ = smaller(first_row_,
+                           b.CreateSub(dim(s_.rows), f_.i64(std::max<int64_t>(1, rows_in_tile()))));
+    point_at_rows();
+    llvm::Value* lo = b.CreateMul(block, f_.i64(s_.block));
+    columns(lo, smaller(b.CreateAdd(lo, f_.i64(s_.block)), dim(s_.panels)));
+  }
+
+  // Where the tile's rows are a constant step apart they all exist.
+  int64_t rows_in_tile() const { return s_.tile.rows; }
+
+  llvm::Value* row(llvm::Value* r) {
+    llvm::Value* linear = f_.b.CreateAdd(first_row_, r);
+    return row_step_ ? linear : smaller(linear, f_.b.CreateSub(dim(s_.rows), f_.i64(1)));
+  }
+
+  Point row_point(llvm::Value* r) { return spread(batch_, s_.loops.rows, row(r)); }
+
+  // Depth loops at their start, where the operands' pointers are taken.
+  Point at_depth_start(Point at) {
+    for (const Loop& l : s_.loops.depth) at.loops[l.id] = f_.i64(0);
+    return at;
+  }
+
+  llvm::Value* pointer(uint32_t arg, llvm::Value* offset) {
+    return f_.b.CreateGEP(f_.b.getFloatTy(), f_.buffer(arg), offset);
+  }
+
+  void point_at_rows() {
+    rows_.clear();
+    int64_t separate = row_step_ ? 1 : s_.tile.rows;
+    for (int64_t r = 0; r < separate; ++r)
+      rows_.push_back(
+          pointer(a().tensor, emit_dim(f_, at_depth_start(row_point(f_.i64(r))), a().address)));
+  }
+
+  // Panels [lo, hi): full tiles of vectors, then panel by panel.
+  void columns(llvm::Value* lo, llvm::Value* hi) {
+    int64_t vectors = s_.tile.vectors;
+    std::optional<int64_t> n = s_.loops.column.extent.constant();
+    llvm::Value* full = smaller(hi, dim(floor_div(s_.loops.column.extent, kColumns)));
+    llvm::Value* whole = f_.b.CreateSDiv(f_.b.CreateSub(full, lo), f_.i64(vectors));
+    llvm::Value* end = f_.b.CreateAdd(
+        lo, f_.b.CreateMul(f_.b.CreateBinaryIntrinsic(llvm::Intrinsic::smax, whole, f_.i64(0)),
+                           f_.i64(vectors)));
+    emit_for(f_, lo, end, vectors, [&](llvm::Value* p) { tile(p, vectors, nullptr); });
+    if (n && *n % (kColumns * vectors) == 0) return;
+    emit_for(f_, end, hi, 1, [&](llvm::Value* p) {
+      llvm::Value* left =
+          f_.b.CreateSub(dim(s_.loops.column.extent), f_.b.CreateMul(p, f_.i64(kColumns)));
+      bool partial = !n || *n % kColumns != 0;
+      tile(p, 1, partial ? smaller(left, f_.i64(kColumns)) : nullptr);
+    });
+  }
+
+  // `vectors` panels from p on; `remaining` columns of a last panel, null: all.
+  void tile(llvm::Value* p, int64_t vectors, llvm::Value* remaining) {
+    remaining_ = remaining;
+    Regs panels;
+    for (int64_t v = 0; v < vectors; ++v) {
+      Point at = batch_;
+      at.loops[s_.loops.column.id] = f_.b.CreateMul(f_.b.CreateAdd(p, f_.i64(v)), f_.i64(kColumns));
+      panels.push_back(pointer(b().tensor, emit_dim(f_, at_depth_start(at), b().address)));
+    }
+    llvm::Type* vector = llvm::FixedVectorType::get(f_.b.getFloatTy(), kColumns);
+    Regs sums(static_cast<size_t>(s_.tile.rows * vectors), llvm::Constant::getNullValue(vector));
+    sums = sum(0, f_.i64(0), f_.i64(0), panels, sums);
+    park(sums);
+    emit_for(f_, f_.i64(0), f_.i64(s_.tile.rows), 1,
+             [&](llvm::Value* r) { epilogue(r, p, vectors); });
+  }
+
+  Regs sum(size_t level, llvm::Value* a_offset, llvm::Value* b_offset, const Regs& panels,
+           const Regs& sums) {
+    const Depth& d = depth_[level];
+    if (level + 1 == depth_.size()) return innermost(d, a_offset, b_offset, panels, sums);
+    return emit_for(
+        f_, f_.i64(0), dim(d.extent), 1, sums, [&](llvm::Value* i, const Regs& carried) {
+          return sum(level + 1, f_.b.CreateAdd(a_offset, f_.b.CreateMul(i, dim(d.a_step))),
+                     f_.b.CreateAdd(b_offset, f_.b.CreateMul(i, dim(d.b_step))), panels, carried);
+        });
+  }
+
+  Regs innermost(const Depth& d, llvm::Value* a_offset, llvm::Value* b_offset, const Regs& panels,
+                 const Regs& sums) {
+    llvm::Value* extent = dim(d.extent);
+    llvm::Value* even = dim(floor_div(d.extent, kUnroll) * kUnroll);
+    auto steps = [&](llvm::Value* k, int64_t count, Regs carried) {
+      llvm::Value* at_a = f_.b.CreateAdd(a_offset, f_.b.CreateMul(k, dim(d.a_step)));
+      llvm::Value* at_b = f_.b.CreateAdd(b_offset, f_.b.CreateMul(k, dim(d.b_step)));
+      for (int64_t u = 0; u < count; ++u)
+        carried = step(times(u, d.a_step, at_a), times(u, d.b_step, at_b), panels, carried);
+      return carried;
+    };
+    Regs out = emit_for(f_, f_.i64(0), even, kUnroll, sums,
+                        [&](llvm::Value* k, const Regs& c) { return steps(k, kUnroll, c); });
+    if (std::optional<int64_t> n = d.extent.constant()) return steps(even, *n % kUnroll, out);
+    return emit_for(f_, even, extent, 1, out,
+                    [&](llvm::Value* k, const Regs& c) { return steps(k, 1, c); });
+  }
+
+  // base + u * step
+  llvm::Value* times(int64_t u, const Dim& step, llvm::Value* base) {
+    return f_.b.CreateAdd(base, dim(step * u));
+  }
+
+  // One depth step: the vectors of the right operand once, then row by row, which is the order that keeps
+  // all sums in registers.
+  Regs step(llvm::Value* at_a, llvm::Value* at_b, const Regs& panels, Regs sums) {
+    Regs right;
+    for (llvm::Value* p : panels)
+      right.push_back(load_right(f_.b.CreateGEP(f_.b.getFloatTy(), p, at_b)));
+    for (size_t r = 0; r < static_cast<size_t>(s_.tile.rows); ++r) {
+      llvm::Value* x = splat(f_, load_left(r, at_a), kColumns);
+      for (size_t v = 0; v < right.size(); ++v) {
+        llvm::Value*& acc = sums[r * right.size() + v];
+        acc = f_.b.CreateIntrinsic(llvm::Intrinsic::fma, {acc->getType()}, {x, right[v], acc});
+      }
+    }
+    return sums;
+  }
+
+  llvm::Value* load_left(size_t r, llvm::Value* offset) {
+    llvm::Value* p = f_.b.CreateGEP(f_.b.getFloatTy(), rows_[row_step_ ? 0 : r], offset);
+    if (row_step_)
+      p = f_.b.CreateGEP(f_.b.getFloatTy(), p, f_.i64(*row_step_ * static_cast<int64_t>(r)));
+    llvm::LoadInst* x = f_.b.CreateAlignedLoad(f_.b.getFloatTy(), p, llvm::Align(4));
+    f_.tag(x, a().tensor);
+    return x;
+  }
+
+  // Columns past the end may be read where they lie in padding.
+  llvm::Value* load_right(llvm::Value* p) {
+    llvm::Type* vector = llvm::FixedVectorType::get(f_.b.getFloatTy(), kColumns);
+    llvm::Align align(4);
+    llvm::Instruction* load = nullptr;
+    if (remaining_ && !b().padding) {
+      llvm::Value* mask = f_.b.CreateIntrinsic(
+          llvm::Intrinsic::get_active_lane_mask,
+          {llvm::FixedVectorType::get(f_.b.getInt1Ty(), kColumns), f_.b.getInt64Ty()},
+          {f_.i64(0), remaining_});
+      load = f_.b.CreateMaskedLoad(vector, p, align, mask, llvm::Constant::getNullValue(vector));
+    } else {
+      load = f_.b.CreateAlignedLoad(vector, p, align);
+    }
+    f_.tag(load, b().tensor);
+    return load;
+  }
+
+  llvm::Value* parked(llvm::Value* index) {
+    llvm::Value* offset =
+        f_.b.CreateAdd(f_.b.CreateMul(index, f_.i64(kVectorBytes)), f_.i64(image::kTrapBytes));
+    return f_.b.CreateGEP(f_.b.getInt8Ty(), f_.scratch, offset);
+  }
+
+  void park(const Regs& sums) {
+    for (size_t i = 0; i < sums.size(); ++i)
+      f_.tag(f_.b.CreateAlignedStore(sums[i], parked(f_.i64(static_cast<int64_t>(i))),
+                                     llvm::Align(64)),
+             Function::kScratch);
+  }
+
+  void epilogue(llvm::Value* r, llvm::Value* p, int64_t vectors) {
+    Point at = row_point(r);
+    for (int64_t v = 0; v < vectors; ++v) {
+      llvm::Value* index = f_.b.CreateAdd(f_.b.CreateMul(r, f_.i64(vectors)), f_.i64(v));
+      llvm::Type* vector = llvm::FixedVectorType::get(f_.b.getFloatTy(), kColumns);
+      llvm::LoadInst* acc = f_.b.CreateAlignedLoad(vector, parked(index), llvm::Align(64));
+      f_.tag(acc, Function::kScratch);
+      llvm::Value* column = f_.b.CreateMul(f_.b.CreateAdd(p, f_.i64(v)), f_.i64(kColumns));
+      Point lanes = remaining_
+                        ? with_some_lanes(f_, at, s_.loops.column.id, kColumns, column, remaining_)
+                        : with_lanes(f_, at, s_.loops.column.id, kColumns, column);
+      Regs locals(k_.locals.size());
+      emit_results(f_, refs_[0], lanes, locals, {acc});
+      for (size_t s = 1; s < refs_.size(); ++s) emit_map(f_, refs_[s], lanes, locals);
+    }
+  }
+
+  Function& f_;
+  const Kernel& k_;
+  Shape s_;
+  RangeOf range_;
+  Vec<StageRefs> refs_;
+  Vec<Depth> depth_;
+  // Elements between the rows of a tile, where that is a constant.
+  std::optional<int64_t> row_step_;
+  // Of the tile being written.
+  Point batch_;
+  llvm::Value* first_row_ = nullptr;
+  llvm::Value* remaining_ = nullptr;
+  // Pointers to the left operand's rows: one where row_step_, else one a row.
+  Regs rows_;
+};
+
+}  // namespace
+
+Work tiled_work(const Kernel& k, const Choice& choice, const Target& target) {
+  Shape s = shape_of(k, choice, target);
+  Dim tiles = extent_of(s.loops.batch) * s.blocks * s.row_tiles;
+  return {tiles,
+          image::kTrapBytes + s.tile.rows * s.tile.vectors * static_cast<int64_t>(kVectorBytes)};
+}
+
+void emit_tiled(Function& f, const Choice& choice, const Target& target) {
+  TiledEmitter(f, choice, target).run();
+}
+
+}  // namespace rlx::cpu

@@ -1,0 +1,289 @@
+#include "backend/cpu/emit_access.h"
+
+#include <llvm/IR/Constants.h>
+
+namespace rlx::cpu {
+
+namespace {
+
+using llvm::Value;
+
+bool is_vector(Value* v) { return v->getType()->isVectorTy(); }
+
+bool uses(const Term& t, LoopId loop) {
+  bool found = false;
+  for (const Atom& a : t.factors) {
+    each_atom(Dim::atom(a),
+              [&](const Atom& x) { found |= x.kind == Atom::Kind::kLoop && x.loop == loop; });
+  }
+  return found;
+}
+
+// One access at one point.
+class Accessor {
+ public:
+  Accessor(Function& f, const Ref& r, const Point& at, const Regs& nodes)
+      : f_(f), b_(f.b), r_(r), at_(at), lanes_(at.lanes.count) {
+    for (const ExprIndex& e : r.exprs) bind(e, nodes[e.expr.index]);
+    for (const Guard& g : r.guards) check(g);
+  }
+
+  Value* load() {
+    Value* v = to_value(load_raw());
+    if (r_.masked) return v;
+    for (size_t i = r_.guards.size(); i-- > 0;) {
+      if (r_.guards[i].fill) v = select(inside_[i], v, emit_scalar(f_, *r_.guards[i].fill));
+    }
+    return v;
+  }
+
+  void store(Value* value) {
+    if (r_.combine != Combine::kSet) return combine(value);
+    value = to_memory(value);
+    Value* mask = allowed();
+    if (is_scalar()) return store_scalar(value, mask);
+    value = splat(f_, value, lanes_);
+    if (!is_contiguous()) return scatter(value, mask);
+    if (mask && mask == at_.lanes.active && r_.whole) return store_whole(value);
+    Value* to = pointer();
+    auto* store =
+        mask ? llvm::cast<llvm::Instruction>(b_.CreateMaskedStore(value, to, align(), mask))
+             : b_.CreateAlignedStore(value, to, align());
+    tag(store);
+  }
+
+ private:
+  // ---- Indexes and guards ---------------------------------------------------------------------
+
+  void bind(const ExprIndex& e, Value* index) {
+    if (e.from_end) {
+      Value* extent = splat_like(emit_dim(f_, at_, *e.from_end), index);
+      Value* zero = llvm::Constant::getNullValue(index->getType());
+      Value* negative = b_.CreateICmpSLT(index, zero);
+      index = b_.CreateSelect(negative, b_.CreateAdd(index, extent), index);
+    }
+    varying_ |= is_vector(index);
+    at_.loops[e.loop] = index;
+  }
+
+  void check(const Guard& g) {
+    Value* index = emit_dim_per_lane(f_, at_, g.index);
+    Value* extent = emit_dim(f_, at_, g.extent);
+    Value* inside = b_.CreateICmpULT(index, splat_like(extent, index));
+    inside_.push_back(inside);
+    if (!g.fill) report(g, index, extent, b_.CreateNot(inside));
+  }
+
+  // Leaves a Trap at the start of scratch where a lane is outside.
+  void report(const Guard& g, Value* index, Value* extent, Value* outside) {
+    if (is_vector(outside) && at_.lanes.active) {
+      outside = b_.CreateAnd(outside, at_.lanes.active);
+    }
+    emit_if(f_, any(f_, outside), [&] {
+      Value* fields[] = {f_.i64(g.site + 1), first_lane(index, outside), extent};
+      for (unsigned i = 0; i < 3; ++i) {
+        Value* to = b_.CreateConstInBoundsGEP1_64(b_.getInt64Ty(), f_.scratch, i);
+        f_.tag(b_.CreateAlignedStore(fields[i], to, llvm::Align(8)), Function::kScratch);
+      }
+    });
+  }
+
+  Value* first_lane(Value* v, Value* mask) {
+    if (!is_vector(v)) return v;
+    Value* bits = b_.CreateBitCast(mask, b_.getIntNTy(static_cast<unsigned>(lanes_)));
+    Value* lane = b_.CreateBinaryIntrinsic(llvm::Intrinsic::cttz, bits, b_.getFalse());
+    return b_.CreateExtractElement(v, b_.CreateZExt(lane, b_.getInt64Ty()));
+  }
+
+  // The lanes to touch; null: all. Lanes outside of a filled axis are left out.
+  Value* allowed() {
+    Value* mask = at_.lanes.active;
+    for (size_t i = 0; i < r_.guards.size(); ++i) {
+      if (!r_.guards[i].fill) continue;
+      Value* inside = is_scalar() ? inside_[i] : splat(f_, inside_[i], lanes_);
+      mask = mask && !is_scalar() ? b_.CreateAnd(mask, inside) : inside;
+    }
+    if (is_scalar() && mask == at_.lanes.active) return nullptr;
+    return mask;
+  }
+
+  // ---- Addresses ------------------------------------------------------------------------------
+
+  bool is_scalar() const { return lanes_ == 1 || (r_.uniform() && !varying_); }
+  bool is_contiguous() const { return r_.contiguous() && !varying_; }
+
+  Value* base() {
+    if (r_.of == Access::Of::kArg) return f_.buffer(r_.tensor);
+    return f_.local(r_.tensor);
+  }
+
+  // Of lane 0. What does not move with the lanes is added first, so that it leaves their loop, constants
+  // last, as they go into the instruction.
+  Value* pointer() {
+    Dim still, moving, constant;
+    for (const Term& t : r_.address.terms()) {
+      Dim d = Dim(t.coefficient);
+      for (const Atom& a : t.factors) d = d * Dim::atom(a);
+      Dim& part = t.factors.empty() ? constant : uses(t, at_.lanes.loop) ? moving : still;
+      part = part + d;
+    }
+    Value* p = base();
+    for (const Dim& part : {still, moving, constant}) {
+      if (!part.is(0)) p = b_.CreateGEP(element(), p, emit_dim(f_, at_, part));
+    }
+    return p;
+  }
+
+  Value* pointers() {
+    Value* offsets = splat(f_, emit_dim_per_lane(f_, at_, r_.address), lanes_);
+    return b_.CreateGEP(element(), base(), offsets);
+  }
+
+  llvm::Type* element() { return memory_type(f_, r_.dtype); }
+  llvm::Type* vector() {
+    return llvm::FixedVectorType::get(element(), static_cast<unsigned>(lanes_));
+  }
+  llvm::Align align() const { return llvm::Align(static_cast<uint64_t>(size_of(r_.dtype))); }
+
+  void tag(llvm::Instruction* i) {
+    f_.tag(i, r_.of == Access::Of::kArg ? r_.tensor : Function::kScratch);
+  }
+
+  // ---- Memory ---------------------------------------------------------------------------------
+
+  Value* load_raw() {
+    if (is_scalar()) return tagged(b_.CreateAlignedLoad(element(), pointer(), align()));
+    if (!is_contiguous()) return gather();
+    Value* mask = r_.masked ? allowed() : r_.whole ? nullptr : at_.lanes.active;
+    if (!mask) return tagged(b_.CreateAlignedLoad(vector(), pointer(), align()));
+    // Without masks for narrow elements LLVM makes a branch a lane; a gather of valid lanes has none.
+    if (!r_.masked && !f_.isa.wide && size_of(r_.dtype) < 4) return gather();
+    return tagged(b_.CreateMaskedLoad(vector(), pointer(), align(), mask, outside_value()));
+  }
+
+  Value* outside_value() {
+    if (!r_.masked) return llvm::Constant::getNullValue(vector());
+    return splat(f_, to_memory(emit_scalar(f_, *r_.guards[0].fill)), lanes_);
+  }
+
+  Value* gather() { return tagged(b_.CreateMaskedGather(vector(), pointers(), align())); }
+
+  void scatter(Value* value, Value* mask) {
+    tag(b_.CreateMaskedScatter(value, pointers(), align(), mask));
+  }
+
+  void store_scalar(Value* value, Value* allowed_at_all) {
+    auto store = [&] { tag(b_.CreateAlignedStore(value, pointer(), align())); };
+    if (!allowed_at_all) return store();
+    emit_if(f_, allowed_at_all, store);
+  }
+
+  void store_whole(Value* value) {
+    if (r_.padding) {
+      value = select(at_.lanes.active, value, to_memory(emit_scalar(f_, *r_.padding)));
+    }
+    tag(b_.CreateAlignedStore(value, pointer(), align()));
+  }
+
+  // Reads, combines and writes one element.
+  void combine(Value* value) {
+    RLX_CHECK(is_scalar(), "writes that combine run in scalar code");
+    auto update = [&] {
+      Value* to = pointer();
+      Value* old = to_value(tagged(b_.CreateAlignedLoad(element(), to, align())));
+      Value* sum = to_memory(emit_fn(f_, combiner(), r_.dtype, r_.dtype, {old, value}));
+      tag(b_.CreateAlignedStore(sum, to, align()));
+    };
+    Value* mask = allowed();
+    if (!mask) return update();
+    emit_if(f_, mask, update);
+  }
+
+  Fn combiner() const {
+    switch (r_.combine) {
+      case Combine::kSet: break;
+      case Combine::kAdd: return Fn::kAdd;
+      case Combine::kMax: return Fn::kMax;
+      case Combine::kMin: return Fn::kMin;
+      case Combine::kMul: return Fn::kMul;
+    }
+    RLX_CHECK(false, "a plain write combines nothing");
+    return Fn::kAdd;
+  }
+
+  // ---- Values ---------------------------------------------------------------------------------
+
+  Value* tagged(llvm::Instruction* load) {
+    tag(load);
+    return load;
+  }
+
+  Value* to_value(Value* v) { return r_.dtype == DType::kBool ? b_.CreateIsNotNull(v) : v; }
+
+  Value* to_memory(Value* v) {
+    if (r_.dtype != DType::kBool) return v;
+    llvm::Type* byte = b_.getInt8Ty();
+    if (auto* type = llvm::dyn_cast<llvm::VectorType>(v->getType())) {
+      return b_.CreateZExt(v, llvm::VectorType::get(byte, type->getElementCount()));
+    }
+    return b_.CreateZExt(v, byte);
+  }
+
+  // condition ? then : otherwise, of any widths.
+  Value* select(Value* condition, Value* then, Value* otherwise) {
+    int lanes = is_vector(condition) || is_vector(then) || is_vector(otherwise) ? lanes_ : 1;
+    return b_.CreateSelect(splat(f_, condition, lanes), splat(f_, then, lanes),
+                           splat(f_, otherwise, lanes));
+  }
+
+  Value* splat_like(Value* v, Value* like) { return is_vector(like) ? splat(f_, v, lanes_) : v; }
+
+  Function& f_;
+  llvm::IRBuilder<>& b_;
+  const Ref& r_;
+  Point at_;
+  int lanes_;
+  // Whether an expr index differs between lanes.
+  bool varying_ = false;
+  // Whether each guard holds.
+  Regs inside_;
+};
+
+}  // namespace
+
+Value* emit_load(Function& f, const Ref& r, const Point& at, const Regs& nodes,
+                 const Regs& locals) {
+  if (r.in_register) return locals[r.tensor];
+  return Accessor(f, r, at, nodes).load();
+}
+
+void emit_store(Function& f, const Ref& r, const Point& at, const Regs& nodes, Regs& locals,
+                Value* value) {
+  if (r.in_register) {
+    locals[r.tensor] = value;
+    return;
+  }
+  Accessor(f, r, at, nodes).store(value);
+}
+
+Regs emit_values(Function& f, const StageRefs& s, const Vec<ExprId>& roots, const Point& at,
+                 const Regs& locals, const Regs& acc) {
+  auto load = [&](uint32_t read, const Regs& nodes) {
+    return emit_load(f, s.reads[read], at, nodes, locals);
+  };
+  auto index = [&](const Dim& d) { return emit_dim_per_lane(f, at, d); };
+  return emit_body(f, *s.stage, roots, {.load = load, .index = index, .acc = acc});
+}
+
+void emit_results(Function& f, const StageRefs& s, const Point& at, Regs& locals, const Regs& acc) {
+  Vec<ExprId> roots = s.stage->results;
+  for (const Ref& w : s.writes) {
+    for (const ExprIndex& e : w.exprs) roots.push_back(e.expr);
+  }
+  Regs nodes = emit_values(f, s, roots, at, locals, acc);
+  for (size_t i = 0; i < s.writes.size(); ++i) {
+    emit_store(f, s.writes[i], at, nodes, locals, nodes[s.stage->results[i].index]);
+  }
+}
+
+}  // namespace rlx::cpu

@@ -1,0 +1,318 @@
+#include "backend/cpu/emit_expr.h"
+
+#include <llvm/IR/Constants.h>
+
+#include "kernel/element.h"
+
+namespace rlx::cpu {
+
+namespace {
+
+using llvm::Value;
+using llvm::Intrinsic::ID;
+
+// Writes single functions. All operands have as many lanes.
+class FnEmitter {
+ public:
+  FnEmitter(Function& f, DType operand, DType result)
+      : f_(f), b_(f.b), operand_(operand), result_(result) {}
+
+  Value* emit(Fn fn, const Regs& x) {
+    switch (fn) {
+      case Fn::kConst:
+      case Fn::kIndex:
+      case Fn::kLoad:
+      case Fn::kAcc: break;
+      case Fn::kAdd: return real() ? b_.CreateFAdd(x[0], x[1]) : b_.CreateAdd(x[0], x[1]);
+      case Fn::kSub: return real() ? b_.CreateFSub(x[0], x[1]) : b_.CreateSub(x[0], x[1]);
+      case Fn::kMul: return real() ? b_.CreateFMul(x[0], x[1]) : b_.CreateMul(x[0], x[1]);
+      case Fn::kDiv: return real() ? b_.CreateFDiv(x[0], x[1]) : quotient(x[0], x[1]);
+      case Fn::kRem: return real() ? float_remainder(x[0], x[1]) : remainder(x[0], x[1]);
+      case Fn::kFma: return fma(x);
+      case Fn::kNeg: return real() ? b_.CreateFNeg(x[0]) : b_.CreateNeg(x[0]);
+      case Fn::kAbs: return absolute(x[0]);
+      case Fn::kSqrt: return unary(llvm::Intrinsic::sqrt, x[0]);
+      case Fn::kFloor: return unary(llvm::Intrinsic::floor, x[0]);
+      case Fn::kCeil: return unary(llvm::Intrinsic::ceil, x[0]);
+      case Fn::kRoundEven: return unary(llvm::Intrinsic::roundeven, x[0]);
+      case Fn::kTrunc: return unary(llvm::Intrinsic::trunc, x[0]);
+      case Fn::kMin: return extremum(false, x[0], x[1]);
+      case Fn::kMax: return extremum(true, x[0], x[1]);
+      case Fn::kAnd: return b_.CreateAnd(x[0], x[1]);
+      case Fn::kOr: return b_.CreateOr(x[0], x[1]);
+      case Fn::kXor: return b_.CreateXor(x[0], x[1]);
+      case Fn::kNot: return b_.CreateNot(x[0]);
+      case Fn::kShl: return b_.CreateShl(x[0], shift_count(x[1]));
+      case Fn::kShr: return shift_right(x[0], shift_count(x[1]));
+      case Fn::kEq: return compare(llvm::CmpInst::FCMP_OEQ, llvm::CmpInst::ICMP_EQ, x);
+      case Fn::kNe: return compare(llvm::CmpInst::FCMP_UNE, llvm::CmpInst::ICMP_NE, x);
+      case Fn::kLt: return compare(llvm::CmpInst::FCMP_OLT, llvm::CmpInst::ICMP_SLT, x);
+      case Fn::kLe: return compare(llvm::CmpInst::FCMP_OLE, llvm::CmpInst::ICMP_SLE, x);
+      case Fn::kGt: return compare(llvm::CmpInst::FCMP_OGT, llvm::CmpInst::ICMP_SGT, x);
+      case Fn::kGe: return compare(llvm::CmpInst::FCMP_OGE, llvm::CmpInst::ICMP_SGE, x);
+      case Fn::kIsNan: return b_.CreateFCmpUNO(x[0], x[0]);
+      case Fn::kIsInf: return is_infinite(x[0]);
+      case Fn::kSelect: return b_.CreateSelect(x[0], x[1], x[2]);
+      case Fn::kCast: return cast(x[0]);
+      case Fn::kBitcast: return bitcast(x[0]);
+      case Fn::kExp:
+      case Fn::kLog:
+      case Fn::kTanh:
+      case Fn::kErf:
+      case Fn::kSin:
+      case Fn::kCos:
+      case Fn::kPow:
+      case Fn::kSigmoid: break;
+    }
+    RLX_CHECK(false, std::string(name(fn)) + " is no function of values");
+    return nullptr;
+  }
+
+ private:
+  bool real() const { return operand_ == DType::kF32 || operand_ == DType::kF64; }
+
+  Value* unary(ID id, Value* x) { return b_.CreateUnaryIntrinsic(id, x); }
+
+  Value* like(Value* x, int64_t value) { return llvm::ConstantInt::getSigned(x->getType(), value); }
+
+  llvm::Type* shaped(llvm::Type* element, Value* like_this) {
+    auto* v = llvm::dyn_cast<llvm::VectorType>(like_this->getType());
+    return v ? llvm::VectorType::get(element, v->getElementCount()) : element;
+  }
+
+  Value* fma(const Regs& x) {
+    if (!real()) return b_.CreateAdd(b_.CreateMul(x[0], x[1]), x[2]);
+    return b_.CreateIntrinsic(llvm::Intrinsic::fma, {x[0]->getType()}, x);
+  }
+
+  // A divisor of 0 counts as 1, and so does -1, whose quotient is a negation: nothing traps.
+  Value* safe_divisor(Value* b) {
+    Value* unsafe = b_.CreateICmpEQ(b, like(b, 0));
+    if (is_signed(operand_)) unsafe = b_.CreateOr(unsafe, b_.CreateICmpEQ(b, like(b, -1)));
+    return b_.CreateSelect(unsafe, like(b, 1), b);
+  }
+
+  Value* quotient(Value* a, Value* b) {
+    if (!is_signed(operand_)) return b_.CreateUDiv(a, safe_divisor(b));
+    Value* q = b_.CreateSDiv(a, safe_divisor(b));
+    return b_.CreateSelect(b_.CreateICmpEQ(b, like(b, -1)), b_.CreateNeg(a), q);
+  }
+
+  Value* remainder(Value* a, Value* b) {
+    if (is_signed(operand_)) return b_.CreateSRem(a, safe_divisor(b));
+    return b_.CreateURem(a, safe_divisor(b));
+  }
+
+  Value* float_remainder(Value* a, Value* b);
+
+  Value* absolute(Value* x) {
+    if (real()) return unary(llvm::Intrinsic::fabs, x);
+    if (is_unsigned(operand_)) return x;
+    return b_.CreateBinaryIntrinsic(llvm::Intrinsic::abs, x, b_.getFalse());
+  }
+
+  // The inner select is one maxps; the outer one goes away where b is a constant.
+  Value* extremum(bool max, Value* a, Value* b) {
+    if (!real()) {
+      bool with_sign = is_signed(operand_);
+      ID greater = with_sign ? llvm::Intrinsic::smax : llvm::Intrinsic::umax;
+      ID lesser = with_sign ? llvm::Intrinsic::smin : llvm::Intrinsic::umin;
+      return b_.CreateBinaryIntrinsic(max ? greater : lesser, a, b);
+    }
+    Value* wins = max ? b_.CreateFCmpOGT(b, a) : b_.CreateFCmpOLT(b, a);
+    return b_.CreateSelect(b_.CreateFCmpUNO(b, b), b, b_.CreateSelect(wins, b, a));
+  }
+
+  Value* shift_count(Value* n) {
+    auto bits = static_cast<int64_t>(n->getType()->getScalarSizeInBits());
+    return b_.CreateAnd(n, like(n, bits - 1));
+  }
+
+  Value* shift_right(Value* x, Value* n) {
+    return is_signed(operand_) ? b_.CreateAShr(x, n) : b_.CreateLShr(x, n);
+  }
+
+  Value* compare(llvm::CmpInst::Predicate real_test, llvm::CmpInst::Predicate test, const Regs& x) {
+    if (real()) return b_.CreateFCmp(real_test, x[0], x[1]);
+    if (!is_signed(operand_)) test = llvm::ICmpInst::getUnsignedPredicate(test);
+    return b_.CreateICmp(test, x[0], x[1]);
+  }
+
+  Value* is_infinite(Value* x) {
+    return b_.CreateFCmpOEQ(unary(llvm::Intrinsic::fabs, x),
+                            llvm::ConstantFP::getInfinity(x->getType()));
+  }
+
+  Value* bitcast(Value* x) { return b_.CreateBitCast(x, shaped(value_type(f_, result_), x)); }
+
+  // ---- Casts ----------------------------------------------------------------------------------
+
+  Value* cast(Value* x) {
+    if (operand_ == result_) return x;
+    if (operand_ == DType::kF16) return from_f32(from_f16(x));
+    if (operand_ == DType::kBF16) return from_f32(from_bf16(x));
+    if (result_ == DType::kF16) return to_f16(to_f32(x));
+    if (result_ == DType::kBF16) return to_bf16(to_f32(x));
+    return plain_cast(x, operand_, result_);
+  }
+
+  Value* to_f32(Value* x) { return plain_cast(x, operand_, DType::kF32); }
+
+  Value* from_f32(Value* x) { return FnEmitter(f_, DType::kF32, result_).cast(x); }
+
+  Value* plain_cast(Value* x, DType from, DType to) {
+    llvm::Type* type = shaped(value_type(f_, to), x);
+    if (from == to) return x;
+    if (is_float(from) && is_float(to)) return b_.CreateFPCast(x, type);
+    if (to == DType::kBool) return is_nonzero(x, from);
+    if (is_float(to)) return is_signed(from) ? b_.CreateSIToFP(x, type) : b_.CreateUIToFP(x, type);
+    if (is_float(from)) return saturated(x, type, to);
+    return b_.CreateIntCast(x, type, is_signed(from));
+  }
+
+  Value* is_nonzero(Value* x, DType from) {
+    Value* zero = llvm::Constant::getNullValue(x->getType());
+    return is_float(from) ? b_.CreateFCmpUNE(x, zero) : b_.CreateICmpNE(x, zero);
+  }
+
+  Value* saturated(Value* x, llvm::Type* type, DType to) {
+    ID id = is_signed(to) ? llvm::Intrinsic::fptosi_sat : llvm::Intrinsic::fptoui_sat;
+    return b_.CreateIntrinsic(id, {type, x->getType()}, {x});
+  }
+
+  Value* from_f16(Value* bits) {
+    Value* half = b_.CreateBitCast(bits, shaped(b_.getHalfTy(), bits));
+    return b_.CreateFPExt(half, shaped(b_.getFloatTy(), bits));
+  }
+
+  Value* to_f16(Value* x) {
+    Value* half = b_.CreateFPTrunc(x, shaped(b_.getHalfTy(), x));
+    return b_.CreateBitCast(half, shaped(b_.getInt16Ty(), x));
+  }
+
+  Value* from_bf16(Value* bits) {
+    Value* high = b_.CreateShl(b_.CreateZExt(bits, shaped(b_.getInt32Ty(), bits)), 16);
+    return b_.CreateBitCast(high, shaped(b_.getFloatTy(), bits));
+  }
+
+  // By integers, as LLVM's own conversion flushes subnormals where the processor has bf16.
+  Value* to_bf16(Value* x) {
+    Value* bits = b_.CreateBitCast(x, shaped(b_.getInt32Ty(), x));
+    Value* high = b_.CreateLShr(bits, 16);
+    Value* even = b_.CreateAdd(b_.CreateAnd(high, like(bits, 1)), like(bits, 0x7fff));
+    Value* rounded = b_.CreateLShr(b_.CreateAdd(bits, even), 16);
+    Value* quiet = b_.CreateOr(high, like(bits, 0x40));
+    Value* chosen = b_.CreateSelect(b_.CreateFCmpUNO(x, x), quiet, rounded);
+    return b_.CreateTrunc(chosen, shaped(b_.getInt16Ty(), x));
+  }
+
+  Function& f_;
+  llvm::IRBuilder<>& b_;
+  DType operand_, result_;
+};
+
+// fmod, exact, without a library: |b| is doubled as far as it fits into |a|, then taken from what is left
+// at every halving on the way back. Each difference is exact, as t <= x < 2 t.
+Value* FnEmitter::float_remainder(Value* a, Value* b) {
+  Value* whole = unary(llvm::Intrinsic::fabs, a);
+  Value* part = unary(llvm::Intrinsic::fabs, b);
+  Value* zero = llvm::Constant::getNullValue(a->getType());
+  Value* one = llvm::ConstantFP::get(a->getType(), 1);
+  Value* finite = b_.CreateFCmpOLT(whole, llvm::ConstantFP::getInfinity(a->getType()));
+  Value* defined = b_.CreateAnd(finite, b_.CreateFCmpOGT(part, zero));
+  Value* x = b_.CreateSelect(defined, whole, zero);
+  Value* y = b_.CreateSelect(defined, part, one);
+
+  Value* t = emit_repeat(f_, {y}, [&](Regs& c) -> Value* {
+    Value* twice = b_.CreateFAdd(c[0], c[0]);
+    Value* fits = b_.CreateFCmpOLE(twice, x);
+    c[0] = b_.CreateSelect(fits, twice, c[0]);
+    return any(f_, fits);
+  })[0];
+  Value* left = emit_repeat(f_, {x, t}, [&](Regs& c) -> Value* {
+    Value* going = b_.CreateFCmpOGE(c[1], y);
+    Value* taken = b_.CreateAnd(going, b_.CreateFCmpOGE(c[0], c[1]));
+    c[0] = b_.CreateSelect(taken, b_.CreateFSub(c[0], c[1]), c[0]);
+    Value* half = b_.CreateFMul(c[1], llvm::ConstantFP::get(a->getType(), 0.5));
+    c[1] = b_.CreateSelect(going, half, c[1]);
+    return any(f_, going);
+  })[0];
+
+  left = b_.CreateBinaryIntrinsic(llvm::Intrinsic::copysign, left, a);
+  return b_.CreateSelect(defined, left, llvm::ConstantFP::getNaN(a->getType()));
+}
+
+int lanes_of(const Regs& values) {
+  int lanes = 1;
+  for (Value* v : values) {
+    auto* type = llvm::dyn_cast<llvm::FixedVectorType>(v->getType());
+    if (type) lanes = static_cast<int>(type->getNumElements());
+  }
+  return lanes;
+}
+
+}  // namespace
+
+llvm::Type* memory_type(Function& f, DType t) {
+  switch (t) {
+    case DType::kBool:
+    case DType::kI8:
+    case DType::kU8: return f.b.getInt8Ty();
+    case DType::kI16:
+    case DType::kU16:
+    case DType::kF16:
+    case DType::kBF16: return f.b.getInt16Ty();
+    case DType::kI32:
+    case DType::kU32: return f.b.getInt32Ty();
+    case DType::kI64:
+    case DType::kU64: return f.b.getInt64Ty();
+    case DType::kF32: return f.b.getFloatTy();
+    case DType::kF64: return f.b.getDoubleTy();
+    case DType::kString: break;
+  }
+  RLX_CHECK(false, "strings are refused by the menu");
+  return nullptr;
+}
+
+llvm::Type* value_type(Function& f, DType t) {
+  return t == DType::kBool ? f.b.getInt1Ty() : memory_type(f, t);
+}
+
+llvm::Constant* emit_scalar(Function& f, const Scalar& s) {
+  llvm::Type* type = value_type(f, s.dtype);
+  if (s.dtype == DType::kF16) return f.b.getInt16(to_f16(static_cast<float>(s.f)));
+  if (s.dtype == DType::kBF16) return f.b.getInt16(to_bf16(static_cast<float>(s.f)));
+  if (is_float(s.dtype)) return llvm::ConstantFP::get(type, s.f);
+  return llvm::ConstantInt::get(type, static_cast<uint64_t>(s.i), is_signed(s.dtype));
+}
+
+Value* emit_fn(Function& f, Fn fn, DType operand, DType result, Regs args) {
+  int lanes = lanes_of(args);
+  for (Value*& v : args) v = splat(f, v, lanes);
+  return FnEmitter(f, operand, result).emit(fn, args);
+}
+
+Regs emit_body(Function& f, const Stage& s, const Vec<ExprId>& roots, const Leaves& leaves) {
+  Vec<bool> wanted = needed(s, roots);
+  Regs nodes(s.body.size());
+  auto emit_node = [&](const Expr& e) -> Value* {
+    switch (e.fn) {
+      case Fn::kConst: return emit_scalar(f, e.scalar);
+      case Fn::kIndex: return leaves.index(e.dim);
+      case Fn::kLoad: return leaves.load(e.index, nodes);
+      case Fn::kAcc: return leaves.acc[e.index];
+      default: break;
+    }
+    Regs args;
+    for (ExprId arg : e.args) args.push_back(nodes[arg.index]);
+    // The condition of a select is a bool, whatever is selected.
+    size_t typed = e.fn == Fn::kSelect ? 1 : 0;
+    return emit_fn(f, e.fn, s.body[e.args[typed].index].type, e.type, std::move(args));
+  };
+  for (size_t i = 0; i < s.body.size(); ++i) {
+    if (wanted[i]) nodes[i] = emit_node(s.body[i]);
+  }
+  return nodes;
+}
+
+}  // namespace rlx::cpu

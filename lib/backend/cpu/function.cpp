@@ -1,0 +1,231 @@
+#include "backend/cpu/function.h"
+
+#include <llvm/IR/MDBuilder.h>
+
+namespace rlx::cpu {
+
+namespace {
+
+// A scalar i64 constant's value.
+std::optional<int64_t> constant_of(llvm::Value* v) {
+  auto* c = llvm::dyn_cast<llvm::ConstantInt>(v);
+  return c ? std::optional(c->getSExtValue()) : std::nullopt;
+}
+
+llvm::BasicBlock* new_block(Function& f, const char* name) {
+  return llvm::BasicBlock::Create(f.context(), name, f.b.GetInsertBlock()->getParent());
+}
+
+void set_attributes(llvm::Function& fn, const Target& target) {
+  std::string features;
+  for (const std::string& name : code_features(target)) {
+    features += (features.empty() ? "+" : ",+") + name;
+  }
+  fn.addFnAttr("target-cpu", target.cpu);
+  fn.addFnAttr("target-features", features);
+  if (target.vector_bits == 512) fn.addFnAttr("prefer-vector-width", "512");
+  fn.addFnAttr(llvm::Attribute::NoUnwind);
+  for (llvm::Argument& a : fn.args()) {
+    if (a.getType()->isPointerTy()) a.addAttr(llvm::Attribute::NoAlias);
+  }
+}
+
+}  // namespace
+
+Function::Function(llvm::Module& module, std::string_view name, const Kernel& kernel_,
+                   const Vec<std::string>& symbols, const Target& target)
+    : kernel(kernel_),
+      isa(target),
+      b(module.getContext()),
+      buffers_(kernel_.args.size()),
+      locals_(kernel_.locals.size()) {
+  llvm::Type* i64_type = b.getInt64Ty();
+  auto* type =
+      llvm::FunctionType::get(b.getVoidTy(), {ptr(), ptr(), i64_type, i64_type, ptr()}, false);
+  fn_ = llvm::Function::Create(type, llvm::GlobalValue::ExternalLinkage, std::string(name), module);
+  set_attributes(*fn_, target);
+  buffers_arg_ = fn_->getArg(0);
+  symbols_arg_ = fn_->getArg(1);
+  first = fn_->getArg(2);
+  last = fn_->getArg(3);
+  scratch = fn_->getArg(4);
+  const char* names[] = {"buffers", "symbols", "first", "last", "scratch"};
+  for (unsigned i = 0; i < 5; ++i) fn_->getArg(i)->setName(names[i]);
+  for (size_t i = 0; i < symbols.size(); ++i) symbol_index_[symbols[i]] = static_cast<uint32_t>(i);
+  make_scopes();
+
+  auto* entry = llvm::BasicBlock::Create(context(), "entry", fn_);
+  auto* body = llvm::BasicBlock::Create(context(), "body", fn_);
+  b.SetInsertPoint(entry);
+  entry_end_ = b.CreateBr(body);
+  b.SetInsertPoint(body);
+}
+
+void Function::finish() { b.CreateRetVoid(); }
+
+llvm::Value* Function::at_entry(llvm::function_ref<llvm::Value*()> emit) {
+  llvm::IRBuilderBase::InsertPointGuard guard(b);
+  b.SetInsertPoint(entry_end_);
+  return emit();
+}
+
+llvm::Value* Function::buffer(uint32_t arg) {
+  if (buffers_[arg]) return buffers_[arg];
+  buffers_[arg] = at_entry([&] {
+    llvm::Value* slot = b.CreateConstInBoundsGEP1_64(ptr(), buffers_arg_, arg);
+    auto* load = b.CreateLoad(ptr(), slot, kernel.args[arg].name);
+    auto* none = llvm::MDNode::get(context(), {});
+    auto* align = llvm::ConstantAsMetadata::get(b.getInt64(64));
+    load->setMetadata(llvm::LLVMContext::MD_invariant_load, none);
+    load->setMetadata(llvm::LLVMContext::MD_nonnull, none);
+    load->setMetadata(llvm::LLVMContext::MD_align, llvm::MDNode::get(context(), align));
+    return load;
+  });
+  return buffers_[arg];
+}
+
+llvm::Value* Function::symbol(std::string_view name) {
+  if (auto it = symbols_.find(name); it != symbols_.end()) return it->second;
+  auto index = symbol_index_.find(name);
+  RLX_CHECK(index != symbol_index_.end(), "no symbol is called " + std::string(name));
+  llvm::Value* value = at_entry([&] {
+    llvm::Value* slot = b.CreateConstInBoundsGEP1_64(b.getInt64Ty(), symbols_arg_, index->second);
+    auto* load = b.CreateLoad(b.getInt64Ty(), slot, std::string(name));
+    load->setMetadata(llvm::LLVMContext::MD_invariant_load, llvm::MDNode::get(context(), {}));
+    return load;
+  });
+  symbols_.emplace(name, value);
+  return value;
+}
+
+void Function::make_scopes() {
+  llvm::MDBuilder md(context());
+  llvm::MDNode* domain = md.createAnonymousAliasScopeDomain();
+  Vec<llvm::Metadata*> all;
+  for (size_t i = 0; i <= kernel.args.size(); ++i) {
+    all.push_back(md.createAnonymousAliasScope(domain));
+  }
+  for (size_t i = 0; i < all.size(); ++i) {
+    Vec<llvm::Metadata*> others = all;
+    others.erase(others.begin() + static_cast<ptrdiff_t>(i));
+    scopes_.push_back(llvm::MDNode::get(context(), {all[i]}));
+    others_.push_back(llvm::MDNode::get(context(), others));
+  }
+}
+
+void Function::tag(llvm::Instruction* access, uint32_t arg) {
+  size_t i = arg == kScratch ? kernel.args.size() : arg;
+  access->setMetadata(llvm::LLVMContext::MD_alias_scope, scopes_[i]);
+  access->setMetadata(llvm::LLVMContext::MD_noalias, others_[i]);
+  bool constant = arg != kScratch && !kernel.args[arg].written;
+  if (constant && !access->mayWriteToMemory()) {
+    access->setMetadata(llvm::LLVMContext::MD_invariant_load, llvm::MDNode::get(context(), {}));
+  }
+}
+
+// The loop is rotated: a test before it, another at its end, so that what does not change in it can leave.
+Regs emit_for(Function& f, llvm::Value* lo, llvm::Value* hi, int64_t step, Regs carried,
+              llvm::function_ref<Regs(llvm::Value* i, const Regs& carried)> body) {
+  auto known_lo = constant_of(lo), known_hi = constant_of(hi);
+  bool known = known_lo && known_hi;
+  if (known && *known_lo >= *known_hi) return carried;
+  if (known && *known_lo + step >= *known_hi) return body(lo, carried);
+
+  llvm::BasicBlock* before = f.b.GetInsertBlock();
+  llvm::BasicBlock* loop = new_block(f, "loop");
+  llvm::BasicBlock* after = new_block(f, "after");
+  if (known) f.b.CreateBr(loop);
+  if (!known) f.b.CreateCondBr(f.b.CreateICmpSLT(lo, hi), loop, after);
+
+  f.b.SetInsertPoint(loop);
+  auto* i = f.b.CreatePHI(f.b.getInt64Ty(), 2, "i");
+  i->addIncoming(lo, before);
+  Regs inside;
+  for (llvm::Value* v : carried) {
+    auto* phi = f.b.CreatePHI(v->getType(), 2);
+    phi->addIncoming(v, before);
+    inside.push_back(phi);
+  }
+  Regs next = body(i, inside);
+  llvm::Value* next_i = f.b.CreateNSWAdd(i, f.i64(step));
+  llvm::BasicBlock* latch = f.b.GetInsertBlock();
+  f.b.CreateCondBr(f.b.CreateICmpSLT(next_i, hi), loop, after);
+  i->addIncoming(next_i, latch);
+
+  f.b.SetInsertPoint(after);
+  Regs result;
+  for (size_t c = 0; c < carried.size(); ++c) {
+    llvm::cast<llvm::PHINode>(inside[c])->addIncoming(next[c], latch);
+    if (known) {
+      result.push_back(next[c]);
+      continue;
+    }
+    auto* phi = f.b.CreatePHI(carried[c]->getType(), 2);
+    phi->addIncoming(carried[c], before);
+    phi->addIncoming(next[c], latch);
+    result.push_back(phi);
+  }
+  return result;
+}
+
+void emit_for(Function& f, llvm::Value* lo, llvm::Value* hi, int64_t step,
+              llvm::function_ref<void(llvm::Value* i)> body) {
+  emit_for(f, lo, hi, step, {}, [&](llvm::Value* i, const Regs&) {
+    body(i);
+    return Regs();
+  });
+}
+
+Regs emit_repeat(Function& f, Regs carried, llvm::function_ref<llvm::Value*(Regs& carried)> body) {
+  llvm::BasicBlock* before = f.b.GetInsertBlock();
+  llvm::BasicBlock* loop = new_block(f, "repeat");
+  llvm::BasicBlock* after = new_block(f, "after");
+  f.b.CreateBr(loop);
+  f.b.SetInsertPoint(loop);
+  Vec<llvm::PHINode*> phis;
+  for (llvm::Value*& v : carried) {
+    phis.push_back(f.b.CreatePHI(v->getType(), 2));
+    phis.back()->addIncoming(v, before);
+    v = phis.back();
+  }
+  llvm::Value* more = body(carried);
+  llvm::BasicBlock* latch = f.b.GetInsertBlock();
+  f.b.CreateCondBr(more, loop, after);
+  for (size_t i = 0; i < phis.size(); ++i) phis[i]->addIncoming(carried[i], latch);
+  f.b.SetInsertPoint(after);
+  return carried;
+}
+
+llvm::Value* any(Function& f, llvm::Value* lanes) {
+  return lanes->getType()->isVectorTy() ? f.b.CreateOrReduce(lanes) : lanes;
+}
+
+Regs emit_if(Function& f, llvm::Value* condition, const Regs& otherwise,
+             llvm::function_ref<Regs()> then) {
+  llvm::BasicBlock* before = f.b.GetInsertBlock();
+  llvm::BasicBlock* inside = new_block(f, "then");
+  llvm::BasicBlock* after = new_block(f, "after");
+  f.b.CreateCondBr(condition, inside, after);
+  f.b.SetInsertPoint(inside);
+  Regs values = then();
+  llvm::BasicBlock* end = f.b.GetInsertBlock();
+  f.b.CreateBr(after);
+  f.b.SetInsertPoint(after);
+  Regs result;
+  for (size_t i = 0; i < values.size(); ++i) {
+    auto* phi = f.b.CreatePHI(values[i]->getType(), 2);
+    phi->addIncoming(values[i], end);
+    phi->addIncoming(otherwise[i], before);
+    result.push_back(phi);
+  }
+  return result;
+}
+
+void emit_if(Function& f, llvm::Value* condition, llvm::function_ref<void()> then) {
+  emit_if(f, condition, {}, [&] {
+    then();
+    return Regs();
+  });
+}
+
+}  // namespace rlx::cpu

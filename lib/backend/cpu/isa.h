@@ -1,0 +1,22 @@
+// What emitters ask about the target. LLVM-free.
+#pragma once
+#include "target/target.h"
+
+namespace rlx::cpu {
+
+struct Isa {
+  // Vectors of 512 bits with masks; else 256 bits.
+  bool wide = false;
+  int vector_bytes = 32;
+
+  explicit Isa(const Target& t) : wide(t.vector_bits == 512), vector_bytes(t.vector_bits / 8) {}
+};
+
+// Lanes of a reduction, the same on every target (Reduction in kernel.h), and of most vector code.
+inline constexpr int kLanes = 16;
+
+// The target's features that LLVM may use on its own. Those of matrix and narrow arithmetic are left out:
+// code uses them where an emitter says so, as some round differently (bf16 flushes subnormals).
+Vec<std::string> code_features(const Target& target);
+
+}  // namespace rlx::cpu

@@ -1,0 +1,257 @@
+#include "backend/cpu/tile.h"
+
+#include <algorithm>
+
+#include "kernel/address.h"
+
+namespace rlx::cpu {
+namespace {
+
+bool depends_on(const Dim& d, LoopId loop) {
+  bool found = false;
+  each_atom(d, [&](const Atom& a) { found |= a.kind == Atom::Kind::kLoop && a.loop == loop; });
+  return found;
+}
+
+bool depends_on(const Access& a, LoopId loop) {
+  return std::any_of(a.index.begin(), a.index.end(),
+                     [&](const AxisIndex& i) { return depends_on(i.dim, loop); });
+}
+
+bool indexed_by_data(const Access& a) {
+  return std::any_of(a.index.begin(), a.index.end(),
+                     [](const AxisIndex& i) { return i.expr.has_value(); });
+}
+
+bool is_epilogue(const Kernel& k) {
+  return std::all_of(k.stages.begin() + 1, k.stages.end(),
+                     [](const Stage& s) { return s.kind == Kind::kMap && s.loops.empty(); });
+}
+
+bool is_f32_product(const Kernel& k) {
+  const Stage& s = k.stages[0];
+  if (s.kind == Kind::kContract && s.contract().acc != DType::kF32) return false;
+  if (s.kind == Kind::kConv && (s.conv().acc != DType::kF32 || s.conv().groups != 1)) return false;
+  if (s.kind != Kind::kContract && s.kind != Kind::kConv) return false;
+  return std::all_of(s.reads.begin(), s.reads.end(), [&](const Access& a) {
+    return a.of == Access::Of::kArg && k.args[a.tensor].dtype == DType::kF32 && !indexed_by_data(a);
+  });
+}
+
+std::optional<LoopId> column_of(const Stage& s) {
+  if (s.kind == Kind::kConv) return s.conv().out_channel;
+  if (s.contract().n.size() != 1) return std::nullopt;
+  return s.contract().n[0];
+}
+
+// A convolution sums over its window first, then over channels: innermost is what lies innermost.
+Vec<Loop> depth_of(const Stage& s) {
+  Vec<Loop> depth = s.loops;
+  if (s.kind == Kind::kConv)
+    std::stable_partition(depth.begin(), depth.end(),
+                          [&](const Loop& l) { return l.id != s.conv().in_channel; });
+  return depth;
+}
+
+bool is_local_scalar(const Kernel& k) {
+  return std::all_of(k.locals.begin(), k.locals.end(),
+                     [](const Local& l) { return l.shape.empty() && l.carry.empty(); });
+}
+
+// The axis of the right operand that the column loop alone indexes.
+std::optional<int> column_axis(const Access& b, LoopId column) {
+  for (size_t i = 0; i < b.index.size(); ++i)
+    if (b.index[i].dim == Dim::loop(column)) return static_cast<int>(i);
+  return std::nullopt;
+}
+
+// Panels of 16 columns: the other axes in `order`, between the column's quotient and remainder.
+Storage panels(int column, const Vec<int>& order, size_t rank) {
+  Storage s;
+  s.dims.push_back({column, 16, 0});
+  for (int axis : order) s.dims.push_back({axis});
+  s.dims.push_back({column, 1, 16});
+  s.padding.resize(rank);
+  s.padding[static_cast<size_t>(column)].multiple = 16;
+  s.fill = Scalar::of(DType::kF32, 0);
+  return s;
+}
+
+// Axes of the right operand but the column's, in the order of the depth loops; batch axes first.
+std::optional<Vec<int>> depth_order(const Access& b, int column, const Vec<Loop>& depth) {
+  Vec<int> order, inner;
+  for (const Loop& l : depth)
+    for (size_t i = 0; i < b.index.size(); ++i)
+      if (b.index[i].dim == Dim::loop(l.id)) inner.push_back(static_cast<int>(i));
+  for (int i = 0; i < static_cast<int>(b.index.size()); ++i)
+    if (i != column && !std::count(inner.begin(), inner.end(), i)) order.push_back(i);
+  if (inner.size() != depth.size()) return std::nullopt;
+  order.insert(order.end(), inner.begin(), inner.end());
+  return order;
+}
+
+// What the right operand must look like: packed where its bytes are known, else contiguous in columns.
+struct Need {
+  bool possible = false;
+  std::optional<Storage> storage = std::nullopt;
+};
+
+Need right_operand(const Kernel& k, const TileLoops& loops) {
+  const Access& b = k.stages[0].reads[1];
+  const Arg& arg = k.args[b.tensor];
+  std::optional<int> axis = column_axis(b, loops.column.id);
+  if (arg.constant && axis) {
+    if (std::optional<Vec<int>> order = depth_order(b, *axis, loops.depth))
+      return {true, panels(*axis, *order, arg.shape.size())};
+  }
+  RangeOf range = ranges_of(k, &k.stages[0], {});
+  Arg dense = arg;
+  dense.storage = Storage::row_major(static_cast<int>(arg.shape.size()));
+  std::optional<Dim> stride = lane_stride(address_of(b, dense, range), loops.column.id, 16);
+  if (stride && stride->is(1)) return {true, std::nullopt};
+  if (!axis) return {};
+  Vec<int> order;
+  for (int i = 0; i < static_cast<int>(b.index.size()); ++i)
+    if (i != *axis) order.push_back(i);
+  order.push_back(*axis);
+  return {true, Storage::ordered(order)};
+}
+
+// Channels last, with the halo that the window reads beyond the image.
+Storage image_storage(const Kernel& k, const Stage& s) {
+  const Access& x = s.reads[0];
+  const Arg& arg = k.args[x.tensor];
+  const Conv& c = s.conv();
+  Vec<int> order{0};
+  for (int i = 2; i < static_cast<int>(arg.shape.size()); ++i) order.push_back(i);
+  order.push_back(1);
+  Storage out = Storage::ordered(order);
+  bool padded = false;
+  for (size_t i = 0; i < c.window.size(); ++i) {
+    AxisPadding& p = out.padding[i + 2];
+    auto loop_extent = [&](LoopId id) {
+      for (const Vec<Loop>* list : {&s.loops, &k.grid})
+        for (const Loop& l : *list)
+          if (l.id == id) return l.extent;
+      return Dim(1);
+    };
+    int64_t reach = (loop_extent(c.window[i]).constant().value_or(1) - 1) * c.dilations[i];
+    p.lo = c.pads_lo[i];
+    Dim last = (loop_extent(c.pixel[i]) - 1) * c.strides[i] + reach - c.pads_lo[i];
+    p.hi = std::max<int64_t>(0, (last - arg.shape[i + 2] + 1).constant().value_or(reach));
+    padded |= p.lo > 0 || p.hi > 0;
+  }
+  std::optional<int64_t> channels = arg.shape[1].constant();
+  if (channels && *channels > 16 && *channels % 16 != 0) out.padding[1].multiple = 16;
+  if (padded || out.padding[1].multiple != 1) out.fill = Scalar::of(DType::kF32, 0);
+  return out;
+}
+
+Storage channels_last(const Arg& arg) {
+  Vec<int> order{0};
+  for (int i = 2; i < static_cast<int>(arg.shape.size()); ++i) order.push_back(i);
+  order.push_back(1);
+  return Storage::ordered(order);
+}
+
+std::optional<int64_t> product_of(const Vec<Loop>& loops) {
+  Dim p = 1;
+  for (const Loop& l : loops) p = p * l.extent;
+  return p.constant();
+}
+
+// The greatest height that divides `extent`, at least half of the most; 0 where there is none.
+int64_t dividing_height(int64_t extent, int64_t most) {
+  for (int64_t h = std::min(extent, most); 2 * h >= std::min(extent, most); --h)
+    if (extent % h == 0) return h;
+  return 0;
+}
+
+int64_t balanced_height(int64_t rows, int64_t most) {
+  int64_t tiles = (rows + most - 1) / most;
+  return (rows + tiles - 1) / tiles;
+}
+
+int64_t height_for(const TileLoops& loops, int64_t most) {
+  std::optional<int64_t> rows = product_of(loops.rows);
+  if (!rows) {
+    std::optional<int64_t> inner =
+        loops.rows.empty() ? std::nullopt : loops.rows.back().extent.constant();
+    int64_t h = inner && *inner > 1 ? dividing_height(*inner, most) : 0;
+    return h > 0 ? h : most;
+  }
+  if (*rows <= most) return std::max<int64_t>(*rows, 1);
+  if (int64_t inner = *loops.rows.back().extent.constant(); loops.rows.size() > 1 && inner > 1)
+    if (int64_t h = dividing_height(inner, most)) return h;
+  return balanced_height(*rows, most);
+}
+
+// As many vectors as the accumulators of `rows` rows leave registers for.
+int64_t vectors_for(int64_t rows, int64_t panels, bool wide) {
+  int64_t most = wide ? std::clamp<int64_t>(28 / rows, 1, 8) : std::clamp<int64_t>(6 / rows, 1, 4);
+  return std::min(most, panels);
+}
+
+}  // namespace
+
+std::optional<TileLoops> tile_loops(const Kernel& k) {
+  if (k.stages.empty() || !is_f32_product(k) || !is_epilogue(k) || !is_local_scalar(k))
+    return std::nullopt;
+  const Stage& s = k.stages[0];
+  std::optional<LoopId> column = column_of(s);
+  if (!column || depends_on(s.reads[0], *column)) return std::nullopt;
+  TileLoops out;
+  bool found = false;
+  for (const Loop& l : k.grid) {
+    if (l.sequential) return std::nullopt;
+    if (l.id == *column) {
+      out.column = l;
+      found = true;
+    } else {
+      (depends_on(s.reads[1], l.id) ? out.batch : out.rows).push_back(l);
+    }
+  }
+  out.depth = depth_of(s);
+  if (!found || out.depth.empty()) return std::nullopt;
+  return out;
+}
+
+Tile tile_for(const TileLoops& loops, const Isa& isa) {
+  int64_t rows = height_for(loops, isa.wide ? 14 : 6);
+  int64_t panels = 8;
+  if (std::optional<int64_t> n = loops.column.extent.constant())
+    panels = std::max<int64_t>(1, (*n + 15) / 16);
+  return {rows, vectors_for(rows, panels, isa.wide)};
+}
+
+std::optional<Alternative> tiled_alternative(const Kernel& k, const Target& target) {
+  std::optional<TileLoops> loops = tile_loops(k);
+  if (!loops) return std::nullopt;
+  const Stage& s = k.stages[0];
+  bool conv = s.kind == Kind::kConv;
+  Need right = right_operand(k, *loops);
+  if (!right.possible) return std::nullopt;
+  Tile tile = tile_for(*loops, Isa(target));
+  Alternative out;
+  out.choice = {conv ? "conv.direct" : "contract.panel", {tile.rows, tile.vectors}};
+  out.storages.resize(k.args.size());
+  out.storages[s.reads[1].tensor] = right.storage;
+  if (!conv) return out;
+  out.storages[s.reads[0].tensor] = image_storage(k, s);
+  for (size_t a = 0; a < k.args.size(); ++a)
+    if (k.args[a].written && k.args[a].shape.size() == k.args[s.reads[0].tensor].shape.size())
+      out.storages[a] = channels_last(k.args[a]);
+  return out;
+}
+
+std::optional<Dim> step_of(const Dim& address, LoopId loop, const RangeOf& range) {
+  Dim next = substitute(address, [&](const Atom& a) -> std::optional<Dim> {
+    if (a.kind != Atom::Kind::kLoop || a.loop != loop) return std::nullopt;
+    return Dim::loop(loop) + 1;
+  });
+  Dim step = simplify(next - address, range);
+  if (depends_on(step, loop)) return std::nullopt;
+  return step;
+}
+
+}  // namespace rlx::cpu
