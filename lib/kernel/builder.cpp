@@ -1,0 +1,368 @@
+#include "kernel/builder.h"
+
+#include <fmt/format.h>
+
+#include "ir/text.h"
+
+namespace rlx {
+
+namespace {
+
+// What elements of that dtype compute in.
+DType compute_type(DType t) { return is_float(t) && size_of(t) == 2 ? DType::kF32 : t; }
+
+}  // namespace
+
+// ---- Expressions ------------------------------------------------------------------------------
+
+DType Ex::type() const { return stage->stage().body[id.index].type; }
+
+Ex apply(Fn fn, Ex a) { return a.stage->apply(fn, {a}); }
+Ex apply(Fn fn, Ex a, Ex b) { return a.stage->apply(fn, {a, b}); }
+Ex select(Ex condition, Ex then, Ex otherwise) {
+  return condition.stage->apply(Fn::kSelect, {condition, then, otherwise});
+}
+Ex cast(Ex a, DType to) { return a.stage->node({.fn = Fn::kCast, .type = to, .args = {a.id}}); }
+Ex constant_like(Ex a, double value) { return a.stage->constant(a.type(), value); }
+
+Ex operator+(Ex a, Ex b) { return apply(Fn::kAdd, a, b); }
+Ex operator-(Ex a, Ex b) { return apply(Fn::kSub, a, b); }
+Ex operator*(Ex a, Ex b) { return apply(Fn::kMul, a, b); }
+Ex operator/(Ex a, Ex b) { return apply(Fn::kDiv, a, b); }
+Ex operator-(Ex a) { return apply(Fn::kNeg, a); }
+Ex operator+(Ex a, double b) { return a + constant_like(a, b); }
+Ex operator-(Ex a, double b) { return a - constant_like(a, b); }
+Ex operator*(Ex a, double b) { return a * constant_like(a, b); }
+Ex operator/(Ex a, double b) { return a / constant_like(a, b); }
+Ex operator+(double a, Ex b) { return constant_like(b, a) + b; }
+Ex operator-(double a, Ex b) { return constant_like(b, a) - b; }
+Ex operator*(double a, Ex b) { return constant_like(b, a) * b; }
+Ex operator/(double a, Ex b) { return constant_like(b, a) / b; }
+
+// ---- Stages -----------------------------------------------------------------------------------
+
+namespace {
+
+Vec<AxisIndex> axis_indexes(const Vec<Dim>& index) {
+  Vec<AxisIndex> axes;
+  for (const Dim& d : index) axes.push_back({.dim = d});
+  return axes;
+}
+
+// The elements' types of a reduce's or scan's accumulators, initial and next values.
+struct Accumulators {
+  Vec<DType>& acc;
+  Vec<Scalar>& init;
+  Vec<ExprId>& combine;
+};
+
+Accumulators accumulators_of(Stage& s) {
+  if (auto* scan = std::get_if<Scan>(&s.detail)) return {scan->acc, scan->init, scan->combine};
+  auto& r = std::get<Reduction>(s.detail);
+  return {r.acc, r.init, r.combine};
+}
+
+DType accumulator_type(Stage& s, int i) {
+  if (s.kind == Kind::kContract) return s.contract().acc;
+  if (s.kind == Kind::kConv) return s.conv().acc;
+  return accumulators_of(s).acc[static_cast<size_t>(i)];
+}
+
+}  // namespace
+
+StageBuilder::StageBuilder(KernelBuilder& kernel, size_t stage) : kernel_(kernel), stage_(stage) {
+  for (const Loop& l : this->stage().loops) loops_.push_back(Dim::loop(l.id));
+}
+
+Stage& StageBuilder::stage() { return kernel_.kernel_.stages[stage_]; }
+
+Ex StageBuilder::node(Expr e) { return {this, add(stage().body, std::move(e))}; }
+
+Ex StageBuilder::apply(Fn fn, const Vec<Ex>& args) {
+  Expr e{.fn = fn};
+  Vec<DType> types;
+  for (Ex a : args) {
+    e.args.push_back(a.id);
+    types.push_back(a.type());
+  }
+  auto type = result_type(fn, types);
+  RLX_CHECK(type, fmt::format("{} of operands like {}", name(fn), name(types.back())));
+  e.type = *type;
+  return node(std::move(e));
+}
+
+DType StageBuilder::dtype_of(const Access& a) const {
+  const Kernel& k = kernel_.kernel_;
+  return a.of == Access::Of::kLocal ? k.locals[a.tensor].dtype : k.args[a.tensor].dtype;
+}
+
+Ex StageBuilder::load(Place from, const Vec<Dim>& index) {
+  return load(from, index, Vec<Bounds>(index.size()));
+}
+
+Ex StageBuilder::load(Place from, const Vec<Dim>& index, Vec<Bounds> bounds) {
+  return gather(from, axis_indexes(index), std::move(bounds));
+}
+
+Ex StageBuilder::gather(Place from, Vec<AxisIndex> index, Vec<Bounds> bounds) {
+  return load(Access{from.of, from.tensor, std::move(index), std::move(bounds)});
+}
+
+Ex StageBuilder::load(Access access) {
+  DType type = dtype_of(access);
+  Expr element{.fn = Fn::kLoad, .type = type};
+  if (auto known = known_element(access)) {
+    element = std::move(*known);
+  } else {
+    element.index = static_cast<uint32_t>(stage().reads.size());
+    stage().reads.push_back(std::move(access));
+  }
+  return cast(node(std::move(element)), compute_type(type));
+}
+
+std::optional<Expr> StageBuilder::known_element(const Access& access) {
+  // The operands of structured kinds are reads, whatever they hold.
+  bool operand =
+      (stage().kind == Kind::kContract || stage().kind == Kind::kConv) && stage().reads.size() < 2;
+  if (operand || access.of != Access::Of::kArg) return std::nullopt;
+  for (const Bounds& b : access.bounds) {
+    if (b.rule != Bounds::Rule::kProven) return std::nullopt;
+  }
+  return known_element(kernel_.kernel_.args[access.tensor], access.index);
+}
+
+namespace {
+
+// Row-major; nullopt where it is not known.
+std::optional<int64_t> known_position(const Vec<Dim>& shape, const Vec<AxisIndex>& index) {
+  int64_t position = 0;
+  for (size_t axis = 0; axis < shape.size(); ++axis) {
+    auto extent = shape[axis].constant();
+    auto at = index[axis].expr ? std::nullopt : index[axis].dim.constant();
+    if (extent == 1) at = 0;
+    if (!extent || !at || *at < 0 || *at >= *extent) return std::nullopt;
+    position = position * *extent + *at;
+  }
+  return position;
+}
+
+}  // namespace
+
+std::optional<Expr> StageBuilder::known_element(const Arg& arg, const Vec<AxisIndex>& index) {
+  if (arg.written) return std::nullopt;
+  auto position = known_position(arg.shape, index);
+  if (!position) return std::nullopt;
+  const ValueDef& def = kernel_.graph_[arg.value].def;
+  if (def.kind == ValueDef::Kind::kDims) {
+    return Expr{
+        .fn = Fn::kIndex, .type = arg.dtype, .dim = def.dims[static_cast<size_t>(*position)]};
+  }
+  if (def.kind != ValueDef::Kind::kConstant) return std::nullopt;
+  const std::byte* data = kernel_.graph_[def.constant].data.bytes().data();
+  Scalar s = scalar_at(arg.dtype, data + *position * size_of(arg.dtype));
+  return Expr{.fn = Fn::kConst, .type = arg.dtype, .scalar = s};
+}
+
+Ex StageBuilder::constant(DType type, double value) {
+  DType t = compute_type(type);
+  return node({.fn = Fn::kConst, .type = t, .scalar = Scalar::of(t, value)});
+}
+
+Ex StageBuilder::constant_int(DType type, int64_t value) {
+  DType t = compute_type(type);
+  return node({.fn = Fn::kConst, .type = t, .scalar = Scalar::of_int(t, value)});
+}
+
+Ex StageBuilder::index(const Dim& d) {
+  return node({.fn = Fn::kIndex, .type = DType::kI64, .dim = d});
+}
+
+Ex StageBuilder::acc(int i) {
+  DType type = accumulator_type(stage(), i);
+  return node({.fn = Fn::kAcc, .type = type, .index = static_cast<uint32_t>(i)});
+}
+
+void StageBuilder::store(Place to, const Vec<Dim>& index, Ex value) {
+  scatter(to, axis_indexes(index), Vec<Bounds>(index.size()), value, Combine::kSet);
+}
+
+void StageBuilder::scatter(Place to, Vec<AxisIndex> index, Vec<Bounds> bounds, Ex value,
+                           Combine combine) {
+  Access access{to.of, to.tensor, std::move(index), std::move(bounds), combine};
+  DType type = dtype_of(access);
+  if (value.type() != type) {
+    RLX_CHECK(is_float(value.type()) && is_float(type),
+              fmt::format("a {} stored as {}", name(value.type()), name(type)));
+    value = cast(value, type);
+  }
+  stage().writes.push_back(std::move(access));
+  stage().results.push_back(value.id);
+}
+
+int StageBuilder::add_accumulator(DType type, Scalar init) {
+  Accumulators all = accumulators_of(stage());
+  DType t = compute_type(type);
+  all.acc.push_back(t);
+  all.init.push_back(is_float(t) ? Scalar::of(t, init.as_double()) : init);
+  all.combine.emplace_back();
+  return static_cast<int>(all.acc.size()) - 1;
+}
+
+void StageBuilder::set_combine(int accumulator, Ex next) {
+  accumulators_of(stage()).combine[static_cast<size_t>(accumulator)] = next.id;
+}
+
+// ---- Kernels ----------------------------------------------------------------------------------
+
+KernelBuilder::KernelBuilder(const Graph& graph, NodeId node) : graph_(graph), node_(node) {
+  kernel_.name = fmt::format("{}_{}", graph[node].op_name(), graph[node].outputs[0].index);
+}
+
+int KernelBuilder::inputs() const { return static_cast<int>(node().inputs.size()); }
+int KernelBuilder::outputs() const { return static_cast<int>(node().outputs.size()); }
+
+bool KernelBuilder::has(int i) const {
+  return i < inputs() && node().inputs[static_cast<size_t>(i)].valid();
+}
+
+const Type& KernelBuilder::in(int i) const {
+  RLX_CHECK(has(i), "an input that is not there");
+  return graph_[node().inputs[static_cast<size_t>(i)]].type;
+}
+
+const Type& KernelBuilder::out(int i) const {
+  return graph_[node().outputs[static_cast<size_t>(i)]].type;
+}
+
+const Constant* KernelBuilder::constant(int i) const {
+  return has(i) ? graph_.constant_of(node().inputs[static_cast<size_t>(i)]) : nullptr;
+}
+
+Known KernelBuilder::known(int i) const {
+  if (!has(i)) return std::nullopt;
+  const ValueDef& def = graph_[node().inputs[static_cast<size_t>(i)]].def;
+  if (def.kind == ValueDef::Kind::kDims) return def.dims;
+  const Constant* c = constant(i);
+  auto elements = c && c->shape.size() <= 1 ? integers_of(*c) : std::nullopt;
+  if (!elements) return std::nullopt;
+  return Vec<Dim>(elements->begin(), elements->end());
+}
+
+Place KernelBuilder::input(int i) {
+  RLX_CHECK(has(i), "an input that is not there");
+  return arg_for(node().inputs[static_cast<size_t>(i)], false);
+}
+
+Place KernelBuilder::output(int i) { return arg_for(node().outputs[static_cast<size_t>(i)], true); }
+
+Place KernelBuilder::arg_for(ValueId v, bool written) {
+  for (size_t i = 0; i < kernel_.args.size(); ++i) {
+    if (kernel_.args[i].value == v) return {Access::Of::kArg, static_cast<uint32_t>(i)};
+  }
+  const Value& value = graph_[v];
+  RLX_CHECK(value.type.is_tensor(), "a kernel's operand is no tensor: " + to_text(value.type));
+  kernel_.args.push_back({
+      .name = fmt::format("%{}", v.index),
+      .value = v,
+      .dtype = value.type.dtype,
+      .shape = value.type.shape,
+      .storage = Storage::row_major(value.type.rank()),
+      .written = written,
+      .constant = value.def.kind == ValueDef::Kind::kConstant,
+  });
+  return {Access::Of::kArg, static_cast<uint32_t>(kernel_.args.size() - 1)};
+}
+
+Place KernelBuilder::local(DType dtype, Vec<Dim> shape) {
+  kernel_.locals.push_back({.dtype = compute_type(dtype), .shape = std::move(shape)});
+  return {Access::Of::kLocal, static_cast<uint32_t>(kernel_.locals.size() - 1)};
+}
+
+Vec<Dim> KernelBuilder::grid(const Vec<Dim>& extents) {
+  Vec<Dim> index;
+  for (const Dim& extent : extents) index.push_back(grid(extent));
+  return index;
+}
+
+Dim KernelBuilder::grid(const Dim& extent) {
+  kernel_.grid.push_back({.id = new_loop(), .extent = extent});
+  return Dim::loop(kernel_.grid.back().id);
+}
+
+size_t KernelBuilder::add_stage(Kind kind, const Vec<Dim>& extents) {
+  size_t i = kernel_.stages.size();
+  Stage s{.kind = kind};
+  s.name = fmt::format("%{}.{}", node().outputs[0].index, i);
+  s.origin = node().origin;
+  for (const Dim& extent : extents) s.loops.push_back({.id = new_loop(), .extent = extent});
+  kernel_.stages.push_back(std::move(s));
+  return i;
+}
+
+namespace {
+
+Vec<LoopId> loop_ids(const Stage& s) {
+  Vec<LoopId> ids;
+  for (const Loop& l : s.loops) ids.push_back(l.id);
+  return ids;
+}
+
+}  // namespace
+
+StageBuilder KernelBuilder::map(const Vec<Dim>& extents) {
+  return {*this, add_stage(Kind::kMap, extents)};
+}
+
+StageBuilder KernelBuilder::reduce(const Vec<Dim>& extents) {
+  size_t i = add_stage(Kind::kReduce, extents);
+  kernel_.stages[i].detail = Reduction{.over = loop_ids(kernel_.stages[i])};
+  return {*this, i};
+}
+
+StageBuilder KernelBuilder::scan(const Dim& extent, bool exclusive, bool reverse) {
+  size_t i = add_stage(Kind::kScan, {extent});
+  Stage& s = kernel_.stages[i];
+  s.detail = Scan{.over = s.loops[0].id, .exclusive = exclusive, .reverse = reverse};
+  return {*this, i};
+}
+
+StageBuilder KernelBuilder::contract(const Vec<Dim>& k_extents) {
+  size_t i = add_stage(Kind::kContract, k_extents);
+  Stage& s = kernel_.stages[i];
+  s.detail = Contract{.k = loop_ids(s), .acc = compute_type(in(0).dtype)};
+  return {*this, i};
+}
+
+StageBuilder KernelBuilder::conv(const Vec<Dim>& extents) {
+  size_t i = add_stage(Kind::kConv, extents);
+  kernel_.stages[i].detail = Conv{.acc = compute_type(in(0).dtype)};
+  return {*this, i};
+}
+
+Error KernelBuilder::error(int code, std::string message, std::string hint) const {
+  Diagnostic d{.code = code, .message = std::move(message)};
+  d.node = fmt::format("{}", fmt::join(node().origin, ", "));
+  d.op = std::string(node().op_name());
+  for (ValueId v : node().inputs) {
+    if (!v.valid()) continue;
+    const Value& value = graph_[v];
+    d.shapes.push_back(value.name.empty() ? to_text(value.type)
+                                          : value.name + ": " + to_text(value.type));
+  }
+  d.hint = std::move(hint);
+  return Error(std::move(d));
+}
+
+Result<Kernel> lower(const Graph& g, NodeId node) {
+  const Attrs& attrs = g[node].attrs;
+  RLX_CHECK(attrs.op()->lower, std::string(attrs.op()->name) + " has no kernel: expand it first");
+  KernelBuilder b(g, node);
+  RLX_TRY_VOID(attrs.op()->lower(attrs.data(), b));
+  Kernel k = b.take();
+  remove_unused(k);
+  Status sound = verify(k);
+  RLX_CHECK(sound, to_text(sound.error()) + to_text(k));
+  return k;
+}
+
+}  // namespace rlx

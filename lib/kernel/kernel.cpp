@@ -1,0 +1,163 @@
+#include "kernel/kernel.h"
+
+#include <algorithm>
+#include <array>
+#include <limits>
+
+namespace rlx {
+
+std::string_view name(Kind kind) {
+  switch (kind) {
+    case Kind::kMap: return "map";
+    case Kind::kReduce: return "reduce";
+    case Kind::kScan: return "scan";
+    case Kind::kContract: return "contract";
+    case Kind::kConv: return "conv";
+    case Kind::kAttention: return "attention";
+    case Kind::kSort: return "sort";
+    case Kind::kCall: return "call";
+  }
+  return {};
+}
+
+RangeOf ranges_of(const Kernel& k, const Stage* stage, RangeOf symbols) {
+  std::map<LoopId, Dim> extents;
+  for (const Loop& l : k.grid) extents.emplace(l.id, l.extent);
+  if (stage) {
+    for (const Loop& l : stage->loops) extents.emplace(l.id, l.extent);
+  }
+  return [extents = std::move(extents), symbols = std::move(symbols)](const Atom& a) {
+    if (a.kind != Atom::Kind::kLoop) return symbols(a);
+    auto found = extents.find(a.loop);
+    return found == extents.end() ? DimRange{} : DimRange{.lo = 0, .hi = found->second - 1};
+  };
+}
+
+// ---- The order of reductions ------------------------------------------------------------------
+
+namespace {
+
+// The initial value that changes nothing: result(identity, x) = x.
+Scalar identity_of(Fn fn, DType type) {
+  constexpr double kInfinity = std::numeric_limits<double>::infinity();
+  switch (fn) {
+    case Fn::kMul: return Scalar::of(type, 1);
+    case Fn::kMax: return Scalar::of(type, -kInfinity);
+    case Fn::kMin: return Scalar::of(type, kInfinity);
+    case Fn::kAnd: return Scalar::of_int(type, -1);
+    default: return Scalar::of(type, 0);
+  }
+}
+
+bool is_identity(const Scalar& s, Fn fn) {
+  // Of a sum, -0 is one too.
+  if (fn == Fn::kAdd && is_float(s.dtype)) return s.f == 0;
+  return s == identity_of(fn, s.dtype);
+}
+
+// The function that merges two partial results of `fn`.
+std::optional<Fn> merging(Fn fn) {
+  switch (fn) {
+    case Fn::kFma: return Fn::kAdd;
+    case Fn::kAdd:
+    case Fn::kMul:
+    case Fn::kMin:
+    case Fn::kMax:
+    case Fn::kAnd:
+    case Fn::kOr:
+    case Fn::kXor: return fn;
+    default: return std::nullopt;
+  }
+}
+
+bool is_accumulator(const Expr& e, uint32_t index) { return e.fn == Fn::kAcc && e.index == index; }
+
+bool uses_accumulator(const Stage& s, ExprId root) {
+  Vec<bool> cone = needed(s, {root});
+  for (size_t i = 0; i < cone.size(); ++i) {
+    if (cone[i] && s.body[i].fn == Fn::kAcc) return true;
+  }
+  return false;
+}
+
+// combine = fn(acc, x), fn(x, acc) or fma(x, y, acc), x and y free of accumulators.
+std::optional<Fn> lane_merge(const Stage& s, const Reduction& r, size_t i) {
+  const Expr& next = s.body[r.combine[i].index];
+  auto merge = merging(next.fn);
+  if (!merge || !is_identity(r.init[i], *merge)) return std::nullopt;
+  bool only_last = next.fn == Fn::kFma;
+  int accumulators = 0;
+  for (size_t a = 0; a < next.args.size(); ++a) {
+    bool direct = is_accumulator(s.body[next.args[a].index], static_cast<uint32_t>(i));
+    if (direct && (!only_last || a == 2)) {
+      ++accumulators;
+    } else if (uses_accumulator(s, next.args[a])) {
+      return std::nullopt;
+    }
+  }
+  return accumulators == 1 ? merge : std::nullopt;
+}
+
+}  // namespace
+
+std::optional<Vec<Fn>> lane_merge(const Stage& s) {
+  const Reduction& r = s.reduction();
+  Vec<Fn> merges;
+  for (size_t i = 0; i < r.acc.size(); ++i) {
+    auto merge = lane_merge(s, r, i);
+    if (!merge) return std::nullopt;
+    merges.push_back(*merge);
+  }
+  return merges;
+}
+
+// ---- Ids of a stage ---------------------------------------------------------------------------
+
+Vec<bool> needed(const Stage& s, const Vec<ExprId>& roots) {
+  Vec<bool> cone(s.body.size());
+  for (ExprId root : roots) cone[root.index] = true;
+  // Operands and indexes come before their users.
+  for (size_t i = s.body.size(); i-- > 0;) {
+    if (!cone[i]) continue;
+    for (ExprId a : s.body[i].args) cone[a.index] = true;
+    if (s.body[i].fn != Fn::kLoad) continue;
+    for (const AxisIndex& index : s.reads[s.body[i].index].index) {
+      if (index.expr) cone[index.expr->index] = true;
+    }
+  }
+  return cone;
+}
+
+namespace {
+
+void each_index(Vec<Access>& accesses, const std::function<void(ExprId&)>& f) {
+  for (Access& a : accesses) {
+    for (AxisIndex& index : a.index) {
+      if (index.expr) f(*index.expr);
+    }
+  }
+}
+
+}  // namespace
+
+void each_root(Stage& s, const std::function<void(ExprId&)>& f) {
+  for (ExprId& id : s.results) f(id);
+  if (auto* r = std::get_if<Reduction>(&s.detail)) {
+    for (ExprId& id : r->combine) f(id);
+  }
+  if (auto* scan = std::get_if<Scan>(&s.detail)) {
+    for (ExprId& id : scan->combine) f(id);
+  }
+  each_index(s.reads, f);
+  each_index(s.writes, f);
+}
+
+void expand_math(Stage& s) {
+  Vec<ExprId> roots;
+  each_root(s, [&](ExprId& id) { roots.push_back(id); });
+  expand_math(s.body, roots);
+  size_t next = 0;
+  each_root(s, [&](ExprId& id) { id = roots[next++]; });
+}
+
+}  // namespace rlx

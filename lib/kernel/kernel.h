@@ -1,0 +1,225 @@
+// The waist: small loop programs that every backend compiles and no operator looks behind.
+//
+// A Kernel runs its stages in order at each point of its grid. Grid points are independent
+// (parallel loops) or carried in order (sequential loops). A stage has loops of its own inside a
+// grid point. Locals live for one grid point. Stages read and write arguments (buffers) and locals
+// through Accesses only.
+#pragma once
+#include <functional>
+#include <variant>
+
+#include "ir/graph.h"
+#include "kernel/expr.h"
+
+namespace rlx {
+
+struct Loop {
+  LoopId id;
+  Dim extent;
+  bool sequential = false;
+
+  bool operator==(const Loop&) const = default;
+};
+
+// A local carried over a sequential grid loop starts as init and keeps its value from step to step.
+struct Carry {
+  LoopId loop;
+  Scalar init;
+
+  bool operator==(const Carry&) const = default;
+};
+
+// Shape [] is one register's worth; other shapes live in L1 or scratch.
+struct Local {
+  DType dtype = DType::kF32;
+  Vec<Dim> shape = {};
+  Vec<Carry> carry = {};
+
+  bool operator==(const Local&) const = default;
+};
+
+// A tensor that a kernel reads or writes: its `value` in the graph, and how it lies in memory.
+struct Arg {
+  // For text: "%12".
+  std::string name;
+  ValueId value;
+  DType dtype = DType::kF32;
+  Vec<Dim> shape = {};
+  Storage storage = {};
+  bool written = false;
+  // Bytes known at compile time: storage is the packed form.
+  bool constant = false;
+
+  bool operator==(const Arg&) const = default;
+};
+
+enum class Combine : uint8_t { kSet, kAdd, kMax, kMin, kMul };
+
+// What an index outside of its axis means.
+struct Bounds {
+  enum class Rule : uint8_t { kProven, kChecked, kFill, kClamp, kReflect, kWrap };
+
+  Rule rule = Rule::kProven;
+  // With kFill.
+  Scalar fill = {};
+
+  bool operator==(const Bounds&) const = default;
+};
+
+// Which axis index: an expression over loops and symbols, or the value of an i64 Expr of the
+// stage's body (a gather). A negative Expr index counts from the end where `from_end`.
+struct AxisIndex {
+  Dim dim = {};
+  std::optional<ExprId> expr = std::nullopt;
+  bool from_end = false;
+
+  bool operator==(const AxisIndex&) const = default;
+};
+
+struct Access {
+  enum class Of : uint8_t { kArg, kLocal, kState };
+
+  Of of = Of::kArg;
+  // Into Kernel::args or Kernel::locals.
+  uint32_t tensor = 0;
+  // One per logical axis.
+  Vec<AxisIndex> index = {};
+  Vec<Bounds> bounds = {};
+  Combine combine = Combine::kSet;
+
+  bool operator==(const Access&) const = default;
+};
+
+// acc = init; for each point of `over`, in the stated order: acc = combine(acc, values); then the
+// results. `over` are the innermost loops of the stage; the results are written at each point of
+// the others.
+//
+// Order, the same on every target. If lane_merge() says how, 16 lanes: each starts as init; element
+// i of the innermost loop goes to lane i mod 16; outer loops of `over` run in sequence on the same
+// lanes; at the end lanes merge pairwise: i with i + 8, then + 4, + 2, + 1. Otherwise one
+// accumulator, in sequence.
+struct Reduction {
+  Vec<LoopId> over = {};
+  // One entry per accumulator: type, initial value, next value (reads kAcc; an id of Stage::body).
+  Vec<DType> acc = {};
+  Vec<Scalar> init = {};
+  Vec<ExprId> combine = {};
+
+  bool operator==(const Reduction&) const = default;
+};
+
+// out[batch, m, n] = sum over k of a[batch, m, k] * b[batch, k, n]: reads[0] is a, reads[1] is b,
+// both converted to acc; m, n, batch are grid loops, k stage loops. Per element: acc = fma(a, b,
+// acc) from 0, k from outermost to innermost in sequence. kAcc 0 is the sum; the results may use it
+// (and nothing else).
+struct Contract {
+  Vec<LoopId> m = {}, n = {}, k = {}, batch = {};
+  DType acc = DType::kF32;
+
+  bool operator==(const Contract&) const = default;
+};
+
+// out[n, oc, pixel] = sum over ic and window of x * w; reads[0] is x, reads[1] is w. Grid: batch,
+// channel (group and channel in group where groups > 1), pixels; stage loops: in_channel, window.
+// Per element: acc = fma(x, w, acc) from 0, window loops as listed from outermost to innermost,
+// in_channel innermost, in sequence; a fill that is read takes part.
+struct Conv {
+  LoopId batch, out_channel, in_channel;
+  Vec<LoopId> pixel = {}, window = {};
+  Vec<int64_t> strides = {}, dilations = {};
+  Vec<int64_t> pads_lo = {};
+  int64_t groups = 1;
+  DType acc = DType::kF32;
+
+  bool operator==(const Conv&) const = default;
+};
+
+// `reduce` in sequence, but every step's accumulator is written: results per point of the loop,
+// from before the step where exclusive; from the last point to the first where reverse. `over` is
+// the innermost loop.
+struct Scan {
+  LoopId over;
+  bool exclusive = false, reverse = false;
+  // As in Reduction.
+  Vec<DType> acc = {};
+  Vec<Scalar> init = {};
+  Vec<ExprId> combine = {};
+
+  bool operator==(const Scan&) const = default;
+};
+
+// A routine of lib/host by name.
+struct Call {
+  std::string routine;
+
+  bool operator==(const Call&) const = default;
+};
+
+enum class Kind : uint8_t { kMap, kReduce, kScan, kContract, kConv, kAttention, kSort, kCall };
+
+std::string_view name(Kind kind);
+
+struct Stage {
+  Kind kind = Kind::kMap;
+  // "%12.0": the node and the stage's place in its lowering.
+  std::string name = {};
+  // Inside a grid point, outermost first.
+  Vec<Loop> loops = {};
+  Vec<Access> reads = {}, writes = {};
+  Body body = {};
+  // One per write.
+  Vec<ExprId> results = {};
+  // What the kind adds: nothing for map (and kinds that are refused today).
+  std::variant<std::monostate, Reduction, Contract, Conv, Scan, Call> detail = {};
+  Origin origin = {};
+
+  const Reduction& reduction() const { return std::get<Reduction>(detail); }
+  const Contract& contract() const { return std::get<Contract>(detail); }
+  const Conv& conv() const { return std::get<Conv>(detail); }
+  bool operator==(const Stage&) const = default;
+};
+
+struct Kernel {
+  std::string name = {};
+  Vec<Arg> args = {};
+  Vec<Loop> grid = {};
+  Vec<Local> locals = {};
+  Vec<Stage> stages = {};
+  // Next free LoopId: ids are unique in a kernel.
+  uint32_t loop_count = 0;
+
+  bool operator==(const Kernel&) const = default;
+};
+
+// Ranges of loops (0 <= i < extent) and, through `symbols`, of the rest: what simplify() needs.
+RangeOf ranges_of(const Kernel& k, const Stage* stage, RangeOf symbols);
+
+// The function that merges lanes of each accumulator (add, mul, min, max, and, or, xor): where
+// combine is that function (or fma) of the accumulator and something free of accumulators, and init
+// is its identity. nullopt where one accumulator is not so: the reduction then runs in sequence.
+std::optional<Vec<Fn>> lane_merge(const Stage& s);
+inline constexpr int64_t kReductionLanes = 16;
+
+// The nodes that the roots need, those behind the indexes of loads included.
+Vec<bool> needed(const Stage& s, const Vec<ExprId>& roots);
+// Calls f with every ExprId that the stage holds outside of its body's nodes: results, combine,
+// indexes.
+void each_root(Stage& s, const std::function<void(ExprId&)>& f);
+// expand_math of the body; every id of the stage is updated.
+void expand_math(Stage& s);
+// Removes nodes, reads, locals and arguments that nothing uses. The first two reads of a contract
+// or conv and written arguments stay.
+void remove_unused(Kernel& k);
+
+// Text form: parse(print(k)) == k (kernel/text.cpp). `--emit=kernel` prints it, backend tests read
+// it.
+std::string to_text(const Kernel& k);
+std::string to_text(const Vec<Kernel>& kernels);
+Result<Vec<Kernel>> parse_kernels(std::string_view text);
+
+// Ids in range, loops used where they are in scope, one writer per element, geometry of contract
+// and conv against their accesses, dtypes of every Expr. A violation is a bug of the lowering or of
+// a test's text.
+Status verify(const Kernel& k);
+
+}  // namespace rlx
