@@ -10,7 +10,7 @@
 //     static Result<Types> infer(const Softmax&, InferCtx&);
 //     static Status lower(const Softmax&, KernelBuilder&);
 //   };
-//   RLX_OP(Softmax);
+//   RLX_OP(Softmax);   // in namespace rlx::ops
 //
 // and one sorted line in op/ops.def. Members are named as ONNX names the attribute. Optional statics:
 // `effect`, `regions`, `elementwise`, `view`; block operators have `expand` instead of `lower`. Everything
@@ -108,7 +108,7 @@ const O* as(const Node& n) {
   return n.attrs.op() == op<O>() ? static_cast<const O*>(n.attrs.data()) : nullptr;
 }
 
-// Attributes of a struct's value: attrs(Softmax{.axis = 1}).
+// Attributes of a struct's value: attrs(ops::Softmax{.axis = 1}).
 template <class O>
 Attrs attrs(O value) {
   Attrs a(op<O>());
@@ -134,14 +134,14 @@ Attrs attrs(O value) {
 
 // In op_table.cpp, and nowhere else, RLX_OP also numbers the operators of the headers in ops.def.
 #ifdef RLX_OP_TABLE
-namespace rlx {
+namespace rlx::ops {
 template <int number>
 struct Listed;
 }
-#define RLX_LIST_OP(O)              \
-  template <>                       \
-  struct rlx::Listed<__COUNTER__> { \
-    using Struct = O;               \
+#define RLX_LIST_OP(O)         \
+  template <>                  \
+  struct Listed<__COUNTER__> { \
+    using Struct = O;          \
   }
 #else
 #define RLX_LIST_OP(O) static_assert(true)

@@ -1,0 +1,32 @@
+// Holds elements between min and max; either may be left out.
+#pragma once
+#include "op/op.h"
+#include "op/shared/map.h"
+
+namespace rlx::ops {
+
+// Inputs: x, min, max, the last two scalars.
+struct Clip {
+  static constexpr std::string_view name = "clip";
+  static constexpr int version = 1;
+  static constexpr Arity arity{.in = 1, .optional = 2};
+  static constexpr DTypes dtypes = kNumbers;
+  static constexpr bool elementwise = true;
+
+  static Result<Types> infer(const Clip&, InferCtx& c) {
+    RLX_TRY_VOID(require_same_dtype(c));
+    return Types{c.in(0)};
+  }
+
+  static Status lower(const Clip&, KernelBuilder& b) {
+    return lower_map(b, [&](StageBuilder& s, const Vec<Dim>& at) {
+      Ex x = read(b, s, 0, at);
+      if (b.has(1)) x = apply(Fn::kMax, x, read_broadcast(b, s, 1, at));
+      if (b.has(2)) x = apply(Fn::kMin, x, read_broadcast(b, s, 2, at));
+      return x;
+    });
+  }
+};
+RLX_OP(Clip);
+
+}  // namespace rlx::ops

@@ -1,0 +1,31 @@
+// One value, repeated.
+#pragma once
+#include "op/op.h"
+#include "op/shared/view.h"
+
+namespace rlx::ops {
+
+// Inputs: shape (known), value of one element (left out: 0 in f32).
+struct ConstantOfShape {
+  static constexpr std::string_view name = "constant_of_shape";
+  static constexpr int version = 1;
+  static constexpr Arity arity{.in = 1, .optional = 1};
+  static constexpr DTypes dtypes = only(DType::kI64);
+
+  static Result<Types> infer(const ConstantOfShape&, InferCtx& c) {
+    RLX_TRY(Vec<Dim> shape, known_dims(c, 0, "the shape"));
+    if (c.has(1) && !c.in(1).elements().is(1))
+      return c.error(kBadInput, "value is not one element");
+    return Types{Type::tensor(c.has(1) ? c.in(1).dtype : DType::kF32, std::move(shape))};
+  }
+
+  static Status lower(const ConstantOfShape&, KernelBuilder& b) {
+    return lower_map(b, [&](StageBuilder& s, const Vec<Dim>&) {
+      if (!b.has(1)) return s.constant(DType::kF32, 0);
+      return read(b, s, 1, Vec<Dim>(b.in(1).shape.size(), Dim(0)));
+    });
+  }
+};
+RLX_OP(ConstantOfShape);
+
+}  // namespace rlx::ops

@@ -1,0 +1,150 @@
+// Convolution over any number of spatial axes: x[n, c, spatial...] with w[oc, c / group, window...].
+#pragma once
+#include "op/op.h"
+#include "op/shared/contraction.h"
+#include "op/shared/rows.h"
+#include "op/shared/window.h"
+
+namespace rlx::ops {
+
+// Inputs: x, w, bias[oc]; the bias may be left out.
+struct Conv {
+  static constexpr std::string_view name = "conv";
+  static constexpr int version = 1;
+  static constexpr Arity arity{.in = 2, .optional = 1};
+  static constexpr DTypes dtypes = kFloats;
+
+  std::string auto_pad = "NOTSET";
+  Vec<int64_t> dilations = {};
+  int64_t group = 1;
+  // Empty: the extents of w.
+  Vec<int64_t> kernel_shape = {};
+  Vec<int64_t> pads = {};
+  Vec<int64_t> strides = {};
+
+  static Result<Types> infer(const Conv& o, InferCtx& c) {
+    const Type& x = c.in(0);
+    const Type& w = c.in(1);
+    if (x.rank() != w.rank() || x.dtype != w.dtype) {
+      return c.error(kBadInput, "x and w differ in rank or element type");
+    }
+    if (o.group < 1) return c.error(kBadAttribute, "group is not positive");
+    RLX_TRY(WindowAttributes attributes, attributes_of(o, c));
+    RLX_TRY(Window window, window_of(c, attributes));
+    RLX_TRY_VOID(c.require_equal(x.shape[1], w.shape[1] * o.group));
+    if (!exact_div(w.shape[0], o.group)) {
+      return c.error(kBadInput, "the output channels are no multiple of group");
+    }
+    if (c.has(2)) {
+      RLX_TRY_VOID(c.require_equal(c.in(2).elements(), w.shape[0]));
+    }
+    Vec<Dim> shape = window.out();
+    shape.insert(shape.begin(), {x.shape[0], w.shape[0]});
+    return Types{Type::tensor(x.dtype, std::move(shape))};
+  }
+
+  static Status lower(const Conv& o, KernelBuilder& b) {
+    const Vec<Dim> at = b.grid(b.out().shape);
+    // One input channel per group: every channel has a window of its own.
+    const bool depthwise = o.group > 1 && b.in(1).shape[1].is(1);
+    std::optional<Place> local;
+    if (b.has(2)) local = b.local(compute_type(b.out().dtype));
+    if (depthwise) {
+      store_windows(o, b, at, local);
+    } else {
+      store_convolution(o, b, at, local);
+    }
+    if (!local) return {};
+    StageBuilder s = b.map();
+    write(b, s, at, s.load(*local, {}) + read(b, s, 2, {at[1]}));
+    return {};
+  }
+
+ private:
+  // From an InferCtx or a KernelBuilder; the window's extents are those of w.
+  template <class Ctx>
+  static Result<WindowAttributes> attributes_of(const Conv& o, const Ctx& c) {
+    WindowAttributes a{o.auto_pad, {}, o.strides, o.dilations, o.pads};
+    const Vec<Dim>& w = c.in(1).shape;
+    for (size_t axis = 2; axis < w.size(); axis++) {
+      const std::optional<int64_t> extent = w[axis].constant();
+      if (!extent) return c.error(kMustBeKnown, "the window has a symbolic extent");
+      a.kernel_shape.push_back(*extent);
+    }
+    if (!o.kernel_shape.empty() && o.kernel_shape != a.kernel_shape) {
+      return c.error(kBadAttribute, "kernel_shape is not that of w");
+    }
+    return a;
+  }
+
+  struct Operands {
+    Ex x, w;
+  };
+
+  // x and w under the window's element k, for input channel `channel` of the output channel's group.
+  static Operands load(const Conv& o, KernelBuilder& b, StageBuilder& s, const Window& window,
+                       const Vec<Dim>& at, const Dim& channel, const Vec<Dim>& k) {
+    const Vec<Dim>& w = b.in(1).shape;
+    const Dim group = o.group == 1 ? Dim(0) : floor_div(at[1], *exact_div(w[0], o.group));
+    Vec<Dim> x_at = window.position({at.begin() + 2, at.end()}, k);
+    x_at.insert(x_at.begin(), {at[0], group * w[1] + channel});
+    Vec<Bounds> bounds = window.bounds(Scalar::of(b.in(0).dtype, 0));
+    bounds.insert(bounds.begin(), 2, Bounds{});
+    Vec<Dim> w_at = k;
+    w_at.insert(w_at.begin(), {at[1], channel});
+    const Ex x = s.load(b.input(0), x_at, std::move(bounds));
+    return {x, s.load(b.input(1), w_at)};
+  }
+
+  // To the local where more stages follow, else to the output.
+  static void store(KernelBuilder& b, StageBuilder& s, const Vec<Dim>& at, Ex sum,
+                    std::optional<Place> local) {
+    if (local) {
+      s.store(*local, {}, sum);
+    } else {
+      write(b, s, at, sum);
+    }
+  }
+
+  static void store_windows(const Conv& o, KernelBuilder& b, const Vec<Dim>& at,
+                            std::optional<Place> local) {
+    const Window window = window_of(b, *attributes_of(o, b));
+    StageBuilder s = b.reduce(window.kernel());
+    const Operands operands = load(o, b, s, window, at, 0, s.loops());
+    store(b, s, at, sum(s, computed(operands.x) * computed(operands.w)), local);
+  }
+
+  static void store_convolution(const Conv& o, KernelBuilder& b, const Vec<Dim>& at,
+                                std::optional<Place> local) {
+    const Window window = window_of(b, *attributes_of(o, b));
+    Vec<Dim> extents = window.kernel();
+    extents.insert(extents.begin(), b.in(1).shape[1]);
+    StageBuilder s = b.conv(extents);
+    const Vec<Dim> k(s.loops().begin() + 1, s.loops().end());
+    load(o, b, s, window, at, s.loop(0), k);
+    s.stage().detail = detail_of(o, b, window, at, s.loops());
+    store(b, s, at, s.acc(), local);
+  }
+
+  static rlx::Conv detail_of(const Conv& o, const KernelBuilder& b, const Window& window,
+                             const Vec<Dim>& at, const Vec<Dim>& loops) {
+    const Vec<LoopId> grid = loop_ids(at);
+    const Vec<LoopId> inner = loop_ids(loops);
+    rlx::Conv d{.batch = grid[0],
+                .out_channel = grid[1],
+                .in_channel = inner[0],
+                .pixel = {grid.begin() + 2, grid.end()},
+                .window = {inner.begin() + 1, inner.end()},
+                .groups = o.group,
+                .acc = compute_type(b.in(0).dtype)};
+    for (const WindowAxis& w : window.axes) {
+      d.strides.push_back(w.stride);
+      d.dilations.push_back(w.dilation);
+      d.pads_lo.push_back(w.pad_lo);
+    }
+    return d;
+  }
+};
+RLX_OP(Conv);
+
+}  // namespace rlx::ops

@@ -1,0 +1,36 @@
+// Sums of all elements up to each along an axis.
+#pragma once
+#include "op/op.h"
+#include "op/shared/rows.h"
+
+namespace rlx::ops {
+
+// Inputs: x, the axis (known).
+struct CumSum {
+  static constexpr std::string_view name = "cum_sum";
+  static constexpr int version = 1;
+  static constexpr Arity arity{.in = 2};
+  static constexpr DTypes dtypes = kNumbers;
+
+  // The element itself is left out.
+  int64_t exclusive = 0;
+  // From the end.
+  int64_t reverse = 0;
+
+  static Result<Types> infer(const CumSum&, InferCtx& c) {
+    RLX_TRY(auto axis, known_integers(c, 1, "the axis"));
+    if (axis->size() != 1) return c.error(kBadInput, "the axis is not one number");
+    RLX_TRY_VOID(checked_axis(c, axis->front(), c.in(0).rank()));
+    return Types{c.in(0)};
+  }
+
+  static Status lower(const CumSum& o, KernelBuilder& b) {
+    Rows rows(b, {axis_of(integers_at(b, 1).front(), b.in(0).rank())});
+    StageBuilder s = b.scan(rows.extents()[0], o.exclusive != 0, o.reverse != 0);
+    write(b, s, rows.at(s), sum(s, read(b, s, 0, rows.at(s))));
+    return {};
+  }
+};
+RLX_OP(CumSum);
+
+}  // namespace rlx::ops

@@ -1,0 +1,82 @@
+// Slices of data along an axis, chosen by indices: out[a, i, b] = data[a, indices[i], b].
+#pragma once
+#include "op/op.h"
+#include "op/shared/view.h"
+
+namespace rlx::ops {
+
+// Inputs: data, indices; negative ones count from the end.
+struct Gather {
+  static constexpr std::string_view name = "gather";
+  static constexpr int version = 1;
+  static constexpr Arity arity{.in = 2};
+  static constexpr DTypes dtypes = kAnyDType;
+
+  int64_t axis = 0;
+
+  static Result<Types> infer(const Gather& o, InferCtx& c) {
+    const Type& data = c.in(0);
+    RLX_TRY(int axis, checked_axis(c, o.axis, data.rank()));
+    if (!is_integer(c.in(1).dtype)) return c.error(kBadInput, "indices are not integers");
+    Vec<Dim> shape = data.shape;
+    shape.erase(shape.begin() + axis);
+    shape.insert(shape.begin() + axis, c.in(1).shape.begin(), c.in(1).shape.end());
+    Type out = Type::tensor(data.dtype, std::move(shape));
+    RLX_TRY_VOID(tell_chosen(c, out));
+    return Types{std::move(out)};
+  }
+
+  static Status lower(const Gather& o, KernelBuilder& b) {
+    const int axis = axis_of(o.axis, b.in(0).rank());
+    const int rank = b.in(1).rank();
+    return lower_map(b, [&](StageBuilder& s, const Vec<Dim>& at) {
+      const Vec<Dim> chosen(at.begin() + axis, at.begin() + axis + rank);
+      Vec<Dim> index = at;
+      index.erase(index.begin() + axis, index.begin() + axis + rank);
+      index.insert(index.begin() + axis, Dim(0));
+      if (std::optional<Dim> place = known_place(b, axis)) {
+        index[static_cast<size_t>(axis)] = *place;
+        return read(b, s, 0, index);
+      }
+      Vec<AxisIndex> all = axis_indexes(index);
+      all[static_cast<size_t>(axis)] = data_index(read(b, s, 1, chosen));
+      return rlx::gather(b, s, 0, std::move(all));
+    });
+  }
+
+ private:
+  // The one index, where it is known to lie inside: then nothing is looked up at run time.
+  static std::optional<Dim> known_place(const KernelBuilder& b, int axis) {
+    Known known = b.known(1);
+    if (!known || known->size() != 1) return std::nullopt;
+    const RangeOf range = b.graph().symbol_ranges();
+    const Dim& extent = b.in(0).shape[static_cast<size_t>(axis)];
+    for (const Dim& place : {known->front(), known->front() + extent}) {
+      if (proven_nonnegative(place, range) && proven_nonnegative(extent - 1 - place, range))
+        return place;
+    }
+    return std::nullopt;
+  }
+
+  static Status tell_chosen(InferCtx& c, const Type& out) {
+    Known data = c.known(0);
+    Known indices = c.known(1);
+    if (!data || !indices || c.in(0).rank() != 1) return {};
+    Vec<Dim> chosen;
+    for (const Dim& index : *indices) {
+      const std::optional<int64_t> at = index.constant();
+      if (!at) return {};
+      const auto size = static_cast<int64_t>(data->size());
+      if (*at < -size || *at >= size) {
+        return c.error(kBadInput, "index " + std::to_string(*at) + " is outside of " +
+                                      std::to_string(size) + " elements");
+      }
+      chosen.push_back((*data)[static_cast<size_t>(*at < 0 ? *at + size : *at)]);
+    }
+    tell(c, out, std::move(chosen));
+    return {};
+  }
+};
+RLX_OP(Gather);
+
+}  // namespace rlx::ops

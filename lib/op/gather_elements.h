@@ -1,0 +1,36 @@
+// out[i, j] = data[indices[i, j], j] along axis 0, and so on: one element per index.
+#pragma once
+#include "op/op.h"
+#include "op/shared/view.h"
+
+namespace rlx::ops {
+
+// Inputs: data, indices; negative ones count from the end.
+struct GatherElements {
+  static constexpr std::string_view name = "gather_elements";
+  static constexpr int version = 1;
+  static constexpr Arity arity{.in = 2};
+  static constexpr DTypes dtypes = kAnyDType;
+
+  int64_t axis = 0;
+
+  static Result<Types> infer(const GatherElements& o, InferCtx& c) {
+    RLX_TRY_VOID(checked_axis(c, o.axis, c.in(0).rank()));
+    if (c.in(1).rank() != c.in(0).rank() || !is_integer(c.in(1).dtype)) {
+      return c.error(kBadInput, "indices are no integers of data's rank");
+    }
+    return Types{Type::tensor(c.in(0).dtype, c.in(1).shape)};
+  }
+
+  static Status lower(const GatherElements& o, KernelBuilder& b) {
+    const auto axis = static_cast<size_t>(axis_of(o.axis, b.in(0).rank()));
+    return lower_map(b, [&](StageBuilder& s, const Vec<Dim>& at) {
+      Vec<AxisIndex> index = axis_indexes(at);
+      index[axis] = data_index(read(b, s, 1, at));
+      return rlx::gather(b, s, 0, std::move(index));
+    });
+  }
+};
+RLX_OP(GatherElements);
+
+}  // namespace rlx::ops

@@ -1,0 +1,36 @@
+// Logarithm of the normalised exponential along one axis: x - max - log(sum(exp(x - max))).
+#pragma once
+#include "op/op.h"
+#include "op/shared/softmax.h"
+
+namespace rlx::ops {
+
+struct LogSoftmax {
+  static constexpr std::string_view name = "log_softmax";
+  static constexpr int version = 1;
+  static constexpr Arity arity{.in = 1};
+  static constexpr DTypes dtypes = kFloats;
+
+  int64_t axis = -1;
+
+  static Result<Types> infer(const LogSoftmax& o, InferCtx& c) { return infer_softmax(c, o.axis); }
+
+  static Status lower(const LogSoftmax& o, KernelBuilder& b) {
+    Rows rows(b, {axis_of(o.axis, b.in(0).rank())});
+    const DType type = compute_type(b.in(0).dtype);
+    const Place top = store_maximum(b, rows);
+    const Place log_sum = b.local(type);
+    {
+      StageBuilder s = b.reduce(rows.extents());
+      const Ex e = apply(Fn::kExp, read(b, s, 0, rows.at(s)) - s.load(top, {}));
+      s.store(log_sum, {}, apply(Fn::kLog, sum(s, e)));
+    }
+    StageBuilder s = b.map(rows.extents());
+    const Ex shifted = read(b, s, 0, rows.at(s)) - s.load(top, {});
+    write(b, s, rows.at(s), shifted - s.load(log_sum, {}));
+    return {};
+  }
+};
+RLX_OP(LogSoftmax);
+
+}  // namespace rlx::ops

@@ -1,0 +1,77 @@
+// The maximum of each window.
+#pragma once
+#include "op/op.h"
+#include "op/shared/pool.h"
+
+namespace rlx::ops {
+
+// Outputs: y, and optionally the place of each maximum in x as if x were flat.
+struct MaxPool {
+  static constexpr std::string_view name = "max_pool";
+  static constexpr int version = 1;
+  static constexpr Arity arity{.in = 1, .out = 2};
+  static constexpr DTypes dtypes = kNumbers;
+
+  std::string auto_pad = "NOTSET";
+  int64_t ceil_mode = 0;
+  Vec<int64_t> dilations = {};
+  Vec<int64_t> kernel_shape = {};
+  Vec<int64_t> pads = {};
+  // 1: places count with the last two axes swapped.
+  int64_t storage_order = 0;
+  Vec<int64_t> strides = {};
+
+  static Result<Types> infer(const MaxPool& o, InferCtx& c) {
+    RLX_TRY(Types out, infer_pool(c, attributes_of(o)));
+    if (c.outputs() > 1) out.push_back(Type::tensor(DType::kI64, out[0].shape));
+    return out;
+  }
+
+  static Status lower(const MaxPool& o, KernelBuilder& b) {
+    const Window window = window_of(b, attributes_of(o));
+    const Vec<Dim> at = b.grid(b.out().shape);
+    StageBuilder s = b.reduce(window.kernel());
+    const Ex x = read_window(b, s, window, at, lowest(b.in(0).dtype));
+    if (b.outputs() == 1) {
+      write(b, s, at, maximum(s, x));
+      return {};
+    }
+    store_with_place(o, b, s, window, at, x);
+    return {};
+  }
+
+ private:
+  static WindowAttributes attributes_of(const MaxPool& o) {
+    return {o.auto_pad, o.kernel_shape, o.strides, o.dilations, o.pads, o.ceil_mode != 0};
+  }
+
+  // Padding is never greater than an element, so that its places do not show: the first element wins.
+  static void store_with_place(const MaxPool& o, KernelBuilder& b, StageBuilder& s,
+                               const Window& window, const Vec<Dim>& at, Ex x) {
+    const Ex place = s.index(place_of(o, b, window, at, s.loops()));
+    const int best = s.add_accumulator(x.type(), lowest(x.type()));
+    const int where = s.add_accumulator(DType::kI64, Scalar::of_int(DType::kI64, 0));
+    const Ex better = apply(Fn::kGt, x, s.acc(best));
+    s.set_combine(best, apply(Fn::kMax, s.acc(best), x));
+    s.set_combine(where, select(better, place, s.acc(where)));
+    write(b, s, at, s.acc(best));
+    write(b, s, at, s.acc(where), 1);
+  }
+
+  static Dim place_of(const MaxPool& o, const KernelBuilder& b, const Window& window,
+                      const Vec<Dim>& at, const Vec<Dim>& k) {
+    Vec<Dim> index = window.position({at.begin() + 2, at.end()}, k);
+    index.insert(index.begin(), {at[0], at[1]});
+    Vec<Dim> shape = b.in(0).shape;
+    if (o.storage_order != 0 && shape.size() > 3) {
+      std::swap(index[index.size() - 1], index[index.size() - 2]);
+      std::swap(shape[shape.size() - 1], shape[shape.size() - 2]);
+    }
+    Dim flat = 0;
+    for (size_t axis = 0; axis < shape.size(); axis++) flat = flat * shape[axis] + index[axis];
+    return flat;
+  }
+};
+RLX_OP(MaxPool);
+
+}  // namespace rlx::ops

@@ -1,0 +1,83 @@
+// start, start + delta, ... to before limit.
+#pragma once
+#include <cmath>
+
+#include "op/op.h"
+#include "op/shared/view.h"
+
+namespace rlx::ops {
+
+// Inputs: start, limit, delta, scalars; integers known, floats constant.
+struct Range {
+  static constexpr std::string_view name = "range";
+  static constexpr int version = 1;
+  static constexpr Arity arity{.in = 3};
+  static constexpr DTypes dtypes = kNumbers;
+
+  static Result<Types> infer(const Range&, InferCtx& c) {
+    for (int i = 0; i < 3; i++) {
+      const bool fits = c.in(i).dtype == c.in(0).dtype && c.in(i).elements().is(1);
+      if (!fits)
+        return c.error(kBadInput, "start, limit and delta are not three scalars of one type");
+    }
+    const DType type = c.in(0).dtype;
+    RLX_TRY(Dim count, is_float(type) ? count_of_floats(c) : count_of_integers(c));
+    Type out = Type::tensor(type, {std::move(count)});
+    if (!is_float(type)) tell_steps(c, out);
+    return Types{std::move(out)};
+  }
+
+  static Status lower(const Range&, KernelBuilder& b) {
+    return lower_map(b, [&](StageBuilder& s, const Vec<Dim>& at) {
+      const Ex start = scalar(b, s, 0);
+      const Ex step = s.index(at[0]);
+      return start + cast(step, start.type()) * scalar(b, s, 2);
+    });
+  }
+
+ private:
+  static Ex scalar(KernelBuilder& b, StageBuilder& s, int input) {
+    return read(b, s, input, Vec<Dim>(b.in(input).shape.size(), Dim(0)));
+  }
+
+  static Result<Dim> count_of_integers(const InferCtx& c) {
+    RLX_TRY(Vec<Dim> start, known_dims(c, 0, "start"));
+    RLX_TRY(Vec<Dim> limit, known_dims(c, 1, "limit"));
+    RLX_TRY(auto delta, known_integers(c, 2, "delta"));
+    const int64_t step = delta->front();
+    if (step == 0) return c.error(kBadInput, "delta is 0");
+    if (!is_small(start[0]) || !is_small(limit[0]))
+      return c.error(kBadInput, "the range is too long");
+    const Dim distance = step > 0 ? limit[0] - start[0] : start[0] - limit[0];
+    return c.simplified(max(ceil_div(distance, step > 0 ? step : -step), 0));
+  }
+
+  static Result<Dim> count_of_floats(const InferCtx& c) {
+    double bound[3] = {};
+    for (int i = 0; i < 3; i++) {
+      const Constant* constant = c.constant(i);
+      std::optional<Scalar> value = constant ? scalar_at(*constant, 0) : std::nullopt;
+      if (!value) {
+        return c.error(kMustBeKnown, "the bounds of a range of floats are no constants",
+                       "compute it from shapes in integers, then cast");
+      }
+      bound[i] = value->f;
+    }
+    const double count = std::ceil((bound[1] - bound[0]) / bound[2]);
+    if (!(count < INT32_MAX)) return c.error(kBadInput, "the range does not end");
+    return Dim(count > 0 ? static_cast<int64_t>(count) : 0);
+  }
+
+  static void tell_steps(InferCtx& c, const Type& out) {
+    const std::optional<int64_t> count = out.shape[0].constant();
+    if (!count || *count > static_cast<int64_t>(kMostKnown)) return;
+    const Dim start = c.known(0)->front();
+    const Dim delta = c.known(2)->front();
+    Vec<Dim> elements;
+    for (int64_t i = 0; i < *count; i++) elements.push_back(start + delta * i);
+    tell(c, out, std::move(elements));
+  }
+};
+RLX_OP(Range);
+
+}  // namespace rlx::ops

@@ -1,0 +1,50 @@
+// log(sum(exp(x))) along axes, moved by the maximum so that nothing overflows.
+#pragma once
+#include "op/op.h"
+#include "op/shared/reduced.h"
+#include "op/shared/rows.h"
+
+namespace rlx::ops {
+
+// Inputs: data, axes (op/shared/reduced.h).
+struct ReduceLogSumExp {
+  static constexpr std::string_view name = "reduce_log_sum_exp";
+  static constexpr int version = 1;
+  static constexpr Arity arity{.in = 1, .optional = 1};
+  static constexpr DTypes dtypes = kFloats;
+
+  int64_t keepdims = 1;
+  int64_t noop_with_empty_axes = 0;
+
+  static Result<Types> infer(const ReduceLogSumExp& o, InferCtx& c) {
+    RLX_TRY(Vec<int> axes, reduced_axes(c, o.noop_with_empty_axes != 0));
+    const Type& in = c.in(0);
+    return Types{Type::tensor(in.dtype, reduced_shape(in.shape, axes, o.keepdims != 0))};
+  }
+
+  static Status lower(const ReduceLogSumExp& o, KernelBuilder& b) {
+    const Vec<int> axes = reduced_axes(b, o.noop_with_empty_axes != 0);
+    Rows rows(b, axes);
+    // log(exp(x)) of a row of one element.
+    if (axes.empty()) {
+      StageBuilder s = b.map();
+      write(b, s, rows.row(true), read(b, s, 0, rows.at(s)));
+      return {};
+    }
+    const Place top = b.local(compute_type(b.in(0).dtype));
+    {
+      StageBuilder s = b.reduce(rows.extents());
+      s.store(top, {}, maximum(s, read(b, s, 0, rows.at(s))));
+    }
+    StageBuilder s = b.reduce(rows.extents());
+    // Infinities are not subtracted: inf - inf is NaN.
+    const Ex greatest = s.load(top, {});
+    const Ex shift = select(apply(Fn::kIsInf, greatest), constant_like(greatest, 0), greatest);
+    const Ex total = sum(s, apply(Fn::kExp, read(b, s, 0, rows.at(s)) - shift));
+    write(b, s, rows.row(o.keepdims != 0), apply(Fn::kLog, total) + shift);
+    return {};
+  }
+};
+RLX_OP(ReduceLogSumExp);
+
+}  // namespace rlx::ops

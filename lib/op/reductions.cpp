@@ -1,0 +1,127 @@
+#include "op/reductions.h"
+
+#include <algorithm>
+#include <array>
+
+#include "op/shared/reduced.h"
+#include "op/shared/rows.h"
+
+namespace rlx {
+namespace {
+
+Scalar zero(DType t) { return is_float(t) ? Scalar::of(t, 0) : Scalar::of_int(t, 0); }
+Scalar one(DType t) { return is_float(t) ? Scalar::of(t, 1) : Scalar::of_int(t, 1); }
+
+Ex larger(Ex a, Ex b) { return apply(a.type() == DType::kBool ? Fn::kOr : Fn::kMax, a, b); }
+Ex smaller(Ex a, Ex b) { return apply(a.type() == DType::kBool ? Fn::kAnd : Fn::kMin, a, b); }
+
+Ex absolute(Ex x) { return is_unsigned(x.type()) ? x : apply(Fn::kAbs, x); }
+
+// In f64 for integers, which have no square root of their own.
+Ex root(Ex x) {
+  if (is_float(x.type())) return apply(Fn::kSqrt, x);
+  return cast(apply(Fn::kSqrt, cast(x, DType::kF64)), x.type());
+}
+
+Ex logarithm(Ex x) {
+  if (is_float(x.type())) return apply(Fn::kLog, x);
+  return cast(apply(Fn::kLog, cast(x, DType::kF64)), x.type());
+}
+
+constexpr ReductionRow kRows[] = {
+    {"reduce_l1", kNumbers, zero, [](Ex acc, Ex x) { return acc + absolute(x); }},
+    {"reduce_l2", kNumbers, zero, [](Ex acc, Ex x) { return acc + x * x; },
+     [](Ex acc, Ex) { return root(acc); }},
+    {"reduce_log_sum", kNumbers, zero, [](Ex acc, Ex x) { return acc + x; },
+     [](Ex acc, Ex) { return logarithm(acc); }},
+    {"reduce_max", kAnyDType, lowest, larger, nullptr, fold_max},
+    {"reduce_mean", kNumbers, zero, [](Ex acc, Ex x) { return acc + x; },
+     [](Ex acc, Ex count) { return acc / count; }},
+    {"reduce_min", kAnyDType, highest, smaller, nullptr, fold_min},
+    {"reduce_prod", kNumbers, one, [](Ex acc, Ex x) { return acc * x; }, nullptr, fold_mul},
+    {"reduce_sum", kNumbers, zero, [](Ex acc, Ex x) { return acc + x; }, nullptr, fold_add},
+    {"reduce_sum_square", kNumbers, zero, [](Ex acc, Ex x) { return acc + x * x; }},
+};
+
+// The operator of one row. Inputs: data, axes (op/shared/reduced.h).
+template <size_t row>
+struct Reduce {
+  static constexpr std::string_view name = kRows[row].name;
+  static constexpr int version = 1;
+  static constexpr Arity arity{.in = 1, .optional = 1};
+  static constexpr DTypes dtypes = kRows[row].dtypes;
+
+  int64_t keepdims = 1;
+  int64_t noop_with_empty_axes = 0;
+
+  static Result<Types> infer(const Reduce& o, InferCtx& c) {
+    RLX_TRY(Vec<int> axes, reduced_axes(c, o.noop_with_empty_axes != 0));
+    const Type& in = c.in(0);
+    Type out = Type::tensor(in.dtype, reduced_shape(in.shape, axes, o.keepdims != 0));
+    if (kRows[row].fold && axes.size() == 1) tell_reduced(c, out);
+    return Types{std::move(out)};
+  }
+
+  static Status lower(const Reduce& o, KernelBuilder& b) {
+    const Vec<int> axes = reduced_axes(b, o.noop_with_empty_axes != 0);
+    return lower_reduction(kRows[row], b, axes, o.keepdims != 0);
+  }
+
+ private:
+  static void tell_reduced(InferCtx& c, const Type& out) {
+    Known known = c.known(0);
+    if (!known || known->empty() || c.in(0).rank() != 1) return;
+    const RangeOf range = c.graph().symbol_ranges();
+    Dim result = known->front();
+    for (size_t i = 1; i < known->size(); i++) {
+      if (!is_small(result) || !is_small((*known)[i])) return;
+      const std::array pair{result, (*known)[i]};
+      KnownDim next = kRows[row].fold(pair, range);
+      if (!next) return;
+      result = *std::move(next);
+    }
+    tell(c, out, {std::move(result)});
+  }
+};
+
+template <size_t... row>
+Vec<const OpDef*> ops_of(std::index_sequence<row...>) {
+  return {op<Reduce<row>>()...};
+}
+
+Ex finished(const ReductionRow& row, StageBuilder& s, Ex acc, const Dim& count) {
+  return row.finish ? row.finish(acc, cast(s.index(count), acc.type())) : acc;
+}
+
+}  // namespace
+
+std::span<const ReductionRow> reduction_rows() { return kRows; }
+
+const ReductionRow& reduction_row(std::string_view name) {
+  auto row = std::find_if(std::begin(kRows), std::end(kRows),
+                          [&](const ReductionRow& r) { return r.name == name; });
+  RLX_CHECK(row != std::end(kRows));
+  return *row;
+}
+
+Vec<const OpDef*> reduction_ops() { return ops_of(std::make_index_sequence<std::size(kRows)>()); }
+
+Status lower_reduction(const ReductionRow& row, KernelBuilder& b, const Vec<int>& axes,
+                       bool keepdims) {
+  Rows rows(b, axes);
+  const Scalar init = row.init(compute_type(b.in(0).dtype));
+  if (axes.empty()) {
+    // A row of one element without a loop to reduce over.
+    StageBuilder s = b.map();
+    const Ex acc = row.next(constant(s, init), read(b, s, 0, rows.at(s)));
+    write(b, s, rows.row(keepdims), finished(row, s, acc, 1));
+    return {};
+  }
+  StageBuilder s = b.reduce(rows.extents());
+  const Ex x = read(b, s, 0, rows.at(s));
+  const Ex acc = accumulate(s, init, [&](Ex a) { return row.next(a, x); });
+  write(b, s, rows.row(keepdims), finished(row, s, acc, rows.length()));
+  return {};
+}
+
+}  // namespace rlx

@@ -1,0 +1,29 @@
+// The place of the best element along an axis: arg_max and arg_min.
+#pragma once
+#include "op/shared/reduced.h"
+#include "op/shared/rows.h"
+
+namespace rlx {
+
+inline Result<Types> infer_arg_best(const InferCtx& c, int64_t axis, bool keepdims) {
+  RLX_TRY(int checked, checked_axis(c, axis, c.in(0).rank()));
+  return Types{Type::tensor(DType::kI64, reduced_shape(c.in(0).shape, {checked}, keepdims))};
+}
+
+// `better` is kGt or kLt; `worst` is no better than any element.
+inline Status lower_arg_best(KernelBuilder& b, int64_t axis, bool keepdims, bool last, Fn better,
+                             const Scalar& worst) {
+  Rows rows(b, {axis_of(axis, b.in(0).rank())});
+  StageBuilder s = b.reduce(rows.extents());
+  const Ex x = read(b, s, 0, rows.at(s));
+  const int best = s.add_accumulator(x.type(), worst);
+  const int place = s.add_accumulator(DType::kI64, Scalar::of_int(DType::kI64, 0));
+  const Ex wins =
+      last ? apply(Fn::kNot, apply(better, s.acc(best), x)) : apply(better, x, s.acc(best));
+  s.set_combine(best, select(wins, x, s.acc(best)));
+  s.set_combine(place, select(wins, s.index(s.loop(0)), s.acc(place)));
+  write(b, s, rows.row(keepdims), s.acc(place));
+  return {};
+}
+
+}  // namespace rlx

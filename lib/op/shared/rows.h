@@ -1,0 +1,47 @@
+// Kernels over rows: the grid is every axis but the given ones, a row is the elements along these.
+#pragma once
+#include "op/shared/access.h"
+#include "op/shared/axes.h"
+
+namespace rlx {
+
+class Rows {
+ public:
+  // Of input 0 along `axes`, which are sorted.
+  Rows(KernelBuilder& b, Vec<int> axes)
+      : axes_(std::move(axes)),
+        extents_(select_axes(b.in(0).shape, axes_)),
+        grid_(b.grid(without_axes(b.in(0).shape, axes_))) {}
+
+  const Vec<Dim>& extents() const { return extents_; }
+  Dim length() const { return product(extents_); }
+  // The element of the row at the stage's loops, in a tensor shaped as input 0.
+  Vec<Dim> at(const StageBuilder& s) const { return interleave(axes_, s.loops(), grid_); }
+  // The row itself in a tensor where its axes are gone, or have extent 1.
+  Vec<Dim> row(bool keep_axes) const {
+    return keep_axes ? interleave(axes_, Vec<Dim>(axes_.size(), Dim(0)), grid_) : grid_;
+  }
+
+ private:
+  Vec<int> axes_;
+  Vec<Dim> extents_;
+  Vec<Dim> grid_;
+};
+
+// Sum, maximum, ... of the stage's values: one accumulator that starts as init.
+template <class F>
+Ex accumulate(StageBuilder& s, const Scalar& init, F next) {
+  const int i = s.add_accumulator(init.dtype, init);
+  s.set_combine(i, next(s.acc(i)));
+  return s.acc(i);
+}
+
+inline Ex sum(StageBuilder& s, Ex value) {
+  return accumulate(s, Scalar::of(value.type(), 0), [&](Ex acc) { return acc + value; });
+}
+
+inline Ex maximum(StageBuilder& s, Ex value) {
+  return accumulate(s, lowest(value.type()), [&](Ex acc) { return apply(Fn::kMax, acc, value); });
+}
+
+}  // namespace rlx

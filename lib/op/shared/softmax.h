@@ -1,0 +1,20 @@
+// What softmax and log_softmax share.
+#pragma once
+#include "op/shared/rows.h"
+
+namespace rlx {
+
+inline Result<Types> infer_softmax(const InferCtx& c, int64_t axis) {
+  RLX_TRY_VOID(checked_axis(c, axis, c.in(0).rank()));
+  return Types{c.in(0)};
+}
+
+// The row's maximum, as a local: subtracted first, it keeps exponentials finite.
+inline Place store_maximum(KernelBuilder& b, const Rows& rows) {
+  const Place top = b.local(compute_type(b.in(0).dtype));
+  StageBuilder s = b.reduce(rows.extents());
+  s.store(top, {}, maximum(s, read(b, s, 0, rows.at(s))));
+  return top;
+}
+
+}  // namespace rlx

@@ -1,0 +1,100 @@
+// A part of a tensor: along each named axis, every step-th element from start to before end.
+#pragma once
+#include "op/op.h"
+#include "op/shared/part.h"
+#include "op/shared/view.h"
+
+namespace rlx::ops {
+
+// Inputs: data, starts, ends, axes (left out: the first ones), steps (left out: 1); all known. Negative
+// starts and ends count from the end; both are clamped to the axis.
+struct Slice {
+  static constexpr std::string_view name = "slice";
+  static constexpr int version = 1;
+  static constexpr Arity arity{.in = 3, .optional = 2};
+  static constexpr DTypes dtypes = kAnyDType;
+  static constexpr bool view = true;
+
+  static Result<Types> infer(const Slice&, InferCtx& c) {
+    RLX_TRY(Vec<Dim> starts, known_dims(c, 1, "starts"));
+    RLX_TRY(Vec<Dim> ends, known_dims(c, 2, "ends"));
+    RLX_TRY(auto axes, known_integers(c, 3, "axes"));
+    RLX_TRY(auto steps, known_integers(c, 4, "steps"));
+    const size_t n = starts.size();
+    if (ends.size() != n || (axes && axes->size() != n) || (steps && steps->size() != n)) {
+      return c.error(kBadInput, "starts, ends, axes and steps differ in length");
+    }
+    const int rank = c.in(0).rank();
+    if (!axes && static_cast<int>(n) > rank)
+      return c.error(kBadInput, "starts is longer than the rank");
+    if (axes) {
+      RLX_TRY_VOID(checked_axes(c, *axes, rank));
+    }
+    if (steps && contains_zero(*steps)) return c.error(kBadInput, "a step is 0");
+    const RangeOf range = c.graph().symbol_ranges();
+    std::optional<Vec<Part>> parts = parts_of(c, range);
+    if (!parts) {
+      return c.error(kMustBeKnown, "whether starts or ends count from the end depends on the dims",
+                     "bind the dims that they depend on");
+    }
+    Vec<Dim> shape = c.in(0).shape;
+    for (const Part& p : *parts) shape[static_cast<size_t>(p.axis)] = p.count;
+    Type out = Type::tensor(c.in(0).dtype, std::move(shape));
+    if (Known data = c.known(0); data && rank == 1) tell_part(c, out, *data, *parts);
+    return Types{std::move(out)};
+  }
+
+  static Status lower(const Slice&, KernelBuilder& b) {
+    const Vec<Part> parts = parts_of(b, b.graph().symbol_ranges()).value();
+    return lower_view(b, [&](Vec<Dim> at) {
+      for (const Part& p : parts) {
+        Dim& index = at[static_cast<size_t>(p.axis)];
+        index = p.first + index * p.step;
+      }
+      return at;
+    });
+  }
+
+ private:
+  static bool contains_zero(const Vec<int64_t>& steps) {
+    return std::find(steps.begin(), steps.end(), 0) != steps.end();
+  }
+
+  // What is taken of each axis, from an InferCtx or a KernelBuilder; nullopt where signs are not decided.
+  template <class Ctx>
+  static std::optional<Vec<Part>> parts_of(const Ctx& c, const RangeOf& range) {
+    const Vec<Dim> starts = *c.known(1);
+    const Vec<Dim> ends = *c.known(2);
+    const int rank = c.in(0).rank();
+    Vec<Part> parts;
+    for (size_t i = 0; i < starts.size(); i++) {
+      const int64_t axis =
+          c.has(3) ? c.known(3)->at(i).constant().value() : static_cast<int64_t>(i);
+      const int64_t step = c.has(4) ? c.known(4)->at(i).constant().value() : 1;
+      const int at = axis_of(axis, rank);
+      const Dim& extent = c.in(0).shape[static_cast<size_t>(at)];
+      std::optional<Part> part = part_of_axis(at, starts[i], ends[i], step, extent, range);
+      if (!part) return std::nullopt;
+      parts.push_back(*std::move(part));
+    }
+    return parts;
+  }
+
+  static void tell_part(InferCtx& c, const Type& out, const Vec<Dim>& data,
+                        const Vec<Part>& parts) {
+    Vec<Dim> elements = data;
+    for (const Part& p : parts) {
+      const auto first = p.first.constant();
+      const auto count = p.count.constant();
+      if (!first || !count) return;
+      elements.clear();
+      for (int64_t i = 0; i < *count; i++) {
+        elements.push_back(data[static_cast<size_t>(*first + i * p.step)]);
+      }
+    }
+    tell(c, out, std::move(elements));
+  }
+};
+RLX_OP(Slice);
+
+}  // namespace rlx::ops

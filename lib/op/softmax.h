@@ -1,0 +1,40 @@
+// Normalised exponential along one axis.
+#pragma once
+#include "op/op.h"
+#include "op/shared/softmax.h"
+
+namespace rlx::ops {
+
+struct Softmax {
+  static constexpr std::string_view name = "softmax";
+  static constexpr int version = 1;
+  static constexpr Arity arity{.in = 1};
+  static constexpr DTypes dtypes = kFloats;
+
+  int64_t axis = -1;
+
+  static Result<Types> infer(const Softmax& o, InferCtx& c) { return infer_softmax(c, o.axis); }
+
+  // Four stages over a row that stays local: maximum, exponentials, their sum, scale.
+  static Status lower(const Softmax& o, KernelBuilder& b) {
+    Rows rows(b, {axis_of(o.axis, b.in(0).rank())});
+    const DType type = compute_type(b.in(0).dtype);
+    const Place top = store_maximum(b, rows);
+    const Place row = b.local(type, rows.extents());
+    const Place scale = b.local(type);
+    {
+      StageBuilder s = b.map(rows.extents());
+      s.store(row, s.loops(), apply(Fn::kExp, read(b, s, 0, rows.at(s)) - s.load(top, {})));
+    }
+    {
+      StageBuilder s = b.reduce(rows.extents());
+      s.store(scale, {}, 1 / sum(s, s.load(row, s.loops())));
+    }
+    StageBuilder s = b.map(rows.extents());
+    write(b, s, rows.at(s), s.load(row, s.loops()) * s.load(scale, {}));
+    return {};
+  }
+};
+RLX_OP(Softmax);
+
+}  // namespace rlx::ops

@@ -1,0 +1,38 @@
+// Blocks of pixels become channels: [n, c, h * s, w * s] to [n, s * s * c, h, w].
+#pragma once
+#include "op/op.h"
+#include "op/shared/view.h"
+
+namespace rlx::ops {
+
+struct SpaceToDepth {
+  static constexpr std::string_view name = "space_to_depth";
+  static constexpr int version = 1;
+  static constexpr Arity arity{.in = 1};
+  static constexpr DTypes dtypes = kAnyDType;
+
+  int64_t blocksize = 1;
+
+  static Result<Types> infer(const SpaceToDepth& o, InferCtx& c) {
+    const Vec<Dim>& in = c.in(0).shape;
+    const int64_t s = o.blocksize;
+    if (in.size() != 4 || s < 1) return c.error(kBadInput, "the input is no batch of images");
+    std::optional<Dim> height = exact_div(in[2], s);
+    std::optional<Dim> width = exact_div(in[3], s);
+    if (!height || !width) return c.error(kBadInput, "the image is no multiple of the block");
+    return Types{Type::tensor(c.in(0).dtype, {in[0], in[1] * (s * s), *height, *width})};
+  }
+
+  static Status lower(const SpaceToDepth& o, KernelBuilder& b) {
+    const int64_t s = o.blocksize;
+    const Dim& channels = b.in(0).shape[1];
+    return lower_view(b, [&](const Vec<Dim>& at) {
+      const Dim place = floor_div(at[1], channels);
+      return Vec<Dim>{at[0], mod(at[1], channels), at[2] * s + floor_div(place, s),
+                      at[3] * s + mod(place, s)};
+    });
+  }
+};
+RLX_OP(SpaceToDepth);
+
+}  // namespace rlx::ops

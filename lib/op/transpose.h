@@ -1,0 +1,52 @@
+// Axes in another order: axis i of the output is axis perm[i] of the input.
+#pragma once
+#include "op/op.h"
+#include "op/shared/view.h"
+
+namespace rlx::ops {
+
+struct Transpose {
+  static constexpr std::string_view name = "transpose";
+  static constexpr int version = 1;
+  static constexpr Arity arity{.in = 1};
+  static constexpr DTypes dtypes = kAnyDType;
+  static constexpr bool view = true;
+
+  // Empty: the axes reversed.
+  Vec<int64_t> perm = {};
+
+  // The input's axis for each axis of the output.
+  static Vec<int> order(const Transpose& o, int rank) {
+    if (o.perm.empty()) {
+      Vec<int> axes = iota(0, rank);
+      return {axes.rbegin(), axes.rend()};
+    }
+    Vec<int> axes;
+    for (int64_t axis : o.perm) axes.push_back(axis_of(axis, rank));
+    return axes;
+  }
+
+  static Result<Types> infer(const Transpose& o, InferCtx& c) {
+    const Type& in = c.in(0);
+    if (!o.perm.empty()) {
+      RLX_TRY(Vec<int> axes, checked_axes(c, o.perm, in.rank()));
+      if (axes != iota(0, in.rank())) {
+        return c.error(kBadAttribute,
+                       "perm does not name each of the " + std::to_string(in.rank()) + " axes");
+      }
+    }
+    return view_types(c, select_axes(in.shape, order(o, in.rank())));
+  }
+
+  static Status lower(const Transpose& o, KernelBuilder& b) {
+    const Vec<int> axes = order(o, b.in(0).rank());
+    return lower_view(b, [&](const Vec<Dim>& at) {
+      Vec<Dim> index(at.size());
+      for (size_t i = 0; i < at.size(); i++) index[static_cast<size_t>(axes[i])] = at[i];
+      return index;
+    });
+  }
+};
+RLX_OP(Transpose);
+
+}  // namespace rlx::ops

@@ -1,0 +1,35 @@
+// The upper or lower triangle of matrices; the rest becomes 0.
+#pragma once
+#include "op/op.h"
+#include "op/shared/view.h"
+
+namespace rlx::ops {
+
+// Inputs: data, k: the diagonal where the triangle starts (left out: 0, the main one).
+struct Trilu {
+  static constexpr std::string_view name = "trilu";
+  static constexpr int version = 1;
+  static constexpr Arity arity{.in = 1, .optional = 1};
+  static constexpr DTypes dtypes = kAnyDType;
+
+  int64_t upper = 1;
+
+  static Result<Types> infer(const Trilu&, InferCtx& c) {
+    if (c.in(0).rank() < 2) return c.error(kBadInput, "the input is no matrix");
+    return Types{c.in(0)};
+  }
+
+  static Status lower(const Trilu& o, KernelBuilder& b) {
+    return lower_map(b, [&](StageBuilder& s, const Vec<Dim>& at) {
+      const Ex x = read(b, s, 0, at);
+      const Ex diagonal = s.index(at[at.size() - 1] - at[at.size() - 2]);
+      const Ex k = b.has(1) ? read(b, s, 1, Vec<Dim>(b.in(1).shape.size(), Dim(0)))
+                            : constant_like(diagonal, 0);
+      const Ex kept = apply(o.upper != 0 ? Fn::kGe : Fn::kLe, diagonal, k);
+      return select(kept, x, constant_like(x, 0));
+    });
+  }
+};
+RLX_OP(Trilu);
+
+}  // namespace rlx::ops
