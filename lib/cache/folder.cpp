@@ -69,8 +69,7 @@ Result<File> Folder::open_file(const std::string& name) const {
   return file;
 }
 
-Result<std::string> Folder::read(const std::string& name, size_t limit) const {
-  RLX_TRY(File file, open_file(name));
+Result<std::string> read_whole(const File& file, const std::string& name, size_t limit) {
   if (file.size() > limit) {
     return Error(kDamaged, fmt::format("{} is damaged: {} bytes long", name, file.size()));
   }
@@ -79,6 +78,11 @@ Result<std::string> Folder::read(const std::string& name, size_t limit) const {
   if (got < 0) return io_error(kCannotRead, "read", name);
   text.resize(static_cast<size_t>(got));
   return text;
+}
+
+Result<std::string> Folder::read(const std::string& name, size_t limit) const {
+  RLX_TRY(File file, open_file(name));
+  return read_whole(file, name, limit);
 }
 
 bool Folder::remove(const std::string& name) const {

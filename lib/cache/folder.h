@@ -26,6 +26,9 @@ struct File {
   size_t size() const { return static_cast<size_t>(stat.st_size); }
 };
 
+// All of an open file; kDamaged where it is longer than limit.
+Result<std::string> read_whole(const File& file, const std::string& name, size_t limit);
+
 class Folder {
  public:
   Folder() = default;
@@ -41,7 +44,6 @@ class Folder {
 
   // kMissing where there is no such name; kDamaged where it is no regular file.
   Result<File> open_file(const std::string& name) const;
-  // The whole file; kDamaged where it is longer than limit.
   Result<std::string> read(const std::string& name, size_t limit) const;
   // Gone afterwards; false with errno.
   bool remove(const std::string& name) const;

@@ -77,7 +77,7 @@ Status Store::Impl::make_room(const std::string& key) {
   if (problem == kForeign) return std::move(there.error());
   if (problem == kDamaged) quarantine(root, root, name, there.error().first().message);
   if (!root.remove(name)) return io_error(kCannotWrite, "remove", name);
-  if (!root.remove(lir_name(key))) return io_error(kCannotWrite, "remove", lir_name(key));
+  if (!root.remove(lir_name(key))) quarantine(root, root, lir_name(key), "not a file");
   return {};
 }
 

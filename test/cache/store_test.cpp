@@ -51,7 +51,8 @@ TEST_CASE("the folder is private, marked as a cache and holds nothing temporary"
   Store store = cache.open();
   put(store);
   CHECK(mode_of(cache.root()) == 0700);
-  CHECK(slurp(cache.file("CACHEDIR.TAG")).starts_with("Signature: 8a477f597d28d172789f06886806bc55\n"));
+  CHECK(slurp(cache.file("CACHEDIR.TAG"))
+            .starts_with("Signature: 8a477f597d28d172789f06886806bc55\n"));
   CHECK(slurp(cache.file("rlx-cache.json")) == "{\"format\": 1, \"mode\": \"private\"}\n");
   CHECK(mode_of(cache.file("resnet50-cpu.meta.json")) == 0444);
   CHECK(mode_of(cache.file("resnet50-cpu.lir.json")) == 0444);
@@ -200,12 +201,12 @@ TEST_CASE("hostile keys reach no file") {
   Store store = cache.open();
   std::string longest(160, 'k');
   CHECK(look(store, longest).why == Why::kAbsent);
-  for (std::string key : {std::string(), std::string("."), std::string(".."), std::string("../x"),
-                          std::string("a/b"), std::string("/etc/passwd"), std::string("a..b"),
-                          std::string("-k"), std::string("_k"), std::string("k\n"),
-                          std::string("k\0x", 3), std::string("k%2e"), std::string("k\\x"),
-                          std::string("\xC3\xA9"), std::string(161, 'k'), std::string(4096, 'k'),
-                          std::string("k ")}) {
+  for (std::string key :
+       {std::string(), std::string("."), std::string(".."), std::string("../x"), std::string("a/b"),
+        std::string("/etc/passwd"), std::string("a..b"), std::string("-k"), std::string("_k"),
+        std::string("k\n"), std::string("k\0x", 3), std::string("k%2e"), std::string("k\\x"),
+        std::string("\xC3\xA9"), std::string(161, 'k'), std::string(4096, 'k'),
+        std::string("k ")}) {
     auto found = store.lookup(key);
     REQUIRE(!found.ok());
     CHECK(found.error().first().code == kBadKey);
