@@ -50,8 +50,10 @@ struct LirBuffer {
   // Buffers that share memory for good and keep their fill; -1: placed by lifetime.
   int32_t slot = -1;
   std::optional<Scalar> fill = std::nullopt;
-  // kConstant: digest of the packed bytes.
+  // kConstant: digest of the packed bytes, and where they are: at `offset` of a blob of the store.
   Digest packed = {};
+  Digest blob = {};
+  int64_t offset = 0;
 
   bool operator==(const LirBuffer&) const = default;
 };
@@ -67,10 +69,27 @@ struct Lir {
   Vec<LirBuffer> buffers;
 };
 
+// A constant's bytes in one storage.
+struct PackedConstant {
+  Digest digest;
+  ConstantData data;
+};
+
+// Where a constant's bytes are in the store, and in which storage.
+struct StoredConstant {
+  // Without data.
+  Constant constant;
+  Storage storage;
+  Digest blob;
+  int64_t offset = 0;
+};
+using StoredSource = std::function<Result<ConstantData>(const StoredConstant&)>;
+
 std::string to_json(const Lir& lir);
-// Constants come from `source`; with none they have no bytes (enough to list, not to compile).
-Result<Lir> lir_from_json(std::string_view text, const ConstantSource& source);
-// Ids in range, one producer a placed value, lifetimes cover uses, storages fit their values.
+// `source` gives the dense bytes of constants; without it they have none (enough to list and to lower, not
+// to fold or pack).
+Result<Lir> lir_from_json(std::string_view text, const StoredSource& source);
+// Ids in range, storages of their values' rank, lifetimes in order.
 Status verify(const Lir& lir);
 
 }  // namespace rlx

@@ -1,5 +1,7 @@
 #include "plan/plan.h"
 
+#include <set>
+
 #include "ir/builder.h"
 #include "kernel/interpreter.h"
 #include "plan/buffers.h"
@@ -103,6 +105,17 @@ Result<PackedConstant> packed_constant(const Constant& c, const Storage& storage
   RLX_TRY_VOID(pack(c.data.bytes(), std::as_writable_bytes(std::span(bytes)), c.dtype, c.shape, storage));
   Digest digest = sha256(bytes_of(bytes));
   return PackedConstant{digest, ConstantData::owned(std::move(bytes))};
+}
+
+Result<ConstantData> unpacked(const StoredConstant& c, Bytes blob) {
+  Vec<Dim> shape(c.constant.shape.begin(), c.constant.shape.end());
+  std::optional<int64_t> elements = storage_elements(c.storage, shape).constant();
+  int64_t bytes = elements.value_or(0) * size_of(c.constant.dtype);
+  if (!elements || c.offset + bytes > static_cast<int64_t>(blob.size())) return Error(8028, "a constant lies outside of its blob");
+  Bytes packed = blob.subspan(static_cast<size_t>(c.offset), static_cast<size_t>(bytes));
+  std::string dense(static_cast<size_t>(c.constant.elements() * size_of(c.constant.dtype)), '\0');
+  RLX_TRY_VOID(unpack(packed, std::as_writable_bytes(std::span(dense)), c.constant.dtype, c.constant.shape, c.storage));
+  return ConstantData::owned(std::move(dense));
 }
 
 Result<std::map<uint32_t, PackedConstant>> pack_constants(Lir& lir) {

@@ -28,11 +28,10 @@ Result<Vec<PlannedKernel>> replay(const Lir& lir);
 Status own_outputs(Graph& g);
 
 // Bytes of a constant in a storage, and their digest. Row-major ones are the constant's own bytes.
-struct PackedConstant {
-  Digest digest;
-  ConstantData data;
-};
 Result<PackedConstant> packed_constant(const Constant& c, const Storage& storage);
+
+// The reverse, from the blob that holds the form.
+Result<ConstantData> unpacked(const StoredConstant& c, Bytes blob);
 
 // Packs every constant the LIR uses and notes the digests in Lir::buffers; bytes by buffer.
 Result<std::map<uint32_t, PackedConstant>> pack_constants(Lir& lir);

@@ -1,6 +1,7 @@
 #include "backend/common/build_image.h"
 
 #include <algorithm>
+#include <set>
 
 namespace rlx {
 namespace {
@@ -72,8 +73,8 @@ class Postfix {
 
 class Builder {
  public:
-  Builder(const Lir& lir, const Vec<PlannedKernel>& kernels, const ConstantBlobs& constants)
-      : lir_(lir), g_(lir.graph), kernels_(kernels), constants_(constants), names_(symbol_names(lir.graph)) {}
+  Builder(const Lir& lir, const Vec<PlannedKernel>& kernels)
+      : lir_(lir), g_(lir.graph), kernels_(kernels), names_(symbol_names(lir.graph)) {}
 
   image::Image run(Code code) {
     out_.target = lir_.target;
@@ -104,13 +105,11 @@ class Builder {
         out.kind = image::Buffer::Kind::kArena;
         if (b.fill) out.pattern = bytes_of_scalar(*b.fill, b.dtype);
         break;
-      case LirBuffer::Role::kConstant: {
+      case LirBuffer::Role::kConstant:
         out.kind = image::Buffer::Kind::kConstant;
-        const ConstantPlace& place = constants_.places.at(static_cast<uint32_t>(&b - lir_.buffers.data()));
-        out.blob = place.blob;
-        out.offset = place.offset;
+        out.blob = b.blob;
+        out.offset = b.offset;
         break;
-      }
     }
     return out;
   }
@@ -177,14 +176,13 @@ class Builder {
   const Lir& lir_;
   const Graph& g_;
   const Vec<PlannedKernel>& kernels_;
-  const ConstantBlobs& constants_;
   Vec<std::string> names_;
   image::Image out_;
 };
 
 }  // namespace
 
-ConstantBlobs pool_constants(const std::map<uint32_t, std::pair<Digest, ConstantData>>& packed) {
+ConstantBlobs pool_constants(const std::map<uint32_t, PackedConstant>& packed) {
   ConstantBlobs out;
   std::set<Digest> stored;
   std::map<Digest, int64_t> pooled;
@@ -192,7 +190,7 @@ ConstantBlobs pool_constants(const std::map<uint32_t, std::pair<Digest, Constant
   for (const auto& [buffer, form] : packed) {
     const auto& [digest, data] = form;
     if (data.bytes().size() >= kOwnBlobBytes) {
-      if (stored.insert(digest).second) out.blobs.push_back(form);
+      if (stored.insert(digest).second) out.blobs.emplace_back(digest, data);
       out.places[buffer] = {digest, 0};
       continue;
     }
@@ -206,17 +204,17 @@ ConstantBlobs pool_constants(const std::map<uint32_t, std::pair<Digest, Constant
   if (pooled.empty()) return out;
   Digest digest = sha256(bytes_of(pool));
   for (auto& [buffer, form] : packed)
-    if (form.second.bytes().size() < kOwnBlobBytes) out.places[buffer].blob = digest;
+    if (form.data.bytes().size() < kOwnBlobBytes) out.places[buffer].blob = digest;
   out.blobs.emplace_back(digest, ConstantData::owned(std::move(pool)));
   return out;
 }
 
-Result<image::Image> build_image(const Lir& lir, const Vec<PlannedKernel>& kernels, Code code, const ConstantBlobs& constants) {
+Result<image::Image> build_image(const Lir& lir, const Vec<PlannedKernel>& kernels, Code code) {
   for (const Symbol& s : lir.graph.symbols)
     if (s.source == Symbol::Source::kData)
       return Error(4040, "the extent " + s.name + " depends on the data, which is not supported yet",
                    "bind the inputs that it depends on as constants");
-  return Builder(lir, kernels, constants).run(std::move(code));
+  return Builder(lir, kernels).run(std::move(code));
 }
 
 image::Extent extent_of(const Dim& d, const Vec<std::string>& symbols) {

@@ -1,4 +1,4 @@
-// Puts an image together: the plan's buffers and groups, the backend's code, the constants' blobs.
+// Puts an image together: the plan's buffers and groups, and the backend's code.
 #pragma once
 #include "backend/common/code.h"
 #include "lir/lir.h"
@@ -19,9 +19,9 @@ struct ConstantBlobs {
 
 // Constants under 64 KiB share one blob, in the buffers' order; each other one is its own. A start opens few
 // files. `packed` holds each constant buffer's digest and bytes.
-ConstantBlobs pool_constants(const std::map<uint32_t, std::pair<Digest, ConstantData>>& packed);
+ConstantBlobs pool_constants(const std::map<uint32_t, PackedConstant>& packed);
 
-Result<image::Image> build_image(const Lir& lir, const Vec<PlannedKernel>& kernels, Code code, const ConstantBlobs& constants);
+Result<image::Image> build_image(const Lir& lir, const Vec<PlannedKernel>& kernels, Code code);
 
 // Dim -> postfix over symbols by index. RLX_CHECKs that every symbol is known and no loop is left.
 image::Extent extent_of(const Dim& d, const Vec<std::string>& symbols);

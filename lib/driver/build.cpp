@@ -1,0 +1,253 @@
+#include "driver/build.h"
+
+#include <chrono>
+#include <filesystem>
+
+#include "driver/backends.h"
+#include "driver/toolchain.h"
+#include "support/files.h"
+#include "support/log.h"
+
+namespace rlx::driver {
+namespace {
+
+using cache::Lookup;
+using cache::Store;
+
+class Clock {
+ public:
+  // Milliseconds since the last call.
+  double lap() {
+    auto now = std::chrono::steady_clock::now();
+    double ms = std::chrono::duration<double, std::milli>(now - last_).count();
+    last_ = now;
+    return ms;
+  }
+
+ private:
+  std::chrono::steady_clock::time_point last_ = std::chrono::steady_clock::now();
+};
+
+std::string absolute(const std::string& path) {
+  std::error_code error;
+  std::string full = std::filesystem::absolute(path, error).lexically_normal().string();
+  return error ? path : full;
+}
+
+// All that the stamp's key depends on besides the model's bytes, in one spelling.
+std::string spelled(const BuildRequest& r, const Target& target) {
+  std::string text = "target=" + target.text;
+  for (const auto& [name, value] : r.options) text += "\noption " + name + "=" + value;
+  Dims dims = r.dims;
+  std::sort(dims.begin(), dims.end());
+  for (const auto& [name, value] : dims) text += "\ndim " + name + "=" + std::to_string(value);
+  for (const auto& [name, extents] : r.shapes) {
+    text += "\nshape " + name + "=";
+    for (int64_t e : extents) text += std::to_string(e) + ",";
+  }
+  return text + "\nsalt=" + r.cache.salt;
+}
+
+class Builder {
+ public:
+  Builder(const BuildRequest& request, bool open) : r_(request), open_(open) {}
+
+  Result<Built> run() {
+    RLX_TRY(out_.target, parse_target(r_.target));
+    RLX_TRY(Store store, Store::open(r_.cache));
+    store_ = &store;
+    std::error_code error;
+    bool is_file = std::filesystem::exists(r_.model, error);
+    Status status = is_file ? from_file() : from_key();
+    if (!status) return std::move(status.error());
+    return std::move(out_);
+  }
+
+ private:
+  void note(const char* step) { out_.ms.emplace_back(step, clock_.lap()); }
+
+  Status from_file() {
+    cache::Request request{absolute(r_.model), spelled(r_, out_.target), compiler_id() + llvm_version()};
+    if (std::optional<std::string> key = r_.strict ? std::nullopt : cache::find_stamp(*store_, request)) {
+      RLX_TRY(bool found, find(*key, std::nullopt));
+      if (found) return {};
+    }
+    cache::Snapshot snapshot;
+    RLX_TRY(ModelFile model, read_model(r_.model));
+    note("import");
+    for (const auto& file : model.files) snapshot.files.push_back(file->stamp());
+    Action action = action_of(model.graph, r_.model, out_.target, r_.options, r_.cache.salt);
+    RLX_TRY(Dims dims, wanted_dims(model.graph));
+    if (!dims.empty()) action = bound_action(action, dims);
+    note("key");
+    RLX_TRY_VOID(find_or_make(action, [&] { return compile(std::move(model.graph), compile_options(dims)); }));
+    if (!r_.strict) cache::write_stamp(*store_, request, snapshot, action.key);
+    return {};
+  }
+
+  // The key of a template with dims to bind, or of any entry to run as it is.
+  Status from_key() {
+    RLX_TRY(Lookup base, store_->lookup(r_.model));
+    if (!base.hit) return Error(3001, "no such model file or cache entry: " + r_.model, base.reason);
+    RLX_TRY(Lir shallow, lir_from_json(base.lir, {}));
+    RLX_TRY(out_.target, parse_target(shallow.target));
+    if (r_.dims.empty()) {
+      RLX_TRY(bool found, use(*base.hit, base.lir));
+      return found ? Status() : Error(8009, "entry " + r_.model + " is damaged and its model is not given", "compile the model again");
+    }
+    Action action;
+    action.key = base.hit->key;
+    action.digest = base.hit->action;
+    action.fingerprint = base.hit->fingerprint;
+    action.structure = base.hit->structure;
+    action.inputs = base.hit->inputs;
+    return find_or_make(bound_action(action, r_.dims), [&]() -> Result<Compiled> {
+      RLX_TRY(Lir lir, lir_from_json(base.lir, [&](const StoredConstant& c) { return dense(*base.hit, c); }));
+      return compile_bound(lir, compile_options(r_.dims));
+    });
+  }
+
+  Result<Dims> wanted_dims(const Graph& g) const {
+    if (!r_.dims.empty()) return r_.dims;
+    return dims_of(g, r_.shapes);
+  }
+
+  CompileOptions compile_options(const Dims& dims) const {
+    return {.target = out_.target, .dims = dims, .options = r_.options, .passes = r_.passes, .jobs = r_.jobs};
+  }
+
+  // The bytes of a stored constant, row-major.
+  Result<ConstantData> dense(const cache::Entry& entry, const StoredConstant& c) const {
+    RLX_TRY(cache::BlobBytes blob, blob_of(entry, c.blob));
+    return unpacked(c, blob.bytes());
+  }
+
+  Result<cache::BlobBytes> blob_of(const cache::Entry& entry, const Digest& digest) const {
+    for (const cache::BlobRef& b : entry.blobs)
+      if (b.digest == digest) return store_->blob(b);
+    return Error(8010, "entry " + entry.key + " has no blob " + digest.hex());
+  }
+
+  // A usable entry of that key, or false.
+  Result<bool> find(const std::string& key, std::optional<Digest> action) {
+    RLX_TRY(Lookup found, store_->lookup(key, {.action = action, .lir = false}));
+    note("lookup");
+    if (found.hit) return use(*found.hit, {});
+    if (found.why == Lookup::Why::kDamaged || found.why == Lookup::Why::kForeign) {
+      log::warning(found.reason);
+    } else {
+      log::info(found.reason);
+    }
+    return false;
+  }
+
+  // Opens a hit; what is damaged in it makes it a miss. An image alone is made again from the LIR.
+  Result<bool> use(const cache::Entry& entry, std::string lir) {
+    out_.key = entry.key;
+    out_.hit = true;
+    if (!open_) return true;
+    Status image = open_image(entry);
+    if (!image) {
+      log::warning("image of " + entry.key + ": " + image.error().first().message + "; made again from its LIR");
+      if (Status made = remake_image(entry, std::move(lir)); !made) return missed(made.error());
+    }
+    note("image");
+    if (Status blobs = open_blobs(entry); !blobs) return missed(blobs.error());
+    note("weights");
+    return true;
+  }
+
+  bool missed(const Error& why) {
+    log::warning(why.first().message + "; compiled again");
+    out_.hit = false;
+    return false;
+  }
+
+  Status open_image(const cache::Entry& entry) {
+    const cache::BlobRef* ref = entry.find(cache::Role::kImage);
+    if (!ref) return Error(8011, "the entry has none");
+    RLX_TRY(cache::BlobBytes bytes, store_->blob(*ref));
+    RLX_TRY(out_.image, image::decode(bytes.bytes()));
+    return {};
+  }
+
+  Status remake_image(const cache::Entry& entry, std::string text) {
+    if (text.empty()) {
+      RLX_TRY(text, store_->lir(entry));
+    }
+    RLX_TRY(Lir lir, lir_from_json(text, {}));
+    RLX_TRY(out_.image, compile_lir(lir, out_.target, r_.jobs));
+    std::string bytes = image::encode(out_.image);
+    if (Status stored = store_->put_blob(sha256(bytes_of(bytes)), bytes_of(bytes)); !stored)
+      log::warning(stored.error().first().message);
+    return {};
+  }
+
+  Status open_blobs(const cache::Entry& entry) {
+    for (const image::Buffer& b : out_.image.buffers) {
+      if (b.kind != image::Buffer::Kind::kConstant || out_.blobs.count(b.blob)) continue;
+      RLX_TRY(cache::BlobBytes bytes, blob_of(entry, b.blob));
+      out_.blobs.emplace(b.blob, std::move(bytes));
+    }
+    return {};
+  }
+
+  template <class Make>
+  Status find_or_make(const Action& action, Make make) {
+    RLX_TRY(bool found, find(action.key, action.digest));
+    if (found) return {};
+    if (r_.require_hit) return Error(6001, "not in the cache: " + action.key, "compile it first, or drop --require-cached");
+    cache::KeyLock lock = store_->lock(action.key);
+    if (lock.held()) {
+      RLX_TRY(found, find(action.key, action.digest));
+      if (found) return {};
+    }
+    auto start = std::chrono::steady_clock::now();
+    RLX_TRY(Compiled compiled, make());
+    note("compile");
+    int64_t ms = std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::steady_clock::now() - start).count();
+    RLX_TRY_VOID(publish(lock, action, compiled, ms));
+    note("publish");
+    keep(std::move(compiled), action.key);
+    return {};
+  }
+
+  Status publish(const cache::KeyLock& lock, const Action& action, const Compiled& c, int64_t ms) {
+    cache::Entry entry{.key = action.key, .action = action.digest, .fingerprint = action.fingerprint, .structure = action.structure};
+    entry.inputs = action.inputs;
+    entry.toolchain = {{"compiler", compiler_id()}, {"llvm", llvm_version()}};
+    entry.isa = c.image.isa;
+    std::string image = image::encode(c.image);
+    RLX_TRY_VOID(add_blob(entry, sha256(bytes_of(image)), bytes_of(image), cache::Role::kImage));
+    for (const auto& [digest, data] : c.constants.blobs) RLX_TRY_VOID(add_blob(entry, digest, data.bytes(), cache::Role::kForm));
+    return store_->publish(lock, entry, to_json(c.lir), {.compile_ms = ms, .producer = "rlx " + version()});
+  }
+
+  Status add_blob(cache::Entry& entry, const Digest& digest, Bytes bytes, cache::Role role) {
+    entry.blobs.push_back({digest, static_cast<int64_t>(bytes.size()), role});
+    return store_->put_blob(digest, bytes);
+  }
+
+  // What was compiled is used as it is in memory: the publisher never reads back.
+  void keep(Compiled compiled, const std::string& key) {
+    out_.key = key;
+    out_.hit = false;
+    out_.image = std::move(compiled.image);
+    for (auto& [digest, data] : compiled.constants.blobs) {
+      auto keeper = std::make_shared<ConstantData>(std::move(data));
+      out_.blobs.emplace(digest, cache::BlobBytes(keeper, keeper->bytes()));
+    }
+  }
+
+  const BuildRequest& r_;
+  bool open_;
+  Store* store_ = nullptr;
+  Built out_;
+  Clock clock_;
+};
+
+}  // namespace
+
+Result<Built> build(const BuildRequest& request, bool open) { return Builder(request, open).run(); }
+
+}  // namespace rlx::driver

@@ -1,0 +1,54 @@
+// From a request to a runnable entry, through the cache: stamp -> lookup -> import -> compile -> publish.
+#pragma once
+#include <map>
+
+#include "cache/stamp.h"
+#include "cache/store.h"
+#include "driver/compile.h"
+#include "frontend/frontend.h"
+#include "image/image.h"
+
+namespace rlx::driver {
+
+// The name of an input and the extents that are given to it.
+using InputShapes = Vec<std::pair<std::string, Vec<int64_t>>>;
+
+struct BuildRequest {
+  // A model file, or the key of a stored entry.
+  std::string model;
+  // As written; "host" resolves to this machine.
+  std::string target = "host";
+  // What to bind: symbols by name, or the extents of inputs, from which the symbols follow. Neither: the
+  // template.
+  Dims dims = {};
+  InputShapes shapes = {};
+  Options options = {};
+  PassOptions passes = {};
+  int jobs = 1;
+  // No stamps: the model is read and hashed.
+  bool strict = false;
+  // A miss is an error (exit 6).
+  bool require_hit = false;
+  cache::Options cache = {};
+};
+
+// An entry that can be run.
+struct Built {
+  std::string key;
+  bool hit = false;
+  Target target;
+  image::Image image;
+  // The constants' blobs; kept alive by the keepers.
+  std::map<Digest, cache::BlobBytes> blobs;
+  // Milliseconds by step.
+  Vec<std::pair<std::string, double>> ms;
+};
+
+// Finds or makes the entry. With `open`, its image and blobs are read, and what is damaged is made again;
+// without, a hit costs only the lookup and leaves image and blobs empty.
+Result<Built> build(const BuildRequest& request, bool open);
+
+// The values of the symbols of g that these extents give. Errors 5xxx name input, axis and symbol.
+Result<Dims> dims_of(const Graph& g, const InputShapes& shapes);
+
+}  // namespace rlx::driver

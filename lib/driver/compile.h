@@ -1,0 +1,44 @@
+// The straight line of the compiler: graph -> passes -> plan -> code -> image.
+#pragma once
+#include "backend/common/build_image.h"
+#include "driver/key.h"
+#include "passes/pipeline.h"
+#include "plan/plan.h"
+
+namespace rlx::driver {
+
+struct CompileOptions {
+  Target target;
+  // Bound before planning; empty: the template.
+  Dims dims = {};
+  // Recorded in the LIR; they stand in the key.
+  Options options = {};
+  PassOptions passes = {};
+  int jobs = 1;
+};
+
+// Everything that one compile makes, in memory.
+struct Compiled {
+  Lir lir;
+  // Constants as the code wants them, to be stored.
+  ConstantBlobs constants;
+  Vec<PlannedKernel> kernels;
+  image::Image image;
+  // Why neighbours were not fused.
+  Vec<std::string> refusals;
+};
+
+// The optimised graph, dims bound: --emit=mir.
+Result<Graph> optimised(Graph imported, const CompileOptions& options);
+// Up to the plan: --emit=kernel.
+Result<Plan> planned(Graph imported, const CompileOptions& options);
+// From the plan on.
+Result<Compiled> emitted(Plan p, const CompileOptions& options);
+// All of it.
+Result<Compiled> compile(Graph imported, const CompileOptions& options);
+// From a stored template: bind its dims and plan again.
+Result<Compiled> compile_bound(const Lir& base, const CompileOptions& options);
+// From a stored LIR whose image is missing or unusable here; its constants are in the store already.
+Result<image::Image> compile_lir(const Lir& lir, const Target& target, int jobs);
+
+}  // namespace rlx::driver

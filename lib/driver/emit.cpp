@@ -1,0 +1,97 @@
+#include "driver/emit.h"
+
+#include "driver/backends.h"
+#include "frontend/frontend.h"
+#include "ir/text.h"
+#include "support/files.h"
+
+namespace rlx::driver {
+namespace {
+
+bool ends_with(const std::string& s, std::string_view end) {
+  return s.size() >= end.size() && s.compare(s.size() - end.size(), end.size(), end) == 0;
+}
+
+Error no_stage(const EmitRequest& r) {
+  return Error(2010, "cannot emit " + r.stage + " from " + r.path, "stages are hir, mir, lir, kernel, image, llvm, asm");
+}
+
+Result<std::string> as_code(const Vec<PlannedKernel>& kernels, const Vec<std::string>& symbols, const EmitRequest& r) {
+  return emit_text(kernels, symbols, r.options.target, r.stage == "llvm" ? CodeText::kLlvm : CodeText::kAsm);
+}
+
+std::string as_kernels(const Vec<PlannedKernel>& planned) {
+  Vec<Kernel> kernels;
+  for (const PlannedKernel& p : planned) kernels.push_back(p.kernel);
+  return to_text(kernels);
+}
+
+// Symbols that the kernels name, in order: text has no table of them.
+Vec<std::string> symbols_in(const Vec<Kernel>& kernels) {
+  std::set<std::string> found;
+  auto look = [&](const Dim& d) {
+    each_atom(d, [&](const Atom& a) {
+      if (a.kind == Atom::Kind::kSymbol) found.insert(a.symbol);
+    });
+  };
+  for (const Kernel& k : kernels) {
+    for (const Arg& a : k.args)
+      for (const Dim& d : a.shape) look(d);
+    for (const Loop& l : k.grid) look(l.extent);
+    for (const Stage& s : k.stages)
+      for (const Loop& l : s.loops) look(l.extent);
+  }
+  return {found.begin(), found.end()};
+}
+
+Result<std::string> emit_kernels(const EmitRequest& r) {
+  RLX_TRY(std::string text, read_file(r.path));
+  RLX_TRY(Vec<Kernel> kernels, parse_kernels(text));
+  if (r.stage == "kernel") return to_text(kernels);
+  if (r.stage != "llvm" && r.stage != "asm") return no_stage(r);
+  Vec<PlannedKernel> planned;
+  for (const Kernel& k : kernels) {
+    RLX_TRY(Vec<Alternative> all, menu_of(r.options.target)(k, r.options.target));
+    PlannedKernel p{k, all[0].choice};
+    // Storages that the text leaves row-major follow the choice.
+    for (size_t a = 0; a < k.args.size(); ++a)
+      if (all[0].storages[a] && k.args[a].storage.is_row_major()) p.kernel.args[a].storage = *all[0].storages[a];
+    planned.push_back(std::move(p));
+  }
+  return as_code(planned, symbols_in(kernels), r);
+}
+
+std::string with_report(std::string text, const EmitRequest& r, const Vec<std::string>& refusals) {
+  if (!r.fusion_report) return text;
+  for (const std::string& line : refusals) text += "not fused: " + line + "\n";
+  return text;
+}
+
+Result<std::string> emit_graph(const EmitRequest& r) {
+  RLX_TRY(ModelFile model, read_model(r.path));
+  if (r.stage == "hir") return to_text(model.graph);
+  if (r.passes) {
+    if (r.stage != "mir") return no_stage(r);
+    RLX_TRY(Graph g, run_passes(std::move(model.graph), *r.passes, r.options.passes));
+    return to_text(g);
+  }
+  if (r.stage == "mir") {
+    RLX_TRY(Graph g, optimised(std::move(model.graph), r.options));
+    return to_text(g);
+  }
+  RLX_TRY(Plan p, planned(std::move(model.graph), r.options));
+  if (r.stage == "kernel") return with_report(as_kernels(p.kernels), r, p.refusals);
+  if (r.stage == "llvm" || r.stage == "asm") return as_code(p.kernels, symbol_names(p.lir.graph), r);
+  RLX_TRY(Compiled c, emitted(std::move(p), r.options));
+  if (r.stage == "lir") return with_report(to_json(c.lir), r, c.refusals);
+  if (r.stage == "image") return image::to_text(c.image);
+  return no_stage(r);
+}
+
+}  // namespace
+
+Result<std::string> emit(const EmitRequest& request) {
+  return ends_with(request.path, ".kernel") ? emit_kernels(request) : emit_graph(request);
+}
+
+}  // namespace rlx::driver

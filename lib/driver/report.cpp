@@ -1,0 +1,57 @@
+#include "driver/report.h"
+
+#include "driver/toolchain.h"
+
+namespace rlx::driver {
+namespace {
+
+std::string code_text(int code) { return "RLX-E" + std::to_string(code); }
+
+}  // namespace
+
+void write_json(JsonWriter& out, const Diagnostic& d) {
+  out.begin_object();
+  out.member("severity", "error");
+  out.member("code", code_text(d.code));
+  out.member("message", d.message);
+  if (!d.node.empty() || !d.op.empty()) {
+    out.key("node");
+    out.begin_object();
+    out.member("name", d.node);
+    out.member("op", d.op);
+    if (d.opset != 0) out.member("opset", d.opset);
+    out.end_object();
+  }
+  if (!d.shapes.empty()) {
+    out.key("shapes");
+    out.values(std::span<const std::string>(d.shapes));
+  }
+  if (!d.hint.empty()) out.member("hint", d.hint);
+  out.end_object();
+}
+
+std::string to_json(const Report& report) {
+  JsonWriter out;
+  out.begin_object();
+  out.member("schema", "rlx.result/1");
+  out.member("tool", report.tool);
+  out.member("version", version());
+  out.member("build_id", compiler_id().substr(0, 16));
+  out.key("argv");
+  out.values(std::span<const std::string>(report.argv));
+  out.member("status", report.exit_code == 0 ? "ok" : "error");
+  out.member("exit_code", report.exit_code);
+  out.member("wall_ms", report.wall_ms);
+  out.key("diagnostics");
+  out.begin_array();
+  for (const Diagnostic& d : report.diagnostics) write_json(out, d);
+  out.end_array();
+  out.key("items");
+  out.begin_array();
+  for (const auto& item : report.items) item(out);
+  out.end_array();
+  out.end_object();
+  return out.take() + "\n";
+}
+
+}  // namespace rlx::driver

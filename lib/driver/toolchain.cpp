@@ -1,0 +1,16 @@
+#include "driver/toolchain.h"
+
+// Written by toolchain.cmake at build time.
+#include "toolchain_id.h"
+
+namespace rlx::driver {
+
+std::string compiler_id() { return RLX_COMPILER_ID; }
+
+std::string llvm_version() { return RLX_LLVM_VERSION; }
+
+bool can_compile() { return RLX_WITH_LLVM != 0; }
+
+std::string version() { return RLX_VERSION; }
+
+}  // namespace rlx::driver

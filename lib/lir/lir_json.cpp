@@ -1,0 +1,340 @@
+// The LIR as JSON: one item a line, keys in a fixed order, ids as they are in memory.
+#include "lir/lir.h"
+
+namespace rlx {
+namespace {
+
+constexpr std::string_view kSchema = "rlx.lir/1";
+
+using Layout = JsonWriter::Layout;
+
+std::string_view name(LirBuffer::Role role) {
+  switch (role) {
+    case LirBuffer::Role::kInput:
+      return "input";
+    case LirBuffer::Role::kOutput:
+      return "output";
+    case LirBuffer::Role::kTemporary:
+      return "temporary";
+    case LirBuffer::Role::kConstant:
+      return "constant";
+  }
+  return "";
+}
+
+std::optional<LirBuffer::Role> role_named(std::string_view text) {
+  using Role = LirBuffer::Role;
+  for (Role r : {Role::kInput, Role::kOutput, Role::kTemporary, Role::kConstant})
+    if (name(r) == text) return r;
+  return std::nullopt;
+}
+
+void write(JsonWriter& out, const Scalar& s) {
+  out.begin_array();
+  out.value(std::string(name(s.dtype)));
+  if (is_float(s.dtype)) {
+    out.value(s.f);
+  } else {
+    out.value(s.i);
+  }
+  out.end_array();
+}
+
+void write(JsonWriter& out, const Storage& s) {
+  out.begin_object();
+  out.key("dims");
+  out.begin_array();
+  for (const PhysicalDim& d : s.dims) {
+    int64_t triple[] = {d.axis, d.div, d.mod};
+    out.values(std::span<const int64_t>(triple));
+  }
+  out.end_array();
+  out.key("padding");
+  out.begin_array();
+  for (const AxisPadding& p : s.padding) {
+    int64_t triple[] = {p.lo, p.hi, p.multiple};
+    out.values(std::span<const int64_t>(triple));
+  }
+  out.end_array();
+  if (s.fill) {
+    out.key("fill");
+    write(out, *s.fill);
+  }
+  out.end_object();
+}
+
+void write(JsonWriter& out, const Fusion& f) {
+  int64_t pair[] = {f.writer.index, f.reader.index};
+  out.values(std::span<const int64_t>(pair));
+}
+
+void write(JsonWriter& out, const Placed& p) {
+  out.begin_object();
+  out.member("value", static_cast<int64_t>(p.value.index));
+  out.member("copy", p.copy);
+  out.member("buffer", static_cast<int64_t>(p.buffer));
+  out.key("storage");
+  write(out, p.storage);
+  out.end_object();
+}
+
+void write(JsonWriter& out, const Group& g) {
+  out.begin_object();
+  out.member("name", g.name);
+  Vec<int64_t> nodes, args(g.args.begin(), g.args.end());
+  for (NodeId n : g.nodes) nodes.push_back(n.index);
+  out.key("nodes");
+  out.values(std::span<const int64_t>(nodes));
+  out.key("args");
+  out.values(std::span<const int64_t>(args));
+  out.member("algorithm", g.choice.algorithm);
+  out.key("tile");
+  out.values(std::span<const int64_t>(g.choice.tile));
+  out.end_object();
+}
+
+void write(JsonWriter& out, const LirBuffer& b) {
+  out.begin_object();
+  out.member("role", std::string(name(b.role)));
+  out.member("dtype", std::string(name(b.dtype)));
+  out.member("elements", to_text(b.elements));
+  out.member("first", static_cast<int64_t>(b.first));
+  out.member("last", static_cast<int64_t>(b.last));
+  out.member("slot", static_cast<int64_t>(b.slot));
+  if (b.fill) {
+    out.key("fill");
+    write(out, *b.fill);
+  }
+  if (b.role == LirBuffer::Role::kConstant) {
+    out.member("packed", b.packed.hex());
+    out.member("blob", b.blob.hex());
+    out.member("offset", b.offset);
+  }
+  out.end_object();
+}
+
+template <class T>
+void write_list(JsonWriter& out, std::string_view key, const Vec<T>& items) {
+  out.key(key);
+  out.begin_array(Layout::kLines);
+  for (const T& item : items) write(out, item);
+  out.end_array();
+}
+
+Error malformed(const JsonReader& in, std::string_view what) {
+  return Error(8024, in.where() + ": " + std::string(what));
+}
+
+Result<int64_t> bounded(const JsonReader& in, int64_t lo, int64_t hi) {
+  RLX_TRY(int64_t v, in.integer());
+  if (v < lo || v > hi) return malformed(in, "out of range");
+  return v;
+}
+
+Result<int64_t> bounded(const JsonReader& in, std::string_view key, int64_t lo, int64_t hi) {
+  RLX_TRY(JsonReader member, in.get(key));
+  return bounded(member, lo, hi);
+}
+
+Result<DType> read_dtype(const JsonReader& in) {
+  RLX_TRY(std::string text, in.string());
+  std::optional<DType> t = dtype_named(text);
+  if (!t) return malformed(in, "unknown element type " + text);
+  return *t;
+}
+
+Result<Scalar> read_scalar(const JsonReader& in) {
+  RLX_TRY(Vec<JsonReader> pair, in.items());
+  if (pair.size() != 2) return malformed(in, "a scalar is a type and a value");
+  RLX_TRY(DType type, read_dtype(pair[0]));
+  if (!is_float(type)) {
+    RLX_TRY(int64_t i, pair[1].integer());
+    return Scalar::of_int(type, i);
+  }
+  RLX_TRY(double f, pair[1].number());
+  return Scalar::of(type, f);
+}
+
+Result<Vec<int64_t>> read_triple(const JsonReader& in) {
+  RLX_TRY(Vec<int64_t> triple, in.integers());
+  if (triple.size() != 3) return malformed(in, "three numbers are wanted");
+  return triple;
+}
+
+constexpr int64_t kMaxRank = 64;
+constexpr int64_t kMaxPadding = 1 << 20;
+
+bool fits(int64_t v, int64_t lo, int64_t hi) { return lo <= v && v <= hi; }
+
+Result<Storage> read_storage(const JsonReader& in) {
+  Storage s;
+  RLX_TRY(JsonReader dims, in.get("dims"));
+  RLX_TRY(Vec<JsonReader> dim_items, dims.items());
+  for (const JsonReader& item : dim_items) {
+    RLX_TRY(Vec<int64_t> d, read_triple(item));
+    if (!fits(d[0], 0, kMaxRank) || !fits(d[1], 1, kMaxPadding) || !fits(d[2], 0, kMaxPadding)) return malformed(item, "out of range");
+    s.dims.push_back({static_cast<int>(d[0]), d[1], d[2]});
+  }
+  RLX_TRY(JsonReader padding, in.get("padding"));
+  RLX_TRY(Vec<JsonReader> padding_items, padding.items());
+  for (const JsonReader& item : padding_items) {
+    RLX_TRY(Vec<int64_t> p, read_triple(item));
+    if (!fits(p[0], 0, kMaxPadding) || !fits(p[1], 0, kMaxPadding) || !fits(p[2], 1, kMaxPadding)) return malformed(item, "out of range");
+    s.padding.push_back({p[0], p[1], p[2]});
+  }
+  if (std::optional<JsonReader> fill = in.maybe("fill")) {
+    RLX_TRY(s.fill, read_scalar(*fill));
+  }
+  return s;
+}
+
+Result<Fusion> read_fusion(const JsonReader& in) {
+  RLX_TRY(Vec<int64_t> pair, in.integers());
+  if (pair.size() != 2 || !fits(pair[0], 0, INT32_MAX) || !fits(pair[1], 0, INT32_MAX)) return malformed(in, "two nodes are wanted");
+  return Fusion{NodeId(static_cast<size_t>(pair[0])), NodeId(static_cast<size_t>(pair[1]))};
+}
+
+Result<Placed> read_placed(const JsonReader& in) {
+  Placed p;
+  RLX_TRY(int64_t value, bounded(in, "value", 0, INT32_MAX));
+  RLX_TRY(int64_t copy, bounded(in, "copy", 0, INT32_MAX));
+  RLX_TRY(int64_t buffer, bounded(in, "buffer", 0, INT32_MAX));
+  RLX_TRY(JsonReader storage, in.get("storage"));
+  RLX_TRY(p.storage, read_storage(storage));
+  p.value = ValueId(static_cast<size_t>(value));
+  p.copy = static_cast<int>(copy);
+  p.buffer = static_cast<uint32_t>(buffer);
+  return p;
+}
+
+Result<Group> read_group(const JsonReader& in) {
+  Group g;
+  RLX_TRY(g.name, in.string("name"));
+  RLX_TRY(JsonReader nodes, in.get("nodes"));
+  RLX_TRY(Vec<int64_t> node_ids, nodes.integers());
+  RLX_TRY(JsonReader args, in.get("args"));
+  RLX_TRY(Vec<int64_t> arg_ids, args.integers());
+  for (int64_t n : node_ids) {
+    if (!fits(n, 0, INT32_MAX)) return malformed(nodes, "out of range");
+    g.nodes.push_back(NodeId(static_cast<size_t>(n)));
+  }
+  for (int64_t a : arg_ids) {
+    if (!fits(a, 0, INT32_MAX)) return malformed(args, "out of range");
+    g.args.push_back(static_cast<uint32_t>(a));
+  }
+  RLX_TRY(g.choice.algorithm, in.string("algorithm"));
+  RLX_TRY(JsonReader tile, in.get("tile"));
+  RLX_TRY(g.choice.tile, tile.integers());
+  return g;
+}
+
+Result<Digest> read_digest(const JsonReader& in, std::string_view key) {
+  RLX_TRY(std::string text, in.string(key));
+  std::optional<Digest> d = Digest::from_hex(text);
+  if (!d) return malformed(in, "no digest: " + text);
+  return *d;
+}
+
+Result<LirBuffer> read_buffer(const JsonReader& in) {
+  LirBuffer b;
+  RLX_TRY(std::string role, in.string("role"));
+  std::optional<LirBuffer::Role> known = role_named(role);
+  if (!known) return malformed(in, "unknown role " + role);
+  b.role = *known;
+  RLX_TRY(JsonReader dtype, in.get("dtype"));
+  RLX_TRY(b.dtype, read_dtype(dtype));
+  RLX_TRY(std::string elements, in.string("elements"));
+  RLX_TRY(b.elements, parse_dim(elements));
+  RLX_TRY(int64_t first, bounded(in, "first", 0, INT32_MAX));
+  RLX_TRY(int64_t last, bounded(in, "last", 0, INT32_MAX));
+  RLX_TRY(int64_t slot, bounded(in, "slot", -1, INT32_MAX));
+  b.first = static_cast<uint32_t>(first);
+  b.last = static_cast<uint32_t>(last);
+  b.slot = static_cast<int32_t>(slot);
+  if (std::optional<JsonReader> fill = in.maybe("fill")) {
+    RLX_TRY(b.fill, read_scalar(*fill));
+  }
+  if (b.role != LirBuffer::Role::kConstant) return b;
+  RLX_TRY(b.packed, read_digest(in, "packed"));
+  RLX_TRY(b.blob, read_digest(in, "blob"));
+  RLX_TRY(b.offset, bounded(in, "offset", 0, INT64_MAX));
+  return b;
+}
+
+template <class T, class F>
+Result<Vec<T>> read_list(const JsonReader& in, std::string_view key, F read) {
+  RLX_TRY(JsonReader list, in.get(key));
+  RLX_TRY(Vec<JsonReader> items, list.items());
+  Vec<T> out;
+  for (const JsonReader& item : items) {
+    RLX_TRY(T one, read(item));
+    out.push_back(std::move(one));
+  }
+  return out;
+}
+
+Result<Vec<std::pair<std::string, std::string>>> read_options(const JsonReader& in) {
+  Vec<std::pair<std::string, std::string>> out;
+  RLX_TRY(JsonReader options, in.get("options"));
+  const Vec<Json::Member>* members = options.json().object();
+  if (!members) return malformed(options, "an object is wanted");
+  for (const auto& [key, value] : *members) {
+    if (!value.string()) return malformed(options, "options are strings");
+    out.emplace_back(key, *value.string());
+  }
+  return out;
+}
+
+}  // namespace
+
+std::string to_json(const Lir& lir) {
+  JsonWriter out;
+  out.begin_object(Layout::kLines);
+  out.member("schema", kSchema);
+  out.member("target", lir.target);
+  out.key("options");
+  out.begin_object();
+  for (const auto& [key, value] : lir.options) out.member(key, value);
+  out.end_object();
+  out.key("graph");
+  write_json(out, lir.graph);
+  write_list(out, "fusions", lir.fusions);
+  write_list(out, "groups", lir.groups);
+  write_list(out, "placed", lir.placed);
+  write_list(out, "buffers", lir.buffers);
+  out.end_object();
+  return out.take() + "\n";
+}
+
+Result<Lir> lir_from_json(std::string_view text, const StoredSource& source) {
+  RLX_TRY(Json json, Json::parse(text));
+  JsonReader in(json, "lir");
+  RLX_TRY(std::string schema, in.string("schema"));
+  if (schema != kSchema) return Error(8025, "lir: schema " + schema + " is not " + std::string(kSchema));
+  Lir lir;
+  RLX_TRY(lir.target, in.string("target"));
+  RLX_TRY(lir.options, read_options(in));
+  RLX_TRY(lir.fusions, (read_list<Fusion>(in, "fusions", read_fusion)));
+  RLX_TRY(lir.groups, (read_list<Group>(in, "groups", read_group)));
+  RLX_TRY(lir.placed, (read_list<Placed>(in, "placed", read_placed)));
+  RLX_TRY(lir.buffers, (read_list<LirBuffer>(in, "buffers", read_buffer)));
+  RLX_TRY(JsonReader graph, in.get("graph"));
+  // The graph is read twice where its constants' bytes are wanted: their shapes say how to unpack them.
+  RLX_TRY(lir.graph, read_json(graph, {}));
+  RLX_TRY_VOID(verify(lir));
+  if (!source) return lir;
+  std::map<Digest, StoredConstant> forms;
+  for (const Placed& p : lir.placed) {
+    const Constant* c = lir.graph.constant_of(p.value);
+    if (c) forms.emplace(c->digest, StoredConstant{*c, p.storage, lir.buffers[p.buffer].blob, lir.buffers[p.buffer].offset});
+  }
+  auto by_digest = [&](const Digest& d, int64_t) -> Result<ConstantData> {
+    auto it = forms.find(d);
+    if (it == forms.end()) return Error(8026, "lir: no stored form of constant " + d.hex());
+    return source(it->second);
+  };
+  RLX_TRY(lir.graph, read_json(graph, by_digest));
+  return lir;
+}
+
+}  // namespace rlx

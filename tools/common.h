@@ -1,0 +1,120 @@
+// What the tools' command lines share: global flags, and ending with a result or an error.
+#pragma once
+#include <CLI/CLI.hpp>
+#include <chrono>
+#include <cstdio>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "cache/options.h"
+#include "driver/report.h"
+#include "driver/toolchain.h"
+#include "support/log.h"
+
+namespace rlx::tools {
+
+struct Common {
+  bool json = false;
+  bool quiet = false;
+  int verbose = 0;
+  std::string cache_dir;
+  std::string cache_mode;
+  std::string cache_verify;
+  bool cache_strict = false;
+  bool strict = false;
+  int jobs = 0;
+
+  void add(CLI::App& app) {
+    app.set_version_flag("--version", driver::version());
+    app.add_flag("--json", json, "print one JSON document (schema rlx.result/1) on stdout");
+    app.add_flag("-v,--verbose", verbose, "say more on stderr; twice: everything");
+    app.add_flag("-q,--quiet", quiet, "errors only on stderr");
+    app.add_option("--cache-dir", cache_dir, "the cache's folder")->envname("RLX_CACHE_DIR");
+    app.add_option("--cache-mode", cache_mode, "rw, ro, off or refresh");
+    app.add_option("--cache-verify", cache_verify, "full, stamp or lir: what is digested before use");
+    app.add_flag("--cache-strict", cache_strict, "trouble with the cache is an error (exit 8)");
+    app.add_flag("--strict", strict, "trust no stamps: read and hash the model each time");
+    app.add_option("-j,--jobs", jobs, "threads that compile")->envname("RLX_JOBS");
+  }
+
+  void set_log_level() const {
+    if (quiet) return log::set_level(log::Level::kError);
+    if (verbose > 0) log::set_level(verbose > 1 ? log::Level::kDebug : log::Level::kInfo);
+  }
+
+  Result<cache::Options> cache_options() const {
+    RLX_TRY(cache::Options options, cache::options_from_environment());
+    if (!cache_dir.empty()) options.root = cache_dir;
+    if (!cache_mode.empty()) {
+      RLX_TRY(options.mode, cache::parse_mode(cache_mode, "--cache-mode"));
+    }
+    if (!cache_verify.empty()) {
+      RLX_TRY(options.verify, cache::parse_verify(cache_verify, "--cache-verify"));
+    }
+    options.strict |= cache_strict;
+    return options;
+  }
+
+  int job_count() const {
+    return jobs > 0 ? jobs : static_cast<int>(std::max(1U, std::thread::hardware_concurrency()));
+  }
+};
+
+// Collects what a tool has to say and ends it: diagnostics on stderr, the JSON document on stdout.
+class Outcome {
+ public:
+  Outcome(std::string tool, int argc, char** argv) {
+    report_.tool = std::move(tool);
+    report_.argv.assign(argv, argv + argc);
+  }
+
+  // The first failure gives the exit code.
+  void fail(const Error& e) {
+    if (report_.exit_code == 0) report_.exit_code = std::max(1, e.exit_code());
+    report_.diagnostics.insert(report_.diagnostics.end(), e.items.begin(), e.items.end());
+    std::fprintf(stderr, "%s\n", to_text(e).c_str());
+  }
+
+  void item(std::function<void(JsonWriter&)> write) { report_.items.push_back(std::move(write)); }
+
+  int end(bool json) {
+    report_.wall_ms = std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start_).count();
+    if (json) std::fputs(driver::to_json(report_).c_str(), stdout);
+    if (std::fflush(stdout) != 0 && report_.exit_code == 0) report_.exit_code = 11;
+    return report_.exit_code;
+  }
+
+ private:
+  driver::Report report_;
+  std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
+};
+
+// Parses argv; gives the exit code where the tool ends here (help, a usage error).
+inline std::optional<int> parse(CLI::App& app, int argc, char** argv) {
+  try {
+    app.parse(argc, argv);
+    return std::nullopt;
+  } catch (const CLI::Success& e) {
+    return app.exit(e);
+  } catch (const CLI::ParseError& e) {
+    app.exit(e);
+    return static_cast<int>(Exit::kUsage);
+  }
+}
+
+// "batch=1" -> ("batch", 1).
+inline Result<std::pair<std::string, int64_t>> parse_binding(const std::string& text) {
+  size_t at = text.find('=');
+  int64_t value = 0;
+  const char* end = text.data() + text.size();
+  bool good = at != std::string::npos && at > 0;
+  if (good) {
+    auto [stop, error] = std::from_chars(text.data() + at + 1, end, value);
+    good = error == std::errc() && stop == end;
+  }
+  if (!good) return Error(2011, "--dim takes NAME=NUMBER, got " + text);
+  return std::pair(text.substr(0, at), value);
+}
+
+}  // namespace rlx::tools
