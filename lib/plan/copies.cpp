@@ -1,6 +1,7 @@
 #include "plan/copies.h"
 
 #include <algorithm>
+#include <set>
 
 namespace rlx {
 namespace {

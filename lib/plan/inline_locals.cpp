@@ -1,6 +1,7 @@
 // A map whose only result is a local with one reader is put into that reader's body: an elementwise chain
 // becomes one expression, and its local a register.
 #include <algorithm>
+#include <set>
 
 #include "plan/fuse.h"
 
