@@ -259,11 +259,8 @@ Value* emit_load(Function& f, const Ref& r, const Point& at, const Regs& nodes,
 
 void emit_store(Function& f, const Ref& r, const Point& at, const Regs& nodes, Regs& locals,
                 Value* value) {
-  if (r.in_register) {
-    locals[r.tensor] = value;
-    return;
-  }
-  Accessor(f, r, at, nodes).store(value);
+  if (r.in_register || r.keep) locals[r.tensor] = value;
+  if (!r.in_register) Accessor(f, r, at, nodes).store(value);
 }
 
 Regs emit_values(Function& f, const StageRefs& s, const Vec<ExprId>& roots, const Point& at,

@@ -1,5 +1,7 @@
 #include "backend/cpu/ref.h"
 
+#include <algorithm>
+
 #include "backend/cpu/isa.h"
 
 namespace rlx::cpu {
@@ -67,8 +69,9 @@ class Resolver {
       return r;
     }
     if (local) {
-      resolve_in(r, a, local_storage(kernel_.locals[a.tensor]));
-      place_local(r);
+      const Local& l = kernel_.locals[a.tensor];
+      resolve_in(r, a, local_storage(l));
+      if (options_.locals_per_lane && l.carry.empty()) spread_over_lanes(r);
     } else {
       resolve_in(r, a, kernel_.args[a.tensor]);
     }
@@ -126,24 +129,26 @@ class Resolver {
 
   // Where clamping breaks a contiguous run of lanes, masks keep it whole.
   void prefer_masks(Ref& r, const Access& plain, const Arg& arg) {
-    if (options_.lanes == 1 || r.contiguous() || r.uniform()) return;
-    for (const Guard& g : r.guards) {
-      if (!g.fill) return;
-    }
-    for (const AxisIndex& index : plain.index) {
-      for (const ExprIndex& e : r.exprs) {
-        if (uses(index.dim, e.loop)) return;
-      }
-    }
+    if (options_.lanes == 1 || r.guards.empty() || r.contiguous() || r.uniform()) return;
+    if (!r.exprs.empty() || !masks_can_fill(r, plain)) return;
     Ref raw = r;
     set_address(raw, address_of(plain, arg, range_));
-    if (!raw.contiguous() || r.guards.empty()) return;
+    if (!raw.contiguous()) return;
     r = std::move(raw);
     r.masked = true;
   }
 
+  static bool masks_can_fill(const Ref& r, const Access& plain) {
+    auto fills = [](const Bounds& b) { return b.rule == Rule::kProven || b.rule == Rule::kFill; };
+    auto same = [&](const Guard& g) { return g.fill == r.guards[0].fill; };
+    return std::all_of(plain.bounds.begin(), plain.bounds.end(), fills) &&
+           std::all_of(r.guards.begin(), r.guards.end(), same);
+  }
+
+  // Padding without a stated fill may be touched in locals alone.
   void set_padding(Ref& r, const Access& plain, const Arg& arg) {
-    if (!r.contiguous() || r.masked || !arg.storage.fill) return;
+    if (!r.contiguous() || r.masked) return;
+    if (r.of == Access::Of::kArg && !arg.storage.fill) return;
     LoopId v = options_.lane_loop;
     for (size_t axis = 0; axis < plain.index.size(); ++axis) {
       const Dim& index = plain.index[axis].dim;
@@ -164,14 +169,12 @@ class Resolver {
     return proven_nonnegative(room - vectors, range_);
   }
 
-  // The place of an element of a local in scratch.
-  void place_local(Ref& r) {
-    r.whole = true;
-    r.padding = std::nullopt;
-    if (!options_.locals_per_lane) return;
+  // Each lane has an element of its own, beside those of the other lanes.
+  void spread_over_lanes(Ref& r) {
     bool varies = uses(r.address, options_.lane_loop);
     r.address = r.address * options_.lanes;
     r.stride = 1;
+    r.whole = true;
     if (!varies) return;
     r.address = r.address + mod(Dim::loop(options_.lane_loop), options_.lanes);
     r.stride = std::nullopt;

@@ -29,8 +29,9 @@ struct Ref {
   uint32_t tensor = 0;
   DType dtype = DType::kF32;
   Combine combine = Combine::kSet;
-  // A local that is held as a value, never in memory.
+  // A local that is held as a value, never in memory; a write may keep the value and store it as well.
   bool in_register = false;
+  bool keep = false;
   // In elements, over loops, symbols and expr indexes.
   Dim address = {};
   Vec<ExprIndex> exprs = {};

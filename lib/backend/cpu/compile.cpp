@@ -1,0 +1,174 @@
+#include <llvm/IR/LLVMContext.h>
+
+#include <atomic>
+#include <thread>
+
+#include "backend/common/code.h"
+#include "backend/cpu/contract.h"
+#include "backend/cpu/loops.h"
+#include "backend/cpu/object.h"
+
+namespace rlx::cpu {
+
+namespace {
+
+// ---- Equal kernels ----------------------------------------------------------------------------
+
+// The kernel without what its code does not depend on: names, values, origins, the numbers of loops.
+Kernel canonical(Kernel k) {
+  k.name.clear();
+  for (Arg& a : k.args) {
+    a.name.clear();
+    a.value = {};
+    a.constant = false;
+  }
+  for (Stage& s : k.stages) {
+    s.name.clear();
+    s.origin.clear();
+  }
+  return k;
+}
+
+struct Distinct {
+  PlannedKernel planned;
+  // Index of the first kernel that it stands for.
+  size_t first = 0;
+};
+
+struct Dedup {
+  Vec<Distinct> functions;
+  // By kernel.
+  Vec<size_t> function_of;
+};
+
+Dedup deduplicated(const Vec<PlannedKernel>& kernels) {
+  Dedup d;
+  for (size_t i = 0; i < kernels.size(); ++i) {
+    PlannedKernel plain{canonical(kernels[i].kernel), kernels[i].choice};
+    size_t found = 0;
+    for (; found < d.functions.size(); ++found) {
+      const PlannedKernel& other = d.functions[found].planned;
+      if (other.choice == plain.choice && other.kernel == plain.kernel) break;
+    }
+    if (found == d.functions.size()) d.functions.push_back({std::move(plain), i});
+    d.function_of.push_back(found);
+  }
+  return d;
+}
+
+// ---- One function -----------------------------------------------------------------------------
+
+bool is_tiled(const Choice& c) {
+  return c.algorithm == "contract.panel" || c.algorithm == "conv.direct";
+}
+
+Work emit_kernel(llvm::Module& module, const std::string& name, const PlannedKernel& p,
+                 const Vec<std::string>& symbols, const Target& target) {
+  if (is_tiled(p.choice)) {
+    Kernel k = p.kernel;
+    for (Stage& s : k.stages) expand_math(s);
+    Function f(module, name, k, symbols, target);
+    emit_tiled(f, p.choice, target);
+    f.finish();
+    return tiled_work(k, p.choice, target);
+  }
+  RLX_CHECK(p.choice.algorithm == "loops", "no algorithm is called " + p.choice.algorithm);
+  Nest n = plan_nest(p.kernel);
+  Function f(module, name, n.kernel, symbols, target);
+  emit_loops(f, n);
+  f.finish();
+  return {n.tiles, n.scratch_bytes};
+}
+
+// What a thread makes of one function.
+struct Made {
+  Work work;
+  FlatCode code;
+  std::string text;
+};
+
+struct Request {
+  const Vec<PlannedKernel>& kernels;
+  const Vec<std::string>& symbols;
+  const Target& target;
+  std::optional<CodeText> text = std::nullopt;
+};
+
+std::string printed(const llvm::Module& module) {
+  std::string text;
+  llvm::raw_string_ostream out(text);
+  module.print(out, nullptr);
+  return text;
+}
+
+Made make(const Request& r, const Distinct& d, Codegen& codegen) {
+  const std::string& name = r.kernels[d.first].kernel.name;
+  llvm::LLVMContext context;
+  llvm::Module module(name.empty() ? "kernel" : name, context);
+  Made made;
+  made.work = emit_kernel(module, module.getName().str(), d.planned, r.symbols, r.target);
+  codegen.optimise(module);
+  if (!r.text) made.code = codegen.flat_code(module);
+  if (r.text == CodeText::kLlvm) made.text = printed(module);
+  if (r.text == CodeText::kAsm) made.text = codegen.assembly(module);
+  return made;
+}
+
+// Threads take the functions one by one; each result has its own place, so that their order is no matter.
+Vec<Made> make_all(const Request& r, const Dedup& d, int threads) {
+  Vec<Made> made(d.functions.size());
+  std::atomic<size_t> next = 0;
+  auto work = [&] {
+    Codegen codegen(r.target);
+    for (size_t i = next++; i < made.size(); i = next++) made[i] = make(r, d.functions[i], codegen);
+  };
+  Vec<std::thread> pool;
+  size_t helpers = std::min(made.size(), static_cast<size_t>(std::max(threads, 1)));
+  for (size_t t = 1; t < helpers; ++t) pool.emplace_back(work);
+  work();
+  for (std::thread& t : pool) t.join();
+  return made;
+}
+
+// ---- The blob ---------------------------------------------------------------------------------
+
+constexpr size_t kCodeAlignment = 64;
+
+uint64_t append(std::string& blob, const FlatCode& code) {
+  blob.resize((blob.size() + kCodeAlignment - 1) / kCodeAlignment * kCodeAlignment);
+  uint64_t entry = blob.size() + code.entry;
+  blob += code.bytes;
+  return entry;
+}
+
+}  // namespace
+
+Result<Code> compile(const Vec<PlannedKernel>& kernels, const Vec<std::string>& symbols,
+                     const Target& target, int threads) {
+  for (const PlannedKernel& p : kernels) RLX_TRY_VOID(menu(p.kernel, target));
+  Dedup d = deduplicated(kernels);
+  Vec<Made> made = make_all({kernels, symbols, target}, d, threads);
+  Code code;
+  Vec<uint64_t> entries;
+  for (const Made& m : made) entries.push_back(append(code.blob, m.code));
+  for (size_t i = 0; i < kernels.size(); ++i) {
+    size_t f = d.function_of[i];
+    const Work& work = made[f].work;
+    code.entries.push_back(
+        {entries[f], work.tiles, work.scratch_bytes, sites_of(kernels[i].kernel)});
+  }
+  code.isa = code_features(target);
+  return code;
+}
+
+Result<std::string> compile_to_text(const Vec<PlannedKernel>& kernels,
+                                    const Vec<std::string>& symbols, const Target& target,
+                                    CodeText what) {
+  for (const PlannedKernel& p : kernels) RLX_TRY_VOID(menu(p.kernel, target));
+  Dedup d = deduplicated(kernels);
+  std::string text;
+  for (const Made& m : make_all({kernels, symbols, target, what}, d, 1)) text += m.text;
+  return text;
+}
+
+}  // namespace rlx::cpu

@@ -1,0 +1,252 @@
+#include "backend/cpu/emit_stage.h"
+
+#include "backend/cpu/reduce.h"
+
+namespace rlx::cpu {
+
+namespace {
+
+using llvm::Value;
+
+// Short loops of constant extents are written out up to so many steps.
+constexpr int64_t kUnrolledSteps = 32;
+
+// What runs in the innermost loop.
+using Inside = llvm::function_ref<Regs(const Point& at, Regs carried)>;
+
+int64_t known_steps(const Vec<Loop>& loops, size_t from) {
+  int64_t steps = 1;
+  for (size_t i = from; i < loops.size(); ++i) {
+    auto n = loops[i].extent.constant();
+    if (!n || *n > kUnrolledSteps) return kUnrolledSteps + 1;
+    steps *= *n;
+  }
+  return steps;
+}
+
+// Runs loops [depth, end) of one group.
+class LoopNest {
+ public:
+  LoopNest(Function& f, const Vec<Loop>& loops, bool vector)
+      : f_(f), loops_(loops), vector_(vector) {}
+
+  // Whether the loops are written out step by step.
+  bool unrolled = false;
+  // Whether the innermost one is, and runs from its last step to the first.
+  bool innermost_unrolled = false;
+  bool reverse = false;
+
+  Regs run(size_t depth, size_t end, const Point& at, Regs carried, Inside inside) {
+    if (depth == end) return inside(at, std::move(carried));
+    const Loop& l = loops_[depth];
+    bool innermost = depth + 1 == loops_.size();
+    if (innermost && vector_) return run_vectors(l, at, std::move(carried), inside);
+    auto step = [&](Value* i, const Regs& c) {
+      return run(depth + 1, end, at.with(l.id, i), c, inside);
+    };
+    if (unrolled || (innermost && innermost_unrolled)) return unroll(l, std::move(carried), step);
+    Value* extent = emit_dim(f_, at, l.extent);
+    return emit_for(f_, f_.i64(0), extent, 1, std::move(carried), [&](Value* i, const Regs& c) {
+      bool back = innermost && reverse;
+      return step(back ? f_.b.CreateSub(f_.b.CreateSub(extent, i), f_.i64(1)) : i, c);
+    });
+  }
+
+ private:
+  template <class Step>
+  Regs unroll(const Loop& l, Regs carried, Step step) {
+    int64_t extent = *l.extent.constant();
+    for (int64_t i = 0; i < extent; ++i) carried = step(f_.i64(i), carried);
+    return carried;
+  }
+
+  Regs run_vectors(const Loop& l, const Point& at, Regs carried, Inside inside) {
+    Dim whole = floor_div(l.extent, kLanes) * kLanes;
+    Value* end = emit_dim(f_, at, whole);
+    carried = emit_for(
+        f_, f_.i64(0), end, kLanes, std::move(carried),
+        [&](Value* i, const Regs& c) { return inside(with_lanes(f_, at, l.id, kLanes, i), c); });
+    Dim rest = l.extent - whole;
+    if (rest.is(0)) return carried;
+    Value* remaining = emit_dim(f_, at, rest);
+    auto tail = [&] {
+      return inside(with_some_lanes(f_, at, l.id, kLanes, end, remaining), carried);
+    };
+    if (rest.constant()) return tail();
+    return emit_if(f_, f_.b.CreateICmpSGT(remaining, f_.i64(0)), carried, tail);
+  }
+
+  Function& f_;
+  const Vec<Loop>& loops_;
+  bool vector_;
+};
+
+// One group at one point.
+class GroupEmitter {
+ public:
+  GroupEmitter(Function& f, const Nest& n, const Vec<StageRefs>& refs, const Group& g, Regs& locals)
+      : f_(f), nest_(n), refs_(refs), group_(g), locals_(locals) {}
+
+  void emit(const Point& at) {
+    const StageRefs& s = refs_[group_.first];
+    switch (s.stage->kind) {
+      case Kind::kMap:
+      case Kind::kReduce: return emit_shared_loops(at);
+      case Kind::kScan: return emit_scan(s, at);
+      case Kind::kContract: return emit_sum(s, at, s.stage->loops, s.stage->contract().acc);
+      case Kind::kConv: return emit_sum(s, at, conv_loops(*s.stage), s.stage->conv().acc);
+      case Kind::kAttention:
+      case Kind::kSort:
+      case Kind::kCall: break;
+    }
+    RLX_CHECK(false, "the menu refuses " + std::string(name(s.stage->kind)));
+  }
+
+ private:
+  int width() const { return nest_.lanes_in_grid() ? kLanes : 1; }
+  const Vec<Loop>& loops() const { return refs_[group_.first].stage->loops; }
+
+  bool is_reduction(size_t stage) const { return refs_[stage].stage->kind == Kind::kReduce; }
+
+  // ---- Maps and reductions --------------------------------------------------------------------
+
+  void emit_shared_loops(const Point& at) {
+    size_t kept = loops().size();
+    for (size_t i = group_.first; i < group_.last; ++i) {
+      kept = std::min(kept, kept_loops(*refs_[i].stage));
+    }
+    LoopNest nest(f_, loops(), group_.vector);
+    nest.run(0, kept, at, {}, [&](const Point& p, Regs) {
+      emit_reductions(p, kept);
+      return Regs();
+    });
+  }
+
+  // Everything at one point of the kept loops.
+  void emit_reductions(const Point& at, size_t kept) {
+    Vec<Reducer> reducers;
+    Dim extent = kept < loops().size() ? loops().back().extent : Dim(1);
+    for (size_t i = group_.first; i < group_.last; ++i) {
+      if (is_reduction(i)) reducers.emplace_back(f_, refs_[i], group_.vector, width(), extent);
+    }
+    Regs carried;
+    for (Reducer& r : reducers) {
+      Regs start = r.start();
+      carried.insert(carried.end(), start.begin(), start.end());
+    }
+    carried = run_reduced(at, kept, reducers, std::move(carried));
+    finish(at, reducers, carried);
+  }
+
+  Regs run_reduced(const Point& at, size_t kept, Vec<Reducer>& reducers, Regs carried) {
+    LoopNest nest(f_, loops(), group_.vector);
+    nest.unrolled =
+        !group_.vector && kept < loops().size() && known_steps(loops(), kept) <= kUnrolledSteps;
+    for (const Reducer& r : reducers) {
+      nest.innermost_unrolled |= r.form() == Reducer::Form::kValues;
+    }
+    return nest.run(kept, loops().size(), at, std::move(carried), [&](const Point& p, Regs c) {
+      emit_step(p, kept < loops().size(), reducers, c);
+      return c;
+    });
+  }
+
+  void emit_step(const Point& at, bool in_loop, Vec<Reducer>& reducers, Regs& carried) {
+    Value* lane = in_loop ? at.loops.at(loops().back().id) : f_.i64(0);
+    llvm::MutableArrayRef<Value*> rest(carried);
+    size_t next = 0;
+    for (size_t i = group_.first; i < group_.last; ++i) {
+      if (!is_reduction(i)) {
+        emit_map(f_, refs_[i], at, locals_);
+        continue;
+      }
+      Reducer& r = reducers[next++];
+      r.step(at, lane, locals_, rest.take_front(r.carried()));
+      rest = rest.drop_front(r.carried());
+    }
+  }
+
+  void finish(const Point& at, Vec<Reducer>& reducers, const Regs& carried) {
+    llvm::ArrayRef<Value*> rest(carried);
+    size_t next = 0;
+    for (size_t i = group_.first; i < group_.last; ++i) {
+      if (!is_reduction(i)) continue;
+      Reducer& r = reducers[next++];
+      emit_results(f_, refs_[i], at, locals_, r.finish(rest.take_front(r.carried())));
+      rest = rest.drop_front(r.carried());
+    }
+  }
+
+  // ---- Scans ----------------------------------------------------------------------------------
+
+  void emit_scan(const StageRefs& s, const Point& at) {
+    const Scan& scan = std::get<Scan>(s.stage->detail);
+    size_t kept = kept_loops(*s.stage);
+    LoopNest nest(f_, s.stage->loops, false);
+    nest.reverse = scan.reverse;
+    nest.run(0, kept, at, {}, [&](const Point& p, Regs) {
+      Regs start;
+      for (const Scalar& init : scan.init)
+        start.push_back(splat(f_, emit_scalar(f_, init), width()));
+      nest.run(kept, kept + 1, p, std::move(start), [&](const Point& q, Regs acc) {
+        Regs nodes = emit_values(f_, s, scan.combine, q, locals_, acc);
+        Regs next;
+        for (ExprId id : scan.combine) next.push_back(splat(f_, nodes[id.index], width()));
+        emit_results(f_, s, q, locals_, scan.exclusive ? acc : next);
+        return next;
+      });
+      return Regs();
+    });
+  }
+
+  // ---- Sums of products -----------------------------------------------------------------------
+
+  // Windows outside, input channels inside, whatever the order of the stage's loops.
+  static Vec<Loop> conv_loops(const Stage& s) {
+    const Conv& conv = s.conv();
+    Vec<LoopId> order = conv.window;
+    order.push_back(conv.in_channel);
+    Vec<Loop> loops;
+    for (LoopId id : order) {
+      for (const Loop& l : s.loops) {
+        if (l.id == id) loops.push_back(l);
+      }
+    }
+    return loops;
+  }
+
+  void emit_sum(const StageRefs& s, const Point& at, const Vec<Loop>& loops, DType acc) {
+    LoopNest nest(f_, loops, false);
+    nest.unrolled = known_steps(loops, 0) <= kUnrolledSteps;
+    Value* zero = splat(f_, emit_scalar(f_, Scalar::of(acc, 0)), width());
+    Regs sum = nest.run(0, loops.size(), at, {zero}, [&](const Point& p, Regs c) {
+      Value* a = emit_operand(s, 0, p, acc);
+      Value* b = emit_operand(s, 1, p, acc);
+      return Regs{emit_fn(f_, Fn::kFma, acc, acc, {a, b, c[0]})};
+    });
+    emit_results(f_, s, at, locals_, sum);
+  }
+
+  Value* emit_operand(const StageRefs& s, size_t read, const Point& at, DType acc) {
+    const Ref& r = s.reads[read];
+    Vec<ExprId> indexes;
+    for (const ExprIndex& e : r.exprs) indexes.push_back(e.expr);
+    Regs nodes = emit_values(f_, s, indexes, at, locals_);
+    return emit_fn(f_, Fn::kCast, r.dtype, acc, {emit_load(f_, r, at, nodes, locals_)});
+  }
+
+  Function& f_;
+  const Nest& nest_;
+  const Vec<StageRefs>& refs_;
+  const Group& group_;
+  Regs& locals_;
+};
+
+}  // namespace
+
+void emit_group(Function& f, const Nest& n, const Vec<StageRefs>& refs, const Group& g,
+                const Point& at, Regs& locals) {
+  GroupEmitter(f, n, refs, g, locals).emit(at);
+}
+
+}  // namespace rlx::cpu

@@ -1,0 +1,79 @@
+// What this backend can do with a kernel.
+#include "backend/common/code.h"
+#include "backend/cpu/nest.h"
+#include "backend/cpu/tile.h"
+
+namespace rlx::cpu {
+
+namespace {
+
+// Kinds, types and tensors that no algorithm here knows (docs/errors.md).
+constexpr int kUnsupportedStage = 4030;
+constexpr int kUnsupportedElement = 4031;
+
+Error refused(int code, const Stage& s, std::string what) {
+  Diagnostic d{.code = code, .message = std::move(what)};
+  d.node = s.origin.empty() ? s.name : s.origin.front();
+  return Error(std::move(d));
+}
+
+Status check_kind(const Stage& s) {
+  switch (s.kind) {
+    case Kind::kMap:
+    case Kind::kReduce:
+    case Kind::kScan:
+    case Kind::kContract:
+    case Kind::kConv: return {};
+    case Kind::kAttention:
+    case Kind::kSort:
+    case Kind::kCall: break;
+  }
+  return refused(
+      kUnsupportedStage, s,
+      "the cpu backend has no code for stage " + s.name + " of kind " + std::string(name(s.kind)));
+}
+
+Status check_accesses(const Kernel& k, const Stage& s) {
+  for (const Vec<Access>* accesses : {&s.reads, &s.writes}) {
+    for (const Access& a : *accesses) {
+      if (a.of == Access::Of::kState) {
+        return refused(kUnsupportedStage, s, "the cpu backend has no states, stage " + s.name);
+      }
+      bool arg = a.of == Access::Of::kArg;
+      DType t = arg ? k.args[a.tensor].dtype : k.locals[a.tensor].dtype;
+      bool dense = !arg || k.args[a.tensor].storage.encoding == Encoding::kDense;
+      if (t == DType::kString || !dense) {
+        return refused(kUnsupportedElement, s, "the cpu backend has no strings, stage " + s.name);
+      }
+    }
+  }
+  return {};
+}
+
+// Nanoseconds at about two vector instructions each, for symbols of 128.
+int64_t loops_cost(const Kernel& k) {
+  int64_t cost = 0;
+  int64_t points = 1;
+  for (const Loop& l : k.grid) points *= std::max<int64_t>(1, estimate(l.extent));
+  for (const Stage& s : k.stages) {
+    int64_t steps = points;
+    for (const Loop& l : s.loops) steps *= std::max<int64_t>(1, estimate(l.extent));
+    cost += steps * static_cast<int64_t>(s.body.size() + s.reads.size() + s.writes.size() + 1);
+  }
+  return cost / kLanes;
+}
+
+}  // namespace
+
+Result<Vec<Alternative>> menu(const Kernel& k, const Target& target) {
+  for (const Stage& s : k.stages) {
+    RLX_TRY_VOID(check_kind(s));
+    RLX_TRY_VOID(check_accesses(k, s));
+  }
+  Vec<Alternative> rows;
+  if (auto tiled = tiled_alternative(k, target)) rows.push_back(std::move(*tiled));
+  rows.push_back({.storages = Vec<std::optional<Storage>>(k.args.size()), .cost = loops_cost(k)});
+  return rows;
+}
+
+}  // namespace rlx::cpu

@@ -1,0 +1,239 @@
+#include "backend/cpu/nest.h"
+
+#include <algorithm>
+
+#include "backend/cpu/nest_steps.h"
+
+namespace rlx::cpu {
+
+namespace {
+
+// A tile takes about 15 microseconds.
+constexpr int64_t kTileCost = 45000;
+
+int64_t estimate_product(const Vec<Loop>& loops) {
+  int64_t n = 1;
+  for (const Loop& l : loops) n *= std::max<int64_t>(1, estimate(l.extent));
+  return n;
+}
+
+// How many lanes of a vector do something, on average, in a loop of this extent.
+double busy_lanes(const Dim& extent) {
+  auto n = static_cast<double>(std::max<int64_t>(1, estimate(extent)));
+  return n / static_cast<double>((static_cast<int64_t>(n) + kLanes - 1) / kLanes);
+}
+
+// ---- Costs ------------------------------------------------------------------------------------
+
+double access_cost(const Ref& r) {
+  if (r.in_register) return 0;
+  return r.uniform() || r.contiguous() ? 1 : kLanes;
+}
+
+// Instructions, roughly, of one evaluation of the stage's body, on scalars or on vectors.
+double body_cost(const StageRefs& s) {
+  auto operations = std::count_if(s.stage->body.begin(), s.stage->body.end(),
+                                  [](const Expr& e) { return arity(e.fn) > 0; });
+  double cost = 1 + static_cast<double>(operations);
+  for (const Ref& r : s.reads) cost += access_cost(r);
+  for (const Ref& r : s.writes) cost += access_cost(r);
+  return cost;
+}
+
+int64_t trips(const Stage& s) { return estimate_product(s.loops); }
+
+bool is_vectorisable(const Stage& s) {
+  if (s.loops.empty() || s.loops.back().extent.constant().value_or(kLanes) < 4) return false;
+  if (s.kind == Kind::kMap) return true;
+  return s.kind == Kind::kReduce && !s.reduction().over.empty() && lane_merge(s).has_value();
+}
+
+double cost_with_grid_lanes(const Kernel& k, const Loop& lane_loop) {
+  RefOptions options{.lane_loop = lane_loop.id, .lanes = kLanes, .locals_per_lane = true};
+  double cost = 0;
+  for (const Stage& s : k.stages) {
+    cost += body_cost(resolve(k, s, options)) * static_cast<double>(trips(s));
+  }
+  return cost / busy_lanes(lane_loop.extent);
+}
+
+double cost_with_own_lanes(const Kernel& k) {
+  double cost = 0;
+  for (const Stage& s : k.stages) {
+    auto n = static_cast<double>(trips(s));
+    if (!is_vectorisable(s)) {
+      cost += body_cost(resolve(k, s, {})) * n;
+      continue;
+    }
+    RefOptions options{.lane_loop = s.loops.back().id, .lanes = kLanes};
+    cost += body_cost(resolve(k, s, options)) * n / busy_lanes(s.loops.back().extent);
+  }
+  return cost;
+}
+
+// ---- Which loop runs over lanes ---------------------------------------------------------------
+
+// Whether elements may be written twice: such kernels run in order, one element at a time.
+bool is_serial(const Kernel& k) {
+  for (const Stage& s : k.stages) {
+    for (const Access& w : s.writes) {
+      if (w.combine != Combine::kSet) return true;
+      for (const AxisIndex& index : w.index) {
+        if (index.expr) return true;
+      }
+    }
+  }
+  return false;
+}
+
+size_t first_sequential(const Kernel& k) {
+  auto it = std::find_if(k.grid.begin(), k.grid.end(), [](const Loop& l) { return l.sequential; });
+  return static_cast<size_t>(it - k.grid.begin());
+}
+
+bool carries_registers(const Kernel& k) {
+  return std::any_of(k.locals.begin(), k.locals.end(),
+                     [](const Local& l) { return l.shape.empty() && !l.carry.empty(); });
+}
+
+// Lanes that write one element would race.
+bool writes_vary(const Kernel& k, LoopId loop) {
+  for (const Stage& s : k.stages) {
+    for (const Access& w : s.writes) {
+      bool varies = w.of != Access::Of::kArg;
+      for (const AxisIndex& index : w.index) varies |= uses_loop(index.dim, loop);
+      if (!varies) return false;
+    }
+  }
+  return true;
+}
+
+// Too large a row for each lane leaves the caches.
+bool rows_fit(const Kernel& k) {
+  int64_t bytes = 0;
+  for (const Local& l : k.locals) {
+    if (!in_register(l)) bytes += estimate(product(l.shape)) * size_of(l.dtype) * kLanes;
+  }
+  return bytes <= 256 << 10;
+}
+
+LoopId choose_lane_loop(const Kernel& k) {
+  if (is_serial(k) || carries_registers(k) || !rows_fit(k)) return {};
+  size_t last_sequential = 0;
+  for (size_t i = 0; i < k.grid.size(); ++i) {
+    if (k.grid[i].sequential) last_sequential = i + 1;
+  }
+  LoopId best;
+  double least = cost_with_own_lanes(k);
+  for (size_t i = k.grid.size(); i-- > last_sequential;) {
+    if (!writes_vary(k, k.grid[i].id)) continue;
+    double cost = cost_with_grid_lanes(k, k.grid[i]);
+    if (cost >= least) continue;
+    least = cost;
+    best = k.grid[i].id;
+  }
+  return best;
+}
+
+// ---- Tiles and scratch ------------------------------------------------------------------------
+
+Dim steps_of(const Nest& n) {
+  Dim steps = 1;
+  for (size_t i = 0; i < n.parallel; ++i) {
+    const Loop& l = n.kernel.grid[i];
+    steps = steps * (l.id == n.lane_loop ? ceil_div(l.extent, kLanes) : l.extent);
+  }
+  return steps;
+}
+
+int64_t cost_of_step(const Nest& n) {
+  double cost = 4;
+  for (const Group& g : n.groups) {
+    for (size_t i = g.first; i < g.last; ++i) {
+      const Stage& s = n.kernel.stages[i];
+      double lanes = g.vector && !n.lanes_in_grid() ? busy_lanes(s.loops.back().extent) : 1;
+      cost += body_cost(resolve(n.kernel, s, n.options(g))) * static_cast<double>(trips(s)) / lanes;
+    }
+  }
+  for (size_t i = n.parallel; i < n.kernel.grid.size(); ++i) {
+    cost *= static_cast<double>(estimate(n.kernel.grid[i].extent));
+  }
+  return static_cast<int64_t>(cost);
+}
+
+void cut_tiles(Nest& n) {
+  n.steps = steps_of(n);
+  n.tiles = 1;
+  if (is_serial(n.kernel)) {
+    n.steps_per_tile = 0;
+    return;
+  }
+  n.steps_per_tile =
+      std::clamp<int64_t>(kTileCost / std::max<int64_t>(1, cost_of_step(n)), 1, 1 << 20);
+  n.tiles = ceil_div(n.steps, n.steps_per_tile);
+}
+
+Dim aligned(const Dim& bytes) { return ceil_div(bytes, 64) * 64; }
+
+void lay_out_scratch(Nest& n) {
+  Dim end = image::kTrapBytes;
+  for (const Local& l : n.kernel.locals) {
+    n.local_offsets.push_back(end);
+    if (in_register(l)) continue;
+    Arg memory = local_storage(l);
+    int64_t copies = n.lanes_in_grid() && l.carry.empty() ? kLanes : 1;
+    Dim elements = storage_elements(memory.storage, memory.shape) * copies;
+    end = end + aligned(elements * size_of(l.dtype));
+  }
+  n.scratch_bytes = end;
+}
+
+}  // namespace
+
+RefOptions Nest::options(const Group& g) const {
+  if (lanes_in_grid()) return {.lane_loop = lane_loop, .lanes = kLanes, .locals_per_lane = true};
+  if (!g.vector) return {};
+  return {.lane_loop = kernel.stages[g.first].loops.back().id, .lanes = kLanes};
+}
+
+Nest plan_nest(const Kernel& k) {
+  Nest n{.kernel = k};
+  for (Stage& s : n.kernel.stages) expand_math(s);
+  n.lane_loop = choose_lane_loop(n.kernel);
+  order_grid(n.kernel, n.lane_loop);
+  n.lane_loop = merge_grid_loops(n.kernel, n.lane_loop);
+  n.parallel = first_sequential(n.kernel);
+  n.groups = group_stages(n.kernel);
+  for (Group& g : n.groups) {
+    const Stage& s = n.kernel.stages[g.first];
+    g.vector = !n.lanes_in_grid() && !is_serial(n.kernel) && is_vectorisable(s);
+  }
+  cut_tiles(n);
+  lay_out_scratch(n);
+  return n;
+}
+
+size_t kept_loops(const Stage& s) {
+  switch (s.kind) {
+    case Kind::kMap: return s.loops.size();
+    case Kind::kReduce: return s.loops.size() - s.reduction().over.size();
+    case Kind::kScan: return s.loops.size() - 1;
+    case Kind::kContract:
+    case Kind::kConv:
+    case Kind::kAttention:
+    case Kind::kSort:
+    case Kind::kCall: break;
+  }
+  return 0;
+}
+
+int64_t estimate(const Dim& d) {
+  auto guess = [](const Atom& a) -> std::optional<Dim> {
+    if (a.kind == Atom::Kind::kSymbol) return Dim(128);
+    if (a.kind == Atom::Kind::kLoop) return Dim(0);
+    return std::nullopt;
+  };
+  return substitute(d, guess).constant().value_or(128);
+}
+
+}  // namespace rlx::cpu

@@ -1,0 +1,52 @@
+// How "loops" runs a kernel, decided before any code is written. LLVM-free.
+//
+// One loop runs over the 16 lanes of vectors, the one along which memory is contiguous:
+//   a grid loop         each lane is a grid point: maps, windows over channels, reductions over outer axes
+//   the innermost loop of each stage        a grid point is a row: softmax, norms, sums over the last axis
+// Grid loops are ordered by how the result lies in memory, and those that memory does not tell apart become
+// one loop, so that a map over a whole tensor is one loop. Consecutive stages with the same loops share them.
+#pragma once
+#include "backend/cpu/isa.h"
+#include "backend/cpu/ref.h"
+
+namespace rlx::cpu {
+
+// Stages that run in one loop nest: they have the same loops (by id), and the same ones are reduced over.
+struct Group {
+  // Consecutive stages [first, last).
+  size_t first = 0, last = 0;
+  // Whether the innermost loop runs over lanes.
+  bool vector = false;
+};
+
+struct Nest {
+  // Macros expanded, grid loops in the order in which they run, loops of a group alike.
+  Kernel kernel;
+  Vec<Group> groups;
+  // The grid loop over lanes, the last one; none: the stages' own.
+  LoopId lane_loop = {};
+  // Grid loops before this one are cut into tiles; the rest (from the first sequential one on) is not.
+  size_t parallel = 0;
+  // Steps of the innermost of them count in vectors where it is the lane loop. A tile is a run of steps.
+  Dim steps;
+  int64_t steps_per_tile = 1;
+  // Where each local in memory lies in scratch, in bytes.
+  Vec<Dim> local_offsets;
+  Dim tiles, scratch_bytes;
+
+  bool lanes_in_grid() const { return lane_loop.valid(); }
+  RefOptions options(const Group& g) const;
+};
+
+Nest plan_nest(const Kernel& k);
+
+// The refs of all stages. A row that only one group uses becomes a value in registers; one that others read
+// too is kept as a value inside of its group.
+Vec<StageRefs> resolve(const Nest& n);
+
+// How many of the stage's loops come before those that it reduces over (all of them in a map).
+size_t kept_loops(const Stage& s);
+// What a Dim may be where symbols are 128, for costs.
+int64_t estimate(const Dim& d);
+
+}  // namespace rlx::cpu

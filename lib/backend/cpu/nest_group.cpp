@@ -1,0 +1,168 @@
+// Which stages run in one loop nest.
+//
+// A stage may join those before it where each iteration of the shared loops touches, of every tensor that
+// one of them writes, the same element in all of them: then running the iterations one by one instead of
+// the stages one by one changes nothing. What a reduction writes is known after the loops only.
+#include <algorithm>
+
+#include "backend/cpu/nest_steps.h"
+
+namespace rlx::cpu {
+
+namespace {
+
+bool same_tensor(const Access& a, const Access& b) { return a.of == b.of && a.tensor == b.tensor; }
+
+bool is_plain(const Access& a) {
+  return a.combine == Combine::kSet &&
+         std::none_of(a.index.begin(), a.index.end(),
+                      [](const AxisIndex& i) { return i.expr.has_value(); }) &&
+         std::all_of(a.bounds.begin(), a.bounds.end(),
+                     [](const Bounds& b) { return b.rule == Bounds::Rule::kProven; });
+}
+
+bool same_element(const Access& a, const Access& b) {
+  return is_plain(a) && is_plain(b) && a.index == b.index;
+}
+
+// Whether `later` may see the tensor of `write` before the loops of the stage that writes it have ended.
+bool may_share(const Stage& writer, const Access& write, const Access& later) {
+  if (!same_tensor(write, later)) return true;
+  return writer.kind == Kind::kMap && !writer.loops.empty() && same_element(write, later);
+}
+
+// Whether all that a and a later b access allows one loop nest.
+bool may_share(const Stage& a, const Stage& b) {
+  for (const Access& w : a.writes) {
+    for (const Access& r : b.reads) {
+      if (!may_share(a, w, r)) return false;
+    }
+    for (const Access& w2 : b.writes) {
+      if (same_tensor(w, w2)) return false;
+    }
+  }
+  // b may overwrite what a has read of the same element; a reduction reads again after the loops.
+  for (const Access& w : b.writes) {
+    for (const Access& r : a.reads) {
+      if (same_tensor(w, r) && (a.kind != Kind::kMap || !may_share(b, w, r))) return false;
+    }
+  }
+  return true;
+}
+
+bool may_group(const Stage& s) { return s.kind == Kind::kMap || s.kind == Kind::kReduce; }
+
+bool same_extents(const Stage& a, const Stage& b) {
+  return std::equal(a.loops.begin(), a.loops.end(), b.loops.begin(), b.loops.end(),
+                    [](const Loop& x, const Loop& y) { return x.extent == y.extent; });
+}
+
+// s with its loops called as those of `leader`.
+Stage renamed(Stage s, const Stage& leader) {
+  std::map<LoopId, Dim> loops;
+  std::map<LoopId, LoopId> ids;
+  for (size_t i = 0; i < s.loops.size(); ++i) {
+    ids[s.loops[i].id] = leader.loops[i].id;
+    loops[s.loops[i].id] = Dim::loop(leader.loops[i].id);
+  }
+  substitute_loops(s, loops);
+  s.loops = leader.loops;
+  if (auto* r = std::get_if<Reduction>(&s.detail)) {
+    for (LoopId& id : r->over) id = ids[id];
+  }
+  return s;
+}
+
+// The kept loops of all reductions of a group are the same; nullopt while it has maps only.
+std::optional<size_t> kept_of(const Kernel& k, const Group& g) {
+  for (size_t i = g.first; i < g.last; ++i) {
+    if (k.stages[i].kind == Kind::kReduce) return kept_loops(k.stages[i]);
+  }
+  return std::nullopt;
+}
+
+bool joins(Kernel& k, const Group& g) {
+  const Stage& leader = k.stages[g.first];
+  const Stage& next = k.stages[g.last];
+  if (!may_group(leader) || !may_group(next) || next.loops.empty()) return false;
+  if (!same_extents(leader, next)) return false;
+  if (auto kept = kept_of(k, g)) {
+    if (next.kind == Kind::kReduce && kept_loops(next) != *kept) return false;
+  }
+  Stage candidate = renamed(next, leader);
+  for (size_t i = g.first; i < g.last; ++i) {
+    if (!may_share(k.stages[i], candidate)) return false;
+  }
+  k.stages[g.last] = std::move(candidate);
+  return true;
+}
+
+// The local is written by one map of the group and read there and, perhaps, after it.
+struct RowUse {
+  int writes = 0;
+  bool map_writes = false;
+  bool outside = false;
+  bool read_inside = false;
+};
+
+RowUse use_of(const Kernel& k, const Group& g, uint32_t local) {
+  RowUse u;
+  auto is_local = [&](const Access& a) { return a.of == Access::Of::kLocal && a.tensor == local; };
+  for (size_t i = 0; i < k.stages.size(); ++i) {
+    const Stage& s = k.stages[i];
+    bool inside = i >= g.first && i < g.last;
+    for (const Access& w : s.writes) {
+      if (!is_local(w)) continue;
+      u.outside |= !inside;
+      u.map_writes |= inside && s.kind == Kind::kMap;
+      ++u.writes;
+    }
+    for (const Access& r : s.reads) {
+      if (is_local(r)) (inside ? u.read_inside : u.outside) = true;
+    }
+  }
+  return u;
+}
+
+void hold_row(Vec<StageRefs>& refs, const Group& g, uint32_t local, bool also_in_memory) {
+  for (size_t i = g.first; i < g.last; ++i) {
+    for (Ref& r : refs[i].reads) {
+      if (r.of == Access::Of::kLocal && r.tensor == local) r.in_register = true;
+    }
+    for (Ref& w : refs[i].writes) {
+      if (w.of != Access::Of::kLocal || w.tensor != local) continue;
+      w.keep = true;
+      w.in_register = !also_in_memory;
+    }
+  }
+}
+
+}  // namespace
+
+Vec<Group> group_stages(Kernel& k) {
+  Vec<Group> groups;
+  for (size_t i = 0; i < k.stages.size(); ++i) {
+    bool joined = !groups.empty() && joins(k, groups.back());
+    if (joined) groups.back().last = i + 1;
+    if (!joined) groups.push_back({.first = i, .last = i + 1});
+  }
+  return groups;
+}
+
+Vec<StageRefs> resolve(const Nest& n) {
+  Vec<StageRefs> refs;
+  for (const Group& g : n.groups) {
+    for (size_t i = g.first; i < g.last; ++i) {
+      refs.push_back(resolve(n.kernel, n.kernel.stages[i], n.options(g)));
+    }
+    for (uint32_t local = 0; local < n.kernel.locals.size(); ++local) {
+      const Local& l = n.kernel.locals[local];
+      if (in_register(l) || !l.carry.empty()) continue;
+      RowUse u = use_of(n.kernel, g, local);
+      if (u.writes == 1 && u.map_writes && u.read_inside) hold_row(refs, g, local, u.outside);
+    }
+  }
+  return refs;
+}
+
+}  // namespace rlx::cpu

@@ -1,0 +1,54 @@
+// The accumulators of one reduction while its loops run: 16 lanes that are merged pairwise at the end, the
+// same on every target (Reduction in kernel.h).
+#pragma once
+#include "backend/cpu/emit_access.h"
+
+namespace rlx::cpu {
+
+class Reducer {
+ public:
+  // How the lanes of one accumulator are held.
+  enum class Form : uint8_t {
+    // One vector: the innermost loop runs over its lanes.
+    kVector,
+    // A value each: the innermost loop has at most 16 steps and is unrolled.
+    kValues,
+    // An array on the stack.
+    kArray,
+    // There is one lane: the reduction cannot be split.
+    kSequence,
+  };
+
+  // `width` lanes of vectors are other grid points (1: none); the innermost loop reduced over has `extent`.
+  Reducer(Function& f, const StageRefs& stage, bool vector, int width, const Dim& extent);
+
+  Form form() const { return form_; }
+  // How many values are carried through the loops, and what they are at their start.
+  size_t carried() const { return accumulators() * lanes_; }
+  Regs start();
+  // One step: `lane` is the index of the innermost loop (of lane 0, with kVector).
+  void step(const Point& at, llvm::Value* lane, const Regs& locals,
+            llvm::MutableArrayRef<llvm::Value*> carried);
+  // The accumulators' final values.
+  Regs finish(llvm::ArrayRef<llvm::Value*> carried);
+
+ private:
+  size_t accumulators() const { return reduction().acc.size(); }
+  const Reduction& reduction() const { return stage_.stage->reduction(); }
+  llvm::Value* initial(size_t acc);
+  llvm::Value* slot(size_t acc, llvm::Value* lane);
+  llvm::Value* merged(size_t acc, Regs lanes);
+  llvm::Value* merged_vector(size_t acc, llvm::Value* v);
+
+  Function& f_;
+  const StageRefs& stage_;
+  std::optional<Vec<Fn>> merges_;
+  Form form_ = Form::kSequence;
+  int width_ = 1;
+  // Lanes of an accumulator that are carried values.
+  size_t lanes_ = 1;
+  // kArray: one per accumulator.
+  Regs arrays_;
+};
+
+}  // namespace rlx::cpu
