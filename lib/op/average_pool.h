@@ -31,7 +31,7 @@ struct AveragePool {
     StageBuilder s = b.reduce(window.kernel());
     const Ex x = read_window(b, s, window, at, Scalar::of(b.in(0).dtype, 0));
     const Ex count = s.index(simplify(count_of(o, window, at), range));
-    write(b, s, at, sum(s, x) / cast(count, x.type()));
+    s.store(b.output(), at, sum(s, x) / cast(count, x.type()));
     return {};
   }
 

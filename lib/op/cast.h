@@ -29,12 +29,7 @@ struct Cast {
   }
 
   static Status lower(const Cast& o, KernelBuilder& b) {
-    const DType type = compute_type(o.to);
-    return lower_unary(b, [&](Ex x) {
-      if (x.type() == type) return x;
-      if (type == DType::kBool) return apply(Fn::kNe, x, constant_like(x, 0));
-      return rlx::cast(x, type);
-    });
+    return lower_unary(b, [&](Ex x) { return rlx::cast(x, compute_type(o.to)); });
   }
 
  private:

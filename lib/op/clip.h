@@ -20,9 +20,9 @@ struct Clip {
 
   static Status lower(const Clip&, KernelBuilder& b) {
     return lower_map(b, [&](StageBuilder& s, const Vec<Dim>& at) {
-      Ex x = read(b, s, 0, at);
-      if (b.has(1)) x = apply(Fn::kMax, x, read_broadcast(b, s, 1, at));
-      if (b.has(2)) x = apply(Fn::kMin, x, read_broadcast(b, s, 2, at));
+      Ex x = s.load(b.input(0), at);
+      if (b.has(1)) x = apply(Fn::kMax, x, load_broadcast(b, s, 1, at));
+      if (b.has(2)) x = apply(Fn::kMin, x, load_broadcast(b, s, 2, at));
       return x;
     });
   }

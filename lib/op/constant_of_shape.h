@@ -22,7 +22,7 @@ struct ConstantOfShape {
   static Status lower(const ConstantOfShape&, KernelBuilder& b) {
     return lower_map(b, [&](StageBuilder& s, const Vec<Dim>&) {
       if (!b.has(1)) return s.constant(DType::kF32, 0);
-      return read(b, s, 1, Vec<Dim>(b.in(1).shape.size(), Dim(0)));
+      return load_scalar(b, s, 1);
     });
   }
 };

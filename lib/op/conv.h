@@ -48,7 +48,7 @@ struct Conv {
     // One input channel per group: every channel has a window of its own.
     const bool depthwise = o.group > 1 && b.in(1).shape[1].is(1);
     std::optional<Place> local;
-    if (b.has(2)) local = b.local(compute_type(b.out().dtype));
+    if (b.has(2)) local = b.local(b.out().dtype);
     if (depthwise) {
       store_windows(o, b, at, local);
     } else {
@@ -56,7 +56,7 @@ struct Conv {
     }
     if (!local) return {};
     StageBuilder s = b.map();
-    write(b, s, at, s.load(*local, {}) + read(b, s, 2, {at[1]}));
+    s.store(b.output(), at, s.load(*local, {}) + s.load(b.input(2), {at[1]}));
     return {};
   }
 
@@ -102,7 +102,7 @@ struct Conv {
     if (local) {
       s.store(*local, {}, sum);
     } else {
-      write(b, s, at, sum);
+      s.store(b.output(), at, sum);
     }
   }
 
@@ -111,7 +111,7 @@ struct Conv {
     const Window window = window_of(b, *attributes_of(o, b));
     StageBuilder s = b.reduce(window.kernel());
     const Operands operands = load(o, b, s, window, at, 0, s.loops());
-    store(b, s, at, sum(s, computed(operands.x) * computed(operands.w)), local);
+    store(b, s, at, sum(s, operands.x * operands.w), local);
   }
 
   static void store_convolution(const Conv& o, KernelBuilder& b, const Vec<Dim>& at,

@@ -27,7 +27,7 @@ struct CumSum {
   static Status lower(const CumSum& o, KernelBuilder& b) {
     Rows rows(b, {axis_of(integers_at(b, 1).front(), b.in(0).rank())});
     StageBuilder s = b.scan(rows.extents()[0], o.exclusive != 0, o.reverse != 0);
-    write(b, s, rows.at(s), sum(s, read(b, s, 0, rows.at(s))));
+    s.store(b.output(), rows.at(s), sum(s, s.load(b.input(0), rows.at(s))));
     return {};
   }
 };

@@ -22,7 +22,7 @@ struct Expand {
 
   static Status lower(const Expand&, KernelBuilder& b) {
     return lower_map(
-        b, [&](StageBuilder& s, const Vec<Dim>& at) { return read_broadcast(b, s, 0, at); });
+        b, [&](StageBuilder& s, const Vec<Dim>& at) { return load_broadcast(b, s, 0, at); });
   }
 
  private:

@@ -36,10 +36,10 @@ struct Gather {
       index.insert(index.begin() + axis, Dim(0));
       if (std::optional<Dim> place = known_place(b, axis)) {
         index[static_cast<size_t>(axis)] = *place;
-        return read(b, s, 0, index);
+        return s.load(b.input(0), index);
       }
       Vec<AxisIndex> all = axis_indexes(index);
-      all[static_cast<size_t>(axis)] = data_index(read(b, s, 1, chosen));
+      all[static_cast<size_t>(axis)] = data_index(s.load(b.input(1), chosen));
       return rlx::gather(b, s, 0, std::move(all));
     });
   }

@@ -26,7 +26,7 @@ struct GatherElements {
     const auto axis = static_cast<size_t>(axis_of(o.axis, b.in(0).rank()));
     return lower_map(b, [&](StageBuilder& s, const Vec<Dim>& at) {
       Vec<AxisIndex> index = axis_indexes(at);
-      index[axis] = data_index(read(b, s, 1, at));
+      index[axis] = data_index(s.load(b.input(1), at));
       return rlx::gather(b, s, 0, std::move(index));
     });
   }

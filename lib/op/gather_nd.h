@@ -48,7 +48,7 @@ struct GatherNd {
       Vec<Dim> row(at.begin(), rest);
       for (int64_t k = 0; k < length; k++) {
         row.push_back(k);
-        index.push_back(data_index(read(b, s, 1, row)));
+        index.push_back(data_index(s.load(b.input(1), row)));
         row.pop_back();
       }
       for (AxisIndex& i : axis_indexes({rest, at.end()})) index.push_back(std::move(i));

@@ -41,15 +41,15 @@ struct Gemm {
     const Ex product = contract(b, s, at, ordered(at[0], s.loop(0), o.transA != 0),
                                 ordered(s.loop(0), at[1], o.transB != 0));
     if (!b.has(2) && o.alpha == 1) {
-      write(b, s, at, product);
+      s.store(b.output(), at, product);
       return {};
     }
     const Place local = b.local(product.type());
     s.store(local, {}, product);
     StageBuilder scaled = b.map();
     Ex y = times(scaled.load(local, {}), o.alpha);
-    if (b.has(2)) y = y + times(read_broadcast(b, scaled, 2, at), o.beta);
-    write(b, scaled, at, y);
+    if (b.has(2)) y = y + times(load_broadcast(b, scaled, 2, at), o.beta);
+    scaled.store(b.output(), at, y);
     return {};
   }
 

@@ -41,26 +41,25 @@ struct LayerNormalization {
   static Status lower(const LayerNormalization& o, KernelBuilder& b) {
     const int rank = b.in(0).rank();
     Rows rows(b, iota(axis_of(o.axis, rank), rank));
-    const DType type = compute_type(b.in(0).dtype);
-    const Place mean = b.local(type);
-    const Place scale = b.local(type);
+    const Place mean = b.local(b.in(0).dtype);
+    const Place scale = b.local(b.in(0).dtype);
     {
       StageBuilder s = b.reduce(rows.extents());
-      s.store(mean, {}, sum(s, read(b, s, 0, rows.at(s))) / length(rows, s, type));
+      s.store(mean, {}, over_length(rows, sum(s, s.load(b.input(0), rows.at(s)))));
     }
     {
       StageBuilder s = b.reduce(rows.extents());
-      const Ex centred = read(b, s, 0, rows.at(s)) - s.load(mean, {});
-      const Ex variance = sum(s, centred * centred) / length(rows, s, type);
+      const Ex centred = s.load(b.input(0), rows.at(s)) - s.load(mean, {});
+      const Ex variance = over_length(rows, sum(s, centred * centred));
       s.store(scale, {}, 1 / apply(Fn::kSqrt, variance + o.epsilon));
     }
     {
       StageBuilder s = b.map(rows.extents());
       const Vec<Dim> at = rows.at(s);
-      Ex y = (read(b, s, 0, at) - s.load(mean, {})) * s.load(scale, {});
-      if (b.has(1)) y = y * read_broadcast(b, s, 1, at);
-      if (b.has(2)) y = y + read_broadcast(b, s, 2, at);
-      write(b, s, at, y);
+      Ex y = (s.load(b.input(0), at) - s.load(mean, {})) * s.load(scale, {});
+      if (b.has(1)) y = y * load_broadcast(b, s, 1, at);
+      if (b.has(2)) y = y + load_broadcast(b, s, 2, at);
+      s.store(b.output(), at, y);
     }
     if (b.outputs() > 1) copy_out(b, rows, mean, 1);
     if (b.outputs() > 2) copy_out(b, rows, scale, 2);
@@ -68,13 +67,13 @@ struct LayerNormalization {
   }
 
  private:
-  static Ex length(const Rows& rows, StageBuilder& s, DType type) {
-    return cast(s.index(rows.length()), type);
+  static Ex over_length(const Rows& rows, Ex sum) {
+    return sum / cast(sum.stage->index(rows.length()), sum.type());
   }
 
   static void copy_out(KernelBuilder& b, const Rows& rows, Place local, int output) {
     StageBuilder s = b.map();
-    write(b, s, rows.row(true), s.load(local, {}), output);
+    s.store(b.output(output), rows.row(true), s.load(local, {}));
   }
 };
 RLX_OP(LayerNormalization);

@@ -17,17 +17,16 @@ struct LogSoftmax {
 
   static Status lower(const LogSoftmax& o, KernelBuilder& b) {
     Rows rows(b, {axis_of(o.axis, b.in(0).rank())});
-    const DType type = compute_type(b.in(0).dtype);
     const Place top = store_maximum(b, rows);
-    const Place log_sum = b.local(type);
+    const Place log_sum = b.local(b.in(0).dtype);
     {
       StageBuilder s = b.reduce(rows.extents());
-      const Ex e = apply(Fn::kExp, read(b, s, 0, rows.at(s)) - s.load(top, {}));
+      const Ex e = apply(Fn::kExp, s.load(b.input(0), rows.at(s)) - s.load(top, {}));
       s.store(log_sum, {}, apply(Fn::kLog, sum(s, e)));
     }
     StageBuilder s = b.map(rows.extents());
-    const Ex shifted = read(b, s, 0, rows.at(s)) - s.load(top, {});
-    write(b, s, rows.at(s), shifted - s.load(log_sum, {}));
+    const Ex shifted = s.load(b.input(0), rows.at(s)) - s.load(top, {});
+    s.store(b.output(), rows.at(s), shifted - s.load(log_sum, {}));
     return {};
   }
 };

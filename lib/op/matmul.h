@@ -39,7 +39,7 @@ struct MatMul {
     Vec<Dim> y_at = broadcast_index(batch_of(y.shape), batch_shape, batch);
     y_at.push_back(s.loop(0));
     if (y.rank() > 1) y_at.push_back(at.back());
-    write(b, s, at, contract(b, s, at, x_at, y_at));
+    s.store(b.output(), at, contract(b, s, at, x_at, y_at));
     return {};
   }
 

@@ -33,7 +33,7 @@ struct MaxPool {
     StageBuilder s = b.reduce(window.kernel());
     const Ex x = read_window(b, s, window, at, lowest(b.in(0).dtype));
     if (b.outputs() == 1) {
-      write(b, s, at, maximum(s, x));
+      s.store(b.output(), at, maximum(s, x));
       return {};
     }
     store_with_place(o, b, s, window, at, x);
@@ -54,8 +54,8 @@ struct MaxPool {
     const Ex better = apply(Fn::kGt, x, s.acc(best));
     s.set_combine(best, apply(Fn::kMax, s.acc(best), x));
     s.set_combine(where, select(better, place, s.acc(where)));
-    write(b, s, at, s.acc(best));
-    write(b, s, at, s.acc(where), 1);
+    s.store(b.output(), at, s.acc(best));
+    s.store(b.output(1), at, s.acc(where));
   }
 
   static Dim place_of(const MaxPool& o, const KernelBuilder& b, const Window& window,

@@ -25,8 +25,8 @@ struct Mod {
 
   static Status lower(const Mod& o, KernelBuilder& b) {
     return lower_map(b, [&](StageBuilder& s, const Vec<Dim>& at) {
-      const Ex x = read_broadcast(b, s, 0, at);
-      const Ex y = read_broadcast(b, s, 1, at);
+      const Ex x = load_broadcast(b, s, 0, at);
+      const Ex y = load_broadcast(b, s, 1, at);
       const Ex rest = apply(Fn::kRem, x, y);
       if (o.fmod != 0 || is_unsigned(x.type())) return rest;
       // A remainder of the other sign moves by one divisor.

@@ -40,7 +40,7 @@ struct Pad {
       Vec<Dim> index;
       for (size_t axis = 0; axis < at.size(); axis++) index.push_back(at[axis] - low[axis]);
       const Bounds rule{*rule_of(o), fill_of(b)};
-      const Ex x = read(b, s, 0, index, Vec<Bounds>(index.size(), rule));
+      const Ex x = s.load(b.input(0), index, Vec<Bounds>(index.size(), rule));
       const bool computed_fill = rule.rule == Bounds::Rule::kFill && b.has(2) && !known_fill(b);
       return computed_fill ? with_fill(b, s, index, x) : x;
     });
@@ -72,7 +72,7 @@ struct Pad {
 
   static std::optional<Scalar> known_fill(const KernelBuilder& b) {
     const Constant* c = b.constant(2);
-    return c && c->elements() == 1 ? scalar_at(*c, 0) : std::nullopt;
+    return c ? std::optional(only_element(*c)) : std::nullopt;
   }
 
   static Scalar fill_of(const KernelBuilder& b) {
@@ -81,7 +81,7 @@ struct Pad {
 
   // Where the index lies outside, the constant that only the data tells.
   static Ex with_fill(KernelBuilder& b, StageBuilder& s, const Vec<Dim>& index, Ex x) {
-    const Ex fill = read(b, s, 2, Vec<Dim>(b.in(2).shape.size(), Dim(0)));
+    const Ex fill = load_scalar(b, s, 2);
     Ex result = x;
     for (size_t axis = 0; axis < index.size(); axis++) {
       const Ex at = s.index(index[axis]);

@@ -20,8 +20,8 @@ struct Pow {
 
   static Status lower(const Pow&, KernelBuilder& b) {
     return lower_map(b, [&](StageBuilder& s, const Vec<Dim>& at) {
-      const Ex x = read_broadcast(b, s, 0, at);
-      const Ex y = read_broadcast(b, s, 1, at);
+      const Ex x = load_broadcast(b, s, 0, at);
+      const Ex y = load_broadcast(b, s, 1, at);
       if (is_float(x.type())) return power(x, y.type() == x.type() ? y : cast(y, x.type()));
       if (is_integer(y.type())) return integer_power(x, cast(y, x.type()));
       return cast(apply(Fn::kPow, cast(x, DType::kF64), cast(y, DType::kF64)), x.type());

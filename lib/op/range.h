@@ -29,17 +29,13 @@ struct Range {
 
   static Status lower(const Range&, KernelBuilder& b) {
     return lower_map(b, [&](StageBuilder& s, const Vec<Dim>& at) {
-      const Ex start = scalar(b, s, 0);
+      const Ex start = load_scalar(b, s, 0);
       const Ex step = s.index(at[0]);
-      return start + cast(step, start.type()) * scalar(b, s, 2);
+      return start + cast(step, start.type()) * load_scalar(b, s, 2);
     });
   }
 
  private:
-  static Ex scalar(KernelBuilder& b, StageBuilder& s, int input) {
-    return read(b, s, input, Vec<Dim>(b.in(input).shape.size(), Dim(0)));
-  }
-
   static Result<Dim> count_of_integers(const InferCtx& c) {
     RLX_TRY(Vec<Dim> start, known_dims(c, 0, "start"));
     RLX_TRY(Vec<Dim> limit, known_dims(c, 1, "limit"));
@@ -56,12 +52,11 @@ struct Range {
     double bound[3] = {};
     for (int i = 0; i < 3; i++) {
       const Constant* constant = c.constant(i);
-      std::optional<Scalar> value = constant ? scalar_at(*constant, 0) : std::nullopt;
-      if (!value) {
+      if (!constant) {
         return c.error(kMustBeKnown, "the bounds of a range of floats are no constants",
                        "compute it from shapes in integers, then cast");
       }
-      bound[i] = value->f;
+      bound[i] = only_element(*constant).f;
     }
     const double count = std::ceil((bound[1] - bound[0]) / bound[2]);
     if (!(count < INT32_MAX)) return c.error(kBadInput, "the range does not end");

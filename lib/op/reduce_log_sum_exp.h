@@ -28,20 +28,20 @@ struct ReduceLogSumExp {
     // log(exp(x)) of a row of one element.
     if (axes.empty()) {
       StageBuilder s = b.map();
-      write(b, s, rows.row(true), read(b, s, 0, rows.at(s)));
+      s.store(b.output(), rows.row(true), s.load(b.input(0), rows.at(s)));
       return {};
     }
-    const Place top = b.local(compute_type(b.in(0).dtype));
+    const Place top = b.local(b.in(0).dtype);
     {
       StageBuilder s = b.reduce(rows.extents());
-      s.store(top, {}, maximum(s, read(b, s, 0, rows.at(s))));
+      s.store(top, {}, maximum(s, s.load(b.input(0), rows.at(s))));
     }
     StageBuilder s = b.reduce(rows.extents());
     // Infinities are not subtracted: inf - inf is NaN.
     const Ex greatest = s.load(top, {});
     const Ex shift = select(apply(Fn::kIsInf, greatest), constant_like(greatest, 0), greatest);
-    const Ex total = sum(s, apply(Fn::kExp, read(b, s, 0, rows.at(s)) - shift));
-    write(b, s, rows.row(o.keepdims != 0), apply(Fn::kLog, total) + shift);
+    const Ex total = sum(s, apply(Fn::kExp, s.load(b.input(0), rows.at(s)) - shift));
+    s.store(b.output(), rows.row(o.keepdims != 0), apply(Fn::kLog, total) + shift);
     return {};
   }
 };

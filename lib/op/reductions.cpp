@@ -9,8 +9,8 @@
 namespace rlx {
 namespace {
 
-Scalar zero(DType t) { return is_float(t) ? Scalar::of(t, 0) : Scalar::of_int(t, 0); }
-Scalar one(DType t) { return is_float(t) ? Scalar::of(t, 1) : Scalar::of_int(t, 1); }
+Scalar zero(DType t) { return Scalar::of(t, 0); }
+Scalar one(DType t) { return Scalar::of(t, 1); }
 
 Ex larger(Ex a, Ex b) { return apply(a.type() == DType::kBool ? Fn::kOr : Fn::kMax, a, b); }
 Ex smaller(Ex a, Ex b) { return apply(a.type() == DType::kBool ? Fn::kAnd : Fn::kMin, a, b); }
@@ -113,14 +113,14 @@ Status lower_reduction(const ReductionRow& row, KernelBuilder& b, const Vec<int>
   if (axes.empty()) {
     // A row of one element without a loop to reduce over.
     StageBuilder s = b.map();
-    const Ex acc = row.next(constant(s, init), read(b, s, 0, rows.at(s)));
-    write(b, s, rows.row(keepdims), finished(row, s, acc, 1));
+    const Ex acc = row.next(constant(s, init), s.load(b.input(0), rows.at(s)));
+    s.store(b.output(), rows.row(keepdims), finished(row, s, acc, 1));
     return {};
   }
   StageBuilder s = b.reduce(rows.extents());
-  const Ex x = read(b, s, 0, rows.at(s));
+  const Ex x = s.load(b.input(0), rows.at(s));
   const Ex acc = accumulate(s, init, [&](Ex a) { return row.next(a, x); });
-  write(b, s, rows.row(keepdims), finished(row, s, acc, rows.length()));
+  s.store(b.output(), rows.row(keepdims), finished(row, s, acc, rows.length()));
   return {};
 }
 

@@ -18,20 +18,19 @@ struct Softmax {
   // Four stages over a row that stays local: maximum, exponentials, their sum, scale.
   static Status lower(const Softmax& o, KernelBuilder& b) {
     Rows rows(b, {axis_of(o.axis, b.in(0).rank())});
-    const DType type = compute_type(b.in(0).dtype);
     const Place top = store_maximum(b, rows);
-    const Place row = b.local(type, rows.extents());
-    const Place scale = b.local(type);
+    const Place row = b.local(b.in(0).dtype, rows.extents());
+    const Place scale = b.local(b.in(0).dtype);
     {
       StageBuilder s = b.map(rows.extents());
-      s.store(row, s.loops(), apply(Fn::kExp, read(b, s, 0, rows.at(s)) - s.load(top, {})));
+      s.store(row, s.loops(), apply(Fn::kExp, s.load(b.input(0), rows.at(s)) - s.load(top, {})));
     }
     {
       StageBuilder s = b.reduce(rows.extents());
       s.store(scale, {}, 1 / sum(s, s.load(row, s.loops())));
     }
     StageBuilder s = b.map(rows.extents());
-    write(b, s, rows.at(s), s.load(row, s.loops()) * s.load(scale, {}));
+    s.store(b.output(), rows.at(s), s.load(row, s.loops()) * s.load(scale, {}));
     return {};
   }
 };

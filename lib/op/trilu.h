@@ -21,10 +21,9 @@ struct Trilu {
 
   static Status lower(const Trilu& o, KernelBuilder& b) {
     return lower_map(b, [&](StageBuilder& s, const Vec<Dim>& at) {
-      const Ex x = read(b, s, 0, at);
+      const Ex x = s.load(b.input(0), at);
       const Ex diagonal = s.index(at[at.size() - 1] - at[at.size() - 2]);
-      const Ex k = b.has(1) ? read(b, s, 1, Vec<Dim>(b.in(1).shape.size(), Dim(0)))
-                            : constant_like(diagonal, 0);
+      const Ex k = b.has(1) ? load_scalar(b, s, 1) : constant_like(diagonal, 0);
       const Ex kept = apply(o.upper != 0 ? Fn::kGe : Fn::kLe, diagonal, k);
       return select(kept, x, constant_like(x, 0));
     });

@@ -15,14 +15,14 @@ inline Status lower_arg_best(KernelBuilder& b, int64_t axis, bool keepdims, bool
                              const Scalar& worst) {
   Rows rows(b, {axis_of(axis, b.in(0).rank())});
   StageBuilder s = b.reduce(rows.extents());
-  const Ex x = read(b, s, 0, rows.at(s));
+  const Ex x = s.load(b.input(0), rows.at(s));
   const int best = s.add_accumulator(x.type(), worst);
   const int place = s.add_accumulator(DType::kI64, Scalar::of_int(DType::kI64, 0));
   const Ex wins =
       last ? apply(Fn::kNot, apply(better, s.acc(best), x)) : apply(better, x, s.acc(best));
   s.set_combine(best, select(wins, x, s.acc(best)));
   s.set_combine(place, select(wins, s.index(s.loop(0)), s.acc(place)));
-  write(b, s, rows.row(keepdims), s.acc(place));
+  s.store(b.output(), rows.row(keepdims), s.acc(place));
   return {};
 }
 

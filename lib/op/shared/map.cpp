@@ -33,7 +33,7 @@ Result<Types> infer_map(InferCtx& c, bool predicate, FoldDims fold) {
 Vec<Ex> read_all(KernelBuilder& b, StageBuilder& s, const Vec<Dim>& at) {
   Vec<Ex> x;
   for (int i = 0; i < b.inputs(); i++) {
-    if (b.has(i)) x.push_back(read_broadcast(b, s, i, at));
+    if (b.has(i)) x.push_back(load_broadcast(b, s, i, at));
   }
   return x;
 }

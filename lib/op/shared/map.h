@@ -20,7 +20,7 @@ Vec<Ex> read_all(KernelBuilder& b, StageBuilder& s, const Vec<Dim>& at);
 template <class F>
 Status lower_unary(KernelBuilder& b, F value) {
   return lower_map(
-      b, [&](StageBuilder& s, const Vec<Dim>& at) { return value(read_broadcast(b, s, 0, at)); });
+      b, [&](StageBuilder& s, const Vec<Dim>& at) { return value(load_broadcast(b, s, 0, at)); });
 }
 
 }  // namespace rlx

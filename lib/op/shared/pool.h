@@ -20,7 +20,7 @@ inline Ex read_window(KernelBuilder& b, StageBuilder& s, const Window& window, c
   index.insert(index.begin(), {at[0], at[1]});
   Vec<Bounds> bounds = window.bounds(fill);
   bounds.insert(bounds.begin(), 2, Bounds{});
-  return read(b, s, 0, index, std::move(bounds));
+  return s.load(b.input(0), index, std::move(bounds));
 }
 
 // Poolings over all of the spatial axes.

@@ -11,9 +11,9 @@ inline Result<Types> infer_softmax(const InferCtx& c, int64_t axis) {
 
 // The row's maximum, as a local: subtracted first, it keeps exponentials finite.
 inline Place store_maximum(KernelBuilder& b, const Rows& rows) {
-  const Place top = b.local(compute_type(b.in(0).dtype));
+  const Place top = b.local(b.in(0).dtype);
   StageBuilder s = b.reduce(rows.extents());
-  s.store(top, {}, maximum(s, read(b, s, 0, rows.at(s))));
+  s.store(top, {}, maximum(s, s.load(b.input(0), rows.at(s))));
   return top;
 }
 

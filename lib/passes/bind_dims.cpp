@@ -1,0 +1,138 @@
+#include "passes/bind_dims.h"
+
+#include <algorithm>
+#include <set>
+
+#include <fmt/format.h>
+
+#include "passes/codes.h"
+#include "passes/infer_types.h"
+#include "passes/names.h"
+#include "passes/walk.h"
+
+namespace rlx {
+namespace {
+
+using Binding = std::map<std::string, Dim>;
+
+Vec<std::string> symbol_names(const Graph& g) {
+  Vec<std::string> names;
+  for (const Symbol& s : g.symbols) names.push_back(s.name);
+  return names;
+}
+
+std::string range_text(const Symbol& s) {
+  std::string text = fmt::format("{} is at least {}", s.name, s.min);
+  if (s.max < INT32_MAX) text += fmt::format(" and at most {}", s.max);
+  if (s.multiple_of > 1) text += fmt::format(", a multiple of {}", s.multiple_of);
+  return text;
+}
+
+std::optional<Diagnostic> fault_of(const Graph& g, const std::string& name, int64_t value) {
+  const Symbol* s = g.find_symbol(name);
+  if (!s) {
+    return Diagnostic{.code = kUnknownDim,
+                      .message = fmt::format("the model has no dim \"{}\"", name),
+                      .hint = hint_for(name, symbol_names(g))};
+  }
+  if (value >= s->min && value <= s->max && value % s->multiple_of == 0) return std::nullopt;
+  return Diagnostic{.code = kDimOutOfRange,
+                    .message = fmt::format("{} cannot be {}", name, value),
+                    .hint = range_text(*s)};
+}
+
+// Every wrong name, value and repetition.
+Result<Binding> checked_binding(const Graph& g, const DimValues& values) {
+  Vec<Diagnostic> problems;
+  Binding binding;
+  for (const auto& [name, value] : values) {
+    if (auto fault = fault_of(g, name, value)) problems.push_back(*std::move(fault));
+    auto [at, is_new] = binding.emplace(name, value);
+    if (is_new || at->second.is(value)) continue;
+    problems.push_back(
+        {.code = kContradiction,
+         .message = fmt::format("{} is given both {} and {}", name, to_text(at->second), value)});
+  }
+  if (!problems.empty()) return Error(std::move(problems));
+  return binding;
+}
+
+void substitute(Graph& g, const Binding& binding) {
+  auto in_shape = [&](Vec<Dim>& dims) {
+    for (Dim& d : dims) d = substitute_symbols(d, binding);
+  };
+  for (Value& value : g.values) {
+    in_shape(value.type.shape);
+    in_shape(value.def.dims);
+  }
+  for (Fact& f : g.facts) {
+    f.a = substitute_symbols(f.a, binding);
+    f.b = substitute_symbols(f.b, binding);
+  }
+  std::erase_if(g.symbols, [&](const Symbol& s) { return binding.contains(s.name); });
+}
+
+std::set<std::string> live_origins(const Graph& g) {
+  std::set<std::string> origins;
+  for (NodeId id : execution_order(g)) origins.insert(g[id].origin.begin(), g[id].origin.end());
+  return origins;
+}
+
+bool holds(const Fact& f) {
+  const std::optional<int64_t> rest = (f.b - f.a).constant();
+  return rest && (f.relation == Fact::Relation::kEqual ? *rest == 0 : *rest >= 0);
+}
+
+bool cannot_hold(const Fact& f) { return (f.b - f.a).constant() && !holds(f); }
+
+// Inference states anew what the nodes that are left need; what those gone needed stays.
+Status infer_afresh(Graph& g) {
+  const std::set<std::string> origins = live_origins(g);
+  std::erase_if(g.facts, [&](const Fact& f) { return holds(f) || origins.contains(f.node); });
+  for (const Fact& f : g.facts) {
+    if (!cannot_hold(f)) continue;
+    return Error(Diagnostic{.code = kContradiction,
+                            .message = fmt::format("the model needs {} and {} to be the same",
+                                                   to_text(f.a), to_text(f.b)),
+                            .node = f.node});
+  }
+  return infer_types(g);
+}
+
+// Symbols that facts now equate to numbers.
+Binding forced(const Graph& g) {
+  Binding binding;
+  for (const Fact& f : g.facts) {
+    if (f.relation != Fact::Relation::kEqual) continue;
+    for (auto [symbol, value] : {std::pair(&f.a, &f.b), std::pair(&f.b, &f.a)}) {
+      const std::optional<std::string> name = symbol->as_symbol();
+      if (name && value->constant()) binding.emplace(*name, *value);
+    }
+  }
+  return binding;
+}
+
+// Says of each problem which values led there.
+Error with_values(Error e, const DimValues& values) {
+  Vec<std::string> given;
+  for (const auto& [name, value] : values) given.push_back(fmt::format("{}={}", name, value));
+  for (Diagnostic& d : e.items) {
+    d.hint =
+        fmt::format("bound are {}", fmt::join(given, ", ")) + (d.hint.empty() ? "" : "; " + d.hint);
+  }
+  return e;
+}
+
+}  // namespace
+
+Result<Graph> bind_dims(Graph g, const DimValues& values) {
+  RLX_TRY(Binding binding, checked_binding(g, values));
+  while (!binding.empty()) {
+    substitute(g, binding);
+    if (Status inferred = infer_afresh(g); !inferred) return with_values(inferred.error(), values);
+    binding = forced(g);
+  }
+  return g;
+}
+
+}  // namespace rlx

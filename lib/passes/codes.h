@@ -1,0 +1,19 @@
+// The codes of this folder's diagnostics (docs/errors.md).
+#pragma once
+
+namespace rlx {
+
+// A pass that does not exist.
+inline constexpr int kUnknownPass = 2501;
+// An operator with too few or too many inputs.
+inline constexpr int kBadSignature = 3501;
+// An input whose kind or element type the operator does not support here.
+inline constexpr int kUnsupportedInput = 4501;
+// A dim that the model does not have.
+inline constexpr int kUnknownDim = 5501;
+// A value that a dim cannot have.
+inline constexpr int kDimOutOfRange = 5502;
+// Values of dims that contradict each other or the model.
+inline constexpr int kContradiction = 5503;
+
+}  // namespace rlx

@@ -1,0 +1,15 @@
+// Types and shapes of all values, and the shape arithmetic of the model solved.
+//
+// Models compute shapes: Shape, Gather, Concat, Reshape. Operators tell the elements of such values as
+// expressions over the model's symbols; here they take the nodes' place, as constants or Dims, so that
+// nothing of it runs and every later pass sees the extents. Inference goes on after an error: all that is
+// wrong with a model is told at once.
+#pragma once
+#include "ir/graph.h"
+
+namespace rlx {
+
+// The error holds a diagnostic for each node that does not fit its inputs or that rlx cannot do.
+Status infer_types(Graph& g);
+
+}  // namespace rlx

@@ -1,0 +1,119 @@
+#include "passes/pipeline.h"
+
+#include <algorithm>
+#include <array>
+
+#include "ir/verifier.h"
+#include "passes/codes.h"
+#include "passes/eliminate_common.h"
+#include "passes/eliminate_dead.h"
+#include "passes/expand_blocks.h"
+#include "passes/fold_constants.h"
+#include "passes/infer_types.h"
+#include "passes/names.h"
+#include "passes/simplify.h"
+
+namespace rlx {
+namespace {
+
+struct Pass {
+  std::string_view name;
+  Status (*run)(Graph&);
+};
+
+constexpr Pass kEliminateCommon{"eliminate_common", eliminate_common};
+constexpr Pass kEliminateDead{"eliminate_dead", eliminate_dead};
+constexpr Pass kExpandBlocks{"expand_blocks", expand_blocks};
+constexpr Pass kFoldConstants{"fold_constants", fold_constants};
+constexpr Pass kInferTypes{"infer_types", infer_types};
+constexpr Pass kSimplify{"simplify", simplify};
+
+// Sorted by name.
+constexpr std::array kPasses{kEliminateCommon, kEliminateDead, kExpandBlocks,
+                             kFoldConstants,   kInferTypes,    kSimplify};
+
+// Runs passes over one graph; after an error it runs none.
+class Runner {
+ public:
+  Runner(Graph g, const PassOptions& options) : graph_(std::move(g)), options_(options) {}
+
+  void run(const Pass& pass) {
+    if (!status_ || is_off(pass)) return;
+    const auto start = std::chrono::steady_clock::now();
+    status_ = pass.run(graph_);
+    const auto time = std::chrono::steady_clock::now() - start;
+    if (options_.times) options_.times->push_back({pass.name, time});
+    if (!status_) return;
+    if (prints(pass)) options_.print(pass.name, graph_);
+    check(pass);
+  }
+
+  Result<Graph> take() {
+    if (!status_) return std::move(status_.error());
+    return std::move(graph_);
+  }
+
+ private:
+  bool is_off(const Pass& pass) const {
+    return std::find(options_.off.begin(), options_.off.end(), pass.name) != options_.off.end();
+  }
+
+  bool prints(const Pass& pass) const {
+    const std::string& wanted = options_.print_after;
+    return options_.print && (wanted == "all" || wanted == pass.name);
+  }
+
+  // Before the first inference values have no types, and blocks stay until they are expanded.
+  void check(const Pass& pass) const {
+    const Status sound = verify(graph_, Level::kHir);
+    RLX_CHECK(sound.ok(), "pass " + std::string(pass.name) + " broke the graph:\n" +
+                              (sound ? std::string() : to_text(sound.error())));
+  }
+
+  Graph graph_;
+  const PassOptions& options_;
+  Status status_;
+};
+
+}  // namespace
+
+Result<Graph> optimise(Graph g, const PassOptions& options) {
+  Runner runner(std::move(g), options);
+  // What is dead may also be wrong, and is nobody's business.
+  runner.run(kEliminateDead);
+  runner.run(kInferTypes);
+  runner.run(kExpandBlocks);
+  runner.run(kEliminateDead);
+  runner.run(kFoldConstants);
+  runner.run(kSimplify);
+  // What folded and simplified may decide more shapes.
+  runner.run(kInferTypes);
+  runner.run(kFoldConstants);
+  runner.run(kSimplify);
+  runner.run(kFoldConstants);
+  runner.run(kEliminateCommon);
+  runner.run(kEliminateDead);
+  RLX_TRY(Graph result, runner.take());
+  RLX_TRY_VOID(verify(result, Level::kMir));
+  return result;
+}
+
+Result<Graph> run_passes(Graph g, const Vec<std::string>& names, const PassOptions& options) {
+  Runner runner(std::move(g), options);
+  for (const std::string& name : names) {
+    auto pass = std::ranges::find(kPasses, name, &Pass::name);
+    if (pass == kPasses.end()) {
+      return Error(kUnknownPass, "there is no pass \"" + name + "\"", hint_for(name, pass_names()));
+    }
+    runner.run(*pass);
+  }
+  return runner.take();
+}
+
+Vec<std::string> pass_names() {
+  Vec<std::string> names;
+  for (const Pass& pass : kPasses) names.emplace_back(pass.name);
+  return names;
+}
+
+}  // namespace rlx

@@ -1,0 +1,35 @@
+// The order of the passes, which is a straight line, and the one runner that all of them go through.
+#pragma once
+#include <chrono>
+
+#include "ir/graph.h"
+
+namespace rlx {
+
+// What one run of a pass took.
+struct PassTime {
+  std::string_view pass;
+  std::chrono::nanoseconds time;
+};
+
+struct PassOptions {
+  // Passes that do not run.
+  Vec<std::string> off = {};
+  // A pass or "all": after each run of it, `print` gets the graph.
+  std::string print_after = {};
+  std::function<void(std::string_view pass, const Graph&)> print = {};
+  // Filled where given.
+  Vec<PassTime>* times = nullptr;
+};
+
+// From what a frontend read to what plan/ takes: blocks expanded, types known, constants folded, nothing
+// done twice or in vain. The graph is verified after every pass.
+Result<Graph> optimise(Graph g, const PassOptions& options = {});
+
+// The named passes in that order, for `rlxc FILE.mir --passes=a,b`.
+Result<Graph> run_passes(Graph g, const Vec<std::string>& names, const PassOptions& options = {});
+
+// All that run_passes knows, sorted.
+Vec<std::string> pass_names();
+
+}  // namespace rlx

@@ -1,0 +1,16 @@
+// The rewrites of passes/simplify.h.
+#pragma once
+#include <span>
+
+#include "passes/pattern.h"
+
+namespace rlx {
+
+// Neutral elements, involutions, repeated clips and casts.
+std::span<const Rule> arithmetic_rules();
+// Reshapes, transposes, slices, broadcasts.
+std::span<const Rule> shape_rules();
+// Scales and offsets after convolutions.
+std::span<const Rule> convolution_rules();
+
+}  // namespace rlx

@@ -1,0 +1,124 @@
+#include "passes/simplify.h"
+
+#include <algorithm>
+
+#include "passes/pattern.h"
+#include "passes/rules/rules.h"
+#include "passes/walk.h"
+
+namespace rlx {
+namespace {
+
+struct ParsedRule {
+  const Rule* rule;
+  Pattern from;
+  std::optional<Pattern> to;
+};
+
+// By the operator at the root.
+using RuleBook = std::multimap<std::string, const ParsedRule*, std::less<>>;
+
+Vec<ParsedRule> parsed_rules() {
+  Vec<ParsedRule> parsed;
+  for (std::span<const Rule> family : {arithmetic_rules(), shape_rules(), convolution_rules()}) {
+    for (const Rule& rule : family) {
+      ParsedRule p{&rule, parse_pattern(rule.from), std::nullopt};
+      if (!rule.to.empty()) p.to = parse_pattern(rule.to);
+      parsed.push_back(std::move(p));
+    }
+  }
+  return parsed;
+}
+
+using Replacement = std::map<ValueId, ValueId>;
+
+ValueId resolved(const Replacement& replacement, ValueId v) {
+  for (auto at = replacement.find(v); at != replacement.end(); at = replacement.find(v))
+    v = at->second;
+  return v;
+}
+
+class Simplifier {
+ public:
+  explicit Simplifier(Graph& g) : g_(g), rules_(parsed_rules()) {
+    for (const ParsedRule& rule : rules_) {
+      for (const std::string& op : rule.from.names) book_.emplace(op, &rule);
+    }
+  }
+
+  // One round over all nodes; whether something changed.
+  bool run() {
+    replacement_.clear();
+    uses_ = g_.count_uses();
+    region_of_ = regions_of_nodes(g_);
+    for (RegionId r : g_.live_regions()) {
+      // The region's nodes once more, in order, with what replaces some of them.
+      for (NodeId id : std::exchange(g_[r].nodes, {})) visit(r, id);
+    }
+    g_.replace_uses(replacement_);
+    return !replacement_.empty();
+  }
+
+ private:
+  void visit(RegionId region, NodeId id) {
+    for (ValueId& v : g_[id].inputs) v = resolved(replacement_, v);
+    const bool plain =
+        g_[id].op().effect == Effect::kPure && g_[id].regions.empty() && g_[id].outputs.size() == 1;
+    auto [first, last] = book_.equal_range(g_[id].op_name());
+    for (auto at = first; plain && at != last; at++) {
+      if (apply(*at->second, region, id)) return;
+    }
+    g_[region].nodes.push_back(id);
+  }
+
+  bool apply(const ParsedRule& p, RegionId region, NodeId id) {
+    Match m{.graph = g_, .root = id, .uses = uses_};
+    if (!matches(p.from, m) || !is_within(region, m)) return false;
+    if (p.rule->guard && !p.rule->guard(m)) return false;
+    const size_t nodes = g_[region].nodes.size();
+    GraphBuilder builder(g_, region, origin_of(m));
+    const ValueId out = g_[id].outputs[0];
+    const std::optional<ValueId> made = p.to ? build(*p.to, m, builder) : p.rule->build(m, builder);
+    if (!made || g_[*made].type != g_[out].type) {
+      g_[region].nodes.resize(nodes);
+      return false;
+    }
+    uses_.resize(g_.values.size());
+    region_of_.resize(g_.nodes.size(), region);
+    replacement_.emplace(out, *made);
+    return true;
+  }
+
+  // A rewrite uses no more values of enclosing regions than the region captures.
+  bool is_within(RegionId region, const Match& m) const {
+    return std::all_of(m.nodes.begin(), m.nodes.end(),
+                       [&](NodeId id) { return region_of_[id.index] == region; });
+  }
+
+  Origin origin_of(const Match& m) const {
+    Origin origin;
+    for (NodeId id : m.nodes) origin = merge(origin, g_[id].origin);
+    return origin;
+  }
+
+  Graph& g_;
+  Vec<ParsedRule> rules_;
+  RuleBook book_;
+  Vec<int> uses_;
+  Vec<RegionId> region_of_;
+  Replacement replacement_;
+};
+
+// Chains are short; a rule that never ends is a bug that this hides from users.
+constexpr int kMostRounds = 16;
+
+}  // namespace
+
+Status simplify(Graph& g) {
+  Simplifier simplifier(g);
+  for (int round = 0; round < kMostRounds && simplifier.run(); round++) {
+  }
+  return {};
+}
+
+}  // namespace rlx
