@@ -1,5 +1,7 @@
 #include "driver/emit.h"
 
+#include <set>
+
 #include "driver/backends.h"
 #include "frontend/frontend.h"
 #include "ir/text.h"

@@ -4,6 +4,7 @@
 #include "../common.h"
 #include "driver/build.h"
 #include "driver/emit.h"
+#include "ir/text.h"
 
 namespace {
 
@@ -39,11 +40,20 @@ void add_flags(CLI::App& app, Flags& f) {
   app.add_flag("--keep-going", f.keep_going, "compile the other models after a failure");
 }
 
-PassOptions pass_options(const Flags& f) {
+PassOptions pass_options(const Flags& f, Vec<PassTime>& times) {
   PassOptions o;
   o.print_after = f.print_after;
-  o.time_passes = f.time_passes;
+  o.print = [](std::string_view pass, const Graph& g) {
+    std::fprintf(stderr, "// after %.*s\n%s", static_cast<int>(pass.size()), pass.data(), to_text(g).c_str());
+  };
+  if (f.time_passes) o.times = &times;
   return o;
+}
+
+void print_times(const Vec<PassTime>& times) {
+  for (const PassTime& t : times)
+    std::fprintf(stderr, "%8.3f ms  %.*s\n", std::chrono::duration<double, std::milli>(t.time).count(),
+                 static_cast<int>(t.pass.size()), t.pass.data());
 }
 
 Result<driver::Dims> dims_of(const Flags& f) {
@@ -59,11 +69,13 @@ Status emit(const Flags& f, const std::string& model, const std::string& target)
   driver::EmitRequest r{.path = model, .stage = f.emit};
   RLX_TRY(r.options.target, parse_target(target));
   RLX_TRY(r.options.dims, dims_of(f));
-  r.options.passes = pass_options(f);
+  Vec<PassTime> times;
+  r.options.passes = pass_options(f, times);
   r.options.jobs = f.common.job_count();
   if (!f.passes.empty()) r.passes = f.passes;
   r.fusion_report = f.fusion_report;
   RLX_TRY(std::string text, driver::emit(r));
+  print_times(times);
   if (!f.output.empty() && f.output != "-") return write_file(f.output, bytes_of(text));
   std::fwrite(text.data(), 1, text.size(), stdout);
   return {};
@@ -73,10 +85,12 @@ Status build(const Flags& f, const std::string& model, const std::string& target
   driver::BuildRequest r{.model = model, .target = target};
   RLX_TRY(r.dims, dims_of(f));
   RLX_TRY(r.cache, f.common.cache_options());
-  r.passes = pass_options(f);
+  Vec<PassTime> times;
+  r.passes = pass_options(f, times);
   r.jobs = f.common.job_count();
   r.strict = f.common.strict;
   RLX_TRY(driver::Built built, driver::build(r, false));
+  print_times(times);
   const char* state = built.hit ? "hit" : "built";
   if (!f.common.json) std::printf("%s  %s  %s  %s\n", built.key.c_str(), state, built.target.text.c_str(), model.c_str());
   outcome.item([=, target = built.target.text, key = built.key, ms = built.ms](JsonWriter& out) {
