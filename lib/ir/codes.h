@@ -7,6 +7,8 @@ namespace rlx {
 inline constexpr int kInvalidGraph = 1001;
 // A text or JSON form that cannot be read.
 inline constexpr int kUnreadableText = 3001;
+// An operator with inputs, outputs or regions that it does not have.
+inline constexpr int kWrongArity = 3002;
 // Extents that an operator needs to be the same, and are not.
 inline constexpr int kExtentMismatch = 5001;
 

@@ -26,8 +26,6 @@ class Cursor {
   std::string_view word();
   // The longest run of characters that are letters, digits or in `extra`, or empty.
   std::string_view run_of(std::string_view extra);
-  // Takes that many characters, which the caller has seen.
-  void skip(size_t characters) { at_ += characters; }
   // Without a sign; nullopt where none comes next or it is above 2^64 - 1.
   std::optional<uint64_t> natural();
   Result<int64_t> integer();

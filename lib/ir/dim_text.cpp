@@ -38,10 +38,14 @@ std::string_view plain_name(Cursor in) {
   return run.substr(0, run.find("//"));
 }
 
+}  // namespace
+
 std::string symbol_text(const std::string& name) {
   bool plain = !name.empty() && plain_name(Cursor(name)) == name;
   return plain && !is_keyword(name) && !loop_named(name) ? name : quoted(name);
 }
+
+namespace {
 
 // ---- Printing ---------------------------------------------------------------------------------
 
@@ -255,6 +259,16 @@ class DimParser {
 }  // namespace
 
 Result<Dim> parse_dim(Cursor& in) { return DimParser(in).sum(); }
+
+Result<std::string> parse_symbol(Cursor& in) {
+  if (in.next_is("\"")) return in.string();
+  std::string name(plain_name(in));
+  if (name.empty() || is_keyword(name) || loop_named(name)) {
+    return in.error("a symbol's name is missing here");
+  }
+  in.eat(name);
+  return name;
+}
 
 Result<Vec<Dim>> parse_dims(Cursor& in) {
   Vec<Dim> dims;

@@ -109,7 +109,7 @@ struct Fact {
   enum class Relation : uint8_t { kEqual, kLessEqual };
 
   Relation relation = Relation::kEqual;
-  Dim a, b;
+  Dim a = {}, b = {};
   bool proven = false;
   // The model's node that needs it.
   std::string node = {};

@@ -32,6 +32,24 @@ Diagnostic diagnostic_of(const Graph& g, NodeId id, int code, std::string messag
   return d;
 }
 
+std::string arity_problem(const Node& node) {
+  const Arity& arity = node.op().arity;
+  size_t least = static_cast<size_t>(arity.in), given = node.inputs.size();
+  size_t most = least + static_cast<size_t>(arity.optional);
+  if (given < least || (given > most && !arity.variadic)) {
+    return "has " + std::to_string(given) + " inputs";
+  }
+  for (size_t i = 0; i < least; ++i) {
+    if (!node.inputs[i].valid()) return "lacks input " + std::to_string(i);
+  }
+  size_t outputs = node.outputs.size(), all = static_cast<size_t>(arity.out);
+  if (outputs > all || (outputs == 0 && all > 0)) {
+    return "has " + std::to_string(outputs) + " outputs";
+  }
+  if (node.regions.size() == static_cast<size_t>(node.op().regions)) return {};
+  return "has " + std::to_string(node.regions.size()) + " regions";
+}
+
 Known known_elements(const Graph& g, ValueId v, const Vec<Known>& told) {
   if (!v.valid()) return std::nullopt;
   const ValueDef& def = g[v].def;
@@ -157,10 +175,12 @@ bool has_unknown_input(const Graph& g, const Node& node) {
   });
 }
 
+// An operator tells the types of all its outputs; a node may lack the last of them.
 void store_types(Graph& g, NodeId id, Types types) {
-  RLX_CHECK(types.size() == g[id].outputs.size(),
-            std::string(g[id].op_name()) + " infers another number of outputs than it has");
-  for (size_t i = 0; i < types.size(); ++i) g[g[id].outputs[i]].type = std::move(types[i]);
+  const Values& outputs = g[id].outputs;
+  RLX_CHECK(types.size() >= outputs.size(),
+            std::string(g[id].op_name()) + " infers fewer outputs than it has");
+  for (size_t i = 0; i < outputs.size(); ++i) g[outputs[i]].type = std::move(types[i]);
 }
 
 void store_known(const Graph& g, NodeId id, const Vec<Known>& told, Vec<Known>& known) {
@@ -176,6 +196,9 @@ void store_known(const Graph& g, NodeId id, const Vec<Known>& told, Vec<Known>& 
 
 void infer_node(Graph& g, NodeId id, Vec<Known>& known, Vec<Diagnostic>& problems) {
   store_types(g, id, Types(g[id].outputs.size(), Type::unknown()));
+  if (std::string problem = arity_problem(g[id]); !problem.empty()) {
+    return problems.push_back(diagnostic_of(g, id, kWrongArity, "the node " + problem));
+  }
   if (has_unknown_input(g, g[id])) return;
   // `infer` adds symbols and facts to the graph, but no nodes: the attributes stay where they are.
   const Attrs& attrs = g[id].attrs;

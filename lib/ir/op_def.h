@@ -17,8 +17,8 @@ class GraphBuilder;
 
 using Values = Vec<ValueId>;
 
-// Fewest inputs, further optional ones (left out: an invalid ValueId), and outputs. With variadic the
-// last input repeats.
+// Fewest inputs, further optional ones (left out: an invalid ValueId), and outputs, the last of which a
+// node may lack. With variadic the last input repeats.
 struct Arity {
   int in = 0;
   int optional = 0;

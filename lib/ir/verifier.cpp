@@ -1,0 +1,213 @@
+#include "ir/verifier.h"
+
+#include <algorithm>
+#include <set>
+
+#include "ir/codes.h"
+#include "ir/constant_text.h"
+#include "ir/infer_ctx.h"
+#include "ir/order.h"
+
+namespace rlx {
+namespace {
+
+// ---- Types that inference gives again ---------------------------------------------------------
+
+// Whether Dims are equal by the facts of a graph.
+class Equality {
+ public:
+  explicit Equality(const Graph& g) : g_(g), range_(g.symbol_ranges()) {
+    for (const Fact& f : g.facts) {
+      if (f.relation == Fact::Relation::kEqual) add(f);
+    }
+  }
+
+  bool same(const Dim& a, const Dim& b) const {
+    if (a == b || is_fresh(a) || is_fresh(b)) return true;
+    auto difference = checked_add(a, Dim(-1) * b);
+    if (!difference) return false;
+    Dim d = simplify(substitute_symbols(*difference, values_), range_);
+    return d.is(0) || std::find(zeros_.begin(), zeros_.end(), d) != zeros_.end();
+  }
+
+  bool same(const Type& a, const Type& b) const {
+    if (a.kind != b.kind || a.element.size() != b.element.size()) return false;
+    if (!a.element.empty()) return same(a.element[0], b.element[0]);
+    return a.dtype == b.dtype &&
+           std::equal(a.shape.begin(), a.shape.end(), b.shape.begin(), b.shape.end(),
+                      [&](const Dim& x, const Dim& y) { return same(x, y); });
+  }
+
+ private:
+  // A fact gives the value of a symbol, where it stands alone, or else a Dim that is zero.
+  void add(const Fact& f) {
+    Dim a = substitute_symbols(f.a, values_), b = substitute_symbols(f.b, values_);
+    auto x = a.as_symbol(), y = b.as_symbol();
+    if (a == b) return;
+    if (x && !mentions(b, *x)) return add_value(*x, b);
+    if (y && !mentions(a, *y)) return add_value(*y, a);
+    for (const Dim& zero : {a - b, b - a}) zeros_.push_back(simplify(zero, range_));
+  }
+
+  void add_value(const std::string& symbol, const Dim& value) {
+    for (auto& [name, known] : values_) known = substitute_symbols(known, {{symbol, value}});
+    values_.emplace(symbol, value);
+  }
+
+  static bool mentions(const Dim& d, const std::string& symbol) {
+    bool found = false;
+    each_atom(d, [&](const Atom& a) { found |= a.symbol == symbol; });
+    return found;
+  }
+
+  // Inference made a symbol of its own here, as it did when it gave the stored type.
+  bool is_fresh(const Dim& d) const {
+    auto symbol = d.as_symbol();
+    return symbol && !g_.find_symbol(*symbol);
+  }
+
+  const Graph& g_;
+  RangeOf range_;
+  std::map<std::string, Dim> values_;
+  Vec<Dim> zeros_;
+};
+
+class Verifier {
+ public:
+  Verifier(const Graph& g, Level level) : g_(g), level_(level), order_(definition_order(g)) {}
+
+  Status run() && {
+    symbols();
+    for (ValueId v : order_.values) value(v);
+    for (const Fact& f : g_.facts) known_symbols(f.a, "a fact"), known_symbols(f.b, "a fact");
+    for (NodeId n : order_.nodes) node(n);
+    if (g_.output_names.size() != g_.outputs().size()) problem("not every output has a name");
+    if (problems_.empty() && level_ == Level::kMir) inference();
+    if (!problems_.empty()) return Error(std::move(problems_));
+    return {};
+  }
+
+ private:
+  // ---- Symbols and values ----
+
+  void symbols() {
+    for (const Symbol& s : g_.symbols) {
+      if (!names_.insert(s.name).second) problem("symbol " + s.name + " stands in the table twice");
+      if (s.min < 0 || s.min > s.max || s.multiple_of < 1) {
+        problem("symbol " + s.name + " has an impossible range");
+      }
+    }
+  }
+
+  void known_symbols(const Dim& d, const std::string& place) {
+    each_atom(d, [&](const Atom& a) {
+      if (a.kind == Atom::Kind::kLoop) problem(place + " uses a loop");
+      if (a.kind == Atom::Kind::kSymbol && !names_.contains(a.symbol)) {
+        problem(place + " uses symbol " + a.symbol + ", which is not in the table");
+      }
+    });
+  }
+
+  void known_symbols(const Type& t, const std::string& place) {
+    for (const Dim& d : t.shape) known_symbols(d, place);
+    for (const Type& element : t.element) known_symbols(element, place);
+  }
+
+  void value(ValueId id) {
+    const Value& v = g_[id];
+    std::string place = "%" + std::to_string(id.index);
+    known_symbols(v.type, place);
+    if (v.type.kind == Type::Kind::kUnknown && level_ == Level::kMir)
+      problem(place + " has no type");
+    if (v.def.kind == ValueDef::Kind::kConstant) constant(v, place);
+    if (v.def.kind == ValueDef::Kind::kDims) dims(v, place);
+  }
+
+  void constant(const Value& v, const std::string& place) {
+    const Constant& c = g_[v.def.constant];
+    Vec<Dim> shape(c.shape.begin(), c.shape.end());
+    if (v.type != Type::tensor(c.dtype, shape)) problem(place + " has another type than its data");
+    auto bytes = static_cast<int64_t>(c.data.bytes().size());
+    bool fits = c.dtype == DType::kString || bytes == c.elements() * size_of(c.dtype);
+    if (!fits) problem(place + " has " + std::to_string(bytes) + " bytes of data");
+  }
+
+  void dims(const Value& v, const std::string& place) {
+    if (!fits_dims(v.type, v.def.dims.size())) problem(place + " has a type that dims do not have");
+    for (const Dim& d : v.def.dims) known_symbols(d, place);
+  }
+
+  // ---- Nodes ----
+
+  void node(NodeId id) {
+    const Node& node = g_[id];
+    const OpDef& op = node.op();
+    if (node.origin.empty()) problem(id, "has no origin");
+    if (!is_strictly_sorted(node.origin)) problem(id, "has an origin out of order");
+    if (std::string what = arity_problem(node); !what.empty()) problem(id, what);
+    dtype(id);
+    bool expands_only = !op.lower && op.expand;
+    if (expands_only && level_ == Level::kMir) problem(id, "is not expanded");
+  }
+
+  static bool is_strictly_sorted(const Origin& o) {
+    return std::adjacent_find(o.begin(), o.end(), std::greater_equal<>()) == o.end();
+  }
+
+  void dtype(NodeId id) {
+    const Node& node = g_[id];
+    bool has_input = !node.inputs.empty() && node.inputs[0].valid();
+    if (!has_input && node.outputs.empty()) return;
+    const Type& type = g_[has_input ? node.inputs[0] : node.outputs[0]].type;
+    if (!type.is_tensor() || node.op().dtypes.bits == 0 || node.op().dtypes.has(type.dtype)) return;
+    problem(id, "does not take " + std::string(name(type.dtype)));
+  }
+
+  // ---- Inference ----
+
+  // Runs on a copy, whose stored types are put back, so that one wrong type is told once.
+  void inference() {
+    Graph copy = g_;
+    Equality equality(g_);
+    Vec<Known> told;
+    for (NodeId id : order_.nodes) {
+      Vec<Diagnostic> found;
+      infer_node(copy, id, told, found);
+      for (const Diagnostic& d : found) problem(id, "cannot be inferred again: " + d.message);
+      for (ValueId v : g_[id].outputs) {
+        if (!equality.same(copy[v].type, g_[v].type)) {
+          problem(id, "gives %" + std::to_string(v.index) + " the type " + to_text(copy[v].type) +
+                          ", stored is " + to_text(g_[v].type));
+        }
+        copy[v].type = g_[v].type;
+      }
+    }
+  }
+
+  // ---- Problems ----
+
+  void problem(std::string message) {
+    problems_.push_back({.code = kInvalidGraph, .message = std::move(message)});
+  }
+
+  void problem(NodeId id, const std::string& what) {
+    std::string message = "node " + std::to_string(id.index) + " " + what;
+    problems_.push_back(diagnostic_of(g_, id, kInvalidGraph, std::move(message)));
+  }
+
+  const Graph& g_;
+  Level level_;
+  DefinitionOrder order_;
+  std::set<std::string> names_;
+  Vec<Diagnostic> problems_;
+};
+
+}  // namespace
+
+Status verify(const Graph& g, Level level) {
+  // Nothing else can be looked at where ids are wrong.
+  if (Status structure = verify_structure(g); !structure) return structure;
+  return Verifier(g, level).run();
+}
+
+}  // namespace rlx
