@@ -19,6 +19,9 @@ namespace {
 constexpr size_t kPiece = size_t{1} << 18;
 constexpr int64_t kYoungForSeconds = 30 * 60;
 
+// From here on one flush of the whole file system costs less than two flushes a blob.
+constexpr size_t kManyBlobs = 16;
+
 std::string shard_name(const Digest& digest) { return digest.hex().substr(0, 2); }
 
 bool is_local(int fd) {
@@ -46,7 +49,7 @@ Result<BlobBytes> map_file(const File& file, const std::string& name) {
 Result<BlobBytes> load_file(const File& file, const std::string& name) {
   size_t size = file.size();
   if (size == 0) return BlobBytes(nullptr, {});
-  int flags = MAP_PRIVATE | MAP_ANONYMOUS;
+  int flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE;
   void* data = ::mmap(nullptr, size, PROT_READ | PROT_WRITE, flags, -1, 0);
   if (data == MAP_FAILED) return io_error(kCannotRead, "read", name);
   BlobBytes bytes = adopt(data, size);
@@ -132,7 +135,8 @@ bool Blobs::contains(const Digest& digest, int64_t size) const {
 // One pass over data that may change meanwhile: each piece is copied, and the copy hashed and written.
 Result<bool> Blobs::write(const Folder& folder, const Digest& digest, Bytes data) {
   std::string name = digest.hex();
-  RLX_TRY(NewFile file, NewFile::create(folder, root_, options_.durability));
+  // Its durability waits for sync(), where many blobs share a flush.
+  RLX_TRY(NewFile file, NewFile::create(folder, root_, Durability::kFast));
   Sha256 hash;
   Vec<std::byte> piece;
   for (size_t done = 0; done < data.size(); done += piece.size()) {
@@ -163,7 +167,7 @@ Status Blobs::put(const Digest& digest, Bytes data) {
   // Another process may have been first.
   if (!linked) return check_whole(blob);
   std::lock_guard guard(mutex_);
-  unsynced_.insert(shard_name(digest));
+  unsynced_.insert(digest);
   return {};
 }
 
@@ -191,17 +195,24 @@ Status Blobs::keep(const BlobRef& blob) {
   return {};
 }
 
+Status Blobs::sync_blob(const Digest& digest) const {
+  Folder folder = shard(digest);
+  auto file = folder.open_file(digest.hex());
+  if (file && ::fdatasync(file->fd.get()) == 0 && folder.sync()) return {};
+  return io_error(kCannotWrite, "keep", digest.hex());
+}
+
 Status Blobs::sync() {
   std::lock_guard guard(mutex_);
-  if (options_.durability == Durability::kFast || unsynced_.empty()) return {};
-  Folder all = root_.below("cas").below("sha256");
-  for (const std::string& name : unsynced_) {
-    Folder folder = all.below(name);
-    if (!folder.ok() || !folder.sync()) return io_error(kCannotWrite, "keep", "cas/sha256/" + name);
+  std::set<Digest> blobs = std::exchange(unsynced_, {});
+  if (options_.durability == Durability::kFast || blobs.empty()) return {};
+  if (options_.durability == Durability::kFull || blobs.size() >= kManyBlobs) {
+    return ::syncfs(root_.fd()) == 0 ? Status() : io_error(kCannotWrite, "keep", "cas");
   }
-  if (!all.sync() || !root_.below("cas").sync()) return io_error(kCannotWrite, "keep", "cas");
-  unsynced_.clear();
-  return {};
+  for (const Digest& digest : blobs) RLX_TRY_VOID(sync_blob(digest));
+  Folder cas = root_.below("cas");
+  return cas.sync() && cas.below("sha256").sync() ? Status()
+                                                  : io_error(kCannotWrite, "keep", "cas");
 }
 
 }  // namespace rlx::cache

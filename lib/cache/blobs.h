@@ -36,7 +36,7 @@ class Blobs {
   Status put(const Digest& digest, Bytes data);
   // That the blob is there, and young enough for a collector to leave it until its entry is visible.
   Status keep(const BlobRef& blob);
-  // Makes the names of all blobs put so far outlive a power loss.
+  // Makes all blobs put so far outlive a power loss.
   Status sync();
 
  private:
@@ -48,6 +48,7 @@ class Blobs {
   Status check_whole(const BlobRef& blob);
   Error set_aside(const BlobRef& blob, const std::string& why);
   Result<bool> write(const Folder& folder, const Digest& digest, Bytes data);
+  Status sync_blob(const Digest& digest) const;
 
   const Folder& root_;
   const Options& options_;
@@ -55,7 +56,7 @@ class Blobs {
   bool local_;
   Verified verified_;
   std::mutex mutex_;
-  std::set<std::string> unsynced_;
+  std::set<Digest> unsynced_;
 };
 
 }  // namespace rlx::cache
