@@ -206,7 +206,7 @@ Status Blobs::sync() {
   std::lock_guard guard(mutex_);
   std::set<Digest> blobs = std::exchange(unsynced_, {});
   if (options_.durability == Durability::kFast || blobs.empty()) return {};
-  if (options_.durability == Durability::kFull || blobs.size() >= kManyBlobs) {
+  if (blobs.size() >= kManyBlobs) {
     return ::syncfs(root_.fd()) == 0 ? Status() : io_error(kCannotWrite, "keep", "cas");
   }
   for (const Digest& digest : blobs) RLX_TRY_VOID(sync_blob(digest));

@@ -128,9 +128,9 @@ template <class Value>
 Status read_map(const JsonReader& root, std::string_view name, std::map<std::string, Value>& map) {
   RLX_TRY(JsonReader object, root.get(name));
   if (!object.json().object()) return object.wrong("expected an object");
-  for (const Json::Member& member : *object.json().object()) {
-    JsonReader reader(member.second, object.where() + '.' + member.first);
-    RLX_TRY(map[member.first], read_value(reader, static_cast<const Value*>(nullptr)));
+  for (const auto& [key, member] : *object.json().object()) {
+    JsonReader reader(member, object.where() + '.' + key);
+    RLX_TRY(map[key], read_value(reader, static_cast<const Value*>(nullptr)));
   }
   return {};
 }

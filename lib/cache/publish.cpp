@@ -1,6 +1,7 @@
 #include <ctime>
 
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include "cache/codes.h"
 #include "cache/key.h"
@@ -84,8 +85,17 @@ Status Store::Impl::make_room(const std::string& key) {
 Status Store::Impl::commit(const Entry& entry, std::string_view lir, const std::string& meta) {
   RLX_TRY_VOID(put_file(root, root, lir_name(entry.key), bytes_of(lir), options.durability));
   RLX_TRY_VOID(put_file(root, root, meta_name(entry.key), bytes_of(meta), options.durability));
-  if (options.durability == Durability::kFast || root.sync()) return {};
+  if (sync_root()) return {};
   return io_error(kCannotWrite, "keep", meta_name(entry.key));
+}
+
+bool Store::Impl::sync_root() const {
+  switch (options.durability) {
+    case Durability::kFast: return true;
+    case Durability::kSafe: return root.sync();
+    case Durability::kFull: return ::syncfs(root.fd()) == 0;
+  }
+  return true;
 }
 
 void Store::Impl::write_stats(const std::string& key, const Stats& stats) const {

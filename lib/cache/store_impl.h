@@ -22,6 +22,7 @@ struct Store::Impl {
   Status keep_blobs(const Entry& entry);
   Status make_room(const std::string& key);
   Status commit(const Entry& entry, std::string_view lir, const std::string& meta);
+  bool sync_root() const;
   void write_stats(const std::string& key, const Stats& stats) const;
   // Trouble with writing: an error under strict, else the first one is a warning.
   Status tolerate(Status status);

@@ -22,7 +22,7 @@ Result<Json> convert(dom::element element);
 Status check_unique(const Vec<Json::Member>& members) {
   Vec<std::string_view> names;
   names.reserve(members.size());
-  for (const Json::Member& m : members) names.push_back(m.first);
+  for (const Json::Member& m : members) names.push_back(m.name);
   std::sort(names.begin(), names.end());
   auto twice = std::adjacent_find(names.begin(), names.end());
   if (twice == names.end()) return {};
@@ -44,7 +44,7 @@ Result<Json> convert_object(dom::object object) {
   members.reserve(object.size());
   for (dom::key_value_pair member : object) {
     RLX_TRY(Json value, convert(member.value));
-    members.emplace_back(std::string(member.key), std::move(value));
+    members.push_back({std::string(member.key), std::move(value)});
   }
   RLX_TRY_VOID(check_unique(members));
   return Json{std::move(members)};
@@ -117,7 +117,7 @@ std::optional<double> Json::number() const {
 const Json* Json::find(std::string_view name) const {
   if (!object()) return nullptr;
   for (const Member& m : *object()) {
-    if (m.first == name) return &m.second;
+    if (m.name == name) return &m.value;
   }
   return nullptr;
 }

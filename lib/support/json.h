@@ -73,7 +73,7 @@ class JsonWriter {
 // A read JSON value. Objects keep their order of keys; a repeated key is an error at parsing.
 class Json {
  public:
-  using Member = std::pair<std::string, Json>;
+  struct Member;
 
   // Whole text is one value, of depth 256 at most; the error says what is wrong.
   static Result<Json> parse(std::string_view text);
@@ -97,6 +97,11 @@ class Json {
   // An integer is a uint64_t only where it is above INT64_MAX.
   std::variant<std::monostate, bool, int64_t, double, std::string, Vec<Json>, Vec<Member>, uint64_t>
       v_;
+};
+
+struct Json::Member {
+  std::string name;
+  Json value;
 };
 
 // Typed reads that say what is wrong: `where` names the place in messages ("meta.lir").

@@ -4,6 +4,8 @@
 #include <unistd.h>
 
 #include <catch2/catch.hpp>
+#include <cstdio>
+#include <string_view>
 
 namespace rlx::cache {
 
@@ -26,5 +28,24 @@ template <class F>
 int run_child(F f) {
   return wait_for(start(f));
 }
+
+// What the process writes to stderr from here on, in a child.
+class Stderr {
+ public:
+  Stderr() : file_(std::tmpfile()) { ::dup2(::fileno(file_), 2); }
+
+  // Lines with that text.
+  int count(std::string_view text) const {
+    std::rewind(file_);
+    int found = 0;
+    for (char line[1024]; std::fgets(line, sizeof line, file_);) {
+      found += std::string_view(line).find(text) != std::string_view::npos;
+    }
+    return found;
+  }
+
+ private:
+  FILE* file_;
+};
 
 }  // namespace rlx::cache
