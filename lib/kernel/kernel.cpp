@@ -27,7 +27,7 @@ RangeOf ranges_of(const Kernel& k, const Stage* stage, RangeOf symbols) {
     for (const Loop& l : stage->loops) extents.emplace(l.id, l.extent);
   }
   return [extents = std::move(extents), symbols = std::move(symbols)](const Atom& a) {
-    if (a.kind != Atom::Kind::kLoop) return symbols(a);
+    if (a.kind != Atom::Kind::kLoop) return symbols ? symbols(a) : DimRange{};
     auto found = extents.find(a.loop);
     return found == extents.end() ? DimRange{} : DimRange{.lo = 0, .hi = found->second - 1};
   };

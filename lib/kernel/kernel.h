@@ -191,7 +191,8 @@ struct Kernel {
   bool operator==(const Kernel&) const = default;
 };
 
-// Ranges of loops (0 <= i < extent) and, through `symbols`, of the rest: what simplify() needs.
+// Ranges of loops (0 <= i < extent) and, through `symbols` (empty: not negative), of the rest: what
+// simplify() needs. `stage` may be null: the grid's loops alone.
 RangeOf ranges_of(const Kernel& k, const Stage* stage, RangeOf symbols);
 
 // The function that merges lanes of each accumulator (add, mul, min, max, and, or, xor): where

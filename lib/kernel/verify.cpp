@@ -1,0 +1,266 @@
+// What holds of every kernel:
+//
+//  1. Arguments have different names, sound storages, and fills of their dtype.
+//  2. Loops have different ids below loop_count; extents use loops around them only. Shapes use
+// none.
+//  3. Accesses name a tensor of the kernel and index each axis once, by loops in scope or an i64
+// node
+//     of the body; fills have the tensor's dtype. Writes go to written arguments or locals, proven
+// or
+//     checked. An argument is read or written, not both, but in a kernel of sequential steps.
+//  4. Each node's operands come before it and have the types that its function takes; so have the
+//     nodes behind the indexes of a load. Accumulators occur where the kind has them.
+//  5. There is a result for each write, of the tensor's dtype.
+//  6. The detail is that of the kind, and agrees with the loops and accesses (verify_kind.cpp).
+//  7. A local is written before it is read, unless it is carried; carried over sequential grid
+// loops.
+//  8. One point writes an element: `set` writes to arguments mention every loop that repeats them.
+#include "kernel/verify.h"
+
+#include <algorithm>
+#include <set>
+
+#include <fmt/format.h>
+
+namespace rlx {
+
+bool Problems::require(bool holds, const std::string& what) {
+  if (holds) return true;
+  std::string where = part_.empty() ? place_ : place_ + ", " + part_;
+  items_.push_back({.code = kInvalidKernel, .message = where + ": " + what});
+  return false;
+}
+
+Status Problems::status() const {
+  if (items_.empty()) return {};
+  return Error(items_);
+}
+
+bool contains(const Vec<LoopId>& loops, LoopId id) {
+  return std::find(loops.begin(), loops.end(), id) != loops.end();
+}
+
+bool uses_any(const Dim& d, const Vec<LoopId>& loops) {
+  bool found = false;
+  each_atom(
+      d, [&](const Atom& a) { found |= a.kind == Atom::Kind::kLoop && contains(loops, a.loop); });
+  return found;
+}
+
+bool uses_loop(const Dim& d, LoopId id) { return uses_any(d, {id}); }
+
+Vec<LoopId> ids_of(const Vec<Loop>& loops) {
+  Vec<LoopId> ids;
+  for (const Loop& l : loops) ids.push_back(l.id);
+  return ids;
+}
+
+DType dtype_of(const Kernel& k, const Access& a) {
+  return a.of == Access::Of::kLocal ? k.locals[a.tensor].dtype : k.args[a.tensor].dtype;
+}
+
+size_t rank_of(const Kernel& k, const Access& a) {
+  return a.of == Access::Of::kLocal ? k.locals[a.tensor].shape.size()
+                                    : k.args[a.tensor].shape.size();
+}
+
+namespace {
+
+class Verifier {
+ public:
+  explicit Verifier(const Kernel& k) : k_(k), problems_(k) {}
+
+  Status run() {
+    for (const Arg& a : k_.args) verify_arg(a);
+    verify_loops(k_.grid, {});
+    for (size_t i = 0; i < k_.locals.size(); ++i) verify_local(i);
+    written_.resize(k_.locals.size());
+    for (const Stage& s : k_.stages) verify_stage(s);
+    return problems_.status();
+  }
+
+ private:
+  bool require(bool holds, const std::string& what) { return problems_.require(holds, what); }
+
+  // ---- Tensors and loops ----------------------------------------------------------------------
+
+  void verify_arg(const Arg& a) {
+    problems_.enter("argument " + a.name);
+    require(names_.insert(a.name).second, "another argument has this name");
+    require(size_of(a.dtype) > 0, "its elements have no fixed size");
+    require_no_loops(a.shape);
+    if (auto sound = verify(a.storage, static_cast<int>(a.shape.size())); !sound) {
+      require(false, sound.error().first().message);
+    }
+    require(!a.storage.fill || a.storage.fill->dtype == a.dtype, "its fill has another dtype");
+  }
+
+  void verify_local(size_t i) {
+    const Local& l = k_.locals[i];
+    problems_.enter(fmt::format("local l{}", i));
+    require(size_of(l.dtype) > 0, "its elements have no fixed size");
+    require_no_loops(l.shape);
+    for (const Carry& c : l.carry) {
+      auto is_it = [&](const Loop& g) { return g.id == c.loop && g.sequential; };
+      require(std::any_of(k_.grid.begin(), k_.grid.end(), is_it),
+              "it is carried over what is no sequential loop of the grid");
+      require(c.init.dtype == l.dtype, "its initial value has another dtype");
+    }
+  }
+
+  void require_no_loops(const Vec<Dim>& shape) {
+    for (const Dim& d : shape) require_scope(d, {});
+  }
+
+  void verify_loops(const Vec<Loop>& loops, Vec<LoopId> scope) {
+    for (const Loop& l : loops) {
+      std::string name = fmt::format("loop i{}", l.id.index);
+      require(l.id.index < k_.loop_count, name + " is not below loop_count");
+      require(ids_.insert(l.id).second, name + " is there twice");
+      require_scope(l.extent, scope);
+      scope.push_back(l.id);
+    }
+  }
+
+  void require_scope(const Dim& d, const Vec<LoopId>& scope) {
+    each_atom(d, [&](const Atom& a) {
+      bool known = a.kind != Atom::Kind::kLoop || contains(scope, a.loop);
+      if (!known)
+        require(false, fmt::format("i{} is out of scope in {}", a.loop.index, to_text(d)));
+    });
+  }
+
+  // ---- Stages ---------------------------------------------------------------------------------
+
+  void verify_stage(const Stage& s) {
+    problems_.enter("stage " + s.name);
+    Vec<LoopId> scope = ids_of(k_.grid);
+    verify_loops(s.loops, scope);
+    for (const Loop& l : s.loops) scope.push_back(l.id);
+    bool sound = true;
+    for (const Access& a : s.reads) sound &= verify_access(s, a, scope) && verify_read(a);
+    for (const Access& a : s.writes) sound &= verify_access(s, a, scope) && verify_write(a);
+    for (const Expr& e : s.body) require_scope(e.dim, scope);
+    if (!sound || !verify_body(k_, s, problems_) || !verify_results(s)) return;
+    verify_kind(s, problems_);
+    for (const Access& a : s.writes) verify_one_writer(s, a);
+    note_writes(s);
+  }
+
+  bool verify_access(const Stage& s, const Access& a, const Vec<LoopId>& scope) {
+    if (!require(a.of != Access::Of::kState, "states cannot be accessed yet")) return false;
+    size_t tensors = a.of == Access::Of::kLocal ? k_.locals.size() : k_.args.size();
+    if (!require(a.tensor < tensors, "an access to no tensor of the kernel")) return false;
+    size_t rank = rank_of(k_, a);
+    bool complete = a.index.size() == rank && a.bounds.size() == rank;
+    if (!require(complete, "an access does not index each axis once")) return false;
+    bool sound = true;
+    for (size_t axis = 0; axis < rank; ++axis) {
+      sound &= verify_index(s, a.index[axis], scope);
+      const Bounds& b = a.bounds[axis];
+      bool fits = b.rule != Bounds::Rule::kFill || b.fill.dtype == dtype_of(k_, a);
+      sound &= require(fits, "a fill has another dtype than its tensor");
+    }
+    return sound;
+  }
+
+  bool verify_index(const Stage& s, const AxisIndex& index, const Vec<LoopId>& scope) {
+    if (!index.expr) {
+      require_scope(index.dim, scope);
+      return require(!index.from_end, "only the value of a node counts from the end");
+    }
+    if (!require(index.expr->index < s.body.size(), "an index is no node of the body"))
+      return false;
+    return require(s.body[index.expr->index].type == DType::kI64, "an index is no i64");
+  }
+
+  bool has_steps() const {
+    return std::any_of(k_.grid.begin(), k_.grid.end(), [](const Loop& l) { return l.sequential; });
+  }
+
+  bool verify_read(const Access& a) {
+    require(a.combine == Combine::kSet, "a read combines nothing");
+    if (a.of == Access::Of::kArg) {
+      require(!k_.args[a.tensor].written || has_steps(),
+              k_.args[a.tensor].name + " is read and written");
+      return true;
+    }
+    bool ready = written_[a.tensor] || !k_.locals[a.tensor].carry.empty();
+    require(ready, fmt::format("l{} is read before it is written", a.tensor));
+    return true;
+  }
+
+  bool verify_write(const Access& a) {
+    if (a.of == Access::Of::kArg) {
+      require(k_.args[a.tensor].written, k_.args[a.tensor].name + " is not marked as written");
+    }
+    for (const Bounds& b : a.bounds) {
+      bool known = b.rule == Bounds::Rule::kProven || b.rule == Bounds::Rule::kChecked;
+      require(known, "the index of a write is neither proven nor checked");
+    }
+    return true;
+  }
+
+  bool verify_results(const Stage& s) {
+    bool call = s.kind == Kind::kCall && s.results.empty();
+    if (call) return true;
+    if (!require(s.results.size() == s.writes.size(), "results and writes differ in number"))
+      return false;
+    bool sound = true;
+    for (size_t i = 0; i < s.results.size(); ++i) {
+      bool there = require(s.results[i].index < s.body.size(), "a result is no node of the body");
+      sound &= there && require(s.body[s.results[i].index].type == dtype_of(k_, s.writes[i]),
+                                "a result has another dtype than what it is written to");
+    }
+    return sound;
+  }
+
+  // ---- Writers --------------------------------------------------------------------------------
+
+  void note_writes(const Stage& s) {
+    for (const Access& a : s.writes) {
+      if (a.of == Access::Of::kLocal) written_[a.tensor] = true;
+    }
+  }
+
+  // Loops that run the stage's writes again.
+  Vec<Loop> repeating(const Stage& s) const {
+    Vec<Loop> loops;
+    for (const Loop& l : k_.grid) {
+      if (!l.sequential) loops.push_back(l);
+    }
+    Vec<LoopId> inner;
+    if (auto* r = std::get_if<Reduction>(&s.detail)) inner = r->over;
+    if (auto* c = std::get_if<Contract>(&s.detail)) inner = c->k;
+    if (std::holds_alternative<Conv>(s.detail)) inner = ids_of(s.loops);
+    for (const Loop& l : s.loops) {
+      if (!contains(inner, l.id)) loops.push_back(l);
+    }
+    return loops;
+  }
+
+  void verify_one_writer(const Stage& s, const Access& a) {
+    auto by_data = [](const AxisIndex& index) { return index.expr.has_value(); };
+    bool data = std::any_of(a.index.begin(), a.index.end(), by_data);
+    if (a.of != Access::Of::kArg || a.combine != Combine::kSet || data) return;
+    for (const Loop& l : repeating(s)) {
+      auto mentions = [&](const AxisIndex& index) { return uses_loop(index.dim, l.id); };
+      bool once = l.extent.is(1) || std::any_of(a.index.begin(), a.index.end(), mentions);
+      require(once, fmt::format("every i{} writes the same element of {}", l.id.index,
+                                k_.args[a.tensor].name));
+    }
+  }
+
+  const Kernel& k_;
+  Problems problems_;
+  std::set<std::string> names_;
+  std::set<LoopId> ids_;
+  // Locals that a stage so far has written.
+  Vec<bool> written_;
+};
+
+}  // namespace
+
+Status verify(const Kernel& k) { return Verifier(k).run(); }
+
+}  // namespace rlx

@@ -1,0 +1,39 @@
+// The parts of verify(Kernel): kernel/verify.cpp says what holds.
+#pragma once
+#include <string>
+
+#include "kernel/kernel.h"
+
+namespace rlx {
+
+// Collects what is wrong with one kernel.
+class Problems {
+ public:
+  explicit Problems(const Kernel& k) : place_("kernel " + k.name) {}
+
+  // What follows is about that part of the kernel.
+  void enter(std::string place) { part_ = std::move(place); }
+  // Whether it holds; notes `what` where it does not.
+  bool require(bool holds, const std::string& what);
+  Status status() const;
+
+ private:
+  std::string place_, part_;
+  Vec<Diagnostic> items_;
+};
+
+bool contains(const Vec<LoopId>& loops, LoopId id);
+bool uses_loop(const Dim& d, LoopId id);
+bool uses_any(const Dim& d, const Vec<LoopId>& loops);
+Vec<LoopId> ids_of(const Vec<Loop>& loops);
+
+// Operands, types and leaves of every node. Only then may needed() be asked of the stage.
+bool verify_body(const Kernel& k, const Stage& s, Problems& problems);
+// The stage's detail against its loops and accesses.
+void verify_kind(const Stage& s, Problems& problems);
+
+// The dtype and rank of what an access goes to.
+DType dtype_of(const Kernel& k, const Access& a);
+size_t rank_of(const Kernel& k, const Access& a);
+
+}  // namespace rlx
