@@ -151,7 +151,9 @@ struct Command {
   // kLaunch: the function's buffers, in order. kCopy: to, from (same bytes). kFill: the buffer, which then
   // holds its pattern.
   Vec<uint32_t> buffers = {};
-  // Earlier commands that must have ended.
+  // Earlier commands that must have ended: those that make what this one reads, and those that use what
+  // it overwrites. That placement gives the memory of one buffer to another is not told here, the runtime
+  // sees to that.
   Vec<uint32_t> waits = {};
   // Device and stream; one of each today.
   uint16_t device = 0, stream = 0;

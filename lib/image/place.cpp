@@ -63,8 +63,7 @@ int64_t best_fit(const Vec<const Request*>& neighbours, int64_t bytes) {
 Vec<size_t> by_size(const Vec<Request>& requests) {
   Vec<size_t> order(requests.size());
   std::iota(order.begin(), order.end(), size_t{0});
-  std::ranges::stable_sort(
-      order, [&](size_t a, size_t b) { return requests[a].bytes > requests[b].bytes; });
+  std::ranges::sort(order, {}, [&](size_t i) { return std::pair(-requests[i].bytes, i); });
   return order;
 }
 

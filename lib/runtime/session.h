@@ -3,22 +3,13 @@
 #include <functional>
 #include <memory>
 #include <span>
+#include <utility>
 
 #include "image/image.h"
+#include "runtime/cpu/function_table.h"
+#include "runtime/io/host_tensor.h"
 
 namespace rlx::runtime {
-
-// A dense row-major tensor in host memory, 64-byte aligned.
-struct HostTensor {
-  std::string name;
-  DType dtype = DType::kF32;
-  Vec<int64_t> shape = {};
-  std::shared_ptr<std::byte[]> data = {};
-
-  int64_t elements() const;
-  int64_t bytes() const { return elements() * size_of(dtype); }
-  static HostTensor make(std::string name, DType dtype, Vec<int64_t> shape);
-};
 
 // Bytes of a blob by digest, mapped or read; the keeper keeps them.
 struct Blob {
@@ -28,12 +19,17 @@ struct Blob {
 using BlobSource = std::function<Result<Blob>(const Digest&)>;
 
 struct SessionOptions {
+  // 0: what cpu::default_threads() says.
   int threads = 1;
   // Every buffer ends at a PROT_NONE page, what has no stated fill is NaN-filled (design §9).
   bool check_memory = false;
+  // Values of symbols that no input gives.
+  Vec<std::pair<std::string, int64_t>> dims = {};
+  // Tests only: run in place of the image's code.
+  const cpu::FunctionTable* functions = nullptr;
 };
 
-// Where time went: filled by run() when asked.
+// Where time went: filled by run() and run_bound() when asked, which then wait after every command.
 struct Profile {
   struct Item {
     uint32_t command = 0;
@@ -46,18 +42,20 @@ class Session {
  public:
   // Checks the ISA against this machine (7xxx), reads the code into executable memory, maps constants.
   static Result<std::unique_ptr<Session>> load(image::Image image, const BlobSource& blobs,
-                                               SessionOptions options);
+                                               const SessionOptions& options);
   ~Session();
 
   const image::Image& image() const;
-  // The symbols' values that these inputs give; errors 5xxx name the input, axis, symbol and what is wanted.
+  // The symbols' values that these inputs give; errors 5xxx name the input, axis, symbol and what is
+  // wanted.
   Result<Vec<int64_t>> symbols_of(std::span<const HostTensor> inputs) const;
-  // Checks names, dtypes, shapes and guards, places buffers for these dims (memoised), runs.
-  // `inputs` in any order, matched by name.
+  // Checks names, dtypes, shapes and guards, places buffers for these dims (memoised), runs. `inputs` in
+  // any order, matched by name; outputs in the image's order.
   Result<Vec<HostTensor>> run(std::span<const HostTensor> inputs, Profile* profile = nullptr);
-  // For benchmarks: binds once, then run_bound() repeats without copying inputs or making outputs.
+  // For benchmarks: binds once, then run_bound() repeats without copying inputs or making outputs. The
+  // inputs must stay where they are.
   Status bind(std::span<const HostTensor> inputs);
-  Status run_bound();
+  Status run_bound(Profile* profile = nullptr);
 
  private:
   struct Impl;

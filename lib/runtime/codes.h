@@ -1,0 +1,37 @@
+// What can be wrong with loading an image and running it: the codes of this folder's diagnostics
+// (docs/errors.md).
+#pragma once
+
+namespace rlx::runtime {
+
+// A command of a kind, or on a device, that this runtime does not run.
+inline constexpr int kUnsupportedCommand = 4101;
+
+inline constexpr int kUnknownInput = 5111;
+inline constexpr int kRepeatedInput = 5112;
+inline constexpr int kMissingInput = 5113;
+inline constexpr int kWrongDType = 5114;
+inline constexpr int kWrongRank = 5115;
+inline constexpr int kWrongExtent = 5116;
+// A symbol below its minimum, above its maximum, or no multiple of what it must be.
+inline constexpr int kOutOfRange = 5117;
+// An assumption of the model does not hold for these dims.
+inline constexpr int kGuardFailed = 5118;
+// No input gives the symbol, nor does the caller.
+inline constexpr int kNoValue = 5119;
+// A kernel met data that it cannot use, such as an index out of range.
+inline constexpr int kBadData = 5120;
+
+// The code uses instructions that this CPU lacks.
+inline constexpr int kMissingFeature = 7101;
+// The system does not let memory become executable.
+inline constexpr int kNotExecutable = 7102;
+// The image is for a device that this runtime does not drive.
+inline constexpr int kWrongDevice = 7103;
+
+// A constant lies outside its blob, or a tensor does not fit its buffer.
+inline constexpr int kDamagedImage = 8103;
+
+inline constexpr int kNoMemory = 11102;
+
+}  // namespace rlx::runtime

@@ -1,0 +1,52 @@
+#include "runtime/constants.h"
+
+#include <map>
+
+#include <fmt/format.h>
+
+#include "runtime/codes.h"
+
+namespace rlx::runtime {
+namespace {
+
+// Where the buffer's bytes lie in its blob, or that they do not.
+Result<Bytes> slice(const image::Buffer& buffer, Bytes blob) {
+  std::optional<int64_t> bytes = evaluate(buffer.bytes, {});
+  auto offset = static_cast<uint64_t>(buffer.offset);
+  bool fits = bytes && *bytes >= 0 && offset <= blob.size() &&
+              static_cast<uint64_t>(*bytes) <= blob.size() - offset;
+  if (fits) return blob.subspan(offset, *bytes);
+  return Error(kDamagedImage,
+               fmt::format("a constant lies outside its blob {}", buffer.blob.hex()));
+}
+
+bool is_aligned(const std::byte* p) { return reinterpret_cast<uintptr_t>(p) % kAlignment == 0; }
+
+}  // namespace
+
+Result<Constants> Constants::load(const image::Image& image, const BlobSource& blobs) {
+  Constants constants;
+  std::map<Digest, Blob> seen;
+  for (const image::Buffer& buffer : image.buffers) {
+    if (buffer.kind != image::Buffer::Kind::kConstant) {
+      constants.bytes_.emplace_back();
+      continue;
+    }
+    auto [at, is_new] = seen.try_emplace(buffer.blob);
+    if (is_new) {
+      RLX_TRY(at->second, blobs(buffer.blob));
+      constants.keepers_.push_back(at->second.keeper);
+    }
+    RLX_TRY_VOID(constants.add(buffer, at->second));
+  }
+  return constants;
+}
+
+Status Constants::add(const image::Buffer& buffer, const Blob& blob) {
+  RLX_TRY(Bytes bytes, slice(buffer, blob.bytes));
+  if (!is_aligned(bytes.data())) bytes = copies_.emplace_back(bytes).bytes();
+  bytes_.push_back(bytes);
+  return {};
+}
+
+}  // namespace rlx::runtime

@@ -1,0 +1,73 @@
+#include "runtime/cpu/cores.h"
+
+#include <algorithm>
+#include <climits>
+#include <cmath>
+#include <cstdio>
+#include <set>
+
+#include <fmt/format.h>
+#include <sched.h>
+
+#include "support/files.h"
+
+namespace rlx::runtime::cpu {
+namespace {
+
+// The file's text; empty where it cannot be read.
+std::string text_of(const std::string& path) {
+  auto text = read_file(path);
+  return text ? std::move(*text) : std::string();
+}
+
+// The first CPU of the core that this one belongs to; itself where the system does not say.
+int core_of(int cpu) {
+  std::string siblings =
+      text_of(fmt::format("/sys/devices/system/cpu/cpu{}/topology/thread_siblings_list", cpu));
+  int first = cpu;
+  return std::sscanf(siblings.c_str(), "%d", &first) == 1 ? first : cpu;
+}
+
+int allowed_cores() {
+  cpu_set_t set;
+  if (sched_getaffinity(0, sizeof set, &set) != 0) return 1;
+  std::set<int> cores;
+  for (int cpu = 0; cpu < CPU_SETSIZE; ++cpu) {
+    if (CPU_ISSET(cpu, &set)) cores.insert(core_of(cpu));
+  }
+  return static_cast<int>(cores.size());
+}
+
+// "200000 100000" is two CPUs' worth of time, "max 100000" any.
+int cpus_in(const std::string& cpu_max) {
+  double quota = 0, period = 0;
+  bool limited = std::sscanf(cpu_max.c_str(), "%lf %lf", &quota, &period) == 2 && period > 0;
+  return limited ? std::max(1, static_cast<int>(std::ceil(quota / period))) : INT_MAX;
+}
+
+// This process's group in the unified hierarchy: the line "0::/path".
+std::string own_group() {
+  std::string groups = text_of("/proc/self/cgroup");
+  size_t begin = groups.starts_with("0::") ? 0 : groups.find("\n0::");
+  if (begin == std::string::npos) return "/";
+  begin = groups.find('/', begin);
+  if (begin == std::string::npos) return "/";
+  return groups.substr(begin, groups.find('\n', begin) - begin);
+}
+
+}  // namespace
+
+int granted_cpus(const std::string& root, std::string path) {
+  for (int granted = INT_MAX;;) {
+    granted = std::min(granted, cpus_in(text_of(root + path + "/cpu.max")));
+    size_t parent = path.rfind('/');
+    if (parent == std::string::npos) return granted;
+    path.resize(parent);
+  }
+}
+
+int default_threads() {
+  return std::max(1, std::min(allowed_cores(), granted_cpus("/sys/fs/cgroup", own_group())));
+}
+
+}  // namespace rlx::runtime::cpu

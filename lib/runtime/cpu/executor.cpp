@@ -1,0 +1,146 @@
+#include "runtime/cpu/executor.h"
+
+#include <chrono>
+#include <cstring>
+#include <new>
+
+#include <immintrin.h>
+
+namespace rlx::runtime::cpu {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+using Kind = image::Command::Kind;
+
+// Subnormals count, and rounding is to the nearest, whatever the calling thread was set to: results equal
+// the interpreter's, bit for bit.
+class PlainFloats {
+ public:
+  PlainFloats() : before_(_mm_getcsr()) { _mm_setcsr(kDefault); }
+  ~PlainFloats() { _mm_setcsr(before_); }
+  PlainFloats(const PlainFloats&) = delete;
+  PlainFloats& operator=(const PlainFloats&) = delete;
+
+ private:
+  static constexpr unsigned kDefault = 0x1f80;
+
+  unsigned before_;
+};
+
+// The bytes of a copy or fill that these tiles are.
+struct Range {
+  int64_t begin, size;
+};
+
+Range range_of(const Step& step, Step::Tiles tiles) {
+  int64_t begin = tiles.first * kBytesPerTile;
+  return {begin, std::min(tiles.last * kBytesPerTile, step.bytes) - begin};
+}
+
+void copy(void* const* buffers, Range range) {
+  auto* to = static_cast<std::byte*>(buffers[0]);
+  const auto* from = static_cast<const std::byte*>(buffers[1]);
+  std::memcpy(to + range.begin, from + range.begin, range.size);
+}
+
+void fill(void* const* buffers, std::string_view pattern, Range range) {
+  auto* to = static_cast<std::byte*>(buffers[0]) + range.begin;
+  runtime::fill({to, static_cast<size_t>(range.size)}, pattern, range.begin % pattern.size());
+}
+
+}  // namespace
+
+Executor::Executor(int threads, bool check_memory)
+    : pool_(threads), check_memory_(check_memory), lanes_(threads) {}
+
+Status Executor::reserve_scratch(int64_t bytes) {
+  if (bytes <= scratch_bytes_) return {};
+  for (Lane& lane : lanes_) {
+    if (check_memory_) {
+      RLX_TRY(lane.guarded, GuardedBlock::make(bytes));
+      lane.scratch_end = lane.guarded.data() + bytes;
+    } else {
+      RLX_TRY(lane.plain, Mapping::make(bytes));
+      lane.scratch_end = lane.plain.data() + lane.plain.size();
+    }
+  }
+  scratch_bytes_ = bytes;
+  return {};
+}
+
+std::optional<Trapped> Executor::run(const Program& program) { return run_all(program, nullptr); }
+
+std::optional<Trapped> Executor::run(const Program& program, Profile& profile) {
+  profile.items.clear();
+  return run_all(program, &profile);
+}
+
+std::optional<Trapped> Executor::run_all(const Program& program, Profile* profile) {
+  Walk walk{this, &program, profile};
+  auto task = [](void* context, int thread) {
+    auto& [executor, steps, times] = *static_cast<Walk*>(context);
+    PlainFloats floats;
+    if (times != nullptr) return executor->walk_slowly(*steps, *times, thread);
+    executor->walk(*steps, thread);
+  };
+  pool_.run(task, &walk);
+  return first_trap();
+}
+
+void Executor::walk(const Program& program, int thread) {
+  for (const Step& step : program.steps) {
+    if (step.barrier) pool_.barrier(thread);
+    perform(program, step, thread);
+  }
+}
+
+// Everyone waits for the step before: what thread 0 sees between two barriers is the step's time.
+void Executor::walk_slowly(const Program& program, Profile& profile, int thread) {
+  for (const Step& step : program.steps) {
+    pool_.barrier(thread);
+    auto begin = Clock::now();
+    perform(program, step, thread);
+    pool_.barrier(thread);
+    auto time = std::chrono::nanoseconds(Clock::now() - begin);
+    if (thread == 0) profile.items.push_back({step.command, time.count()});
+  }
+}
+
+void Executor::perform(const Program& program, const Step& step, int thread) {
+  Step::Tiles tiles = step.tiles_of(thread);
+  if (tiles.first == tiles.last) return;
+  void* const* buffers = program.arguments.data() + step.first_argument;
+  switch (step.kind) {
+    case Kind::kLaunch: return launch(program, step, tiles, lanes_[thread]);
+    case Kind::kCopy: return copy(buffers, range_of(step, tiles));
+    case Kind::kFill: return fill(buffers, step.pattern, range_of(step, tiles));
+    case Kind::kHostCall:
+    case Kind::kIf:
+    case Kind::kLoop:
+    case Kind::kAlloc:
+    case Kind::kWait: RLX_CHECK(false, "make_program() lets no such command through");
+  }
+}
+
+void Executor::launch(const Program& program, const Step& step, Step::Tiles tiles,
+                      Lane& lane) const {
+  std::byte* scratch = lane.scratch_end - step.bytes;
+  if (check_memory_) std::memset(scratch, 0xff, step.bytes);
+  auto* trap = new (scratch) image::Trap{};
+  step.function(program.arguments.data() + step.first_argument, program.symbols.data(), tiles.first,
+                tiles.last, scratch);
+  if (trap->site != 0 && !lane.trapped) lane.trapped = {step.command, *trap};
+}
+
+// Threads have ascending tiles: of one command's traps the last thread's is the last one, as with one
+// thread.
+std::optional<Trapped> Executor::first_trap() {
+  std::optional<Trapped> first;
+  for (Lane& lane : lanes_) {
+    if (lane.trapped && (!first || lane.trapped->command <= first->command)) first = lane.trapped;
+    lane.trapped.reset();
+  }
+  return first;
+}
+
+}  // namespace rlx::runtime::cpu

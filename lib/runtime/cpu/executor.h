@@ -1,0 +1,61 @@
+// Walks programs on the threads of a pool.
+#pragma once
+#include <optional>
+
+#include "runtime/cpu/pool.h"
+#include "runtime/cpu/program.h"
+#include "runtime/memory.h"
+#include "runtime/session.h"
+
+namespace rlx::runtime::cpu {
+
+// What a kernel found wrong with the user's data.
+struct Trapped {
+  uint32_t command = 0;
+  image::Trap trap;
+};
+
+class Executor {
+ public:
+  // With check_memory, scratch ends at a page that may not be touched and is NaN before each launch.
+  Executor(int threads, bool check_memory);
+
+  int threads() const { return pool_.threads(); }
+  // Scratch for programs that need that much; error 11xxx.
+  Status reserve_scratch(int64_t bytes);
+  // Ahead of run(): the threads get ready.
+  void wake() { pool_.wake(); }
+  // The first command in their order that met bad data, and of its traps the last, for any number of
+  // threads. Commands after it run too: whatever they read, they stay within their buffers.
+  std::optional<Trapped> run(const Program& program);
+  std::optional<Trapped> run(const Program& program, Profile& profile);
+
+ private:
+  // Of one thread.
+  struct alignas(128) Lane {
+    Mapping plain;
+    GuardedBlock guarded;
+    std::byte* scratch_end = nullptr;
+    std::optional<Trapped> trapped;
+  };
+  struct Walk {
+    Executor* executor;
+    const Program* program;
+    Profile* profile;
+  };
+
+  std::optional<Trapped> run_all(const Program& program, Profile* profile);
+  void walk(const Program& program, int thread);
+  void walk_slowly(const Program& program, Profile& profile, int thread);
+  void perform(const Program& program, const Step& step, int thread);
+  void launch(const Program& program, const Step& step, Step::Tiles tiles, Lane& lane) const;
+  std::optional<Trapped> first_trap();
+
+  Pool pool_;
+  const bool check_memory_;
+  int64_t scratch_bytes_ = 0;
+  // By thread.
+  Vec<Lane> lanes_;
+};
+
+}  // namespace rlx::runtime::cpu

@@ -1,0 +1,171 @@
+#include "runtime/cpu/program.h"
+
+#include <algorithm>
+
+#include <fmt/format.h>
+
+#include "runtime/codes.h"
+#include "runtime/memory.h"
+
+namespace rlx::runtime::cpu {
+namespace {
+
+using image::Buffer;
+using image::Command;
+using image::Image;
+using image::Placement;
+using Kind = Command::Kind;
+
+// A kernel's own count may be anything; it is split, never stored.
+constexpr int64_t kMaxScratch = int64_t{1} << 40;
+
+Error no_value(const image::Kernel& kernel, std::string_view what) {
+  return Error(kDamagedImage, fmt::format("the {} of kernel '{}' have no value for these dims",
+                                          what, kernel.name));
+}
+
+// Finds before which steps all threads must meet.
+//
+// Steps since the last barrier are open: other threads may still be at them. A step must not start while
+// what it waits for is open, nor while an open step uses memory that the placement gives to another buffer
+// of this step: of such sharing the waits know nothing. Steps of at most one tile all run on thread 0, in
+// order.
+class Barriers {
+ public:
+  Barriers(const Image& image, const Placement& placement) : image_(image), placement_(placement) {}
+
+  bool needed_before(uint32_t command, bool solo) {
+    bool needed = false;
+    for (uint32_t earlier = open_; earlier < command && !needed; ++earlier) {
+      if (solo && solo_[earlier]) continue;
+      needed = waits_for(command, earlier) || share_memory(command, earlier);
+    }
+    if (needed) open_ = command;
+    solo_.push_back(solo);
+    return needed;
+  }
+
+ private:
+  bool waits_for(uint32_t command, uint32_t earlier) const {
+    const Vec<uint32_t>& waits = image_.commands[command].waits;
+    return std::ranges::find(waits, earlier) != waits.end();
+  }
+
+  bool share_memory(uint32_t a, uint32_t b) const {
+    for (uint32_t x : image_.commands[a].buffers) {
+      for (uint32_t y : image_.commands[b].buffers) {
+        if (x != y && overlap(x, y)) return true;
+      }
+    }
+    return false;
+  }
+
+  bool overlap(uint32_t x, uint32_t y) const {
+    int64_t from_x = placement_.offsets[x], from_y = placement_.offsets[y];
+    if (from_x < 0 || from_y < 0) return false;
+    return from_x < from_y + placement_.bytes[y] && from_y < from_x + placement_.bytes[x];
+  }
+
+  const Image& image_;
+  const Placement& placement_;
+  uint32_t open_ = 0;
+  // By command.
+  Vec<bool> solo_;
+};
+
+class Maker {
+ public:
+  Maker(const Image& image, const Placement& placement, const Vec<int64_t>& symbols,
+        const FunctionTable& functions, int threads)
+      : image_(image),
+        placement_(placement),
+        functions_(functions),
+        threads_(threads),
+        barriers_(image, placement),
+        program_{.symbols = symbols} {}
+
+  Result<Program> make() {
+    for (uint32_t i = 0; i < image_.commands.size(); ++i) RLX_TRY_VOID(add(i));
+    program_.arguments.resize(program_.argument_buffers.size());
+    return std::move(program_);
+  }
+
+ private:
+  Status add(uint32_t index) {
+    const Command& command = image_.commands[index];
+    Step step{
+        .kind = command.kind, .command = index, .first_argument = program_.argument_buffers.size()};
+    std::ranges::copy(command.buffers, std::back_inserter(program_.argument_buffers));
+    RLX_TRY(int64_t tiles, prepare(command, step));
+    step.share = tiles / threads_;
+    step.rest = tiles % threads_;
+    step.barrier = threads_ > 1 && barriers_.needed_before(index, tiles <= 1);
+    program_.steps.push_back(step);
+    return {};
+  }
+
+  // Fills in what depends on the kind; the number of tiles.
+  Result<int64_t> prepare(const Command& command, Step& step) {
+    switch (command.kind) {
+      case Kind::kLaunch: return prepare_launch(command, step);
+      case Kind::kCopy: return prepare_copy(command, step);
+      case Kind::kFill: return prepare_fill(command, step);
+      case Kind::kHostCall:
+      case Kind::kIf:
+      case Kind::kLoop:
+      case Kind::kAlloc:
+      case Kind::kWait: break;
+    }
+    return Error(kUnsupportedCommand,
+                 fmt::format("commands of kind {} are not supported", name(command.kind)));
+  }
+
+  Result<int64_t> prepare_launch(const Command& command, Step& step) {
+    const image::Kernel& kernel = image_.kernels[command.kernel];
+    std::optional<int64_t> tiles = evaluate(kernel.tiles, program_.symbols);
+    std::optional<int64_t> scratch = evaluate(kernel.scratch, program_.symbols);
+    if (!tiles || *tiles < 0) return no_value(kernel, "tiles");
+    if (!scratch || *scratch < 0 || *scratch > kMaxScratch)
+      return no_value(kernel, "scratch bytes");
+    step.function = functions_[command.kernel];
+    step.bytes = static_cast<int64_t>(
+        round_up(std::max(*scratch, image::kTrapBytes), static_cast<size_t>(kAlignment)));
+    program_.scratch_bytes = std::max(program_.scratch_bytes, step.bytes);
+    return *tiles;
+  }
+
+  Result<int64_t> prepare_copy(const Command& command, Step& step) {
+    step.bytes = placement_.bytes[command.buffers[0]];
+    if (step.bytes == placement_.bytes[command.buffers[1]]) return tiles_in(step.bytes);
+    return Error(kDamagedImage, "a copy is between buffers of different sizes");
+  }
+
+  Result<int64_t> prepare_fill(const Command& command, Step& step) {
+    step.bytes = placement_.bytes[command.buffers[0]];
+    step.pattern = image_.buffers[command.buffers[0]].pattern;
+    return tiles_in(step.bytes);
+  }
+
+  static int64_t tiles_in(int64_t bytes) { return (bytes + kBytesPerTile - 1) / kBytesPerTile; }
+
+  const Image& image_;
+  const Placement& placement_;
+  const FunctionTable& functions_;
+  const int threads_;
+  Barriers barriers_;
+  Program program_;
+};
+
+}  // namespace
+
+void Program::set_pointers(const Vec<void*>& by_buffer) {
+  for (size_t i = 0; i < arguments.size(); ++i) arguments[i] = by_buffer[argument_buffers[i]];
+}
+
+Result<Program> make_program(const Image& image, const Placement& placement,
+                             const Vec<int64_t>& symbols, const FunctionTable& functions,
+                             int threads) {
+  return Maker(image, placement, symbols, functions, threads).make();
+}
+
+}  // namespace rlx::runtime::cpu

@@ -1,0 +1,51 @@
+// The commands of an image for one placement and one number of threads, ready to be walked.
+#pragma once
+#include "image/image.h"
+#include "runtime/cpu/function_table.h"
+
+namespace rlx::runtime::cpu {
+
+// Copies and fills are cut into tiles of that many bytes.
+inline constexpr int64_t kBytesPerTile = 64 << 10;
+
+struct Step {
+  image::Command::Kind kind = image::Command::Kind::kLaunch;
+  uint32_t command = 0;
+  // All threads meet before it.
+  bool barrier = false;
+  // Thread t runs `share` tiles, the first `rest` threads one more: what a thread owns depends on nothing
+  // else, so that it finds in its cache what it wrote there.
+  int64_t share = 0, rest = 0;
+  KernelFunction function = nullptr;
+  // Into Program::arguments.
+  size_t first_argument = 0;
+  // Of scratch, or of the buffer to copy or fill.
+  int64_t bytes = 0;
+  std::string_view pattern = {};
+
+  struct Tiles {
+    int64_t first, last;
+  };
+  Tiles tiles_of(int thread) const {
+    int64_t first = share * thread + (thread < rest ? thread : rest);
+    return {first, first + share + (thread < rest ? 1 : 0)};
+  }
+};
+
+struct Program {
+  Vec<Step> steps;
+  // The buffer behind each argument, and its address once set_pointers() knows it.
+  Vec<uint32_t> argument_buffers;
+  Vec<void*> arguments;
+  Vec<int64_t> symbols;
+  int64_t scratch_bytes = 0;
+
+  void set_pointers(const Vec<void*>& by_buffer);
+};
+
+// `functions` by kernel. The image must outlive the program.
+Result<Program> make_program(const image::Image& image, const image::Placement& placement,
+                             const Vec<int64_t>& symbols, const FunctionTable& functions,
+                             int threads);
+
+}  // namespace rlx::runtime::cpu

@@ -1,0 +1,86 @@
+#include <cstring>
+#include <unordered_map>
+
+#include "runtime/buffers.h"
+
+namespace rlx::runtime {
+namespace {
+
+using Kind = image::Buffer::Kind;
+
+void copy(std::byte* to, Bytes from) {
+  if (!from.empty()) std::memcpy(to, from.data(), from.size());
+}
+
+class GuardedBuffers final : public Buffers {
+ public:
+  GuardedBuffers(const image::Image& image, const Constants& constants)
+      : Buffers(image), constants_(constants) {}
+
+  Status enter(const image::Placement& placement) override {
+    blocks_.clear();
+    blocks_.resize(image_.buffers.size());
+    outputs_.assign(image_.buffers.size(), nullptr);
+    std::unordered_map<int32_t, std::shared_ptr<GuardedBlock>> slots;
+    for (uint32_t b = 0; b < image_.buffers.size(); ++b) {
+      std::shared_ptr<GuardedBlock> own;
+      int32_t slot = image_.buffers[b].slot;
+      std::shared_ptr<GuardedBlock>& block = slot < 0 ? own : slots[slot];
+      if (block == nullptr) {
+        RLX_TRY(GuardedBlock made, GuardedBlock::make(placement.bytes[b]));
+        block = std::make_shared<GuardedBlock>(std::move(made));
+        fill_first(b, *block);
+      }
+      blocks_[b] = block;
+      pointers_[b] = block->data();
+    }
+    return {};
+  }
+
+  void set_input(uint32_t buffer, const HostTensor& tensor) override {
+    const GuardedBlock& block = *blocks_[buffer];
+    block.allow_writing();
+    copy(block.data(), tensor.data.bytes());
+    block.forbid_writing();
+  }
+  void set_output(uint32_t buffer, HostTensor& tensor) override { outputs_[buffer] = &tensor; }
+
+  // What an earlier run has left must not be what this one reads.
+  void begin_run() override {
+    for (uint32_t b = 0; b < image_.buffers.size(); ++b) {
+      const image::Buffer& buffer = image_.buffers[b];
+      bool made_by_run = buffer.kind == Kind::kArena || buffer.kind == Kind::kOutput;
+      if (made_by_run && buffer.pattern.empty()) blocks_[b]->fill_with_nan();
+    }
+  }
+
+  void end_run() override {
+    for (uint32_t b = 0; b < image_.buffers.size(); ++b) {
+      RLX_CHECK(blocks_[b]->is_intact(), "a command wrote beside buffer " + std::to_string(b));
+      if (outputs_[b] == nullptr) continue;
+      copy(outputs_[b]->data.data(), {blocks_[b]->data(), blocks_[b]->size()});
+    }
+  }
+
+ private:
+  void fill_first(uint32_t b, const GuardedBlock& block) {
+    const std::string& pattern = image_.buffers[b].pattern;
+    if (!pattern.empty()) fill({block.data(), block.size()}, pattern);
+    if (image_.buffers[b].kind != Kind::kConstant) return;
+    copy(block.data(), constants_.of(b));
+    block.forbid_writing();
+  }
+
+  const Constants& constants_;
+  // By buffer; one for all buffers of a slot.
+  Vec<std::shared_ptr<GuardedBlock>> blocks_;
+  Vec<HostTensor*> outputs_;
+};
+
+}  // namespace
+
+std::unique_ptr<Buffers> guarded_buffers(const image::Image& image, const Constants& constants) {
+  return std::make_unique<GuardedBuffers>(image, constants);
+}
+
+}  // namespace rlx::runtime

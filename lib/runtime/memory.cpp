@@ -1,0 +1,94 @@
+#include "runtime/memory.h"
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+
+#include <fmt/format.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "runtime/codes.h"
+
+namespace rlx::runtime {
+namespace {
+
+constexpr std::byte kNan{0xff};
+
+size_t page_size() {
+  static const auto size = static_cast<size_t>(sysconf(_SC_PAGESIZE));
+  return size;
+}
+
+bool all_nan(const std::byte* from, const std::byte* to) {
+  return std::all_of(from, to, [](std::byte b) { return b == kNan; });
+}
+
+}  // namespace
+
+Result<Mapping> Mapping::make(size_t bytes) {
+  Mapping mapping;
+  mapping.size_ = round_up(std::max(bytes, size_t{1}), page_size());
+  void* data = mmap(nullptr, mapping.size_, PROT_READ | PROT_WRITE,
+                    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  if (data == MAP_FAILED) {
+    mapping.size_ = 0;
+    return Error(kNoMemory,
+                 fmt::format("cannot get {} bytes of memory: {}", bytes, std::strerror(errno)));
+  }
+  mapping.data_ = static_cast<std::byte*>(data);
+  return mapping;
+}
+
+Mapping::~Mapping() {
+  if (data_ != nullptr) munmap(data_, size_);
+}
+
+bool Mapping::protect(size_t offset, size_t bytes, int protection) const {
+  return mprotect(data_ + offset, bytes, protection) == 0;
+}
+
+Result<GuardedBlock> GuardedBlock::make(size_t bytes) {
+  size_t page = page_size();
+  size_t room = round_up(bytes, page);
+  GuardedBlock block;
+  RLX_TRY(block.mapping_, Mapping::make(room + 2 * page));
+  std::memset(block.mapping_.data() + page, static_cast<int>(kNan), room);
+  block.data_ = block.mapping_.data() + page + room - round_up(bytes, kAlignment);
+  block.size_ = bytes;
+  bool fenced = block.mapping_.protect(0, page, PROT_NONE) &&
+                block.mapping_.protect(page + room, page, PROT_NONE);
+  if (!fenced) return Error(kNoMemory, "cannot protect memory");
+  return block;
+}
+
+void GuardedBlock::fill_with_nan() const { std::memset(data_, static_cast<int>(kNan), size_); }
+
+void GuardedBlock::forbid_writing() const {
+  size_t page = page_size();
+  RLX_CHECK(mapping_.protect(page, mapping_.size() - 2 * page, PROT_READ));
+}
+
+void GuardedBlock::allow_writing() const {
+  size_t page = page_size();
+  RLX_CHECK(mapping_.protect(page, mapping_.size() - 2 * page, PROT_READ | PROT_WRITE));
+}
+
+bool GuardedBlock::is_intact() const {
+  size_t page = page_size();
+  return all_nan(mapping_.data() + page, data_) &&
+         all_nan(data_ + size_, mapping_.data() + mapping_.size() - page);
+}
+
+void fill(std::span<std::byte> to, std::string_view pattern, size_t phase) {
+  if (pattern.size() == 1) {
+    std::memset(to.data(), pattern[0], to.size());
+    return;
+  }
+  for (std::byte& byte : to) {
+    byte = static_cast<std::byte>(pattern[phase]);
+    phase = phase + 1 == pattern.size() ? 0 : phase + 1;
+  }
+}
+
+}  // namespace rlx::runtime
