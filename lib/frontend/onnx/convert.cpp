@@ -61,16 +61,12 @@ Status convert_constant(Call& c) {
   return {};
 }
 
-// ConstantOfShape is the value, repeated.
+// The value, a tensor of one element, becomes an input.
 Status convert_constant_of_shape(Call& c) {
-  Constant value = scalar(DType::kF32, 0.0F);
-  if (auto given = c.take("value"); given && given->type == A::kTensor) {
-    RLX_TRY(value, c.read_tensor(given->tensors.front()));
-    if (value.elements() != 1) return c.error(kInvalidModel, "value has not exactly one element");
-    value.shape = {};
-  }
-  c.op = "expand";
-  c.inputs.insert(c.inputs.begin(), c.add_constant(std::move(value)));
+  auto value = c.take("value");
+  if (!value || value->type != A::kTensor) return {};
+  RLX_TRY(Constant constant, c.read_tensor(value->tensors.front()));
+  c.set_input(1, c.add_constant(std::move(constant)));
   return {};
 }
 

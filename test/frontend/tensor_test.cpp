@@ -1,0 +1,130 @@
+#include "frontend/onnx/tensor.h"
+
+#include <catch2/catch.hpp>
+#include <cstdlib>
+#include <filesystem>
+
+#include "frontend/codes.h"
+#include "frontend/onnx/tensor_file.h"
+#include "test/frontend/onnx_writer.h"
+
+namespace rlx {
+namespace {
+
+using namespace test;  // NOLINT(google-build-using-namespace): the words of this file
+
+Result<Constant> read(const Message& message, const std::string& folder = "") {
+  auto keeper = std::make_shared<const std::string>(message.bytes);
+  auto proto = onnx::parse_tensor(*keeper);
+  if (!proto.ok()) return std::move(proto.error());
+  return onnx::Tensors(*keeper, keeper, folder).constant(*proto);
+}
+
+int code(const Result<Constant>& c) { return c.ok() ? 0 : c.error().first().code; }
+
+std::string bytes(const Constant& c) {
+  return {reinterpret_cast<const char*>(c.data.bytes().data()), c.data.bytes().size()};
+}
+
+TEST_CASE("typed data of each kind is decoded") {
+  auto text = [](const Message& m) {
+    auto c = read(m);
+    REQUIRE(c.ok());
+    return bytes(*c);
+  };
+  CHECK(text(tensor("t", kInt64, {2}).packed(7, {1, -1})) ==
+        std::string("\1\0\0\0\0\0\0\0\xff\xff\xff\xff\xff\xff\xff\xff", 16));
+  CHECK(text(tensor("t", kInt64, {2}).number(7, 1).number(7, 2)) ==
+        std::string("\1\0\0\0\0\0\0\0\2\0\0\0\0\0\0\0", 16));
+  CHECK(text(tensor("t", kInt32, {1}).packed(5, {-2})) == std::string("\xfe\xff\xff\xff", 4));
+  CHECK(text(tensor("t", kInt8, {2}).packed(5, {-2, 3})) == "\xfe\3");
+  CHECK(text(tensor("t", kHalf, {1}).packed(5, {0x3c00})) == std::string("\0\x3c", 2));
+  CHECK(text(tensor("t", kBool, {3}).packed(5, {1, 0, 1})) == std::string("\1\0\1", 3));
+  CHECK(text(tensor("t", kFloat, {1}).real(4, 1)) == std::string("\0\0\x80\x3f", 4));
+  CHECK(text(tensor("t", kFloat, {}).text(4, "1234")) == "1234");
+  CHECK(text(tensor("t", kFloat, {2, 0})).empty());
+}
+
+TEST_CASE("data that does not fit type and shape is refused") {
+  CHECK(code(read(raw_tensor("t", kFloat, {2}, "1234567"))) == kInvalidTensor);
+  CHECK(code(read(tensor("t", kInt64, {2}).packed(7, {1}))) == kInvalidTensor);
+  CHECK(code(read(tensor("t", kFloat, {2}).packed(7, {1, 2}))) == kInvalidTensor);
+  CHECK(code(read(raw_tensor("t", kFloat, {-1}, ""))) == kInvalidTensor);
+  CHECK(code(read(raw_tensor("t", kFloat, {int64_t{1} << 40, int64_t{1} << 40}, ""))) ==
+        kInvalidTensor);
+  CHECK(code(read(raw_tensor("t", kBool, {1}, "\2"))) == kInvalidTensor);
+  CHECK(code(read(raw_tensor("t", kString, {1}, "a"))) == kUnsupportedType);
+  CHECK(code(read(raw_tensor("t", 17, {1}, "a"))) == kUnsupportedType);
+  CHECK(code(read(raw_tensor("t", 1000, {1}, "a"))) == kUnsupportedType);
+}
+
+// ---- External data ----------------------------------------------------------------------------
+
+Message entry(std::string_view key, std::string_view value) {
+  return Message().text(1, key).text(2, value);
+}
+
+Message external(std::string_view location, std::string_view offset = "0") {
+  return tensor("t", kUint8, {4})
+      .number(14, 1)
+      .add(13, entry("location", location))
+      .add(13, entry("offset", offset));
+}
+
+class Folder {
+ public:
+  Folder() {
+    std::string name = (std::filesystem::temp_directory_path() / "rlx-onnx-XXXXXX").string();
+    REQUIRE(::mkdtemp(name.data()) != nullptr);
+    path = name;
+    REQUIRE(write_file(path + "/data.bin", bytes_of("abcdefgh")).ok());
+  }
+  ~Folder() { std::filesystem::remove_all(path); }
+
+  std::string path;
+};
+
+TEST_CASE("external data is mapped from the model's folder") {
+  Folder folder;
+  CHECK(bytes(*read(external("data.bin"), folder.path)) == "abcd");
+  CHECK(bytes(*read(external("./data.bin", "4"), folder.path)) == "efgh");
+  CHECK(bytes(*read(external("data.bin", "2").add(13, entry("length", "4")), folder.path)) ==
+        "cdef");
+}
+
+TEST_CASE("external data outside the folder, too short or oddly given is refused") {
+  Folder folder;
+  for (const char* location :
+       {"", "/etc/passwd", "../data.bin", "a/../../data.bin", "..", "none.bin", "."}) {
+    CAPTURE(location);
+    CHECK(code(read(external(location), folder.path)) == kExternalData);
+  }
+  for (const char* offset : {"5", "-1", "x", "", "18446744073709551615", "99999999999999999999"}) {
+    CAPTURE(offset);
+    CHECK(code(read(external("data.bin", offset), folder.path)) == kExternalData);
+  }
+  CHECK(code(read(external("data.bin").add(13, entry("length", "3")), folder.path)) ==
+        kExternalData);
+  CHECK(code(read(external("data.bin"))) == kExternalData);
+}
+
+TEST_CASE("a tensor in a file of its own") {
+  Folder folder;
+  std::string path = folder.path + "/input_0.pb";
+  REQUIRE(write_file(path, bytes_of(raw_tensor("x", kInt32, {1}, "1234").bytes)).ok());
+  auto file = onnx::read_tensor_file(path);
+  REQUIRE(file.ok());
+  CHECK(file->name == "x");
+  CHECK(file->tensor.shape == Vec<int64_t>{1});
+  REQUIRE(write_file(path, bytes_of("\x0a\xff")).ok());
+  CHECK(onnx::read_tensor_file(path).error().first().code == kBrokenFile);
+}
+
+TEST_CASE("sizes in bytes") {
+  CHECK(onnx::byte_size(DType::kF64, {3, 2}) == 48);
+  CHECK(onnx::byte_size(DType::kF64, {3, 0}) == 0);
+  CHECK(!onnx::byte_size(DType::kF64, {0, int64_t{1} << 62}));
+}
+
+}  // namespace
+}  // namespace rlx
