@@ -1,0 +1,50 @@
+// From what rlx-run is asked for to what a Session needs: the entry is found in the cache, or made.
+#pragma once
+#include <map>
+
+#include "cache/options.h"
+#include "image/image.h"
+#include "runtime/session.h"
+
+namespace rlx::driver {
+
+// What happens when a model has no entry for the dims asked for. A key is always run as it is.
+enum class OnMiss : uint8_t {
+  // The dims are bound and the variant is stored.
+  kBind,
+  // The model's template runs, and is made if it is missing.
+  kTemplate,
+  // An error, exit 6.
+  kError,
+};
+
+struct LoadRequest {
+  // A model file, or the key of a stored entry.
+  std::string model_or_key;
+  // Dims by name.
+  Vec<std::pair<std::string, int64_t>> dims = {};
+  // Names and extents of the inputs at hand, from which dims follow. An empty name: the model's input of
+  // that position.
+  Vec<std::pair<std::string, Vec<int64_t>>> input_shapes = {};
+  std::string target = "host";
+  OnMiss on_miss = OnMiss::kBind;
+  // Threads that compile.
+  int jobs = 1;
+  // Trust no stamps: read and hash the model.
+  bool strict = false;
+  cache::Options cache = {};
+};
+
+struct Loaded {
+  image::Image image;
+  runtime::BlobSource blobs;
+  std::string key;
+  // "hit" or "built".
+  std::string state;
+  // Milliseconds by step.
+  std::map<std::string, double> load_ms;
+};
+
+Result<Loaded> load(const LoadRequest& request);
+
+}  // namespace rlx::driver
