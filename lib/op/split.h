@@ -9,7 +9,8 @@ namespace rlx::ops {
 struct Split {
   static constexpr std::string_view name = "split";
   static constexpr int version = 1;
-  static constexpr Arity arity{.in = 1, .optional = 1};
+  // As many outputs as there are parts.
+  static constexpr Arity arity{.in = 1, .optional = 1, .out = 1024};
   static constexpr DTypes dtypes = kAnyDType;
 
   int64_t axis = 0;

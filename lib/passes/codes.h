@@ -5,8 +5,6 @@ namespace rlx {
 
 // A pass that does not exist.
 inline constexpr int kUnknownPass = 2501;
-// An operator with too few or too many inputs.
-inline constexpr int kBadSignature = 3501;
 // An input whose kind or element type the operator does not support here.
 inline constexpr int kUnsupportedInput = 4501;
 // A dim that the model does not have.

@@ -10,34 +10,24 @@
 namespace rlx {
 namespace {
 
-// What is wrong with the node whatever its shapes are; nullopt: nothing, or its first input is unknown.
+// Inputs of a kind or element type that the operator is not written for; nullopt: none.
 std::optional<Diagnostic> fault_of(const Graph& g, NodeId id) {
   const Node& node = g[id];
-  const Arity& arity = node.op().arity;
-  const int inputs = static_cast<int>(node.inputs.size());
-  const bool too_many = !arity.variadic && inputs > arity.in + arity.optional;
-  if (inputs < arity.in || too_many) {
-    return diagnostic_of(g, id, kBadSignature,
-                         "the operator does not take " + std::to_string(inputs) + " inputs");
-  }
   for (size_t i = 0; i < node.inputs.size(); i++) {
     const ValueId v = node.inputs[i];
-    const bool required = i < static_cast<size_t>(arity.in);
-    if (!v.valid() && required) {
-      return diagnostic_of(g, id, kBadSignature, "input " + std::to_string(i) + " is left out");
-    }
     if (!v.valid() || g[v].type.kind == Type::Kind::kUnknown) continue;
-    if (!g[v].type.is_tensor()) {
-      return diagnostic_of(g, id, kUnsupportedInput,
-                           "input " + std::to_string(i) + " is no tensor");
+    const Type& type = g[v].type;
+    const std::string input = "input " + std::to_string(i);
+    if (!type.is_tensor()) {
+      return diagnostic_of(g, id, kUnsupportedInput, input + " is no tensor");
     }
+    const bool supported = i == 0 ? node.op().dtypes.has(type.dtype) : type.dtype != DType::kString;
+    if (supported) continue;
+    return diagnostic_of(g, id, kUnsupportedInput,
+                         "elements of type " + std::string(name(type.dtype)) + " in " + input +
+                             " are not supported");
   }
-  if (node.inputs.empty() || g[node.inputs[0]].type.kind == Type::Kind::kUnknown)
-    return std::nullopt;
-  const DType type = g[node.inputs[0]].type.dtype;
-  if (node.op().dtypes.has(type)) return std::nullopt;
-  return diagnostic_of(g, id, kUnsupportedInput,
-                       "elements of type " + std::string(name(type)) + " are not supported");
+  return std::nullopt;
 }
 
 void infer(Graph& g, NodeId id, Vec<Known>& known, Vec<Diagnostic>& problems) {
