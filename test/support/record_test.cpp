@@ -15,7 +15,7 @@ enum class Mode { kNearest, kLinear };
 
 // One member of every type that attributes of operators have, and as many as there may be.
 struct Every {
-  static constexpr std::string_view name = "not a member";
+  [[maybe_unused]] static constexpr std::string_view name = "not a member";
 
   int64_t axis = -1;
   float epsilon = 1e-5F;
