@@ -37,6 +37,10 @@ Status check_arity(const Call& call, const OpDef& op) {
                       fmt::format("the operator takes {} inputs, the node has {}",
                                   range_text(arity.in, most, arity.variadic), inputs));
   }
+  if (call.outputs.size() > static_cast<size_t>(arity.out)) {
+    return call.error(kInvalidModel, fmt::format("the operator gives {} outputs, the node has {}",
+                                                 arity.out, call.outputs.size()));
+  }
   for (size_t i = 0; i < static_cast<size_t>(arity.in); ++i) {
     if (!call.has_input(i))
       return call.error(kInvalidModel, fmt::format("input {} cannot be left out", i));
