@@ -18,36 +18,14 @@
 
 namespace rlx {
 
-class Dim;
-
-// One factor of a term.
-struct Atom {
-  enum class Kind : uint8_t { kSymbol, kLoop, kFloorDiv, kMod, kMin, kMax };
-
-  Kind kind = Kind::kSymbol;
-  std::string symbol = {};
-  LoopId loop = {};
-  // The two operands of floordiv, mod, min, max.
-  Vec<Dim> args = {};
-
-  std::strong_ordering operator<=>(const Atom& o) const;
-  bool operator==(const Atom& o) const;
-};
-
-// coefficient * product of factors; no factors: a constant.
-struct Term {
-  int64_t coefficient = 0;
-  Vec<Atom> factors = {};
-
-  std::strong_ordering operator<=>(const Term& o) const;
-  bool operator==(const Term& o) const;
-};
+struct Atom;
+struct Term;
 
 class Dim {
  public:
   Dim() = default;
   Dim(int64_t constant);
-  Dim(int constant) : Dim(static_cast<int64_t>(constant)) {}
+  Dim(int constant);
   static Dim symbol(std::string_view name);
   static Dim loop(LoopId id);
   static Dim atom(Atom a);
@@ -76,6 +54,31 @@ class Dim {
   // Of higher degree first, then by factors; no coefficient is 0.
   Vec<Term> terms_;
 };
+
+// One factor of a term.
+struct Atom {
+  enum class Kind : uint8_t { kSymbol, kLoop, kFloorDiv, kMod, kMin, kMax };
+
+  Kind kind = Kind::kSymbol;
+  std::string symbol = {};
+  LoopId loop = {};
+  // The two operands of floordiv, mod, min, max.
+  Vec<Dim> args = {};
+
+  std::strong_ordering operator<=>(const Atom& o) const;
+  bool operator==(const Atom& o) const;
+};
+
+// coefficient * product of factors; no factors: a constant.
+struct Term {
+  int64_t coefficient = 0;
+  Vec<Atom> factors = {};
+
+  std::strong_ordering operator<=>(const Term& o) const;
+  bool operator==(const Term& o) const;
+};
+
+inline Dim::Dim(int constant) : Dim(static_cast<int64_t>(constant)) {}
 
 // Division rounds to minus infinity, a remainder is never negative. The divisor is positive.
 Dim floor_div(const Dim& a, const Dim& b);
