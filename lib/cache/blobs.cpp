@@ -132,7 +132,8 @@ bool Blobs::contains(const Digest& digest, int64_t size) const {
   return file && file->stat.st_size == size;
 }
 
-// One pass over data that may change meanwhile: each piece is copied, and the copy hashed and written.
+// One pass over data that may change meanwhile: each piece is copied, and the copy hashed and
+// written.
 Result<bool> Blobs::write(const Folder& folder, const Digest& digest, Bytes data) {
   std::string name = digest.hex();
   // Its durability waits for sync(), where many blobs share a flush.

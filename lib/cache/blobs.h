@@ -26,15 +26,17 @@ class Blobs {
  public:
   Blobs(const Folder& root, const Options& options);
 
-  // Digested as Options::verify says; images and what may change beneath a mapping are read into memory,
-  // the rest is mapped. kMissing, kDamaged or kCannotRead where the blob must be made again.
+  // Digested as Options::verify says; images and what may change beneath a mapping are read into
+  // memory, the rest is mapped. kMissing, kDamaged or kCannotRead where the blob must be made
+  // again.
   Result<BlobBytes> read(const BlobRef& blob);
   // Whether a file of that name and size is there.
   bool contains(const Digest& digest, int64_t size) const;
-  // Stores data, unless it is there. The digest is taken from the very bytes that are written: kChanged
-  // where it is not `digest`.
+  // Stores data, unless it is there. The digest is taken from the very bytes that are written:
+  // kChanged where it is not `digest`.
   Status put(const Digest& digest, Bytes data);
-  // That the blob is there, and young enough for a collector to leave it until its entry is visible.
+  // That the blob is there, and young enough for a collector to leave it until its entry is
+  // visible.
   Status keep(const BlobRef& blob);
   // Makes all blobs put so far outlive a power loss.
   Status sync();

@@ -1,4 +1,5 @@
-// The cache's error codes (docs/errors.md): 8xxx is the cache's own trouble, 2xxx what the user asked.
+// The cache's error codes (docs/errors.md): 8xxx is the cache's own trouble, 2xxx what the user
+// asked.
 #pragma once
 
 namespace rlx::cache {

@@ -161,8 +161,8 @@ Error damaged(std::string_view key, std::string_view why) {
   return Error(kDamaged, fmt::format("{} is damaged: {}", meta_name(key), why));
 }
 
-// The digest on the line of `self`, if it is that of all other lines. Every format keeps this rule, so
-// that damage is told from a record that is whole and foreign.
+// The digest on the line of `self`, if it is that of all other lines. Every format keeps this rule,
+// so that damage is told from a record that is whole and foreign.
 std::optional<Digest> checked_self(std::string_view text) {
   constexpr std::string_view kBefore = "\n  \"self\": \"";
   constexpr std::string_view kAfter = "\",";

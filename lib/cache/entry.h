@@ -68,8 +68,8 @@ struct Stats {
 // The canonical text of KEY.meta.json, its own digest included.
 std::string meta_text(const Entry& entry);
 
-// The entry that the text of KEY.meta.json says. kForeign: another format. kDamaged: not what meta_text
-// makes of it, byte for byte, or not of that key.
+// The entry that the text of KEY.meta.json says. kForeign: another format. kDamaged: not what
+// meta_text makes of it, byte for byte, or not of that key.
 Result<Entry> parse_meta(std::string_view key, std::string_view text);
 
 }  // namespace rlx::cache

@@ -30,8 +30,8 @@ std::string random_name() {
   return fmt::format("{:016x}", bits);
 }
 
-// Renames without replacing; where the file system cannot, replaces: both files have the same name, hence
-// the same meaning.
+// Renames without replacing; where the file system cannot, replaces: both files have the same name,
+// hence the same meaning.
 bool rename_new(int from, const char* old_name, int to, const char* new_name) {
   if (::renameat2(from, old_name, to, new_name, RENAME_NOREPLACE) == 0) return true;
   if (errno != EINVAL && errno != ENOSYS) return false;

@@ -58,8 +58,8 @@ class Folder {
   Fd fd_;
 };
 
-// A file that nobody sees until it is whole: unnamed (O_TMPFILE), so that even a kill leaves nothing;
-// where the file system or a missing /proc forbids that, under a name in `temporary`.
+// A file that nobody sees until it is whole: unnamed (O_TMPFILE), so that even a kill leaves
+// nothing; where the file system or a missing /proc forbids that, under a name in `temporary`.
 class NewFile {
  public:
   enum class Kind { kUnnamed, kNamed };
@@ -74,8 +74,8 @@ class NewFile {
   int fd() const { return fd_.get(); }
   // Errors name the file that it is to become.
   Status append(Bytes data, std::string_view name);
-  // Makes it read-only and gives it its name. True if the name was free, false if it was not: what has
-  // it then stays.
+  // Makes it read-only and gives it its name. True if the name was free, false if it was not: what
+  // has it then stays.
   Result<bool> link(const std::string& name);
 
  private:

@@ -7,8 +7,8 @@
 
 namespace rlx::cache {
 
-// [A-Za-z0-9][A-Za-z0-9._-]{0,159} without "..": no path, no hidden file, and the longest suffix still
-// fits a file name. kBadKey otherwise.
+// [A-Za-z0-9][A-Za-z0-9._-]{0,159} without "..": no path, no hidden file, and the longest suffix
+// still fits a file name. kBadKey otherwise.
 Status check_key(std::string_view key);
 
 // The entry's files in the root.

@@ -39,8 +39,8 @@ Status Store::put_blob(const Digest& digest, Bytes data) {
   return impl_->tolerate(impl_->blobs.put(digest, data));
 }
 
-// Whether the lock is held does not matter: digests make the result right. The argument shows that the
-// caller waited for its turn.
+// Whether the lock is held does not matter: digests make the result right. The argument shows that
+// the caller waited for its turn.
 Status Store::publish(const KeyLock& /*lock*/, const Entry& entry, std::string_view lir,
                       const Stats& stats) {
   RLX_TRY_VOID(check_key(entry.key));
@@ -69,8 +69,8 @@ Status Store::Impl::keep_blobs(const Entry& entry) {
   return blobs.sync();
 }
 
-// The meta goes first, so that no reader sees it with another LIR. An entry of another format is whole
-// for the rlx that made it, and stays.
+// The meta goes first, so that no reader sees it with another LIR. An entry of another format is
+// whole for the rlx that made it, and stays.
 Status Store::Impl::make_room(const std::string& key) {
   std::string name = meta_name(key);
   auto there = read_entry(key);

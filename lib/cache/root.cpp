@@ -9,19 +9,20 @@
 #include <unistd.h>
 
 #include "cache/codes.h"
+#include "support/json.h"
 
 namespace rlx::cache {
 namespace {
 
 constexpr mode_t kRootMode = 0700;
-constexpr std::string_view kTagName = "CACHEDIR.TAG";
+constexpr const char* kTagName = "CACHEDIR.TAG";
 constexpr std::string_view kTag =
     "Signature: 8a477f597d28d172789f06886806bc55\n"
     "# This folder is a cache made by rlx; backups may leave it out "
     "(https://bford.info/cachedir/).\n";
-constexpr std::string_view kFormatName = "rlx-cache.json";
+constexpr const char* kFormatName = "rlx-cache.json";
 constexpr std::string_view kFormat = "{\"format\": 1, \"mode\": \"private\"}\n";
-constexpr std::string_view kLockName = "lock";
+constexpr const char* kLockName = "lock";
 
 bool writable_by_others(const struct stat& s) {
   // The group of root, and the one that a user has alone, add nobody.
@@ -76,22 +77,25 @@ Status make_root(const std::string& path) {
   return {};
 }
 
-// The format that the folder says it has. A folder that says nothing is new.
+// A folder that says another format is somebody else's; one that says nothing is new, and one whose
+// words were torn by a power loss is ours to mark again.
 Status check_format(const Folder& root, const std::string& path) {
-  auto text = root.read(std::string(kFormatName), 4096);
-  if (!text && text.error().first().code == kMissing) return {};
-  if (text && *text == kFormat) return {};
+  auto text = root.read(kFormatName, 4096);
+  if (!text || *text == kFormat) return {};
+  auto json = Json::parse(*text);
+  if (!json || !JsonReader(*json, kFormatName).integer("format")) return {};
   return Error(kForeign, path + " is a cache of another format",
                "keep it for the rlx that made it, and choose another RLX_CACHE_DIR");
 }
 
 // Left out where the file system is read-only: entries can be read all the same.
-void write_marks(const Folder& root) {
+void write_marks(const Folder& root, Durability durability) {
   for (auto [name, text] : {std::pair(kTagName, kTag), std::pair(kFormatName, kFormat)}) {
-    if (::faccessat(root.fd(), name.data(), F_OK, AT_SYMLINK_NOFOLLOW) == 0) continue;
-    if (!put_file(root, root, std::string(name), bytes_of(text), Durability::kFast)) return;
+    auto there = root.read(name, text.size());
+    if (there && *there == text) continue;
+    if (!put_file(root, root, name, bytes_of(text), durability)) return;
   }
-  Fd lock(::openat(root.fd(), kLockName.data(), O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600));
+  Fd lock(::openat(root.fd(), kLockName, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600));
 }
 
 }  // namespace
@@ -109,7 +113,7 @@ Result<Folder> open_root(const Options& options) {
   Folder root = Folder::open(path);
   if (!root.ok()) return io_error(kUnusableRoot, "open cache folder", path);
   RLX_TRY_VOID(check_format(root, path));
-  if (may_write) write_marks(root);
+  if (may_write) write_marks(root, options.durability);
   return root;
 }
 

@@ -5,10 +5,10 @@
 
 namespace rlx::cache {
 
-// Opens the root, and makes it first where `options` may write. A folder that is not ok: there is no
-// cache at that path yet and may not be. kUnsafe where the root or a parent belongs to neither us nor
-// root, or is writable by others (sticky parents of root's, such as /tmp, are fine). kForeign: a cache of
-// another format. kUnusableRoot: the root cannot be made or opened.
+// Opens the root, and makes it first where `options` may write. A folder that is not ok: there is
+// no cache at that path yet and may not be. kUnsafe where the root or a parent belongs to neither
+// us nor root, or is writable by others (sticky parents of root's, such as /tmp, are fine).
+// kForeign: a cache of another format. kUnusableRoot: the root cannot be made or opened.
 Result<Folder> open_root(const Options& options);
 
 }  // namespace rlx::cache

@@ -1,10 +1,10 @@
 // Request stamps: from a request to its key without reading the model.
 //
 // Computing a key means hashing every weight, which takes longer than a warm start may. A stamp in
-// stamps/ says: when these files had this device, inode, size and times, this request had this key. It is
-// only a shortcut: a stamp that is damaged, of another user or in doubt is none. Doubt is git's rule for
-// its index: a file that changed less than 2 s before it was looked at may change again without its times
-// showing it.
+// stamps/ says: when these files had this device, inode, size and times, this request had this key.
+// It is only a shortcut: a stamp that is damaged, of another user or in doubt is none. Doubt is
+// git's rule for its index: a file that changed less than 2 s before it was looked at may change
+// again without its times showing it.
 #pragma once
 #include <optional>
 #include <string>
@@ -47,8 +47,8 @@ struct Source {
 struct Sources {
   Snapshot snapshot;
   Vec<Source> constants;
-  // Set by find_sources: every file is as it was. Otherwise the bytes may be others, or gone, and are
-  // digested before use.
+  // Set by find_sources: every file is as it was. Otherwise the bytes may be others, or gone, and
+  // are digested before use.
   bool unchanged = false;
 };
 

@@ -7,18 +7,20 @@
 //   if (!found.hit) {
 //     log::info(found.reason);
 //     lock = store.lock(key);
-//     RLX_TRY(found, store.lookup(key, {.action = action}));   // somebody may have made it meanwhile
+//     // Somebody may have made it meanwhile.
+//     RLX_TRY(found, store.lookup(key, {.action = action}));
 //   }
 //   if (!found.hit) {
 //     ... compile ...
 //     RLX_TRY_VOID(store.put_blob(image.digest, image.bytes));
-//     RLX_TRY_VOID(store.publish(lock, entry, lir));           // and go on with what is in memory
+//     // From here on use what is in memory.
+//     RLX_TRY_VOID(store.publish(lock, entry, lir));
 //   }
 //
-// KEY.meta.json is the commit record: written last, removed first, holding the digest of everything. A
-// reader trusts digests and nothing else, so that damage of any kind is a miss that says why and never a
-// wrong answer. Trouble with writing is one warning and the caller goes on; with Options::strict both are
-// errors 8xxx. The format is cache-format/README.md.
+// KEY.meta.json is the commit record: written last, removed first, holding the digest of
+// everything. A reader trusts digests and nothing else, so that damage of any kind is a miss that
+// says why and never a wrong answer. Trouble with writing is one warning and the caller goes on;
+// with Options::strict both are errors 8xxx. The format is cache-format/README.md.
 //
 // Every call may be made from several threads.
 #pragma once
@@ -54,8 +56,8 @@ struct Lookup {
 
 class Store {
  public:
-  // Errors: an unsafe folder; under strict, one that cannot be used. Else a folder that cannot be used
-  // is a warning, and the store is off.
+  // Errors: an unsafe folder; under strict, one that cannot be used. Else a folder that cannot be
+  // used is a warning, and the store is off.
   static Result<Store> open(const Options& options);
   Store(Store&&) noexcept;
   Store& operator=(Store&&) noexcept;
@@ -75,14 +77,14 @@ class Store {
   Result<BlobBytes> blob(const BlobRef& blob) const;
   bool contains(const Digest& digest, int64_t size) const;
 
-  // One compile a key, however many processes ask: waits for whoever has it. Not held after the timeout,
-  // or where there are no locks; then two may compile, and both are right.
+  // One compile a key, however many processes ask: waits for whoever has it. Not held after the
+  // timeout, or where there are no locks; then two may compile, and both are right.
   KeyLock lock(std::string_view key,
                std::chrono::milliseconds timeout = std::chrono::minutes(10)) const;
   // Before the entry that names it. kChanged, strict or not, where data is not what `digest` says.
   Status put_blob(const Digest& digest, Bytes data);
-  // Makes the entry visible, in place of whatever had its key. All blobs but external ones are stored
-  // already.
+  // Makes the entry visible, in place of whatever had its key. All blobs but external ones are
+  // stored already.
   Status publish(const KeyLock& lock, const Entry& entry, std::string_view lir,
                  const Stats& stats = {});
 

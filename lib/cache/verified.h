@@ -1,9 +1,9 @@
 // Which blobs were read and found to have their digest since the machine booted.
 //
-// Hashing hundreds of megabytes of weights at each start would cost more than the start. A stamp says: in
-// this boot the file with this device, inode, size and times had this digest. It lives in
-// stamps/verified-BOOT, a line each, appended; another boot has another file. Lines carry a digest of
-// their own, so that a torn one says nothing.
+// Hashing hundreds of megabytes of weights at each start would cost more than the start. A stamp
+// says: in this boot the file with this device, inode, size and times had this digest. It lives in
+// stamps/verified-BOOT, a line each, appended; another boot has another file. Lines carry a digest
+// of their own, so that a torn one says nothing.
 #pragma once
 #include <sys/stat.h>
 

@@ -32,7 +32,8 @@ class Fd {
 // All of data, over interruptions and short writes; false with errno set.
 bool write_all(int fd, Bytes data);
 
-// Fills out from the file's position; the bytes read, fewer at the end of the file, or -1 with errno.
+// Fills out from the file's position; the bytes read, fewer at the end of the file, or -1 with
+// errno.
 ptrdiff_t read_all(int fd, std::span<std::byte> out);
 
 }  // namespace rlx

@@ -1,7 +1,7 @@
 // SHA-256 over canonical bytes: the one hash of rlx (cache-format/README.md).
 //
-// Fields are (tag, length, bytes), integers little-endian, floats by their IEEE bits, so that no two
-// different sequences of fields give the same bytes and no machine, locale or map order shows.
+// Fields are (tag, length, bytes), integers little-endian, floats by their IEEE bits, so that no
+// two different sequences of fields give the same bytes and no machine, locale or map order shows.
 #pragma once
 #include <span>
 #include <string_view>

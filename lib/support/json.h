@@ -1,9 +1,9 @@
 // JSON: a writer that fixes order and spelling, and a small tree read through simdjson.
 //
-// The writer keeps the caller's order of keys. Floats are the shortest text that reads back, with a point
-// or an exponent, so that they stay floats; NaN and infinities are the strings "nan", "inf", "-inf".
-// Bytes that are not UTF-8 become U+FFFD. Arrays and objects opened with Layout::kLines hold one item a
-// line, which keeps big files diffable; others stand on one line.
+// The writer keeps the caller's order of keys. Floats are the shortest text that reads back, with a
+// point or an exponent, so that they stay floats; NaN and infinities are the strings "nan", "inf",
+// "-inf". Bytes that are not UTF-8 become U+FFFD. Arrays and objects opened with Layout::kLines
+// hold one item a line, which keeps big files diffable; others stand on one line.
 #pragma once
 #include <optional>
 #include <span>

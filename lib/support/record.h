@@ -1,15 +1,17 @@
-// Records: plain structs whose members' names and addresses are known without a list that could miss one.
+// Records: plain structs whose members' names and addresses are known without a list that could
+// miss one.
 //
 //   struct Softmax { int64_t axis = -1; bool log = false; };
 //   each_member(s, [](std::string_view name, auto& member) { ... });   // "axis", then "log"
 //
-// A record is an aggregate without bases; every member has an initialiser, none is a C array (std::array
-// is fine), at most 16 of them. Printing, parsing, JSON, hashes and equality are made from each_member,
-// so that a new member is in all of them, the cache key included.
+// A record is an aggregate without bases; every member has an initialiser, none is a C array
+// (std::array is fine), at most 16 of them. Printing, parsing, JSON, hashes and equality are made
+// from each_member, so that a new member is in all of them, the cache key included.
 //
-// How: the number of members is the longest brace initialisation that compiles, their addresses come from
-// structured bindings, their names from the compiler's spelling of a pointer to a member of an object that
-// is declared and never defined. Only complete types work: use it after the struct, not inside.
+// How: the number of members is the longest brace initialisation that compiles, their addresses
+// come from structured bindings, their names from the compiler's spelling of a pointer to a member
+// of an object that is declared and never defined. Only complete types work: use it after the
+// struct, not inside.
 #pragma once
 #include <array>
 #include <cstddef>
@@ -21,8 +23,8 @@
 namespace rlx {
 namespace record {
 
-// Converts to whatever a member needs, in unevaluated code only. Not constexpr: an optional member would
-// then warn.
+// Converts to whatever a member needs, in unevaluated code only. Not constexpr: an optional member
+// would then warn.
 struct Any {
   template <class T>
   operator T() const;

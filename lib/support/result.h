@@ -1,8 +1,9 @@
 // Bad input is a Result, a bug of ours is an RLX_CHECK.
 //
-// A Diagnostic is one thing wrong with what the user gave, in the user's own terms; an Error is one or
-// more of them, so that all problems of a model are told at once. Codes are RLX-E<exit><nnn>: the
-// thousands are the exit code of the tool (docs/cli.md), hence `Code / 1000` is all that a tool needs.
+// A Diagnostic is one thing wrong with what the user gave, in the user's own terms; an Error is one
+// or more of them, so that all problems of a model are told at once. Codes are RLX-E<exit><nnn>:
+// the thousands are the exit code of the tool (docs/cli.md), hence `Code / 1000` is all that a tool
+// needs.
 #pragma once
 #include <cstdint>
 #include <optional>

@@ -6,7 +6,8 @@
 namespace rlx::cache {
 namespace {
 
-// Entries in the field must stay readable, or the format's number changes: what format 1 was is kept for ever.
+// Entries in the field must stay readable, or the format's number changes: what format 1 was is
+// kept for ever.
 TEST_CASE("the golden entry is what we write and read") {
   fs::path golden = fs::path(RLX_TEST_SOURCE_DIR) / "../cache-format/golden/1";
   Cache cache;

@@ -1,4 +1,5 @@
-// Disks that are full, limited or read-only: one warning, and the caller goes on; under strict an error 8xxx.
+// Disks that are full, limited or read-only: one warning, and the caller goes on; under strict an
+// error 8xxx.
 #include <grp.h>
 #include <sched.h>
 #include <signal.h>
@@ -26,8 +27,8 @@ Status publish_with(Store& store, const std::string& bytes) {
   return store.publish(lock, entry, kLir);
 }
 
-// 0 where publishing is impossible without harm: one warning however often it is tried, the caller goes on,
-// nothing half-written is there, and a strict store says so.
+// 0 where publishing is impossible without harm: one warning however often it is tried, the caller
+// goes on, nothing half-written is there, and a strict store says so.
 int check_harmless(const Cache& cache, const std::string& bytes) {
   Stderr errors;
   Store store = cache.open();

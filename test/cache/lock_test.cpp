@@ -12,8 +12,8 @@ namespace {
 
 constexpr auto kAtOnce = std::chrono::milliseconds(0);
 
-// What a tool does: look, wait for whoever compiles, look again, compile. 1 if it compiled, 0 on a hit. Without
-// the test framework's macros, which are not for threads.
+// What a tool does: look, wait for whoever compiles, look again, compile. 1 if it compiled, 0 on a
+// hit. Without the test framework's macros, which are not for threads.
 int compile_or_hit(const Cache& cache, const std::string& key) {
   auto opened = Store::open(cache.options());
   if (!opened) return 100;

@@ -99,5 +99,17 @@ TEST_CASE("a cache of another format is left alone") {
         kForeign);
 }
 
+TEST_CASE("marks torn by a power loss are made again") {
+  Place place;
+  put(*place.open());
+  for (std::string text : {"", "{\"form", "\n"}) {
+    overwrite(place.root / "rlx-cache.json", text);
+    overwrite(place.root / "CACHEDIR.TAG", text);
+    CHECK(look(*place.open()).hit);
+    CHECK(slurp(place.root / "rlx-cache.json") == "{\"format\": 1, \"mode\": \"private\"}\n");
+    CHECK(slurp(place.root / "CACHEDIR.TAG").starts_with("Signature: "));
+  }
+}
+
 }  // namespace
 }  // namespace rlx::cache
