@@ -258,6 +258,8 @@ Result<std::unique_ptr<Session>> Session::load(Image image, const BlobSource& bl
 
 const Image& Session::image() const { return impl_->image; }
 
+int Session::threads() const { return impl_->executor->threads(); }
+
 Result<Vec<int64_t>> Session::symbols_of(std::span<const HostTensor> inputs) const {
   RLX_TRY(Binding binding, bind_inputs(impl_->image, inputs, impl_->options.dims));
   return std::move(binding.symbols);

@@ -46,6 +46,8 @@ class Session {
   ~Session();
 
   const image::Image& image() const;
+  // That run it.
+  int threads() const;
   // The symbols' values that these inputs give; errors 5xxx name the input, axis, symbol and what is
   // wanted.
   Result<Vec<int64_t>> symbols_of(std::span<const HostTensor> inputs) const;

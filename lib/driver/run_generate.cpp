@@ -1,0 +1,103 @@
+#include "driver/run_generate.h"
+
+#include <algorithm>
+#include <cstring>
+
+#include <fmt/format.h>
+
+#include "driver/run_codes.h"
+#include "driver/run_values.h"
+#include "runtime/binding.h"
+
+namespace rlx::driver {
+namespace {
+
+constexpr int64_t kIntegers = 10;
+
+// SplitMix64: a whole generator in three lines, and no library's to differ.
+class Random {
+ public:
+  explicit Random(uint64_t seed) : state_(seed) {}
+
+  uint64_t next() {
+    uint64_t z = state_ += 0x9e3779b97f4a7c15;
+    z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9;
+    z = (z ^ (z >> 27)) * 0x94d049bb133111eb;
+    return z ^ (z >> 31);
+  }
+  // In [0, 1).
+  double uniform() { return static_cast<double>(next() >> 11) * 0x1p-53; }
+  // The sum of twelve uniforms: near enough to normal, and exact, unlike logarithms and cosines.
+  double normal() {
+    double sum = -6;
+    for (int i = 0; i < 12; ++i) sum += uniform();
+    return sum;
+  }
+
+ private:
+  uint64_t state_;
+};
+
+Random random_for(uint64_t seed, const std::string& name) {
+  Digest digest = sha256(bytes_of(fmt::format("{} {}", seed, name)));
+  uint64_t start = 0;
+  std::memcpy(&start, digest.bytes.data(), sizeof start);
+  return Random(start);
+}
+
+bool says(const std::string& name, std::string_view word) {
+  return name.find(word) != std::string::npos;
+}
+
+std::string lower(std::string text) {
+  std::ranges::transform(text, text.begin(),
+                         [](char c) { return c >= 'A' && c <= 'Z' ? c + 32 : c; });
+  return text;
+}
+
+void fill(HostTensor& t, uint64_t seed) {
+  Random random = random_for(seed, t.name);
+  std::string name = lower(t.name);
+  if (says(name, "mask")) return set_elements<int64_t>(t, [](int64_t) { return 1; });
+  if (is_float(t.dtype)) return set_elements<double>(t, [&](int64_t) { return random.normal(); });
+  if (says(name, "type") || says(name, "segment")) return;
+  int64_t range = t.dtype == DType::kBool ? 2 : kIntegers;
+  set_elements<int64_t>(t, [&](int64_t) { return random.next() % range; });
+}
+
+// The values of the image's symbols, in their order.
+Result<Vec<int64_t>> symbols_of(const image::Image& image,
+                                const Vec<std::pair<std::string, int64_t>>& dims) {
+  Vec<int64_t> values;
+  Vec<std::string> missing, flags;
+  for (const image::Symbol& symbol : image.symbols) {
+    auto given = std::ranges::find(dims, symbol.name, &std::pair<std::string, int64_t>::first);
+    values.push_back(given == dims.end() ? 0 : given->second);
+    if (given != dims.end()) continue;
+    missing.push_back(symbol.name);
+    flags.push_back(fmt::format("--dim {}=N", symbol.name));
+  }
+  if (missing.empty()) return values;
+  return Error(kDimNeeded,
+               fmt::format("to make up inputs, values are needed for {}", fmt::join(missing, ", ")),
+               fmt::format("{}, or give inputs: --inputs", fmt::join(flags, " ")));
+}
+
+}  // namespace
+
+Result<TensorSet> generate_inputs(const image::Image& image,
+                                  const Vec<std::pair<std::string, int64_t>>& dims, uint64_t seed) {
+  RLX_TRY(Vec<int64_t> symbols, symbols_of(image, dims));
+  TensorSet set{.name = "generated"};
+  for (const image::Tensor& input : image.inputs) {
+    RLX_TRY(Vec<int64_t> shape, runtime::shape_of(image, input, symbols));
+    std::optional<size_t> bytes = tensor_bytes(input.dtype, shape);
+    if (!bytes) return Error(kDimNeeded, fmt::format("input '{}' would be too big", input.name));
+    HostTensor tensor{input.name, input.dtype, std::move(shape), AlignedBytes(*bytes)};
+    fill(tensor, seed);
+    set.tensors.push_back(std::move(tensor));
+  }
+  return set;
+}
+
+}  // namespace rlx::driver

@@ -1,0 +1,217 @@
+#include "driver/run_model.h"
+
+#include <algorithm>
+#include <cmath>
+#include <filesystem>
+
+#include <fmt/format.h>
+
+#include "driver/run_codes.h"
+#include "driver/run_generate.h"
+#include "driver/run_inputs.h"
+#include "runtime/io/npz.h"
+#include "runtime/names.h"
+#include "support/files.h"
+
+namespace rlx::driver {
+namespace {
+
+using Shapes = Vec<std::pair<std::string, Vec<int64_t>>>;
+
+// Milliseconds since it was made.
+class Stopwatch {
+ public:
+  double ms() const {
+    return std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - begin_)
+        .count();
+  }
+
+ private:
+  std::chrono::steady_clock::time_point begin_ = std::chrono::steady_clock::now();
+};
+
+// An entry that is ready to run.
+struct Ready {
+  std::unique_ptr<runtime::Session> session;
+  std::string key, state;
+  std::map<std::string, double> load_ms;
+};
+
+Shapes shapes_of(const TensorSet& set) {
+  Shapes shapes;
+  for (const HostTensor& t : set.tensors)
+    shapes.emplace_back(set.by_position ? "" : t.name, t.shape);
+  // By name the order means nothing, by position everything.
+  if (!set.by_position) std::ranges::sort(shapes);
+  return shapes;
+}
+
+bool is_npz(const std::string& path) { return path.ends_with(".npz"); }
+
+std::string output_path(const std::string& outputs, const std::string& set) {
+  return is_npz(outputs) ? outputs : (std::filesystem::path(outputs) / (set + ".npz")).string();
+}
+
+// "name" in the model's outputs, or an error that lists them.
+Status check_name(const image::Image& image, const std::string& name) {
+  Vec<std::string> known;
+  for (const image::Tensor& output : image.outputs) known.push_back(output.name);
+  if (std::ranges::find(known, name) != known.end()) return {};
+  return Error(kNoExpected, fmt::format("the model has no output '{}' to expect", name),
+               runtime::hint_for(name, known));
+}
+
+class Runner {
+ public:
+  Runner(const RunRequest& request, const Loader& loader, Vec<RunItem>& items)
+      : request_(request), loader_(loader), items_(items) {}
+
+  Status run() {
+    RLX_TRY(Vec<TensorSet> sets, read_input_sets(request_.inputs));
+    RLX_TRY_VOID(check_files(sets.size()));
+    if (request_.inputs.empty()) return run_generated();
+    for (TensorSet& set : sets) {
+      RLX_TRY(Ready * ready, ready_for(shapes_of(set)));
+      RLX_TRY_VOID(run_set(*ready, set));
+    }
+    return differences_.empty() ? Status() : Status(Error(std::move(differences_)));
+  }
+
+ private:
+  // One file cannot take the outputs of several sets, nor say what to expect of them.
+  Status check_files(size_t sets) const {
+    for (const std::string& path : {request_.outputs, request_.expect}) {
+      if (sets <= 1 || path.empty() || !is_npz(path)) continue;
+      return Error(kRunUsage,
+                   fmt::format("{} is one file, but there are {} input sets", path, sets),
+                   "name a folder");
+    }
+    return {};
+  }
+
+  Status run_generated() {
+    RLX_TRY(Ready * ready, ready_for({}));
+    RLX_TRY(TensorSet set,
+            generate_inputs(ready->session->image(), request_.load.dims, request_.seed));
+    RLX_TRY_VOID(run_set(*ready, set));
+    return differences_.empty() ? Status() : Status(Error(std::move(differences_)));
+  }
+
+  // Sets of the same shapes share a session.
+  Result<Ready*> ready_for(const Shapes& shapes) {
+    if (auto known = ready_.find(shapes); known != ready_.end()) return &known->second;
+    LoadRequest load = request_.load;
+    load.input_shapes = shapes;
+    RLX_TRY(Loaded loaded, loader_(load));
+    Stopwatch watch;
+    Ready ready{.key = loaded.key, .state = loaded.state, .load_ms = loaded.load_ms};
+    runtime::SessionOptions options{.threads = request_.threads,
+                                    .check_memory = request_.check_memory,
+                                    .dims = request_.load.dims};
+    RLX_TRY(ready.session, runtime::Session::load(std::move(loaded.image), loaded.blobs, options));
+    ready.load_ms["session"] = watch.ms();
+    return &ready_.emplace(shapes, std::move(ready)).first->second;
+  }
+
+  Status run_set(const Ready& ready, TensorSet& set) {
+    const image::Image& image = ready.session->image();
+    RLX_TRY_VOID(name_by_position(set, image.inputs));
+    drop_others(set, image.inputs, image.outputs);
+    RunItem item = item_of(ready, set);
+    RLX_TRY(Vec<int64_t> symbols, ready.session->symbols_of(set.tensors));
+    for (size_t i = 0; i < symbols.size(); ++i)
+      item.dims.emplace_back(image.symbols[i].name, symbols[i]);
+    Stopwatch watch;
+    RLX_TRY(Vec<HostTensor> outputs, ready.session->run(set.tensors));
+    item.first_run_ms = watch.ms();
+    RLX_TRY_VOID(measure(*ready.session, set, item));
+    RLX_TRY_VOID(write(outputs, set.name));
+    RLX_TRY_VOID(report(image, outputs, item));
+    items_.push_back(std::move(item));
+    return {};
+  }
+
+  static RunItem item_of(const Ready& ready, const TensorSet& set) {
+    RunItem item{.set = set.name, .key = ready.key, .state = ready.state};
+    item.target = ready.session->image().target;
+    item.load_ms = ready.load_ms;
+    item.threads = ready.session->threads();
+    return item;
+  }
+
+  Status measure(runtime::Session& session, const TensorSet& set, RunItem& item) const {
+    if (!request_.bench && !request_.profile) return {};
+    RLX_TRY_VOID(session.bind(set.tensors));
+    if (request_.bench) {
+      RLX_TRY(item.latency, bench([&] { return session.run_bound(); }, *request_.bench));
+    }
+    if (!request_.profile) return {};
+    runtime::Profile profile;
+    RLX_TRY_VOID(session.run_bound(&profile));
+    for (const auto& [command, ns] : profile.items) {
+      item.profile.push_back(time_of(session.image(), command, ns));
+    }
+    return {};
+  }
+
+  static CommandTime time_of(const image::Image& image, uint32_t index, int64_t ns) {
+    const image::Command& command = image.commands[index];
+    bool launches = command.kind == image::Command::Kind::kLaunch;
+    std::string kernel(launches ? image.kernels[command.kernel].name : name(command.kind));
+    return {std::move(kernel), command.origin, ns};
+  }
+
+  Status write(const Vec<HostTensor>& outputs, const std::string& set) const {
+    if (request_.outputs.empty()) return {};
+    if (!is_npz(request_.outputs)) RLX_TRY_VOID(make_folders(request_.outputs));
+    return write_npz(output_path(request_.outputs, set), outputs);
+  }
+
+  Status report(const image::Image& image, const Vec<HostTensor>& outputs, RunItem& item) {
+    for (const HostTensor& t : outputs) {
+      item.outputs.push_back({t.name, t.dtype, t.shape, summarise(t), {}});
+    }
+    if (request_.expect.empty()) return {};
+    RLX_TRY(TensorSet wanted, read_expected(request_.expect, item.set));
+    RLX_TRY_VOID(name_by_position(wanted, image.outputs));
+    drop_others(wanted, image.outputs, image.inputs);
+    for (const HostTensor& want : wanted.tensors) {
+      RLX_TRY_VOID(check_name(image, want.name));
+      compare_with(want, outputs, item);
+    }
+    if (!wanted.tensors.empty()) return {};
+    return Error(kNoExpected,
+                 fmt::format("{} has no output of the model to compare", request_.expect));
+  }
+
+  void compare_with(const HostTensor& want, const Vec<HostTensor>& outputs, RunItem& item) {
+    size_t index = std::ranges::find(outputs, want.name, &HostTensor::name) - outputs.begin();
+    Comparison result = compare(outputs[index], want, request_.tolerance);
+    if (!result.problem.empty()) {
+      differences_.push_back({.code = kDiffers,
+                              .message = fmt::format("output '{}' of set '{}' {}", want.name,
+                                                     item.set, result.problem),
+                              .hint = hint_for(result)});
+    }
+    item.outputs[index].comparison = std::move(result);
+  }
+
+  static std::string hint_for(const Comparison& c) {
+    if (c.passes_at == INFINITY) return "";
+    return fmt::format("it would pass with --rtol {0:.2g} --atol {0:.2g}", c.passes_at);
+  }
+
+  const RunRequest& request_;
+  const Loader& loader_;
+  Vec<RunItem>& items_;
+  std::map<Shapes, Ready> ready_;
+  Vec<Diagnostic> differences_;
+};
+
+}  // namespace
+
+Status run_model(const RunRequest& request, const Loader& loader, Vec<RunItem>& items) {
+  return Runner(request, loader, items).run();
+}
+
+}  // namespace rlx::driver

@@ -1,0 +1,72 @@
+// rlx-run's straight line: input sets -> load -> session -> outputs -> compared, written, summed up.
+#pragma once
+#include <functional>
+
+#include "driver/load.h"
+#include "driver/run_bench.h"
+#include "driver/run_compare.h"
+#include "driver/run_values.h"
+#include "support/json.h"
+
+namespace rlx::driver {
+
+struct RunRequest {
+  // Without input_shapes: they follow from the input sets.
+  LoadRequest load;
+  // Files and folders; none: one set is generated.
+  Vec<std::string> inputs = {};
+  uint64_t seed = 0;
+  // A .npz for the one set, or a folder with one for each; empty: not written.
+  std::string outputs = {};
+  // The same forms, or the inputs' own folder; empty: not compared.
+  std::string expect = {};
+  Tolerance tolerance = {};
+  int threads = 0;
+  bool check_memory = false;
+  // Measure each set's steady state too.
+  std::optional<BenchOptions> bench = {};
+  // Measure each command once.
+  bool profile = false;
+};
+
+struct OutputReport {
+  std::string name;
+  DType dtype = DType::kF32;
+  Vec<int64_t> shape;
+  Summary summary;
+  std::optional<Comparison> comparison;
+};
+
+struct CommandTime {
+  std::string kernel;
+  Vec<std::string> origin;
+  int64_t ns = 0;
+};
+
+// What came of one input set.
+struct RunItem {
+  std::string set;
+  std::string key, state, target;
+  // The symbols that the entry leaves open, with this set's values.
+  Vec<std::pair<std::string, int64_t>> dims;
+  std::map<std::string, double> load_ms;
+  double first_run_ms = 0;
+  int threads = 1;
+  std::optional<Latency> latency;
+  Vec<CommandTime> profile;
+  Vec<OutputReport> outputs;
+};
+
+// The compile side, which tests replace.
+using Loader = std::function<Result<Loaded>(const LoadRequest&)>;
+
+// Runs all sets; items are those that were done before an error. Outputs that are not what was expected
+// are an error 9xxx, after everything has run and been written.
+Status run_model(const RunRequest& request, const Loader& loader, Vec<RunItem>& items);
+
+// A few lines: an output a line, how long, whether it is right.
+std::string to_text(const RunItem& item);
+// An object of the schema rlx.result/1.
+void write_json(JsonWriter& out, const RunItem& item);
+
+}  // namespace rlx::driver

@@ -1,0 +1,149 @@
+// rlx-run: runs a model or an entry of the cache, compares its outputs, measures it.
+#include <charconv>
+
+#include "../common.h"
+#include "driver/run_model.h"
+
+namespace {
+
+using namespace rlx;
+
+struct Flags {
+  tools::Common common;
+  std::string model;
+  std::vector<std::string> dims;
+  std::string target = "host";
+  std::string on_miss = "bind";
+  bool require_cached = false;
+  driver::RunRequest request;
+  double min_time_ns = 500e6;
+  std::string scale = "none";
+};
+
+const std::map<std::string, driver::OnMiss> kOnMiss = {{"bind", driver::OnMiss::kBind},
+                                                       {"template", driver::OnMiss::kTemplate},
+                                                       {"error", driver::OnMiss::kError}};
+const std::map<std::string, double> kUnits = {{"us", 1e3}, {"ms", 1e6}, {"s", 1e9}};
+
+void add_load_flags(CLI::App& app, Flags& f) {
+  app.add_option("MODEL", f.model, "a model file, or the key of an entry")->required();
+  app.add_option("-t,--target", f.target, "what to compile for")->envname("RLX_TARGET");
+  app.add_option("--dim", f.dims, "NAME=NUMBER: for generated inputs, and to bind; repeats")
+      ->allow_extra_args(false);
+  app.add_option("--on-miss", f.on_miss, "bind, template or error (exit 6)")
+      ->check(CLI::IsMember(kOnMiss))
+      ->envname("RLX_ON_MISS");
+  app.add_flag("--require-cached", f.require_cached, "--on-miss=error");
+}
+
+void add_run_flags(CLI::App& app, Flags& f) {
+  driver::RunRequest& r = f.request;
+  app.add_option("-i,--inputs", r.inputs, ".npz, .npy, NAME=F.npy, or a folder of sets; repeats")
+      ->allow_extra_args(false);
+  app.add_option("--seed", r.seed, "of the inputs that are generated where none are given");
+  app.add_option("-o,--outputs", r.outputs, "F.npz, or a folder for a .npz a set");
+  app.add_option("--expect", r.expect, "outputs to compare with: F.npz or a folder (exit 9)");
+  app.add_option("--rtol", r.tolerance.rtol, "relative tolerance; by dtype where not given");
+  app.add_option("--atol", r.tolerance.atol, "absolute tolerance");
+  app.add_option("--scale", f.scale, "max: rtol is of the output's largest value")
+      ->check(CLI::IsMember({"max", "none"}));
+  app.add_option("--threads", r.threads, "0: a thread a core")
+      ->check(CLI::Range(0, 1024))
+      ->envname("RLX_THREADS");
+  app.add_flag("--check-memory", r.check_memory,
+               "end each buffer at memory that may not be touched");
+}
+
+CLI::App& add_command(CLI::App& app, Flags& f, const std::string& name, const std::string& what) {
+  CLI::App& command = *app.add_subcommand(name, what)->fallthrough();
+  add_load_flags(command, f);
+  add_run_flags(command, f);
+  return command;
+}
+
+void add_commands(CLI::App& app, Flags& f) {
+  f.common.add(app);
+  app.require_subcommand(1);
+  add_command(app, f, "run", "run each set of inputs once (the default)");
+  add_command(app, f, "profile", "run, then say how long each command took");
+  add_command(app, f, "bench", "run, then measure the steady state")
+      .add_option("--min-time", f.min_time_ns, "how long to measure: 500ms")
+      ->transform(CLI::AsNumberWithUnit(kUnits, CLI::AsNumberWithUnit::UNIT_REQUIRED));
+}
+
+Result<driver::RunRequest> request_of(const CLI::App& app, const Flags& f) {
+  driver::RunRequest r = f.request;
+  r.load.model_or_key = f.model;
+  r.load.target = f.target;
+  r.load.on_miss = f.require_cached ? driver::OnMiss::kError : kOnMiss.at(f.on_miss);
+  r.load.jobs = f.common.job_count();
+  r.load.strict = f.common.strict;
+  RLX_TRY(r.load.cache, f.common.cache_options());
+  for (const std::string& text : f.dims) {
+    RLX_TRY(auto binding, tools::parse_binding(text));
+    r.load.dims.push_back(std::move(binding));
+  }
+  r.tolerance.by_largest = f.scale == "max";
+  r.profile = app.got_subcommand("profile");
+  if (app.got_subcommand("bench")) {
+    r.bench = {.min_time = std::chrono::nanoseconds(static_cast<int64_t>(f.min_time_ns))};
+  }
+  return r;
+}
+
+void print(const Vec<driver::RunItem>& items) {
+  for (const driver::RunItem& item : items) {
+    if (items.size() > 1) std::printf("set %s\n", item.set.c_str());
+    std::fputs(to_text(item).c_str(), stdout);
+  }
+}
+
+Status run(const CLI::App& app, const Flags& f, tools::Outcome& outcome) {
+  RLX_TRY(driver::RunRequest request, request_of(app, f));
+  Vec<driver::RunItem> items;
+  Status status = run_model(request, driver::load, items);
+  if (!f.common.json) print(items);
+  for (const driver::RunItem& item : items) {
+    outcome.item([item](JsonWriter& out) { write_json(out, item); });
+  }
+  return status;
+}
+
+bool is_any_of(std::string_view text, std::initializer_list<std::string_view> words) {
+  return std::find(words.begin(), words.end(), text) != words.end();
+}
+
+// "rlx-run MODEL" is "rlx-run run MODEL".
+Vec<char*> with_command(int argc, char** argv, std::string& run) {
+  Vec<char*> args(argv, argv + argc);
+  auto names_command = [](const char* a) { return is_any_of(a, {"run", "profile", "bench"}); };
+  bool bare = argc > 1 && std::none_of(args.begin() + 1, args.end(), names_command);
+  if (bare && !is_any_of(args[1], {"-h", "--help", "--version"})) {
+    args.insert(args.begin() + 1, run.data());
+  }
+  return args;
+}
+
+bool wants_json(const Vec<char*>& args) {
+  return std::any_of(args.begin(), args.end(),
+                     [](const char* a) { return is_any_of(a, {"--json"}); });
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  CLI::App app("Runs neural networks from the rlx cache.", "rlx-run");
+  Flags f;
+  add_commands(app, f);
+  std::string run_command = "run";
+  Vec<char*> args = with_command(argc, argv, run_command);
+  tools::Outcome outcome("rlx-run", argc, argv);
+  if (auto code = tools::parse(app, static_cast<int>(args.size()), args.data())) {
+    if (*code == 0 || !wants_json(args)) return *code;
+    outcome.fail(Error(2001, "the command line is not understood", "rlx-run --help"));
+    return outcome.end(true);
+  }
+  f.common.set_log_level();
+  if (Status status = run(app, f, outcome); !status) outcome.fail(status.error());
+  return outcome.end(f.common.json);
+}
