@@ -1,6 +1,7 @@
 // Another element type: floats truncate to integers, everything but 0 is true.
 #pragma once
 #include "op/op.h"
+#include "op/shared/codes.h"
 #include "op/shared/map.h"
 
 namespace rlx::ops {
@@ -15,6 +16,7 @@ struct Cast {
   DType to = DType::kF32;
 
   static Result<Types> infer(const Cast& o, InferCtx& c) {
+    if (o.to == DType::kString) return c.error(kUnsupportedForm, "strings are not computed");
     Type out = Type::tensor(o.to, c.in(0).shape);
     if (o.to == DType::kBool) {
       tell_known(c, out, [](std::span<const Dim> x, const RangeOf& range) {

@@ -24,7 +24,7 @@ struct Pow {
       const Ex y = load_broadcast(b, s, 1, at);
       if (is_float(x.type())) return power(x, y.type() == x.type() ? y : cast(y, x.type()));
       if (is_integer(y.type())) return integer_power(x, cast(y, x.type()));
-      return cast(apply(Fn::kPow, cast(x, DType::kF64), cast(y, DType::kF64)), x.type());
+      return real_power_of_integer(x, cast(y, DType::kF64));
     });
   }
 
@@ -36,6 +36,14 @@ struct Pow {
     if (e.fn == Fn::kConst && e.scalar.f == 3) return x * x * x;
     if (e.fn == Fn::kConst && e.scalar.f == 0.5) return apply(Fn::kSqrt, x);
     return apply(Fn::kPow, x, y);
+  }
+
+  // Whole exponents give whole powers exactly: a power just below one would be cut off.
+  static Ex real_power_of_integer(Ex x, Ex y) {
+    const Ex whole = apply(Fn::kEq, y, apply(Fn::kFloor, y));
+    const Ex positive = apply(Fn::kGe, y, constant_like(y, 0));
+    const Ex power = cast(apply(Fn::kPow, cast(x, DType::kF64), y), x.type());
+    return select(apply(Fn::kAnd, whole, positive), integer_power(x, cast(y, x.type())), power);
   }
 
   // By squaring: 6 bits of y are enough, since beyond them only 0, 1 and -1 fit into 64 bits, whose powers

@@ -1,11 +1,7 @@
 #include "passes/fold_constants.h"
 
-#include <algorithm>
-#include <span>
-
-#include "kernel/builder.h"
-#include "kernel/interpreter.h"
 #include "op/shared/view.h"
+#include "passes/evaluate.h"
 #include "passes/walk.h"
 
 namespace rlx {
@@ -17,7 +13,7 @@ constexpr int64_t kMostBytes = int64_t{16} << 20;
 // How many times its operands a result may take otherwise.
 constexpr int64_t kMostGrowth = 16;
 // Points that are interpreted for one node: about a second.
-constexpr int64_t kMostPoints = int64_t{1} << 26;
+constexpr double kMostPoints = 1 << 26;
 
 std::optional<int64_t> bytes_of_type(const Type& t) {
   const std::optional<int64_t> elements = t.elements().constant();
@@ -37,11 +33,6 @@ std::optional<int64_t> bytes_of_values(const Graph& g, const Values& values) {
   return sum;
 }
 
-bool has_constant_inputs(const Graph& g, const Node& node) {
-  return std::all_of(node.inputs.begin(), node.inputs.end(),
-                     [&](ValueId v) { return !v.valid() || g.constant_of(v); });
-}
-
 bool is_worth_folding(const Graph& g, const Node& node) {
   const std::optional<int64_t> in = bytes_of_values(g, node.inputs);
   const std::optional<int64_t> out = bytes_of_values(g, node.outputs);
@@ -51,60 +42,20 @@ bool is_worth_folding(const Graph& g, const Node& node) {
   return *out <= *in || (*out <= kMostBytes && *out <= *in * kMostGrowth);
 }
 
-int64_t points_of(const Kernel& k) {
-  auto count = [](const Vec<Loop>& loops) {
-    int64_t points = 1;
-    for (const Loop& l : loops) points *= l.extent.constant().value_or(kMostPoints);
-    return points;
-  };
-  int64_t points = 0;
-  for (const Stage& s : k.stages) points += count(k.grid) * count(s.loops);
-  return points;
-}
-
-// Runs k over the bytes of its constants; gives the output values' bytes.
-Result<std::map<ValueId, std::string>> run(const Graph& g, const Kernel& k) {
-  std::map<ValueId, std::string> outputs;
-  Vec<std::span<std::byte>> buffers;
-  for (const Arg& arg : k.args) {
-    if (arg.written) {
-      std::string& bytes = outputs[arg.value];
-      bytes.resize(static_cast<size_t>(buffer_bytes(arg, {})));
-      buffers.push_back(std::as_writable_bytes(std::span(bytes)));
-    } else {
-      const Bytes bytes = g.constant_of(arg.value)->data.bytes();
-      // The interpreter writes to `written` arguments only.
-      buffers.emplace_back(const_cast<std::byte*>(bytes.data()), bytes.size());
-    }
-  }
-  RLX_TRY_VOID(interpret(k, {}, buffers));
-  return outputs;
-}
-
-Vec<int64_t> constant_shape(const Type& t) {
-  Vec<int64_t> shape;
-  for (const Dim& d : t.shape) shape.push_back(*d.constant());
-  return shape;
-}
-
 // The same bytes under another shape.
 Constant reshaped(const Graph& g, const Node& node) {
   Constant c = *g.constant_of(node.inputs[0]);
-  c.shape = constant_shape(g[node.outputs[0]].type);
+  c.shape = extents_of(g[node.outputs[0]].type);
   return c;
 }
 
 using Replacement = std::map<ValueId, ValueId>;
 
 Status fold(Graph& g, NodeId id, Replacement& replacement) {
-  RLX_TRY(Kernel k, lower(g, id));
-  if (points_of(k) > kMostPoints) return {};
-  RLX_TRY(auto outputs, run(g, k));
-  for (auto& [v, bytes] : outputs) {
-    const Type type = g[v].type;
+  RLX_TRY(auto constants, evaluate(g, id, kMostPoints));
+  for (auto& [v, constant] : constants) {
     const std::string name = g[v].name;
-    Constant c = make_constant(type.dtype, constant_shape(type), std::move(bytes));
-    replacement.emplace(v, g.add_constant(std::move(c), name));
+    replacement.emplace(v, g.add_constant(std::move(constant), name));
   }
   return {};
 }
@@ -113,10 +64,8 @@ Status visit(Graph& g, NodeId id, Replacement& replacement) {
   for (ValueId& v : g[id].inputs) {
     if (auto found = replacement.find(v); found != replacement.end()) v = found->second;
   }
+  if (!is_computable(g, id)) return {};
   const Node& node = g[id];
-  const bool foldable =
-      node.op().effect == Effect::kPure && node.op().lower && node.regions.empty();
-  if (!foldable || !has_constant_inputs(g, node)) return {};
   if (is_reshape(node.op()) && bytes_of_values(g, node.outputs)) {
     const ValueId out = node.outputs[0];
     replacement.emplace(out, g.add_constant(reshaped(g, node), g[out].name));

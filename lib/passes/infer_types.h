@@ -2,7 +2,8 @@
 //
 // Models compute shapes: Shape, Gather, Concat, Reshape. Operators tell the elements of such values as
 // expressions over the model's symbols; here they take the nodes' place, as constants or Dims, so that
-// nothing of it runs and every later pass sees the extents. Inference goes on after an error: all that is
+// nothing of it runs and every later pass sees the extents. Small constants are computed on the way, since
+// exporters also go through floats. Inference goes on after an error: all that is
 // wrong with a model is told at once.
 #pragma once
 #include "ir/graph.h"

@@ -25,6 +25,15 @@ std::optional<bool> truth_of(const Dim& d) {
   return std::nullopt;
 }
 
+// Of an input; constants that are truths count as 0 and 1.
+Known elements_of(const InferCtx& c, int i) {
+  if (Known known = c.known(i)) return known;
+  const Constant* constant = c.constant(i);
+  auto truths = constant && constant->shape.size() <= 1 ? integers_of(*constant) : std::nullopt;
+  if (!truths) return std::nullopt;
+  return Vec<Dim>(truths->begin(), truths->end());
+}
+
 }  // namespace
 
 bool is_small(const Dim& d) {
@@ -126,7 +135,7 @@ void tell_known(InferCtx& c, const Type& out, FoldDims fold) {
   if (out.rank() > 1 || !count || *count > static_cast<int64_t>(kMostKnown)) return;
   Vec<Vec<Dim>> inputs;
   for (int i = 0; i < c.inputs(); i++) {
-    Known known = c.has(i) ? c.known(i) : std::nullopt;
+    Known known = elements_of(c, i);
     if (!known || !std::all_of(known->begin(), known->end(), is_small)) return;
     inputs.push_back(*std::move(known));
   }

@@ -1,0 +1,97 @@
+#include "test/op/interpret.h"
+
+#include <cstring>
+
+#include "kernel/builder.h"
+#include "kernel/interpreter.h"
+#include "passes/walk.h"
+
+namespace rlx::test {
+
+int64_t Tensor::elements() const {
+  int64_t n = 1;
+  for (int64_t extent : shape) n *= extent;
+  return n;
+}
+
+namespace {
+
+using Symbols = std::map<std::string, int64_t>;
+
+class Run {
+ public:
+  Run(const Graph& g, const Vec<Tensor>& inputs) : g_(g) {
+    RLX_CHECK(inputs.size() == g.inputs().size());
+    for (size_t i = 0; i < inputs.size(); i++) {
+      const ValueId v = g.inputs()[i];
+      bind(g[v].type.shape, inputs[i].shape);
+      values_.emplace(v, inputs[i]);
+    }
+  }
+
+  Result<Vec<Tensor>> outputs() {
+    for (NodeId id : execution_order(g_)) {
+      RLX_TRY_VOID(run(id));
+    }
+    Vec<Tensor> outputs;
+    for (ValueId v : g_.outputs()) outputs.push_back(value(v));
+    return outputs;
+  }
+
+ private:
+  void bind(const Vec<Dim>& dims, const Vec<int64_t>& shape) {
+    RLX_CHECK(dims.size() == shape.size());
+    for (size_t i = 0; i < dims.size(); i++) {
+      if (auto symbol = dims[i].as_symbol()) symbols_.emplace(*symbol, shape[i]);
+      RLX_CHECK(evaluate(dims[i], symbols_) == shape[i]);
+    }
+  }
+
+  Vec<int64_t> shape_of(ValueId v) const {
+    Vec<int64_t> shape;
+    for (const Dim& d : g_[v].type.shape) shape.push_back(evaluate(d, symbols_).value());
+    return shape;
+  }
+
+  const Tensor& value(ValueId v) {
+    auto found = values_.find(v);
+    if (found != values_.end()) return found->second;
+    Tensor t{g_[v].type.dtype, shape_of(v), {}};
+    if (const Constant* c = g_.constant_of(v)) {
+      t.bytes.assign(reinterpret_cast<const char*>(c->data.bytes().data()), c->data.bytes().size());
+    }
+    for (const Dim& d : g_[v].def.dims) {
+      const int64_t element = evaluate(d, symbols_).value();
+      t.bytes.append(reinterpret_cast<const char*>(&element), sizeof element);
+    }
+    return values_.emplace(v, std::move(t)).first->second;
+  }
+
+  Status run(NodeId id) {
+    RLX_TRY(Kernel k, lower(g_, id));
+    for (ValueId v : g_[id].outputs) {
+      Tensor t{g_[v].type.dtype, shape_of(v), {}};
+      // Bits that no result has: what a lowering forgets shows.
+      t.bytes.assign(static_cast<size_t>(t.elements() * size_of(t.dtype)), '\x5a');
+      values_.emplace(v, std::move(t));
+    }
+    Vec<std::span<std::byte>> buffers;
+    for (const Arg& arg : k.args) {
+      value(arg.value);
+      buffers.push_back(std::as_writable_bytes(std::span(values_.at(arg.value).bytes)));
+    }
+    return rlx::interpret(k, symbols_, buffers);
+  }
+
+  const Graph& g_;
+  Symbols symbols_;
+  std::map<ValueId, Tensor> values_;
+};
+
+}  // namespace
+
+Result<Vec<Tensor>> interpret(const Graph& g, const Vec<Tensor>& inputs) {
+  return Run(g, inputs).outputs();
+}
+
+}  // namespace rlx::test
