@@ -31,7 +31,8 @@ class Accessor {
   Value* load() {
     Value* v = to_value(load_raw());
     if (r_.masked) return v;
-    for (size_t i = r_.guards.size(); i-- > 0;) {
+    // Of several axes outside, the last one's fill counts.
+    for (size_t i = 0; i < r_.guards.size(); ++i) {
       if (r_.guards[i].fill) v = select(inside_[i], v, emit_scalar(f_, *r_.guards[i].fill));
     }
     return v;

@@ -2,6 +2,9 @@
 
 #include <llvm/IR/Constants.h>
 
+#include <cmath>
+
+#include "backend/cpu/float_range.h"
 #include "kernel/element.h"
 
 namespace rlx::cpu {
@@ -66,6 +69,12 @@ class FnEmitter {
     }
     RLX_CHECK(false, std::string(name(fn)) + " is no function of values");
     return nullptr;
+  }
+
+  // A float that is NaN or, truncated, a number of the result's type.
+  Value* bounded_cast(Value* x) {
+    Value* n = truncated(x, shaped(value_type(f_, result_), x), result_);
+    return zero_if_nan(x, b_.CreateFreeze(n));
   }
 
  private:
@@ -175,9 +184,33 @@ class FnEmitter {
     return is_float(from) ? b_.CreateFCmpUNE(x, zero) : b_.CreateICmpNE(x, zero);
   }
 
+  // LLVM's own saturating conversion is done lane by lane.
   Value* saturated(Value* x, llvm::Type* type, DType to) {
-    ID id = is_signed(to) ? llvm::Intrinsic::fptosi_sat : llvm::Intrinsic::fptoui_sat;
-    return b_.CreateIntrinsic(id, {type, x->getType()}, {x});
+    auto digits = static_cast<int>(size_of(to) * 8) - is_signed(to);
+    double end = std::ldexp(1, digits);
+    bool wide = x->getType()->getScalarType()->isDoubleTy();
+    double most = wide ? std::nextafter(end, 0) : std::nextafterf(static_cast<float>(end), 0);
+    Value* least = llvm::ConstantFP::get(x->getType(), is_signed(to) ? -end : 0);
+    Value* greatest = llvm::ConstantFP::get(x->getType(), most);
+    // NaN becomes the least number.
+    Value* inside = b_.CreateSelect(b_.CreateFCmpOGT(x, least), x, least);
+    inside = b_.CreateSelect(b_.CreateFCmpOLT(inside, greatest), inside, greatest);
+    Value* n = truncated(inside, type, to);
+    if (most < end - 1) {
+      Value* past = b_.CreateFCmpOGE(x, llvm::ConstantFP::get(x->getType(), end));
+      auto bits = type->getScalarSizeInBits();
+      auto max = llvm::APInt::getLowBitsSet(bits, static_cast<unsigned>(digits));
+      n = b_.CreateSelect(past, llvm::ConstantInt::get(type, max), n);
+    }
+    return is_signed(to) ? zero_if_nan(x, n) : n;
+  }
+
+  Value* truncated(Value* x, llvm::Type* type, DType to) {
+    return is_signed(to) ? b_.CreateFPToSI(x, type) : b_.CreateFPToUI(x, type);
+  }
+
+  Value* zero_if_nan(Value* x, Value* n) {
+    return b_.CreateSelect(b_.CreateFCmpUNO(x, x), llvm::Constant::getNullValue(n->getType()), n);
   }
 
   Value* from_f16(Value* bits) {
@@ -240,6 +273,13 @@ Value* FnEmitter::float_remainder(Value* a, Value* b) {
 
   left = b_.CreateBinaryIntrinsic(llvm::Intrinsic::copysign, left, a);
   return b_.CreateSelect(defined, left, llvm::ConstantFP::getNaN(a->getType()));
+}
+
+bool is_bounded_cast(const Body& body, const Expr& e) {
+  if (e.fn != Fn::kCast || !is_integer(e.type)) return false;
+  DType operand = body[e.args[0].index].type;
+  bool wide = operand == DType::kF32 || operand == DType::kF64;
+  return wide && fits(float_range(body, e.args[0]), e.type);
 }
 
 int lanes_of(const Regs& values) {
@@ -307,7 +347,9 @@ Regs emit_body(Function& f, const Stage& s, const Vec<ExprId>& roots, const Leav
     for (ExprId arg : e.args) args.push_back(nodes[arg.index]);
     // The condition of a select is a bool, whatever is selected.
     size_t typed = e.fn == Fn::kSelect ? 1 : 0;
-    return emit_fn(f, e.fn, s.body[e.args[typed].index].type, e.type, std::move(args));
+    DType operand = s.body[e.args[typed].index].type;
+    if (is_bounded_cast(s.body, e)) return FnEmitter(f, operand, e.type).bounded_cast(args[0]);
+    return emit_fn(f, e.fn, operand, e.type, std::move(args));
   };
   for (size_t i = 0; i < s.body.size(); ++i) {
     if (wanted[i]) nodes[i] = emit_node(s.body[i]);

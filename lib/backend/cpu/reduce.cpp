@@ -1,21 +1,55 @@
 #include "backend/cpu/reduce.h"
 
+#include <llvm/IR/Constants.h>
+
 namespace rlx::cpu {
 
 using llvm::Value;
 
+namespace {
+
+Reducer::Form form_for(bool vector, const Dim& extent) {
+  if (vector) return Reducer::Form::kVector;
+  auto steps = extent.constant();
+  return steps && *steps <= kLanes ? Reducer::Form::kValues : Reducer::Form::kArray;
+}
+
+}  // namespace
+
 Reducer::Reducer(Function& f, const StageRefs& stage, bool vector, int width, const Dim& extent)
     : f_(f), stage_(stage), merges_(lane_merge(*stage.stage)), width_(width) {
-  if (!merges_) return;
-  auto steps = extent.constant();
-  form_ = vector ? Form::kVector : steps && *steps <= kLanes ? Form::kValues : Form::kArray;
+  if (!merges_ || reduction().over.empty()) return;
+  form_ = form_for(vector, extent);
   if (form_ == Form::kVector) width_ = kLanes;
-  if (form_ == Form::kValues) lanes_ = static_cast<size_t>(*steps);
+  if (form_ == Form::kVector) find_extrema();
+  if (form_ == Form::kValues) lanes_ = static_cast<size_t>(*extent.constant());
   if (form_ == Form::kArray) lanes_ = 0;
+}
+
+void Reducer::find_extrema() {
+  const Body& body = stage_.stage->body;
+  for (size_t acc = 0; acc < accumulators(); ++acc) {
+    const Expr& next = body[reduction().combine[acc].index];
+    bool max = next.fn == Fn::kMax;
+    if (!is_float(next.type) || (!max && next.fn != Fn::kMin)) continue;
+    bool x_first = body[next.args[0].index].fn != Fn::kAcc;
+    extrema_.push_back({acc, max ? Fn::kGt : Fn::kLt, next.args[x_first ? 0 : 1], x_first});
+  }
+}
+
+const Reducer::Extremum* Reducer::extremum_of(size_t acc) const {
+  for (const Extremum& e : extrema_) {
+    if (e.acc == acc) return &e;
+  }
+  return nullptr;
 }
 
 Value* Reducer::initial(size_t acc) {
   return splat(f_, emit_scalar(f_, reduction().init[acc]), width_);
+}
+
+Value* Reducer::slot(size_t acc, Value* lane) {
+  return f_.b.CreateInBoundsGEP(initial(acc)->getType(), arrays_[acc], lane);
 }
 
 Regs Reducer::start() {
@@ -28,42 +62,71 @@ Regs Reducer::start() {
         f_.at_entry([&] { return f_.b.CreateAlloca(init->getType(), f_.b.getInt32(kLanes)); }));
     for (int lane = 0; lane < kLanes; ++lane) f_.b.CreateStore(init, slot(acc, f_.i64(lane)));
   }
+  Value* none = splat(f_, f_.b.getInt32(0), kLanes);
+  carried.insert(carried.end(), extrema_.size(), none);
   return carried;
 }
 
-Value* Reducer::slot(size_t acc, Value* lane) {
-  return f_.b.CreateInBoundsGEP(initial(acc)->getType(), arrays_[acc], lane);
-}
+// ---- Steps ------------------------------------------------------------------------------------
 
 void Reducer::step(const Point& at, Value* lane, const Regs& locals,
                    llvm::MutableArrayRef<Value*> carried) {
   Value* in_array = form_ == Form::kArray ? f_.b.CreateAnd(lane, f_.i64(kLanes - 1)) : nullptr;
-  size_t value = 0;
-  if (form_ == Form::kValues) value = llvm::cast<llvm::ConstantInt>(lane)->getZExtValue();
+  size_t own = 0;
+  if (form_ == Form::kValues) own = llvm::cast<llvm::ConstantInt>(lane)->getZExtValue();
   Regs acc;
+  Vec<ExprId> roots;
   for (size_t i = 0; i < accumulators(); ++i) {
     llvm::Type* type = initial(i)->getType();
-    acc.push_back(in_array ? f_.b.CreateLoad(type, slot(i, in_array))
-                           : carried[i * lanes_ + value]);
+    acc.push_back(in_array ? f_.b.CreateLoad(type, slot(i, in_array)) : carried[i * lanes_ + own]);
+    const Extremum* e = extremum_of(i);
+    roots.push_back(e ? e->x : reduction().combine[i]);
   }
-  Regs nodes = emit_values(f_, stage_, reduction().combine, at, locals, acc);
+  Regs nodes = emit_values(f_, stage_, roots, at, locals, acc);
   for (size_t i = 0; i < accumulators(); ++i) {
-    Value* next = splat(f_, nodes[reduction().combine[i].index], width_);
+    Value* next = splat(f_, nodes[roots[i].index], width_);
+    if (const Extremum* e = extremum_of(i)) {
+      note_nan(at, next, carried[accumulators() + static_cast<size_t>(e - extrema_.data())]);
+      next = next_extremum(*e, next, acc[i]);
+    }
     bool tail = form_ == Form::kVector && at.lanes.active;
     if (tail) next = f_.b.CreateSelect(at.lanes.active, next, acc[i]);
     if (in_array) f_.b.CreateStore(next, slot(i, in_array));
-    if (!in_array) carried[i * lanes_ + value] = next;
+    if (!in_array) carried[i * lanes_ + own] = next;
   }
 }
+
+Value* Reducer::next_extremum(const Extremum& e, Value* x, Value* acc) {
+  DType type = reduction().acc[e.acc];
+  Value* a = e.x_first ? x : acc;
+  Value* b = e.x_first ? acc : x;
+  return f_.b.CreateSelect(emit_fn(f_, e.test, type, DType::kBool, {b, a}), b, a);
+}
+
+void Reducer::note_nan(const Point& at, Value* x, Value*& seen) {
+  Value* nan = f_.b.CreateFCmpUNO(x, x);
+  if (at.lanes.active) nan = f_.b.CreateAnd(nan, at.lanes.active);
+  seen = f_.b.CreateSelect(nan, llvm::Constant::getAllOnesValue(seen->getType()), seen);
+}
+
+// ---- Results ----------------------------------------------------------------------------------
 
 Regs Reducer::finish(llvm::ArrayRef<Value*> carried) {
   Regs results;
   for (size_t acc = 0; acc < accumulators(); ++acc) {
     if (form_ == Form::kSequence) results.push_back(carried[acc]);
-    if (form_ == Form::kVector) results.push_back(merged_vector(acc, carried[acc]));
+    if (form_ == Form::kVector) {
+      Value* v = carried[acc];
+      if (const Extremum* e = extremum_of(acc)) {
+        Value* seen = carried[accumulators() + static_cast<size_t>(e - extrema_.data())];
+        Value* nan = llvm::ConstantFP::getNaN(v->getType());
+        v = f_.b.CreateSelect(f_.b.CreateIsNotNull(seen), nan, v);
+      }
+      results.push_back(merged_vector(acc, v));
+    }
     if (form_ == Form::kSequence || form_ == Form::kVector) continue;
-    Regs lanes(carried.begin() + static_cast<ptrdiff_t>(acc * lanes_),
-               carried.begin() + static_cast<ptrdiff_t>((acc + 1) * lanes_));
+    auto own = carried.slice(acc * lanes_, lanes_);
+    Regs lanes(own.begin(), own.end());
     llvm::Type* type = initial(acc)->getType();
     for (int lane = 0; form_ == Form::kArray && lane < kLanes; ++lane) {
       lanes.push_back(f_.b.CreateLoad(type, slot(acc, f_.i64(lane))));
@@ -89,8 +152,10 @@ Value* Reducer::merged_vector(size_t acc, Value* v) {
   DType type = reduction().acc[acc];
   for (int half = kLanes / 2; half > 0; half /= 2) {
     Vec<int> low, high;
-    for (int i = 0; i < half; ++i) low.push_back(i);
-    for (int i = 0; i < half; ++i) high.push_back(i + half);
+    for (int i = 0; i < half; ++i) {
+      low.push_back(i);
+      high.push_back(i + half);
+    }
     Value* x = f_.b.CreateShuffleVector(v, low);
     Value* y = f_.b.CreateShuffleVector(v, high);
     v = emit_fn(f_, (*merges_)[acc], type, type, {x, y});

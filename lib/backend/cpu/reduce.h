@@ -23,20 +23,34 @@ class Reducer {
   Reducer(Function& f, const StageRefs& stage, bool vector, int width, const Dim& extent);
 
   Form form() const { return form_; }
-  // How many values are carried through the loops, and what they are at their start.
-  size_t carried() const { return accumulators() * lanes_; }
+  // How many values are carried through the loops, and what they are at the start.
+  size_t carried() const { return accumulators() * lanes_ + extrema_.size(); }
   Regs start();
-  // One step: `lane` is the index of the innermost loop (of lane 0, with kVector).
+  // One step: `lane` is the index of the innermost loop.
   void step(const Point& at, llvm::Value* lane, const Regs& locals,
             llvm::MutableArrayRef<llvm::Value*> carried);
   // The accumulators' final values.
   Regs finish(llvm::ArrayRef<llvm::Value*> carried);
 
  private:
+  // With kVector, a max or min of floats: acc = x > acc ? x : acc is one instruction where NaNs are noted
+  // aside, and only that stands between one step and the next.
+  struct Extremum {
+    size_t acc = 0;
+    Fn test = Fn::kGt;
+    // The operand beside the accumulator, and whether it comes first.
+    ExprId x;
+    bool x_first = false;
+  };
+
   size_t accumulators() const { return reduction().acc.size(); }
   const Reduction& reduction() const { return stage_.stage->reduction(); }
   llvm::Value* initial(size_t acc);
   llvm::Value* slot(size_t acc, llvm::Value* lane);
+  void find_extrema();
+  const Extremum* extremum_of(size_t acc) const;
+  llvm::Value* next_extremum(const Extremum& e, llvm::Value* x, llvm::Value* acc);
+  void note_nan(const Point& at, llvm::Value* x, llvm::Value*& seen);
   llvm::Value* merged(size_t acc, Regs lanes);
   llvm::Value* merged_vector(size_t acc, llvm::Value* v);
 
@@ -45,8 +59,10 @@ class Reducer {
   std::optional<Vec<Fn>> merges_;
   Form form_ = Form::kSequence;
   int width_ = 1;
-  // Lanes of an accumulator that are carried values.
+  // Lanes of an accumulator that are carried values; after those of all accumulators, whether each of the
+  // extrema has seen NaN follows.
   size_t lanes_ = 1;
+  Vec<Extremum> extrema_;
   // kArray: one per accumulator.
   Regs arrays_;
 };

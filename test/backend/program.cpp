@@ -1,0 +1,253 @@
+#include "test/backend/program.h"
+
+#include <sys/mman.h>
+
+#include <catch2/catch.hpp>
+
+#include <cstring>
+#include <random>
+#include <set>
+
+#include "kernel/element.h"
+
+namespace rlx::test {
+
+// ---- Memory -----------------------------------------------------------------------------------
+
+namespace {
+
+constexpr size_t kPage = 4096;
+
+size_t rounded_up(size_t n, size_t to) { return (n + to - 1) / to * to; }
+
+}  // namespace
+
+Memory::Memory(size_t bytes) : bytes_(bytes) {
+  size_t usable = rounded_up(std::max<size_t>(bytes, 1), kPage);
+  mapped_ = usable + kPage;
+  void* p = mmap(nullptr, mapped_, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  REQUIRE(p != MAP_FAILED);
+  map_ = static_cast<std::byte*>(p);
+  REQUIRE(mprotect(map_ + usable, kPage, PROT_NONE) == 0);
+  data_ = map_ + usable - rounded_up(bytes, 64);
+}
+
+Memory::~Memory() {
+  if (map_) munmap(map_, mapped_);
+}
+
+Memory::Memory(Memory&& o) noexcept
+    : bytes_(o.bytes_), mapped_(o.mapped_), map_(std::exchange(o.map_, nullptr)), data_(o.data_) {}
+
+void Memory::make_executable() {
+  REQUIRE(mprotect(map_, mapped_ - kPage, PROT_READ | PROT_EXEC) == 0);
+}
+
+// ---- Programs ---------------------------------------------------------------------------------
+
+namespace {
+
+void add_symbols(const Dim& d, std::set<std::string>& names) {
+  each_atom(d, [&](const Atom& a) {
+    if (a.kind == Atom::Kind::kSymbol) names.insert(a.symbol);
+  });
+}
+
+Vec<std::string> symbols_of(const Kernel& k) {
+  std::set<std::string> names;
+  for (const Arg& a : k.args) {
+    for (const Dim& d : a.shape) add_symbols(d, names);
+  }
+  for (const Loop& l : k.grid) add_symbols(l.extent, names);
+  for (const Stage& s : k.stages) {
+    for (const Loop& l : s.loops) add_symbols(l.extent, names);
+  }
+  return {names.begin(), names.end()};
+}
+
+Code compiled(const Kernel& k, const Vec<std::string>& symbols, const Target& target,
+              Choice choice) {
+  auto code = cpu::compile({{k, std::move(choice)}}, symbols, target, 1);
+  if (!code) FAIL(to_text(code.error()));
+  return std::move(*code);
+}
+
+Memory executable(const Code& code) {
+  Memory m(code.blob.size());
+  std::memcpy(m.data(), code.blob.data(), code.blob.size());
+  m.make_executable();
+  return m;
+}
+
+int64_t value_of(const Dim& d, const Symbols& symbols) { return evaluate(d, symbols).value(); }
+
+using Function = void (*)(void* const* buffers, const int64_t* symbols, int64_t first, int64_t last,
+                          void* scratch);
+
+}  // namespace
+
+Program::Program(const Kernel& k, const Target& target, Choice choice)
+    : symbols_(symbols_of(k)),
+      code_(compiled(k, symbols_, target, std::move(choice))),
+      memory_(executable(code_)) {}
+
+int64_t Program::tiles(const Symbols& symbols) const { return value_of(entry().tiles, symbols); }
+
+image::Trap Program::run(Vec<Memory>& buffers, const Symbols& symbols, int64_t first,
+                         int64_t last) {
+  Vec<void*> pointers;
+  for (Memory& m : buffers) pointers.push_back(m.data());
+  Vec<int64_t> values;
+  for (const std::string& s : symbols_) values.push_back(symbols.at(s));
+  Memory scratch(static_cast<size_t>(value_of(entry().scratch_bytes, symbols)));
+  // Code may not count on what scratch holds, the trap aside.
+  std::memset(scratch.data() + image::kTrapBytes, 0xff, scratch.span().size() - image::kTrapBytes);
+  auto function = reinterpret_cast<Function>(memory_.data() + entry().offset);
+  function(pointers.data(), values.data(), first, last, scratch.data());
+  image::Trap trap;
+  std::memcpy(&trap, scratch.data(), sizeof trap);
+  return trap;
+}
+
+// ---- Data -------------------------------------------------------------------------------------
+
+namespace {
+
+void put_number(DType t, double value, std::byte* to) {
+  with_type(t, [&]<class T>() {
+    T v = convert<T>(value);
+    std::memcpy(to, &v, sizeof v);
+  });
+}
+
+double random_number(DType t, std::mt19937& random) {
+  switch (random() % 16) {
+    case 0: return 0;
+    case 1: return is_float(t) ? -0.0 : 1;
+    default: break;
+  }
+  double v = std::uniform_real_distribution<double>(-8, 8)(random);
+  if (is_float(t)) return v;
+  return t == DType::kBool ? random() % 2 : std::floor(v * 12);
+}
+
+Vec<int64_t> shape_of(const Arg& a, const Symbols& symbols) {
+  Vec<int64_t> shape;
+  for (const Dim& d : a.shape) shape.push_back(value_of(d, symbols));
+  return shape;
+}
+
+// A buffer with an input's packed elements, or with the fill that an output's padding starts with.
+Memory buffer_of(const Arg& a, const Symbols& symbols, const Fill& fill) {
+  Memory m(static_cast<size_t>(buffer_bytes(a, symbols)));
+  Vec<int64_t> shape = shape_of(a, symbols);
+  int64_t elements = 1;
+  for (int64_t n : shape) elements *= n;
+  Vec<std::byte> dense(static_cast<size_t>(elements * size_of(a.dtype)));
+  fill(a, dense);
+  REQUIRE(pack(dense, m.span(), a.dtype, shape, a.storage));
+  return m;
+}
+
+Vec<Memory> buffers_of(const Kernel& k, const Symbols& symbols, const Fill& fill) {
+  Vec<Memory> buffers;
+  for (const Arg& a : k.args) buffers.push_back(buffer_of(a, symbols, fill));
+  return buffers;
+}
+
+bool is_nan_at(DType t, const std::byte* at) {
+  if (!is_float(t)) return false;
+  return with_type(t, [&]<class T>() {
+    T v;
+    std::memcpy(&v, at, sizeof v);
+    double d = convert<double>(v);
+    return d != d;
+  });
+}
+
+// The first element that differs; -1: none.
+int64_t first_difference(DType t, std::span<std::byte> a, std::span<std::byte> b) {
+  auto size = static_cast<size_t>(size_of(t));
+  for (size_t i = 0; i + size <= a.size(); i += size) {
+    if (std::memcmp(&a[i], &b[i], size) == 0) continue;
+    if (!is_nan_at(t, &a[i]) || !is_nan_at(t, &b[i])) return static_cast<int64_t>(i / size);
+  }
+  return -1;
+}
+
+void compare(const Kernel& k, Vec<Memory>& got, Vec<Memory>& want, const std::string& how) {
+  for (size_t i = 0; i < k.args.size(); ++i) {
+    int64_t at = first_difference(k.args[i].dtype, got[i].span(), want[i].span());
+    if (at < 0) continue;
+    auto size = static_cast<size_t>(size_of(k.args[i].dtype));
+    auto offset = static_cast<size_t>(at) * size;
+    Scalar g = scalar_at(k.args[i].dtype, got[i].data() + offset);
+    Scalar w = scalar_at(k.args[i].dtype, want[i].data() + offset);
+    FAIL(how + ": " + k.args[i].name + " element " + std::to_string(at) + " is " + to_text(g) +
+         ", not " + to_text(w) + "\n" + to_text(k));
+  }
+}
+
+Vec<Target> targets_here() {
+  Vec<Target> targets;
+  Target host = *parse_target("host");
+  for (std::string_view text : {"cpu:x86-64-v3", "cpu:x86-64-v4"}) {
+    Target t = *parse_target(text);
+    bool runs = std::all_of(t.features.begin(), t.features.end(),
+                            [&](const std::string& f) { return host.has(f); });
+    if (runs) targets.push_back(std::move(t));
+  }
+  return targets;
+}
+
+}  // namespace
+
+Fill random_values(unsigned seed) {
+  return [seed](const Arg& arg, std::span<std::byte> dense) {
+    std::mt19937 random(seed);
+    auto size = static_cast<size_t>(size_of(arg.dtype));
+    for (size_t i = 0; i < dense.size(); i += size) {
+      put_number(arg.dtype, random_number(arg.dtype, random), &dense[i]);
+    }
+  };
+}
+
+Fill random_indexes(unsigned seed, int64_t lo, int64_t hi) {
+  return [=](const Arg& arg, std::span<std::byte> dense) {
+    if (arg.dtype != DType::kI64 || hi <= lo) return random_values(seed)(arg, dense);
+    std::mt19937 random(seed);
+    for (size_t i = 0; i < dense.size(); i += 8) {
+      int64_t v = lo + static_cast<int64_t>(random() % static_cast<uint64_t>(hi - lo));
+      std::memcpy(&dense[i], &v, sizeof v);
+    }
+  };
+}
+
+Kernel parse_kernel(std::string_view text) {
+  auto kernels = parse_kernels(text);
+  if (!kernels) FAIL(to_text(kernels.error()));
+  REQUIRE(kernels->size() == 1);
+  auto valid = verify(kernels->front());
+  if (!valid) FAIL(to_text(valid.error()));
+  return std::move(kernels->front());
+}
+
+void check_same(const Kernel& k, const Symbols& symbols, const Fill& fill, const Choice& choice) {
+  Vec<Memory> want = buffers_of(k, symbols, fill);
+  Vec<std::span<std::byte>> spans;
+  for (Memory& m : want) spans.push_back(m.span());
+  auto status = interpret(k, symbols, spans);
+  if (!status) FAIL(to_text(status.error()));
+  for (const Target& t : targets_here()) {
+    Program p(k, t, choice);
+    int64_t tiles = p.tiles(symbols);
+    Vec<Memory> whole = buffers_of(k, symbols, fill);
+    p.run(whole, symbols, 0, tiles);
+    compare(k, whole, want, t.text);
+    Vec<Memory> pieces = buffers_of(k, symbols, fill);
+    for (int64_t tile = tiles; tile-- > 0;) p.run(pieces, symbols, tile, tile + 1);
+    compare(k, pieces, want, t.text + ", tile by tile");
+  }
+}
+
+}  // namespace rlx::test
