@@ -137,7 +137,7 @@ TEST_CASE("an entry of another format is a miss and is left alone") {
 
 TEST_CASE("hostile metas are refused") {
   Filled filled;
-  for (std::string text :
+  for (const std::string& text :
        {std::string(), std::string("null"), std::string("[]"), std::string("{}"),
         std::string(1 << 20, '['), std::string(1 << 20, '\0'), std::string(9 << 20, '9'),
         std::string("{\n  \"self\": \""), "{\n  \"self\": \"" + std::string(64, '0') + "\",\n}"}) {
@@ -225,8 +225,8 @@ TEST_CASE("torn lines among the stamps of verified blobs say nothing") {
 }
 
 TEST_CASE("links, folders and pipes in place of files are refused and replaced") {
-  for (std::string name : {kMeta, kLirName}) {
-    for (std::string kind : {"link", "folder", "pipe"}) {
+  for (const std::string& name : {kMeta, kLirName}) {
+    for (const std::string& kind : {"link", "folder", "pipe"}) {
       Filled filled;
       TempFolder outside;
       fs::path victim = outside.path() / "victim";

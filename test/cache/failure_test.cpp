@@ -1,8 +1,9 @@
 // Disks that are full, limited or read-only: one warning, and the caller goes on; under strict an
 // error 8xxx.
+#include <csignal>
+
 #include <grp.h>
 #include <sched.h>
-#include <signal.h>
 #include <sys/mount.h>
 #include <sys/resource.h>
 #include <sys/stat.h>

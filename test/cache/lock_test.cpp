@@ -1,7 +1,6 @@
 #include "cache/lock.h"
 
-#include <signal.h>
-
+#include <csignal>
 #include <thread>
 
 #include "test/cache/fixture.h"

@@ -20,10 +20,8 @@ class Environment {
   }
   ~Environment() {
     for (size_t i = 0; i < old_.size(); ++i) {
-      if (old_[i])
-        set(kNames[i], *old_[i]);
-      else
-        ::unsetenv(kNames[i]);
+      if (!old_[i]) ::unsetenv(kNames[i]);
+      if (old_[i]) set(kNames[i], *old_[i]);
     }
   }
   void set(const char* name, const std::string& value) { ::setenv(name, value.c_str(), 1); }

@@ -36,7 +36,7 @@ class Stderr {
 
   // Lines with that text.
   int count(std::string_view text) const {
-    std::rewind(file_);
+    std::fseek(file_, 0, SEEK_SET);
     int found = 0;
     for (char line[1024]; std::fgets(line, sizeof line, file_);) {
       found += std::string_view(line).find(text) != std::string_view::npos;

@@ -201,7 +201,7 @@ TEST_CASE("hostile keys reach no file") {
   Store store = cache.open();
   std::string longest(160, 'k');
   CHECK(look(store, longest).why == Why::kAbsent);
-  for (std::string key :
+  for (const std::string& key :
        {std::string(), std::string("."), std::string(".."), std::string("../x"), std::string("a/b"),
         std::string("/etc/passwd"), std::string("a..b"), std::string("-k"), std::string("_k"),
         std::string("k\n"), std::string("k\0x", 3), std::string("k%2e"), std::string("k\\x"),
