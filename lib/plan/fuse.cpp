@@ -57,7 +57,13 @@ void rename_loops(Kernel& k, const std::map<LoopId, LoopId>& names) {
   }
 }
 
-// Moves a grid loop into the loops of every stage (each gets its own), innermost; locals grow an axis.
+// Where a loop that moves into the stage stands: innermost, but outside of the loops reduced over.
+size_t place_of_moved(const Stage& s) {
+  if (const auto* r = std::get_if<Reduction>(&s.detail)) return s.loops.size() - r->over.size();
+  return s.loops.size() - (std::get_if<Scan>(&s.detail) ? 1 : 0);
+}
+
+// Moves a grid loop into the loops of every stage (each gets its own); locals grow an axis.
 void demote(Kernel& k, LoopId loop) {
   Loop moved = *find_loop(k.grid, loop);
   std::erase_if(k.grid, [&](const Loop& l) { return l.id == loop; });
@@ -70,7 +76,7 @@ void demote(Kernel& k, LoopId loop) {
         a.index.push_back({Dim::loop(own)});
         a.bounds.push_back({});
       }
-    s.loops.push_back({own, moved.extent});
+    s.loops.insert(s.loops.begin() + static_cast<std::ptrdiff_t>(place_of_moved(s)), {own, moved.extent});
     substitute_loops(s, {{loop, Dim::loop(own)}});
     rename_detail(s, {{loop, own}});
   }
