@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <bit>
 #include <charconv>
+#include <cmath>
 #include <cstring>
 #include <limits>
 
@@ -38,7 +39,7 @@ std::string float_element(const std::byte* at) {
   auto value = load<Float>(at);
   auto bits = load<Bits>(at);
   bool plain =
-      value == value || bits == std::bit_cast<Bits>(std::numeric_limits<Float>::quiet_NaN());
+      !std::isnan(value) || bits == std::bit_cast<Bits>(std::numeric_limits<Float>::quiet_NaN());
   return plain ? float_text(value) : hex_text(bits);
 }
 
@@ -71,18 +72,18 @@ void append(std::string& bytes, T value) {
 
 std::optional<uint64_t> bits_from(std::string_view text) {
   if (!text.starts_with("0x")) return std::nullopt;
+  std::string_view digits = text.substr(2);
   uint64_t bits = 0;
-  const char* end = text.data() + text.size();
-  auto [rest, status] = std::from_chars(text.data() + 2, end, bits, 16);
-  return status == std::errc() && rest == end ? std::optional(bits) : std::nullopt;
+  auto [rest, status] = std::from_chars(digits.data(), digits.data() + digits.size(), bits, 16);
+  return status == std::errc() && rest == digits.data() + digits.size() ? std::optional(bits)
+                                                                        : std::nullopt;
 }
 
 template <class T>
 bool append_integer(std::string& bytes, std::string_view text) {
   T value = 0;
-  const char* end = text.data() + text.size();
-  auto [rest, status] = std::from_chars(text.data(), end, value);
-  if (status != std::errc() || rest != end) return false;
+  auto [rest, status] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (status != std::errc() || rest != text.data() + text.size()) return false;
   append(bytes, value);
   return true;
 }

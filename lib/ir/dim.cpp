@@ -88,7 +88,7 @@ namespace {
 const Atom* lone_atom(const Dim& d) {
   if (d.terms().size() != 1) return nullptr;
   const Term& t = d.terms()[0];
-  return t.coefficient == 1 && t.factors.size() == 1 ? &t.factors[0] : nullptr;
+  return t.coefficient == 1 && t.factors.size() == 1 ? t.factors.data() : nullptr;
 }
 
 }  // namespace

@@ -1,5 +1,6 @@
 #include "ir/dim_text.h"
 
+#include <algorithm>
 #include <array>
 
 #include "ir/dim_terms.h"
@@ -24,10 +25,7 @@ std::optional<LoopId> loop_named(std::string_view name) {
 }
 
 bool is_keyword(std::string_view name) {
-  for (std::string_view k : kKeywords) {
-    if (k == name) return true;
-  }
-  return false;
+  return std::find(kKeywords.begin(), kKeywords.end(), name) != kKeywords.end();
 }
 
 // The name at the cursor without quotes, not taken; // ends it, being a division.

@@ -73,7 +73,7 @@ void Graph::index_constants() {
 ValueId Graph::add_dims(Vec<Dim> dims, int rank, std::string name) {
   RLX_CHECK(rank == 1 || (rank == 0 && dims.size() == 1), "dims are a vector or one scalar");
   Vec<Dim> shape;
-  if (rank == 1) shape.push_back(static_cast<int64_t>(dims.size()));
+  if (rank == 1) shape.emplace_back(static_cast<int64_t>(dims.size()));
   ValueDef def{.kind = ValueDef::Kind::kDims, .dims = std::move(dims)};
   return add_value(Type::tensor(DType::kI64, std::move(shape)), std::move(name), std::move(def));
 }

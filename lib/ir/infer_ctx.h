@@ -55,12 +55,12 @@ class InferCtx {
 // value and may be shorter).
 Known known_elements(const Graph& g, ValueId v, const Vec<Known>& told);
 // Code and message, with the node's name, operator and shapes.
-Diagnostic diagnostic_of(const Graph& g, NodeId node, int code, std::string message);
+Diagnostic diagnostic_of(const Graph& g, NodeId id, int code, std::string message);
 
 // What is wrong with the numbers of a node's inputs, outputs and regions; empty: nothing.
 std::string arity_problem(const Node& node);
 
 // Infers the types of the node's outputs; they are unknown after a problem, or where an input is.
-void infer_node(Graph& g, NodeId node, Vec<Known>& known, Vec<Diagnostic>& problems);
+void infer_node(Graph& g, NodeId id, Vec<Known>& known, Vec<Diagnostic>& problems);
 
 }  // namespace rlx

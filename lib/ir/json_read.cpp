@@ -137,7 +137,7 @@ class GraphReader {
         continue;
       }
       RLX_TRY(size_t i, index(item, g_.values.size()));
-      values.push_back(ValueId(i));
+      values.emplace_back(i);
     }
     return values;
   }
@@ -287,7 +287,7 @@ class GraphReader {
     RLX_TRY(Vec<JsonReader> items, member->items());
     for (const JsonReader& item : items) {
       RLX_TRY(size_t i, index(item, g_.regions.size()));
-      regions.push_back(RegionId(i));
+      regions.emplace_back(i);
     }
     return regions;
   }

@@ -71,10 +71,12 @@ OpDef def_of() {
 }  // namespace fake
 
 const Vec<const OpDef*>& all_ops() {
-  using namespace fake;
-  static const OpDef ops[] = {def_of<Add>(),  def_of<Block>(),   def_of<Everything>(),
-                              def_of<If>(),   def_of<Reshape>(), def_of<Shape>(),
-                              def_of<Split>()};
+  using fake::def_of;
+  static const OpDef ops[] = {
+      def_of<fake::Add>(),   def_of<fake::Block>(),   def_of<fake::Everything>(),
+      def_of<fake::If>(),    def_of<fake::Reshape>(), def_of<fake::Shape>(),
+      def_of<fake::Split>(),
+  };
   static const Vec<const OpDef*> all = [] {
     Vec<const OpDef*> v;
     for (const OpDef& op : ops) v.push_back(&op);

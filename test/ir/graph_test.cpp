@@ -88,7 +88,8 @@ TEST_CASE("inference broadcasts, assumes and refuses") {
   g.symbol("big").min = 10;
   GraphBuilder b(g, Graph::kTop, {"/add"});
   auto sum = [&](Vec<Dim> x, Vec<Dim> y) -> std::string {
-    auto v = b.add1("add", {g.add_input(f32(x), "x"), g.add_input(f32(y), "y")});
+    auto v =
+        b.add1("add", {g.add_input(f32(std::move(x)), "x"), g.add_input(f32(std::move(y)), "y")});
     return v ? to_text(b.type(*v)) : to_text(v.error());
   };
   Dim a = Dim::symbol("a"), s = Dim::symbol("b"), big = Dim::symbol("big");

@@ -65,7 +65,7 @@ TEST_CASE("structure") {
   tells(problems(g), "use %3, which is not defined before or not captured");
 
   g = graph();
-  g.top().nodes.push_back(NodeId(0));
+  g.top().nodes.emplace_back(0);
   tells(problems(g), "stands in two places");
   g.top().nodes.back() = NodeId(77);
   tells(problems(g), "a node that is not there");
@@ -97,7 +97,7 @@ TEST_CASE("operators") {
   Graph g = graph();
   g.nodes[0].inputs.pop_back();
   tells(problems(g), "has 1 inputs");
-  g.nodes[0].inputs.push_back({});
+  g.nodes[0].inputs.emplace_back();
   tells(problems(g), "lacks input 1");
 
   g = graph();
