@@ -1,0 +1,217 @@
+#!/usr/bin/env python3
+"""Runs ONNX's own operator cases through rlx and counts.
+
+    test/conformance/run.py --bin BUILD/bin [--data DIR] [--jobs N] [CASE...]
+    test/conformance/run.py --bin BUILD/bin --update       writes cases.txt anew
+
+A case is selected if its tensors have the element types below and rlxc reads its model: then its
+operators, attributes and operator set are all covered. cases.txt lists the selected ones, so that one
+that is lost shows. Where rlx has to know an input when it compiles (a shape, say), which such a case
+only gives at run time, the small integer inputs are made constants of the model first.
+
+The cases come with Debian's libonnx-testdata.
+"""
+import argparse
+import concurrent.futures
+import os
+import pathlib
+import subprocess
+import sys
+import tempfile
+
+HERE = pathlib.Path(__file__).parent
+DATA = pathlib.Path("/usr/include/onnx/backend/test/data/node")
+# ONNX's numbers of f32, i32, i64, bool and f64.
+ELEMENT_TYPES = {1, 6, 7, 9, 11}
+INT64 = 7
+MUST_BE_KNOWN = "RLX-E4201"
+TIME_LIMIT_S = 120
+
+# ---- Protobuf -----------------------------------------------------------------------------------
+
+
+def varint(data, at):
+    value = shift = 0
+    while True:
+        byte = data[at]
+        at += 1
+        value |= (byte & 0x7F) << shift
+        shift += 7
+        if byte < 0x80:
+            return value, at
+
+
+def fields(data):
+    """(field number, value or bytes) of a message."""
+    at = 0
+    while at < len(data):
+        key, at = varint(data, at)
+        kind = key & 7
+        if kind == 0:
+            value, at = varint(data, at)
+        else:
+            size, at = varint(data, at) if kind == 2 else ({1: 8, 5: 4}[kind], at)
+            value, at = data[at:at + size], at + size
+        yield key >> 3, value
+
+
+def encoded(number):
+    out = bytearray()
+    while number > 0x7F:
+        out.append(number & 0x7F | 0x80)
+        number >>= 7
+    return bytes(out) + bytes([number])
+
+
+def embedded(field, payload):
+    return encoded(field << 3 | 2) + encoded(len(payload)) + payload
+
+
+def first(data, field, default=None):
+    return next((value for number, value in fields(data) if number == field), default)
+
+
+def element_type(tensor):
+    return first(tensor, 2, 0)
+
+
+def rank(tensor):
+    """Dims come packed or one by one."""
+    count = 0
+    for number, value in fields(tensor):
+        if number == 1 and isinstance(value, int):
+            count += 1
+        elif number == 1:
+            count += sum(byte < 0x80 for byte in value)
+    return count
+
+
+# ---- Cases --------------------------------------------------------------------------------------
+
+
+def numbered(folder, kind):
+    """input_0.pb, input_1.pb, ... in order."""
+    found = []
+    while (path := folder / f"{kind}_{len(found)}.pb").exists():
+        found.append(path)
+    return found
+
+
+def has_types(folder):
+    tensors = numbered(folder, "input") + numbered(folder, "output")
+    return all(element_type(path.read_bytes()) in ELEMENT_TYPES for path in tensors)
+
+
+def command(tool, *arguments, cache):
+    env = dict(os.environ, RLX_CACHE_DIR=str(cache))
+    return subprocess.run([tool, *map(str, arguments)], env=env, capture_output=True, text=True,
+                          errors="replace", timeout=TIME_LIMIT_S, check=False)
+
+
+def is_selected(case, tools, cache):
+    if not has_types(case / "test_data_set_0"):
+        return False
+    return command(tools / "rlxc", case / "model.onnx", "--emit=hir", cache=cache).returncode == 0
+
+
+def with_constants(case, to):
+    """The model with its small integer inputs as initializers, and a folder with the other tensors."""
+    left = to / "tensors"
+    left.mkdir()
+    sets = case / "test_data_set_0"
+    model = (case / "model.onnx").read_bytes()
+    graph = first(model, 7)
+    names = [first(info, 1) for number, info in fields(graph) if number == 11]
+    initializers = {first(value, 8) for number, value in fields(graph) if number == 5}
+    names = [name for name in names if name not in initializers]
+    inputs = 0
+    for name, path in zip(names, numbered(sets, "input")):
+        tensor = path.read_bytes()
+        if element_type(tensor) == INT64 and rank(tensor) <= 1:
+            # A field that stands twice has its last value.
+            graph += embedded(5, tensor + embedded(8, name))
+        else:
+            (left / f"input_{inputs}.pb").write_bytes(tensor)
+            inputs += 1
+    for path in numbered(sets, "output"):
+        (left / path.name).write_bytes(path.read_bytes())
+    other = b"".join(
+        encoded(number << 3) + encoded(value) if isinstance(value, int) else embedded(number, value)
+        for number, value in fields(model) if number != 7)
+    (to / "model.onnx").write_bytes(other + embedded(7, graph))
+    return to / "model.onnx", left
+
+
+def run_case(case, tools, cache):
+    """None, or what went wrong."""
+    def run(model, tensors):
+        inputs = ["--inputs", tensors] if numbered(tensors, "input") else []
+        return command(tools / "rlx-run", "run", model, *inputs, "--expect", tensors,
+                       "--check-memory", cache=cache)
+
+    try:
+        result = run(case / "model.onnx", case / "test_data_set_0")
+        if result.returncode != 0 and MUST_BE_KNOWN in result.stderr:
+            with tempfile.TemporaryDirectory() as folder:
+                result = run(*with_constants(case, pathlib.Path(folder)))
+    except subprocess.TimeoutExpired:
+        return f"no end after {TIME_LIMIT_S} s"
+    if result.returncode == 0:
+        return None
+    said = (result.stderr or result.stdout).strip().splitlines() or ["nothing said"]
+    return f"exit {result.returncode}: {said[0]}"
+
+
+# ---- The whole ----------------------------------------------------------------------------------
+
+
+def arguments():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--bin", type=pathlib.Path, required=True, help="folder of the tools")
+    parser.add_argument("--data", type=pathlib.Path, default=DATA, help="folder of the cases")
+    parser.add_argument("--jobs", type=int, default=os.cpu_count())
+    parser.add_argument("--update", action="store_true", help="write cases.txt anew, run nothing")
+    parser.add_argument("cases", metavar="CASE", nargs="*", help="run these, listed or not")
+    return parser.parse_args()
+
+
+def selected(a, pool, cache):
+    cases = sorted(path for path in a.data.glob("test_*") if (path / "model.onnx").exists())
+    chosen = pool.map(lambda case: is_selected(case, a.bin, cache), cases)
+    return [case.name for case, yes in zip(cases, chosen) if yes]
+
+
+def run_all(names, a, pool, cache):
+    """The number of failures, each of which is printed."""
+    failures = 0
+    for name, wrong in zip(names, pool.map(lambda n: run_case(a.data / n, a.bin, cache), names)):
+        if wrong:
+            failures += 1
+            print(f"FAILED {name}: {wrong}")
+    return failures
+
+
+def main():
+    a = arguments()
+    if not a.data.is_dir():
+        sys.exit(f"conformance: {a.data} is missing; install libonnx-testdata")
+    listing = HERE / "cases.txt"
+    with tempfile.TemporaryDirectory() as cache, concurrent.futures.ThreadPoolExecutor(a.jobs) as pool:
+        if a.cases:
+            names, failures = a.cases, 0
+        else:
+            names = selected(a, pool, cache)
+            if a.update:
+                listing.write_text("".join(f"{name}\n" for name in names))
+                return 0
+            differ = sorted(set(names) ^ set(listing.read_text().split()))
+            for name in differ:
+                print(f"FAILED {name}: " + ("not in cases.txt" if name in names else "no longer covered"))
+            failures = len(differ)
+        wrong = run_all(names, a, pool, cache)
+    print(f"{len(names) - wrong} passed, {failures + wrong} failed")
+    return 1 if failures + wrong else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
