@@ -37,7 +37,9 @@ Group next_group(const Vec<Dim>& in, size_t i, const Vec<Dim>& out, size_t j) {
 
 Dim linear_index(const Vec<Dim>& shape, const Vec<Dim>& at, size_t first, size_t last) {
   Dim linear = 0;
-  for (size_t axis = first; axis < last; axis++) linear = linear * shape[axis] + at[axis];
+  for (size_t axis = first; axis < last; axis++) {
+    if (!shape[axis].is(1)) linear = linear * shape[axis] + at[axis];
+  }
   return linear;
 }
 
