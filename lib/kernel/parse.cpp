@@ -85,7 +85,7 @@ bool starts_name(Cursor& in) { return in.peek() == '%' || in.peek() == '"'; }
 Result<std::string> parse_name(Cursor& in) {
   if (in.peek() == '"') return in.string();
   RLX_TRY_VOID(in.expect("%"));
-  return "%" + std::string(in.run_of("./:-"));
+  return "%" + std::string(in.run_of("./-"));
 }
 
 // i0 in rows, i1 in 64 sequential
@@ -367,7 +367,7 @@ class StageParser {
     Expr e{.type = stated.value_or(DType::kF32)};
     RLX_TRY_VOID(value(e));
     auto type = stated ? stated : implied_type(k_, s_, e);
-    if (!type) return in_.error(fmt::format("the type of v{} has to be stated", number));
+    if (!type) return in_.error(fmt::format("{} like this needs a stated type", name(e.fn)));
     e.type = *type;
     s_.body.push_back(std::move(e));
     return {};

@@ -104,7 +104,7 @@ std::string numbers_text(const Vec<int64_t>& n) { return "[" + joined(n, number_
 // As it is where the parser takes it for a name.
 std::string name_text(const std::string& name) {
   constexpr std::string_view kLetters =
-      "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_./:-";
+      "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_./-";
   bool plain = name.size() > 1 && name[0] == '%' && name.find("//") == std::string::npos &&
                name.find_first_not_of(kLetters, 1) == std::string::npos;
   return plain ? name : quoted(name);

@@ -1,0 +1,205 @@
+#include "kernel/kernel.h"
+
+#include "test/kernel/kernels.h"
+
+namespace rlx {
+namespace {
+
+// What verify says of a kernel whose text has `from` replaced by `to`.
+std::string broken(std::string_view text, std::string_view from, std::string_view to) {
+  std::string changed(text);
+  size_t at = changed.find(from);
+  REQUIRE(at != std::string::npos);
+  changed.replace(at, from.size(), to);
+  auto sound = verify(kernel_of(changed));
+  INFO(changed);
+  REQUIRE_FALSE(sound.ok());
+  CHECK(sound.error().first().code == kInvalidKernel);
+  return sound.error().first().message;
+}
+
+}  // namespace
+
+TEST_CASE("arguments are checked") {
+  CHECK(broken(kSoftmax, "arg %y", "arg %x : f32[1] row_major\n  arg %y") ==
+        "kernel softmax, argument %x: another argument has this name");
+  CHECK(broken(kSoftmax, "[rows, 64] row_major\n", "[rows, i0] row_major\n") ==
+        "kernel softmax, argument %x: i0 is out of scope in i0");
+}
+
+TEST_CASE("loops are checked") {
+  CHECK(broken(kSoftmax, "for i1 in 64", "for i0 in 64") ==
+        "kernel softmax, stage %y.0: loop i0 is there twice");
+  CHECK(broken(kSoftmax, "for i1 in 64", "for i1 in i4") ==
+        "kernel softmax, stage %y.0: i4 is out of scope in i4");
+  CHECK(broken(kSoftmax, "load %x[i0, i2]", "load %x[i0, i1]") ==
+        "kernel softmax, stage %y.1: i1 is out of scope in i1");
+}
+
+TEST_CASE("accesses are checked") {
+  CHECK(broken(kSoftmax, "load %x[i0, i1]", "load %x[i0]") ==
+        "kernel softmax, stage %y.0: an access does not index each axis once");
+  CHECK(broken(kSoftmax, "row_major written", "row_major") ==
+        "kernel softmax, stage %y.3: %y is not marked as written");
+  CHECK(broken(kSoftmax, "load %x[i0, i2]", "load %y[i0, i2]") ==
+        "kernel softmax, stage %y.1: %y is read and written");
+  CHECK(broken(kSoftmax, "load l0[]", "load l2[]") ==
+        "kernel softmax, stage %y.1: l2 is read before it is written");
+  CHECK(broken(kSoftmax, "%y[i0, i4]", "%y[i0, i4 clamp]") ==
+        "kernel softmax, stage %y.3: the index of a write is neither proven nor checked");
+  CHECK(broken(kScatter, "v3 = rem(v0, v2)", "v3 : i32 = cast(v0)") ==
+        "kernel scatter, stage %y.0: an index is no i64");
+}
+
+TEST_CASE("bodies are checked") {
+  CHECK(broken(kSoftmax, "v2 = sub(v0, v1)", "v2 : f32 = sub(v0, v3)") ==
+        "kernel softmax, stage %y.1: v2 = sub: an operand does not come before it");
+  CHECK(broken(kSoftmax, "v2 = max(v1, v0)", "v2 : f32 = max(v1)") ==
+        "kernel softmax, stage %y.0: v2 = max: a wrong number of operands");
+  CHECK(broken(kSoftmax, "v2 = div(v0, v1)", "v2 : f64 = cast(v0)") ==
+        "kernel softmax, stage %y.3: a result has another dtype than what it is written to");
+  CHECK(broken(kSoftmax, "v2 = sub(v0, v1)", "v2 : f32 = acc0") ==
+        "kernel softmax, stage %y.1: v2 = acc: no such accumulator");
+  CHECK(broken(kSoftmax, "v0 = load l1[i4]", "v0 : f32 = load r9") ==
+        "kernel softmax, stage %y.3: v0 = load: no such read");
+}
+
+TEST_CASE("reductions are checked") {
+  CHECK(broken(kSoftmax, "l0[] = v1", "l0[] = v0") ==
+        "kernel softmax, stage %y.0: v0 uses a loop that has ended");
+  CHECK(broken(kSoftmax, "acc0 : f32 = -inf", "over [i0]\n    acc0 : f32 = -inf") ==
+        "kernel softmax, stage %y.0: it does not reduce over its innermost loops");
+  CHECK(broken(kSoftmax, "    acc0 = v2\n", "") ==
+        "kernel softmax, stage %y.0: an accumulator lacks its type, initial or next value");
+  CHECK(broken(kCumsum, "over i1", "over i0") ==
+        "kernel cumsum, stage %y.0: it does not scan over its innermost loop");
+}
+
+TEST_CASE("contractions are checked") {
+  CHECK(broken(kMatmul, "r0 = %a[i0, i2]", "r0 = %a[i1, i2]") ==
+        "kernel matmul, stage %y.0: the first operand uses a loop of n");
+  CHECK(broken(kMatmul, "k [i2]", "k []") ==
+        "kernel matmul, stage %y.0: loop i2 is none of its detail's");
+  CHECK(broken(kMatmul, "v0 = acc0", "v0 = load r0") ==
+        "kernel matmul, stage %y.0: v0 uses a loop that has ended");
+  CHECK(broken(kMatmul, "v0 = acc0", "v0 = load %b[0, i1]") ==
+        "kernel matmul, stage %y.0: it does not have two operands");
+}
+
+TEST_CASE("the geometry of a convolution is checked") {
+  CHECK(broken(kConv, "pads [1, 1]", "pads [1, 0]") ==
+        "kernel conv, stage %y.0: spatial axis 1 of x is not read at i3 * 2 + i6");
+  CHECK(broken(kConv, "r1 = %w[i1, i4, i5, i6]", "r1 = %w[i1, i4, i6, i5]") ==
+        "kernel conv, stage %y.0: spatial axis 0 of w is not read at its window");
+  CHECK(broken(kConv, "%w[i1, i4,", "%w[i1, 0,") ==
+        "kernel conv, stage %y.0: w is not read at its in_channel");
+}
+
+TEST_CASE("one point writes an element") {
+  CHECK(broken(kSoftmax, "%y[i0, i4]", "%y[i0, 0]") ==
+        "kernel softmax, stage %y.3: every i4 writes the same element of %y");
+  CHECK(broken(kMatmul, "%y[i0, i1]", "%y[0, i1]") ==
+        "kernel matmul, stage %y.0: every i0 writes the same element of %y");
+}
+
+TEST_CASE("all problems are told") {
+  std::string text(kSoftmax);
+  for (auto from : {"acc0 = v2", "acc0 = v2"}) text.replace(text.find(from), 9, "acc0 = v9");
+  auto sound = verify(kernel_of(text));
+  REQUIRE_FALSE(sound.ok());
+  CHECK(sound.error().items.size() == 2);
+}
+
+TEST_CASE("carried locals") {
+  constexpr std::string_view kCarried = R"(kernel "sum" {
+  arg %x : f32[t, 4] row_major
+  arg %y : f32[t, 4] row_major written
+  local l0 : f32[] carry i0 = 0.0
+  grid i0 in t sequential, i1 in 4
+  map %y.0 {
+    v0 = load l0[]
+    v1 = load %x[i0, i1]
+    v2 = add(v0, v1)
+    l0[] = v2
+    %y[i0, i1] = v2
+  }
+}
+)";
+  CHECK(verify(kernel_of(kCarried)).ok());
+  CHECK(broken(kCarried, " sequential", "") ==
+        "kernel sum, local l0: it is carried over what is no sequential loop of the grid");
+  CHECK(broken(kCarried, " carry i0 = 0.0", "") ==
+        "kernel sum, stage %y.0: l0 is read before it is written");
+}
+
+TEST_CASE("lanes merge where the combiner allows it") {
+  Kernel k = kernel_of(kSoftmax);
+  CHECK(lane_merge(k.stages[0]) == Vec<Fn>{Fn::kMax});
+  CHECK(lane_merge(k.stages[2]) == Vec<Fn>{Fn::kAdd});
+  auto merge = [](std::string_view from, std::string_view to) {
+    std::string text(kSoftmax);
+    text.replace(text.find(from), from.size(), to);
+    return lane_merge(kernel_of(text).stages[0]);
+  };
+  // Not the identity, not a merge of its own accumulator, twice the accumulator.
+  CHECK_FALSE(merge("-inf", "0.0").has_value());
+  CHECK_FALSE(merge("max(v1, v0)", "sub(v1, v0)").has_value());
+  CHECK_FALSE(merge("max(v1, v0)", "max(v1, v1)").has_value());
+  CHECK(merge("-inf\n    v0 = load %x[i0, i1]\n    v1 = acc0\n    v2 = max(v1, v0)",
+              "0.0\n    v0 = load %x[i0, i1]\n    v1 = acc0\n    v2 = fma(v0, v0, v1)") ==
+        Vec<Fn>{Fn::kAdd});
+  CHECK_FALSE(merge("-inf\n    v0 = load %x[i0, i1]\n    v1 = acc0\n    v2 = max(v1, v0)",
+                    "0.0\n    v0 = load %x[i0, i1]\n    v1 = acc0\n    v2 = fma(v0, v1, v0)")
+                  .has_value());
+}
+
+TEST_CASE("what nothing uses goes") {
+  Kernel k = kernel_of(R"(kernel "k" {
+  arg %a : f32[8] row_major
+  arg %x : f32[8] row_major
+  arg %y : f32[8] row_major written
+  local l0 : f32[]
+  local l1 : f32[]
+  grid i0 in 8
+  map %y.0 {
+    v0 = load %a[i0]
+    v1 = load %x[i0]
+    v2 = neg(v1)
+    v3 = exp(v0)
+    l0[] = v3
+    l1[] = v2
+  }
+  map %y.1 {
+    v0 = index i0
+    v1 = load %a[at v0]
+    v2 = load l1[]
+    %y[i0] = v2
+  }
+}
+)");
+  remove_unused(k);
+  CHECK(verify(k).ok());
+  CHECK(to_text(k) == R"(kernel "k" {
+  arg %x : f32[8] row_major
+  arg %y : f32[8] row_major written
+  local l0 : f32[]
+  grid i0 in 8
+  map %y.0 {
+    v0 = load %x[i0]
+    v1 = neg(v0)
+    l0[] = v1
+  }
+  map %y.1 {
+    v0 = load l0[]
+    %y[i0] = v0
+  }
+}
+)");
+  for (auto text : {kSoftmax, kConv, kMatmul, kCumsum, kScatter}) {
+    Kernel whole = kernel_of(text);
+    remove_unused(whole);
+    CHECK(to_text(whole) == text);
+  }
+}
+
+}  // namespace rlx
