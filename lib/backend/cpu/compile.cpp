@@ -73,7 +73,7 @@ Work emit_kernel(llvm::Module& module, const std::string& name, const PlannedKer
     return tiled_work(k, p.choice, target);
   }
   RLX_CHECK(p.choice.algorithm == "loops", "no algorithm is called " + p.choice.algorithm);
-  Nest n = plan_nest(p.kernel);
+  Nest n = plan_nest(p.kernel, Isa(target));
   Function f(module, name, n.kernel, symbols, target);
   emit_loops(f, n);
   f.finish();

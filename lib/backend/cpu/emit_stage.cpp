@@ -11,8 +11,8 @@ using llvm::Value;
 // Short loops of constant extents are written out up to so many steps.
 constexpr int64_t kUnrolledSteps = 32;
 
-// What runs in the innermost loop.
-using Inside = llvm::function_ref<Regs(const Point& at, Regs carried)>;
+// What runs in the innermost loop; `part` counts the vectors of one step.
+using Inside = llvm::function_ref<Regs(const Point& at, int part, Regs carried)>;
 
 int64_t known_steps(const Vec<Loop>& loops, size_t from) {
   int64_t steps = 1;
@@ -24,23 +24,26 @@ int64_t known_steps(const Vec<Loop>& loops, size_t from) {
   return steps;
 }
 
-// Runs loops [depth, end) of one group.
+// The loops of one group.
 class LoopNest {
  public:
-  LoopNest(Function& f, const Vec<Loop>& loops, bool vector)
-      : f_(f), loops_(loops), vector_(vector) {}
+  LoopNest(Function& f, const Vec<Loop>& loops) : f_(f), loops_(loops) {}
 
-  // Whether the loops are written out step by step.
+  // Lanes of the innermost loop (1: none), and the vectors of one of its steps.
+  int lanes = 1;
+  int parts = 1;
+  // Whether all loops, or the innermost one, are written out step by step.
   bool unrolled = false;
-  // Whether the innermost one is, and runs from its last step to the first.
   bool innermost_unrolled = false;
+  // Whether the innermost one runs from its last step to the first.
   bool reverse = false;
 
+  // Runs loops [depth, end).
   Regs run(size_t depth, size_t end, const Point& at, Regs carried, Inside inside) {
-    if (depth == end) return inside(at, std::move(carried));
+    if (depth == end) return inside(at, 0, std::move(carried));
     const Loop& l = loops_[depth];
     bool innermost = depth + 1 == loops_.size();
-    if (innermost && vector_) return run_vectors(l, at, std::move(carried), inside);
+    if (innermost && lanes > 1) return run_vectors(l, at, std::move(carried), inside);
     auto step = [&](Value* i, const Regs& c) {
       return run(depth + 1, end, at.with(l.id, i), c, inside);
     };
@@ -61,24 +64,41 @@ class LoopNest {
   }
 
   Regs run_vectors(const Loop& l, const Point& at, Regs carried, Inside inside) {
-    Dim whole = floor_div(l.extent, kLanes) * kLanes;
+    int64_t step = int64_t{lanes} * parts;
+    Dim whole = floor_div(l.extent, step) * step;
     Value* end = emit_dim(f_, at, whole);
-    carried = emit_for(
-        f_, f_.i64(0), end, kLanes, std::move(carried),
-        [&](Value* i, const Regs& c) { return inside(with_lanes(f_, at, l.id, kLanes, i), c); });
-    Dim rest = l.extent - whole;
-    if (rest.is(0)) return carried;
-    Value* remaining = emit_dim(f_, at, rest);
-    auto tail = [&] {
-      return inside(with_some_lanes(f_, at, l.id, kLanes, end, remaining), carried);
-    };
-    if (rest.constant()) return tail();
-    return emit_if(f_, f_.b.CreateICmpSGT(remaining, f_.i64(0)), carried, tail);
+    carried = emit_for(f_, f_.i64(0), end, step, std::move(carried), [&](Value* i, const Regs& c) {
+      Regs next = c;
+      for (int part = 0; part < parts; ++part) {
+        next = inside(with_lanes(f_, at, l.id, lanes, offset(i, part)), part, std::move(next));
+      }
+      return next;
+    });
+    for (int part = 0; part < parts; ++part) {
+      Dim rest = l.extent - whole - int64_t{part} * lanes;
+      carried = run_rest(at, rest, std::move(carried), [&](Value* left, Regs c) {
+        Value* base = offset(end, part);
+        return inside(with_some_lanes(f_, at, l.id, lanes, base, left), part, std::move(c));
+      });
+    }
+    return carried;
+  }
+
+  Value* offset(Value* i, int part) { return f_.b.CreateNSWAdd(i, f_.i64(int64_t{part} * lanes)); }
+
+  // Runs `tail` with the number of lanes that are left, if any is.
+  template <class Tail>
+  Regs run_rest(const Point& at, const Dim& rest, Regs carried, Tail tail) {
+    if (auto known = rest.constant()) {
+      return *known > 0 ? tail(f_.i64(*known), std::move(carried)) : carried;
+    }
+    Value* left = emit_dim(f_, at, rest);
+    return emit_if(f_, f_.b.CreateICmpSGT(left, f_.i64(0)), carried,
+                   [&] { return tail(left, carried); });
   }
 
   Function& f_;
   const Vec<Loop>& loops_;
-  bool vector_;
 };
 
 // One group at one point.
@@ -103,7 +123,8 @@ class GroupEmitter {
   }
 
  private:
-  int width() const { return nest_.lanes_in_grid() ? kLanes : 1; }
+  // Lanes of values outside of the loops over lanes.
+  int width() const { return nest_.lanes_in_grid() ? nest_.lanes : 1; }
   const Vec<Loop>& loops() const { return refs_[group_.first].stage->loops; }
 
   bool is_reduction(size_t stage) const { return refs_[stage].stage->kind == Kind::kReduce; }
@@ -115,44 +136,64 @@ class GroupEmitter {
     for (size_t i = group_.first; i < group_.last; ++i) {
       kept = std::min(kept, kept_loops(*refs_[i].stage));
     }
-    LoopNest nest(f_, loops(), group_.vector);
-    nest.run(0, kept, at, {}, [&](const Point& p, Regs) {
+    if (kept == loops().size()) return emit_maps(at);
+    LoopNest nest(f_, loops());
+    nest.run(0, kept, at, {}, [&](const Point& p, int, Regs) {
       emit_reductions(p, kept);
       return Regs();
     });
   }
 
+  void emit_maps(const Point& at) {
+    LoopNest nest(f_, loops());
+    nest.lanes = group_.vector ? nest_.lanes : 1;
+    nest.run(0, loops().size(), at, {}, [&](const Point& p, int, Regs) {
+      for (size_t i = group_.first; i < group_.last; ++i) {
+        if (is_reduction(i)) emit_single_step(refs_[i], p);
+        if (!is_reduction(i)) emit_map(f_, refs_[i], p, locals_);
+      }
+      return Regs();
+    });
+  }
+
+  // A reduction over no loops takes one step.
+  void emit_single_step(const StageRefs& s, const Point& at) {
+    Reducer r(f_, s, false, width(), 1);
+    Regs carried = r.start();
+    r.step(at, f_.i64(0), locals_, carried);
+    emit_results(f_, s, at, locals_, r.finish(carried));
+  }
+
   // Everything at one point of the kept loops.
   void emit_reductions(const Point& at, size_t kept) {
     Vec<Reducer> reducers;
-    Dim extent = kept < loops().size() ? loops().back().extent : Dim(1);
+    int lanes = group_.vector ? nest_.lanes : width();
     for (size_t i = group_.first; i < group_.last; ++i) {
-      if (is_reduction(i)) reducers.emplace_back(f_, refs_[i], group_.vector, width(), extent);
+      if (!is_reduction(i)) continue;
+      reducers.emplace_back(f_, refs_[i], group_.vector, lanes, loops().back().extent);
     }
     Regs carried;
     for (Reducer& r : reducers) {
       Regs start = r.start();
       carried.insert(carried.end(), start.begin(), start.end());
     }
-    carried = run_reduced(at, kept, reducers, std::move(carried));
-    finish(at, reducers, carried);
-  }
-
-  Regs run_reduced(const Point& at, size_t kept, Vec<Reducer>& reducers, Regs carried) {
-    LoopNest nest(f_, loops(), group_.vector);
-    nest.unrolled =
-        !group_.vector && kept < loops().size() && known_steps(loops(), kept) <= kUnrolledSteps;
+    LoopNest nest(f_, loops());
+    nest.lanes = group_.vector ? nest_.lanes : 1;
+    nest.parts = group_.vector ? kLanes / nest_.lanes : 1;
+    nest.unrolled = !group_.vector && known_steps(loops(), kept) <= kUnrolledSteps;
     for (const Reducer& r : reducers) {
       nest.innermost_unrolled |= r.form() == Reducer::Form::kValues;
     }
-    return nest.run(kept, loops().size(), at, std::move(carried), [&](const Point& p, Regs c) {
-      emit_step(p, kept < loops().size(), reducers, c);
+    auto step = [&](const Point& p, int part, Regs c) {
+      emit_step(p, part, reducers, c);
       return c;
-    });
+    };
+    carried = nest.run(kept, loops().size(), at, std::move(carried), step);
+    finish(at, reducers, carried);
   }
 
-  void emit_step(const Point& at, bool in_loop, Vec<Reducer>& reducers, Regs& carried) {
-    Value* lane = in_loop ? at.loops.at(loops().back().id) : f_.i64(0);
+  void emit_step(const Point& at, int part, Vec<Reducer>& reducers, Regs& carried) {
+    Value* lane = group_.vector ? f_.i64(part) : at.loops.at(loops().back().id);
     llvm::MutableArrayRef<Value*> rest(carried);
     size_t next = 0;
     for (size_t i = group_.first; i < group_.last; ++i) {
@@ -182,13 +223,13 @@ class GroupEmitter {
   void emit_scan(const StageRefs& s, const Point& at) {
     const Scan& scan = std::get<Scan>(s.stage->detail);
     size_t kept = kept_loops(*s.stage);
-    LoopNest nest(f_, s.stage->loops, false);
+    LoopNest nest(f_, s.stage->loops);
     nest.reverse = scan.reverse;
-    nest.run(0, kept, at, {}, [&](const Point& p, Regs) {
+    nest.run(0, kept, at, {}, [&](const Point& p, int, Regs) {
       Regs start;
       for (const Scalar& init : scan.init)
         start.push_back(splat(f_, emit_scalar(f_, init), width()));
-      nest.run(kept, kept + 1, p, std::move(start), [&](const Point& q, Regs acc) {
+      nest.run(kept, kept + 1, p, std::move(start), [&](const Point& q, int, Regs acc) {
         Regs nodes = emit_values(f_, s, scan.combine, q, locals_, acc);
         Regs next;
         for (ExprId id : scan.combine) next.push_back(splat(f_, nodes[id.index], width()));
@@ -216,10 +257,10 @@ class GroupEmitter {
   }
 
   void emit_sum(const StageRefs& s, const Point& at, const Vec<Loop>& loops, DType acc) {
-    LoopNest nest(f_, loops, false);
+    LoopNest nest(f_, loops);
     nest.unrolled = known_steps(loops, 0) <= kUnrolledSteps;
     Value* zero = splat(f_, emit_scalar(f_, Scalar::of(acc, 0)), width());
-    Regs sum = nest.run(0, loops.size(), at, {zero}, [&](const Point& p, Regs c) {
+    Regs sum = nest.run(0, loops.size(), at, {zero}, [&](const Point& p, int, Regs c) {
       Value* a = emit_operand(s, 0, p, acc);
       Value* b = emit_operand(s, 1, p, acc);
       return Regs{emit_fn(f_, Fn::kFma, acc, acc, {a, b, c[0]})};

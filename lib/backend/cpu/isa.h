@@ -8,11 +8,14 @@ struct Isa {
   // Vectors of 512 bits with masks; else 256 bits.
   bool wide = false;
   int vector_bytes = 32;
+  // Of f32 in a register.
+  int lanes = 8;
 
-  explicit Isa(const Target& t) : wide(t.vector_bits == 512), vector_bytes(t.vector_bits / 8) {}
+  explicit Isa(const Target& t)
+      : wide(t.vector_bits == 512), vector_bytes(t.vector_bits / 8), lanes(vector_bytes / 4) {}
 };
 
-// Lanes of a reduction, the same on every target (Reduction in kernel.h), and of most vector code.
+// Lanes of a reduction, the same on every target (Reduction in kernel.h), and of padded rows.
 inline constexpr int kLanes = 16;
 
 // The target's features that LLVM may use on its own. Those of matrix and narrow arithmetic are left out:

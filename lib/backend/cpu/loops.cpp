@@ -42,7 +42,7 @@ class LoopsEmitter {
   void run_rows(Value* lo, Value* hi) {
     const Loop& inner = grid()[n_.parallel - 1];
     Value* row =
-        emit_dim(f_, {}, over_lanes(inner) ? ceil_div(inner.extent, kLanes) : inner.extent);
+        emit_dim(f_, {}, over_lanes(inner) ? ceil_div(inner.extent, n_.lanes) : inner.extent);
     emit_repeat(f_, {lo}, [&](Regs& next) {
       Value* index = f_.b.CreateUDiv(next[0], row);
       Value* begin = f_.b.CreateSub(next[0], f_.b.CreateMul(index, row));
@@ -82,7 +82,7 @@ class LoopsEmitter {
     const Loop& l = grid()[depth];
     start_carried(l.id, at);
     if (over_lanes(l)) {
-      return run_vectors(l, at, f_.i64(0), emit_dim(f_, at, ceil_div(l.extent, kLanes)));
+      return run_vectors(l, at, f_.i64(0), emit_dim(f_, at, ceil_div(l.extent, n_.lanes)));
     }
     emit_for(f_, f_.i64(0), emit_dim(f_, at, l.extent), 1,
              [&](Value* i) { run_rest(at.with(l.id, i), depth + 1); });
@@ -90,17 +90,17 @@ class LoopsEmitter {
 
   // Vectors [lo, hi) of the lane loop; the last one may be part of one.
   void run_vectors(const Loop& l, const Point& at, Value* lo, Value* hi) {
-    Dim whole = floor_div(l.extent, kLanes);
+    Dim whole = floor_div(l.extent, n_.lanes);
     Value* end = f_.b.CreateBinaryIntrinsic(llvm::Intrinsic::smin, hi, emit_dim(f_, at, whole));
-    Value* lanes = f_.i64(kLanes);
-    emit_for(f_, f_.b.CreateNSWMul(lo, lanes), f_.b.CreateNSWMul(end, lanes), kLanes,
-             [&](Value* i) { run_stages(with_lanes(f_, at, l.id, kLanes, i)); });
-    Dim rest = l.extent - whole * kLanes;
+    Value* lanes = f_.i64(n_.lanes);
+    emit_for(f_, f_.b.CreateNSWMul(lo, lanes), f_.b.CreateNSWMul(end, lanes), n_.lanes,
+             [&](Value* i) { run_stages(with_lanes(f_, at, l.id, n_.lanes, i)); });
+    Dim rest = l.extent - whole * n_.lanes;
     if (rest.is(0)) return;
     emit_if(f_, f_.b.CreateICmpSGT(hi, emit_dim(f_, at, whole)), [&] {
-      Value* base = emit_dim(f_, at, whole * kLanes);
+      Value* base = emit_dim(f_, at, whole * n_.lanes);
       Value* remaining = emit_dim(f_, at, rest);
-      run_stages(with_some_lanes(f_, at, l.id, kLanes, base, remaining));
+      run_stages(with_some_lanes(f_, at, l.id, n_.lanes, base, remaining));
     });
   }
 

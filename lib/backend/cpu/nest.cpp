@@ -18,25 +18,25 @@ int64_t estimate_product(const Vec<Loop>& loops) {
 }
 
 // How many lanes of a vector do something, on average, in a loop of this extent.
-double busy_lanes(const Dim& extent) {
-  auto n = static_cast<double>(std::max<int64_t>(1, estimate(extent)));
-  return n / static_cast<double>((static_cast<int64_t>(n) + kLanes - 1) / kLanes);
+double busy_lanes(const Dim& extent, int lanes) {
+  int64_t n = std::max<int64_t>(1, estimate(extent));
+  return static_cast<double>(n) / static_cast<double>((n + lanes - 1) / lanes);
 }
 
 // ---- Costs ------------------------------------------------------------------------------------
 
-double access_cost(const Ref& r) {
+double access_cost(const Ref& r, int lanes) {
   if (r.in_register) return 0;
-  return r.uniform() || r.contiguous() ? 1 : kLanes;
+  return r.uniform() || r.contiguous() ? 1 : lanes;
 }
 
 // Instructions, roughly, of one evaluation of the stage's body, on scalars or on vectors.
-double body_cost(const StageRefs& s) {
+double body_cost(const StageRefs& s, int lanes) {
   auto operations = std::count_if(s.stage->body.begin(), s.stage->body.end(),
                                   [](const Expr& e) { return arity(e.fn) > 0; });
   double cost = 1 + static_cast<double>(operations);
-  for (const Ref& r : s.reads) cost += access_cost(r);
-  for (const Ref& r : s.writes) cost += access_cost(r);
+  for (const Ref& r : s.reads) cost += access_cost(r, lanes);
+  for (const Ref& r : s.writes) cost += access_cost(r, lanes);
   return cost;
 }
 
@@ -48,25 +48,25 @@ bool is_vectorisable(const Stage& s) {
   return s.kind == Kind::kReduce && !s.reduction().over.empty() && lane_merge(s).has_value();
 }
 
-double cost_with_grid_lanes(const Kernel& k, const Loop& lane_loop) {
-  RefOptions options{.lane_loop = lane_loop.id, .lanes = kLanes, .locals_per_lane = true};
+double cost_with_grid_lanes(const Kernel& k, const Loop& lane_loop, int lanes) {
+  RefOptions options{.lane_loop = lane_loop.id, .lanes = lanes, .locals_per_lane = true};
   double cost = 0;
   for (const Stage& s : k.stages) {
-    cost += body_cost(resolve(k, s, options)) * static_cast<double>(trips(s));
+    cost += body_cost(resolve(k, s, options), lanes) * static_cast<double>(trips(s));
   }
-  return cost / busy_lanes(lane_loop.extent);
+  return cost / busy_lanes(lane_loop.extent, lanes);
 }
 
-double cost_with_own_lanes(const Kernel& k) {
+double cost_with_own_lanes(const Kernel& k, int lanes) {
   double cost = 0;
   for (const Stage& s : k.stages) {
     auto n = static_cast<double>(trips(s));
     if (!is_vectorisable(s)) {
-      cost += body_cost(resolve(k, s, {})) * n;
+      cost += body_cost(resolve(k, s, {}), 1) * n;
       continue;
     }
-    RefOptions options{.lane_loop = s.loops.back().id, .lanes = kLanes};
-    cost += body_cost(resolve(k, s, options)) * n / busy_lanes(s.loops.back().extent);
+    RefOptions options{.lane_loop = s.loops.back().id, .lanes = lanes};
+    cost += body_cost(resolve(k, s, options), lanes) * n / busy_lanes(s.loops.back().extent, lanes);
   }
   return cost;
 }
@@ -117,17 +117,17 @@ bool rows_fit(const Kernel& k) {
   return bytes <= 256 << 10;
 }
 
-LoopId choose_lane_loop(const Kernel& k) {
+LoopId choose_lane_loop(const Kernel& k, int lanes) {
   if (is_serial(k) || carries_registers(k) || !rows_fit(k)) return {};
   size_t last_sequential = 0;
   for (size_t i = 0; i < k.grid.size(); ++i) {
     if (k.grid[i].sequential) last_sequential = i + 1;
   }
   LoopId best;
-  double least = cost_with_own_lanes(k);
+  double least = cost_with_own_lanes(k, lanes);
   for (size_t i = k.grid.size(); i-- > last_sequential;) {
     if (!writes_vary(k, k.grid[i].id)) continue;
-    double cost = cost_with_grid_lanes(k, k.grid[i]);
+    double cost = cost_with_grid_lanes(k, k.grid[i], lanes);
     if (cost >= least) continue;
     least = cost;
     best = k.grid[i].id;
@@ -141,7 +141,7 @@ Dim steps_of(const Nest& n) {
   Dim steps = 1;
   for (size_t i = 0; i < n.parallel; ++i) {
     const Loop& l = n.kernel.grid[i];
-    steps = steps * (l.id == n.lane_loop ? ceil_div(l.extent, kLanes) : l.extent);
+    steps = steps * (l.id == n.lane_loop ? ceil_div(l.extent, n.lanes) : l.extent);
   }
   return steps;
 }
@@ -151,8 +151,9 @@ int64_t cost_of_step(const Nest& n) {
   for (const Group& g : n.groups) {
     for (size_t i = g.first; i < g.last; ++i) {
       const Stage& s = n.kernel.stages[i];
-      double lanes = g.vector && !n.lanes_in_grid() ? busy_lanes(s.loops.back().extent) : 1;
-      cost += body_cost(resolve(n.kernel, s, n.options(g))) * static_cast<double>(trips(s)) / lanes;
+      double busy = g.vector ? busy_lanes(s.loops.back().extent, n.lanes) : 1;
+      cost += body_cost(resolve(n.kernel, s, n.options(g)), n.lanes) *
+              static_cast<double>(trips(s)) / busy;
     }
   }
   for (size_t i = n.parallel; i < n.kernel.grid.size(); ++i) {
@@ -181,7 +182,7 @@ void lay_out_scratch(Nest& n) {
     n.local_offsets.push_back(end);
     if (in_register(l)) continue;
     Arg memory = local_storage(l);
-    int64_t copies = n.lanes_in_grid() && l.carry.empty() ? kLanes : 1;
+    int64_t copies = n.lanes_in_grid() && l.carry.empty() ? n.lanes : 1;
     Dim elements = storage_elements(memory.storage, memory.shape) * copies;
     end = end + aligned(elements * size_of(l.dtype));
   }
@@ -191,16 +192,17 @@ void lay_out_scratch(Nest& n) {
 }  // namespace
 
 RefOptions Nest::options(const Group& g) const {
-  if (lanes_in_grid()) return {.lane_loop = lane_loop, .lanes = kLanes, .locals_per_lane = true};
+  if (lanes_in_grid()) return {.lane_loop = lane_loop, .lanes = lanes, .locals_per_lane = true};
   if (!g.vector) return {};
-  return {.lane_loop = kernel.stages[g.first].loops.back().id, .lanes = kLanes};
+  return {.lane_loop = kernel.stages[g.first].loops.back().id, .lanes = lanes};
 }
 
-Nest plan_nest(const Kernel& k) {
+Nest plan_nest(const Kernel& k, const Isa& isa) {
   Nest n{.kernel = k};
+  n.lanes = isa.lanes;
   for (Stage& s : n.kernel.stages) expand_math(s);
-  n.lane_loop = choose_lane_loop(n.kernel);
-  order_grid(n.kernel, n.lane_loop);
+  n.lane_loop = choose_lane_loop(n.kernel, n.lanes);
+  if (!is_serial(n.kernel)) order_grid(n.kernel, n.lane_loop);
   n.lane_loop = merge_grid_loops(n.kernel, n.lane_loop);
   n.parallel = first_sequential(n.kernel);
   n.groups = group_stages(n.kernel);

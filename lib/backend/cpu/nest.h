@@ -1,6 +1,6 @@
 // How "loops" runs a kernel, decided before any code is written. LLVM-free.
 //
-// One loop runs over the 16 lanes of vectors, the one along which memory is contiguous:
+// One loop runs over the lanes of vectors, the one along which memory is contiguous:
 //   a grid loop         each lane is a grid point: maps, windows over channels, reductions over outer axes
 //   the innermost loop of each stage        a grid point is a row: softmax, norms, sums over the last axis
 // Grid loops are ordered by how the result lies in memory, and those that memory does not tell apart become
@@ -25,6 +25,8 @@ struct Nest {
   Vec<Group> groups;
   // The grid loop over lanes, the last one; none: the stages' own.
   LoopId lane_loop = {};
+  // Of a vector.
+  int lanes = kLanes;
   // Grid loops before this one are cut into tiles; the rest (from the first sequential one on) is not.
   size_t parallel = 0;
   // Steps of the innermost of them count in vectors where it is the lane loop. A tile is a run of steps.
@@ -38,7 +40,7 @@ struct Nest {
   RefOptions options(const Group& g) const;
 };
 
-Nest plan_nest(const Kernel& k);
+Nest plan_nest(const Kernel& k, const Isa& isa);
 
 // The refs of all stages. A row that only one group uses becomes a value in registers; one that others read
 // too is kept as a value inside of its group.

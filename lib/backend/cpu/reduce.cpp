@@ -20,8 +20,8 @@ Reducer::Reducer(Function& f, const StageRefs& stage, bool vector, int width, co
     : f_(f), stage_(stage), merges_(lane_merge(*stage.stage)), width_(width) {
   if (!merges_ || reduction().over.empty()) return;
   form_ = form_for(vector, extent);
-  if (form_ == Form::kVector) width_ = kLanes;
   if (form_ == Form::kVector) find_extrema();
+  if (form_ == Form::kVector) lanes_ = static_cast<size_t>(kLanes / width);
   if (form_ == Form::kValues) lanes_ = static_cast<size_t>(*extent.constant());
   if (form_ == Form::kArray) lanes_ = 0;
 }
@@ -62,7 +62,7 @@ Regs Reducer::start() {
         f_.at_entry([&] { return f_.b.CreateAlloca(init->getType(), f_.b.getInt32(kLanes)); }));
     for (int lane = 0; lane < kLanes; ++lane) f_.b.CreateStore(init, slot(acc, f_.i64(lane)));
   }
-  Value* none = splat(f_, f_.b.getInt32(0), kLanes);
+  Value* none = splat(f_, f_.b.getInt32(0), width_);
   carried.insert(carried.end(), extrema_.size(), none);
   return carried;
 }
@@ -73,7 +73,8 @@ void Reducer::step(const Point& at, Value* lane, const Regs& locals,
                    llvm::MutableArrayRef<Value*> carried) {
   Value* in_array = form_ == Form::kArray ? f_.b.CreateAnd(lane, f_.i64(kLanes - 1)) : nullptr;
   size_t own = 0;
-  if (form_ == Form::kValues) own = llvm::cast<llvm::ConstantInt>(lane)->getZExtValue();
+  if (form_ == Form::kValues || form_ == Form::kVector)
+    own = llvm::cast<llvm::ConstantInt>(lane)->getZExtValue();
   Regs acc;
   Vec<ExprId> roots;
   for (size_t i = 0; i < accumulators(); ++i) {
@@ -86,7 +87,8 @@ void Reducer::step(const Point& at, Value* lane, const Regs& locals,
   for (size_t i = 0; i < accumulators(); ++i) {
     Value* next = splat(f_, nodes[roots[i].index], width_);
     if (const Extremum* e = extremum_of(i)) {
-      note_nan(at, next, carried[accumulators() + static_cast<size_t>(e - extrema_.data())]);
+      note_nan(at, next,
+               carried[accumulators() * lanes_ + static_cast<size_t>(e - extrema_.data())]);
       next = next_extremum(*e, next, acc[i]);
     }
     bool tail = form_ == Form::kVector && at.lanes.active;
@@ -114,30 +116,34 @@ void Reducer::note_nan(const Point& at, Value* x, Value*& seen) {
 Regs Reducer::finish(llvm::ArrayRef<Value*> carried) {
   Regs results;
   for (size_t acc = 0; acc < accumulators(); ++acc) {
-    if (form_ == Form::kSequence) results.push_back(carried[acc]);
-    if (form_ == Form::kVector) {
-      Value* v = carried[acc];
-      if (const Extremum* e = extremum_of(acc)) {
-        Value* seen = carried[accumulators() + static_cast<size_t>(e - extrema_.data())];
-        Value* nan = llvm::ConstantFP::getNaN(v->getType());
-        v = f_.b.CreateSelect(f_.b.CreateIsNotNull(seen), nan, v);
-      }
-      results.push_back(merged_vector(acc, v));
-    }
-    if (form_ == Form::kSequence || form_ == Form::kVector) continue;
     auto own = carried.slice(acc * lanes_, lanes_);
     Regs lanes(own.begin(), own.end());
-    llvm::Type* type = initial(acc)->getType();
-    for (int lane = 0; form_ == Form::kArray && lane < kLanes; ++lane) {
-      lanes.push_back(f_.b.CreateLoad(type, slot(acc, f_.i64(lane))));
+    if (const Extremum* e = extremum_of(acc)) {
+      Value* seen = carried[accumulators() * lanes_ + static_cast<size_t>(e - extrema_.data())];
+      Value* nan = llvm::ConstantFP::getNaN(lanes[0]->getType());
+      lanes[0] = f_.b.CreateSelect(f_.b.CreateIsNotNull(seen), nan, lanes[0]);
     }
     results.push_back(merged(acc, std::move(lanes)));
   }
   return results;
 }
 
-// Lanes that no element went to still take part: they can turn a sum of -0 into 0.
 Value* Reducer::merged(size_t acc, Regs lanes) {
+  switch (form_) {
+    case Form::kSequence: return lanes[0];
+    case Form::kVector: return merged_parts(acc, std::move(lanes));
+    case Form::kValues: return merged_values(acc, std::move(lanes));
+    case Form::kArray: break;
+  }
+  llvm::Type* type = initial(acc)->getType();
+  for (int lane = 0; lane < kLanes; ++lane) {
+    lanes.push_back(f_.b.CreateLoad(type, slot(acc, f_.i64(lane))));
+  }
+  return merged_values(acc, std::move(lanes));
+}
+
+// Lanes that no element went to still take part: they can turn a sum of -0 into 0.
+Value* Reducer::merged_values(size_t acc, Regs lanes) {
   DType type = reduction().acc[acc];
   lanes.resize(kLanes, initial(acc));
   for (size_t half = kLanes / 2; half > 0; half /= 2) {
@@ -148,17 +154,18 @@ Value* Reducer::merged(size_t acc, Regs lanes) {
   return lanes[0];
 }
 
-Value* Reducer::merged_vector(size_t acc, Value* v) {
+// Two parts are merged lane by lane: the lanes of the second are 8 to 15.
+Value* Reducer::merged_parts(size_t acc, Regs parts) {
   DType type = reduction().acc[acc];
-  for (int half = kLanes / 2; half > 0; half /= 2) {
+  auto merge = [&](Value* x, Value* y) { return emit_fn(f_, (*merges_)[acc], type, type, {x, y}); };
+  Value* v = parts.size() == 1 ? parts[0] : merge(parts[0], parts[1]);
+  for (int half = width_ / 2; half > 0; half /= 2) {
     Vec<int> low, high;
     for (int i = 0; i < half; ++i) {
       low.push_back(i);
       high.push_back(i + half);
     }
-    Value* x = f_.b.CreateShuffleVector(v, low);
-    Value* y = f_.b.CreateShuffleVector(v, high);
-    v = emit_fn(f_, (*merges_)[acc], type, type, {x, y});
+    v = merge(f_.b.CreateShuffleVector(v, low), f_.b.CreateShuffleVector(v, high));
   }
   return f_.b.CreateExtractElement(v, f_.i64(0));
 }

@@ -9,7 +9,7 @@ class Reducer {
  public:
   // How the lanes of one accumulator are held.
   enum class Form : uint8_t {
-    // One vector: the innermost loop runs over its lanes.
+    // One vector, or two halves of it: the innermost loop runs over them.
     kVector,
     // A value each: the innermost loop has at most 16 steps and is unrolled.
     kValues,
@@ -19,14 +19,15 @@ class Reducer {
     kSequence,
   };
 
-  // `width` lanes of vectors are other grid points (1: none); the innermost loop reduced over has `extent`.
+  // Values have `width` lanes, which are those of the innermost loop (`vector`) or grid points. The innermost
+  // loop reduced over has `extent`.
   Reducer(Function& f, const StageRefs& stage, bool vector, int width, const Dim& extent);
 
   Form form() const { return form_; }
   // How many values are carried through the loops, and what they are at the start.
   size_t carried() const { return accumulators() * lanes_ + extrema_.size(); }
   Regs start();
-  // One step: `lane` is the index of the innermost loop.
+  // One step: `lane` is the index of the innermost loop, with kVector the number of the part.
   void step(const Point& at, llvm::Value* lane, const Regs& locals,
             llvm::MutableArrayRef<llvm::Value*> carried);
   // The accumulators' final values.
@@ -52,7 +53,8 @@ class Reducer {
   llvm::Value* next_extremum(const Extremum& e, llvm::Value* x, llvm::Value* acc);
   void note_nan(const Point& at, llvm::Value* x, llvm::Value*& seen);
   llvm::Value* merged(size_t acc, Regs lanes);
-  llvm::Value* merged_vector(size_t acc, llvm::Value* v);
+  llvm::Value* merged_values(size_t acc, Regs lanes);
+  llvm::Value* merged_parts(size_t acc, Regs parts);
 
   Function& f_;
   const StageRefs& stage_;

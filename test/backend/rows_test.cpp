@@ -1,0 +1,207 @@
+// Row programs: several stages over a local row, compiled as one function.
+#include <catch2/catch.hpp>
+
+#include "test/backend/kernels.h"
+#include "test/backend/program.h"
+
+using namespace rlx;
+using namespace rlx::test;
+
+TEST_CASE("softmax rows of any length") {
+  for (int64_t m : {1, 7, 16, 17, 100, 768})
+    check_same(softmax_text("n", "m"), {{"n", 5}, {"m", m}});
+  for (std::string m : {"1", "7", "16", "17", "100"}) check_same(softmax_text("4", m));
+}
+
+TEST_CASE("layer norm rows of any length") {
+  for (int64_t m : {1, 7, 16, 17, 100, 768})
+    check_same(layer_norm_text("n", "m"), {{"n", 5}, {"m", m}});
+  for (std::string m : {"1", "16", "17", "100"}) check_same(layer_norm_text("3", m));
+}
+
+TEST_CASE("a row program is one vectorised function: no call, no spill") {
+  for (std::string_view name : {"cpu:x86-64-v3", "cpu:x86-64-v4"}) {
+    Target target = *parse_target(name);
+    for (const std::string& text : {softmax_text("n", "768"), layer_norm_text("n", "768")}) {
+      Kernel k = parse_kernel(text);
+      std::string assembly = *cpu::compile_to_text({{k, {}}}, {"n"}, target, CodeText::kAsm);
+      INFO(assembly);
+      CHECK(assembly.find("call") == std::string::npos);
+      CHECK(assembly.find("Spill") == std::string::npos);
+      const char* vector = target.vector_bits == 512 ? "%zmm" : "%ymm";
+      CHECK(assembly.find(vector) != std::string::npos);
+    }
+  }
+}
+
+TEST_CASE("softmax over an outer axis runs over lanes of the inner one") {
+  std::string text = R"(
+kernel "s" {
+  arg %0 : f32[n, c, w] row_major
+  arg %1 : f32[n, c, w] row_major written
+  local l0 : f32[]
+  local l1 : f32[c]
+  local l2 : f32[]
+  grid i0 in n, i1 in w
+  reduce %1.0 for i2 in c {
+    acc0 : f32 = -inf
+    v0 = acc0
+    v1 = load %0[i0, i2, i1]
+    v2 = max(v0, v1)
+    acc0 = v2
+    l0[] = v0
+  }
+  map %1.1 for i3 in c {
+    v0 = load %0[i0, i3, i1]
+    v1 = load l0[]
+    v2 = sub(v0, v1)
+    v3 = exp(v2)
+    l1[i3] = v3
+  }
+  reduce %1.2 for i4 in c {
+    acc0 : f32 = 0.0
+    v0 = acc0
+    v1 = load l1[i4]
+    v2 = add(v0, v1)
+    acc0 = v2
+    l2[] = v0
+  }
+  map %1.3 for i5 in c {
+    v0 = load l1[i5]
+    v1 = load l2[]
+    v2 = div(v0, v1)
+    %1[i0, i5, i1] = v2
+  }
+})";
+  for (int64_t c : {1, 10, 16, 21}) {
+    for (int64_t w : {1, 16, 35}) check_same(text, {{"n", 2}, {"c", c}, {"w", w}});
+  }
+}
+
+TEST_CASE("stages share a loop only where each iteration stands alone") {
+  // The second stage reads the row one element ahead, the third one backwards.
+  std::string text = R"(
+kernel "g" {
+  arg %0 : f32[n, 40] row_major
+  arg %1 : f32[n, 40] row_major written
+  arg %2 : f32[n, 40] row_major written
+  local l0 : f32[40]
+  local l1 : f32[40]
+  local l2 : f32[]
+  grid i0 in n
+  map %1.0 for i1 in 40 {
+    v0 = load %0[i0, i1]
+    v1 = add(v0, v0)
+    l0[i1] = v1
+  }
+  map %1.1 for i2 in 40 {
+    v0 = load l0[i2 + 1 fill 3.0]
+    v1 = load l0[i2]
+    v2 = mul(v0, v1)
+    l1[i2] = v2
+  }
+  reduce %1.2 for i3 in 40 {
+    acc0 : f32 = 0.0
+    v0 = acc0
+    v1 = load l1[i3]
+    v2 = load l0[39 - i3]
+    v3 = fma(v1, v2, v0)
+    acc0 = v3
+    l2[] = v0
+  }
+  map %1.3 for i4 in 40 {
+    v0 = load l1[i4]
+    v1 = load l2[]
+    v2 = sub(v0, v1)
+    %1[i0, i4] = v2
+  }
+  map %1.4 for i5 in 40 {
+    v0 = load l1[i5]
+    v1 = load l0[i5]
+    v2 = sub(v0, v1)
+    %2[i0, i5] = v2
+  }
+})";
+  check_same(text, {{"n", 3}});
+}
+
+TEST_CASE("rows of two axes, and results kept over an outer loop") {
+  std::string text = R"(
+kernel "g" {
+  arg %0 : f32[n, a, b] row_major
+  arg %1 : f32[n, a, b] row_major written
+  local l0 : f32[a, b]
+  local l1 : f32[a]
+  grid i0 in n
+  map %1.0 for i1 in a, i2 in b {
+    v0 = load %0[i0, i1, i2]
+    v1 = exp(v0)
+    l0[i1, i2] = v1
+  }
+  reduce %1.1 for i3 in a, i4 in b {
+    over [i4]
+    acc0 : f32 = 0.0
+    v0 = acc0
+    v1 = load l0[i3, i4]
+    v2 = add(v0, v1)
+    acc0 = v2
+    l1[i3] = v0
+  }
+  map %1.2 for i5 in a, i6 in b {
+    v0 = load l0[i5, i6]
+    v1 = load l1[i5]
+    v2 = div(v0, v1)
+    %1[i0, i5, i6] = v2
+  }
+})";
+  for (int64_t b : {1, 7, 16, 33}) check_same(text, {{"n", 3}, {"a", 5}, {"b", b}});
+}
+
+TEST_CASE("16-bit floats are rounded where they are stored") {
+  for (std::string type : {"f16", "bf16"}) {
+    std::string text = "kernel \"h\" {\n  arg %0 : " + type +
+                       "[n, 37] row_major\n  arg %1 : " + type +
+                       "[n, 37] row_major written\n  local l0 : " + type +
+                       "[37]\n  grid i0 in n\n" + R"(
+  map %1.0 for i1 in 37 {
+    v0 = load %0[i0, i1]
+    v1 : f32 = cast(v0)
+    v2 = exp(v1)
+    v3 : )" + type + R"( = cast(v2)
+    l0[i1] = v3
+  }
+  map %1.1 for i2 in 37 {
+    v0 = load l0[i2]
+    v1 : f32 = cast(v0)
+    v2 = load l0[36 - i2]
+    v3 : f32 = cast(v2)
+    v4 = mul(v1, v3)
+    v5 : )" + type + R"( = cast(v4)
+    %1[i0, i2] = v5
+  }
+})";
+    check_same(text, {{"n", 3}});
+  }
+}
+
+TEST_CASE("a recurrence carries its locals from step to step") {
+  std::string text = R"(
+kernel "rnn" {
+  arg %0 : f32[b, t, h] row_major
+  arg %1 : f32[b, t, h] row_major written
+  local l0 : f32[h] carry i1 = 0.5
+  grid i0 in b, i1 in t sequential
+  map %1.0 for i2 in h {
+    v0 = load %0[i0, i1, i2]
+    v1 = load l0[i2]
+    v2 = add(v0, v1)
+    v3 = tanh(v2)
+    l0[i2] = v3
+  }
+  map %1.1 for i3 in h {
+    v0 = load l0[i3]
+    %1[i0, i1, i3] = v0
+  }
+})";
+  for (int64_t h : {1, 16, 21}) check_same(text, {{"b", 3}, {"t", 4}, {"h", h}});
+}
