@@ -11,6 +11,8 @@ inline constexpr int kNoInputs = 5201;
 inline constexpr int kNoExpected = 5202;
 // A dim that generated inputs need.
 inline constexpr int kDimNeeded = 5203;
+// An image names a blob that its entry does not.
+inline constexpr int kMissingBlob = 8201;
 // An output is not what was expected.
 inline constexpr int kDiffers = 9101;
 

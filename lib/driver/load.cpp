@@ -1,0 +1,55 @@
+#include "driver/load.h"
+
+#include <filesystem>
+
+#include <fmt/format.h>
+
+#include "driver/build.h"
+#include "driver/run_codes.h"
+
+namespace rlx::driver {
+namespace {
+
+bool is_file(const std::string& path) {
+  std::error_code error;
+  return std::filesystem::exists(path, error);
+}
+
+BuildRequest build_request(const LoadRequest& request) {
+  BuildRequest build{.model = request.model_or_key, .target = request.target};
+  build.jobs = request.jobs;
+  build.strict = request.strict;
+  build.cache = request.cache;
+  build.require_hit = request.on_miss == OnMiss::kError;
+  // A key is run as it is, and so is a template.
+  if (!is_file(request.model_or_key) || request.on_miss == OnMiss::kTemplate) return build;
+  build.dims = request.dims;
+  build.shapes = request.input_shapes;
+  return build;
+}
+
+runtime::BlobSource source_of(std::map<Digest, cache::BlobBytes> blobs) {
+  return [blobs = std::move(blobs)](const Digest& digest) -> Result<runtime::Blob> {
+    auto found = blobs.find(digest);
+    if (found == blobs.end()) {
+      return Error(kMissingBlob, fmt::format("the entry has no blob {}", digest.hex()));
+    }
+    // What keeps the bytes is the blob itself, copied.
+    auto keeper = std::make_shared<cache::BlobBytes>(found->second);
+    return runtime::Blob{keeper->bytes(), keeper};
+  };
+}
+
+}  // namespace
+
+Result<Loaded> load(const LoadRequest& request) {
+  RLX_TRY(Built built, build(build_request(request), true));
+  Loaded loaded{.image = std::move(built.image),
+                .blobs = source_of(std::move(built.blobs)),
+                .key = std::move(built.key),
+                .state = built.hit ? "hit" : "built"};
+  for (const auto& [step, ms] : built.ms) loaded.load_ms[step] += ms;
+  return loaded;
+}
+
+}  // namespace rlx::driver
