@@ -40,6 +40,8 @@ for name, tool in [("%rlx_cache", "rlx-cache"), ("%rlx_spec", "rlx-spec"), ("%rl
     path = os.path.join(build, "bin", tool)
     config.substitutions.append((name, f"env RLX_CACHE_DIR=%t.cache {path}"))
 config.substitutions.append(("%FileCheck", os.path.join(llvm, "FileCheck")))
+config.substitutions.append(("%bin", os.path.join(build, "bin")))
+config.substitutions.append(("%exits", "sh " + os.path.join(here, "e2e", "exits.sh")))
 config.substitutions.append(("%digits", os.path.join(here, "e2e", "digits")))
 
 if lit_config.params.get("with_llvm", "ON") == "ON":
