@@ -47,6 +47,14 @@ Wide largest_of(const HostTensor& t) {
   return largest;
 }
 
+// To two digits, so that what is printed passes.
+double rounded_up(Wide value) {
+  if (value == 0 || std::isinf(value)) return static_cast<double>(value);
+  Wide unit = std::pow(Wide{10}, std::floor(std::log10(value)) - 1);
+  // 7.5 stays 7.5, whatever 0.1 is in binary.
+  return static_cast<double>(std::ceil(value / unit - Wide{1e-9}) * unit);
+}
+
 Vec<int64_t> coordinates(int64_t index, const Vec<int64_t>& shape) {
   Vec<int64_t> at(shape.size());
   for (size_t axis = shape.size(); axis-- > 0;) {
@@ -80,7 +88,7 @@ class Comparer {
     if (result_.bad != 0) result_.problem = problem();
     result_.max_abs = static_cast<double>(max_abs_);
     result_.max_rel = static_cast<double>(max_rel_);
-    result_.passes_at = static_cast<double>(passes_at_);
+    result_.passes_at = rounded_up(passes_at_);
     return std::move(result_);
   }
 

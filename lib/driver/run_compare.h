@@ -22,7 +22,7 @@ struct Comparison {
   double max_abs = 0, max_rel = 0;
   int64_t bad = 0;
   Vec<int64_t> first_bad;
-  // With this as rtol and atol it would be right; infinite: never.
+  // With this as rtol and atol it would be right, rounded up to two digits; infinite: never.
   double passes_at = 0;
 };
 
