@@ -79,7 +79,7 @@ tsan() {
 
 # Tools without LLVM run what the release build has left in a cache.
 no_llvm() {
-  if build no-llvm rlx-run rlx-cache; then
+  if build no-llvm rlx-run; then
     check "warm runs without LLVM" test/e2e/warm.sh build/release/bin build/no-llvm/bin
   else
     fail "build no-llvm"

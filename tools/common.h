@@ -32,7 +32,8 @@ struct Common {
     app.add_flag("-q,--quiet", quiet, "errors only on stderr");
     app.add_option("--cache-dir", cache_dir, "the cache's folder")->envname("RLX_CACHE_DIR");
     app.add_option("--cache-mode", cache_mode, "rw, ro, off or refresh");
-    app.add_option("--cache-verify", cache_verify, "full, stamp or lir: what is digested before use");
+    app.add_option("--cache-verify", cache_verify,
+                   "full, stamp or lir: what is digested before use");
     app.add_flag("--cache-strict", cache_strict, "trouble with the cache is an error (exit 8)");
     app.add_flag("--strict", strict, "trust no stamps: read and hash the model each time");
     app.add_option("-j,--jobs", jobs, "threads that compile")->envname("RLX_JOBS");
@@ -79,7 +80,9 @@ class Outcome {
   void item(std::function<void(JsonWriter&)> write) { report_.items.push_back(std::move(write)); }
 
   int end(bool json) {
-    report_.wall_ms = std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start_).count();
+    report_.wall_ms =
+        std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start_)
+            .count();
     if (json) std::fputs(driver::to_json(report_).c_str(), stdout);
     if (std::fflush(stdout) != 0 && report_.exit_code == 0) report_.exit_code = 11;
     return report_.exit_code;

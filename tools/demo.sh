@@ -7,7 +7,7 @@ cd "$(dirname "$0")/.."
 
 tools/setup.sh
 cmake --preset release >/dev/null
-cmake --build --preset release --target rlxc rlx-spec rlx-run rlx-cache
+cmake --build --preset release --target rlxc rlx-spec rlx-run
 
 model=test/e2e/digits
 samples=360

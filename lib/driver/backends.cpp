@@ -5,45 +5,57 @@ namespace {
 
 // Used only without LLVM, and for targets whose backend is not there yet.
 [[maybe_unused]] Error no_compiler() {
-  return Error(7001, "this rlx was built without LLVM: it runs what is in the cache and compiles nothing",
+  return Error(7001,
+               "this rlx was built without LLVM: it runs what is in the cache and compiles nothing",
                "compile with a full build into the same cache");
 }
 
 Error no_cuda(const Target& target) {
-  return Error(4030, "no backend for " + target.text + " yet", "use --target=host or a cpu: target");
+  return Error(4030, "no backend for " + target.text + " yet",
+               "use --target=host or a cpu: target");
 }
 
 #if !RLX_WITH_LLVM
 Result<Vec<Alternative>> no_menu(const Kernel&, const Target&) { return no_compiler(); }
 #endif
 
-Result<Vec<Alternative>> no_cuda_menu(const Kernel&, const Target& target) { return no_cuda(target); }
+Result<Vec<Alternative>> no_cuda_menu(const Kernel&, const Target& target) {
+  return no_cuda(target);
+}
 
 }  // namespace
 
 #if RLX_WITH_LLVM
 
-Menu menu_of(const Target& target) { return target.kind == Target::Kind::kCpu ? cpu::menu : no_cuda_menu; }
+Menu menu_of(const Target& target) {
+  return target.kind == Target::Kind::kCpu ? cpu::menu : no_cuda_menu;
+}
 
-Result<Code> emit_code(const Vec<PlannedKernel>& kernels, const Vec<std::string>& symbols, const Target& target, int jobs) {
+Result<Code> emit_code(const Vec<PlannedKernel>& kernels, const Vec<std::string>& symbols,
+                       const Target& target, int jobs) {
   if (target.kind != Target::Kind::kCpu) return no_cuda(target);
   return cpu::compile(kernels, symbols, target, jobs);
 }
 
-Result<std::string> emit_text(const Vec<PlannedKernel>& kernels, const Vec<std::string>& symbols, const Target& target, CodeText what) {
+Result<std::string> emit_text(const Vec<PlannedKernel>& kernels, const Vec<std::string>& symbols,
+                              const Target& target, CodeText what) {
   if (target.kind != Target::Kind::kCpu) return no_cuda(target);
   return cpu::compile_to_text(kernels, symbols, target, what);
 }
 
 #else
 
-Menu menu_of(const Target& target) { return target.kind == Target::Kind::kCpu ? no_menu : no_cuda_menu; }
+Menu menu_of(const Target& target) {
+  return target.kind == Target::Kind::kCpu ? no_menu : no_cuda_menu;
+}
 
-Result<Code> emit_code(const Vec<PlannedKernel>&, const Vec<std::string>&, const Target& target, int) {
+Result<Code> emit_code(const Vec<PlannedKernel>&, const Vec<std::string>&, const Target& target,
+                       int) {
   return target.kind == Target::Kind::kCpu ? no_compiler() : no_cuda(target);
 }
 
-Result<std::string> emit_text(const Vec<PlannedKernel>&, const Vec<std::string>&, const Target& target, CodeText) {
+Result<std::string> emit_text(const Vec<PlannedKernel>&, const Vec<std::string>&,
+                              const Target& target, CodeText) {
   return target.kind == Target::Kind::kCpu ? no_compiler() : no_cuda(target);
 }
 

@@ -6,7 +6,9 @@ namespace rlx::driver {
 
 // What the target's backend offers; a function that refuses where this build has none.
 Menu menu_of(const Target& target);
-Result<Code> emit_code(const Vec<PlannedKernel>& kernels, const Vec<std::string>& symbols, const Target& target, int jobs);
-Result<std::string> emit_text(const Vec<PlannedKernel>& kernels, const Vec<std::string>& symbols, const Target& target, CodeText what);
+Result<Code> emit_code(const Vec<PlannedKernel>& kernels, const Vec<std::string>& symbols,
+                       const Target& target, int jobs);
+Result<std::string> emit_text(const Vec<PlannedKernel>& kernels, const Vec<std::string>& symbols,
+                              const Target& target, CodeText what);
 
 }  // namespace rlx::driver

@@ -67,8 +67,10 @@ class Builder {
   void note(const char* step) { out_.ms.emplace_back(step, clock_.lap()); }
 
   Status from_file() {
-    cache::Request request{absolute(r_.model), spelled(r_, out_.target), compiler_id() + llvm_version()};
-    if (std::optional<std::string> key = r_.strict ? std::nullopt : cache::find_stamp(*store_, request)) {
+    cache::Request request{absolute(r_.model), spelled(r_, out_.target),
+                           compiler_id() + llvm_version()};
+    if (std::optional<std::string> key =
+            r_.strict ? std::nullopt : cache::find_stamp(*store_, request)) {
       RLX_TRY(bool found, find(*key, std::nullopt));
       if (found) return {};
     }
@@ -80,7 +82,8 @@ class Builder {
     RLX_TRY(Dims dims, wanted_dims(model.graph));
     if (!dims.empty()) action = bound_action(action, dims);
     note("key");
-    RLX_TRY_VOID(find_or_make(action, [&] { return compile(std::move(model.graph), compile_options(dims)); }));
+    RLX_TRY_VOID(find_or_make(
+        action, [&] { return compile(std::move(model.graph), compile_options(dims)); }));
     if (!r_.strict) cache::write_stamp(*store_, request, snapshot, action.key);
     return {};
   }
@@ -88,12 +91,15 @@ class Builder {
   // The key of a template with dims to bind, or of any entry to run as it is.
   Status from_key() {
     RLX_TRY(Lookup base, store_->lookup(r_.model));
-    if (!base.hit) return Error(3001, "no such model file or cache entry: " + r_.model, base.reason);
+    if (!base.hit)
+      return Error(3001, "no such model file or cache entry: " + r_.model, base.reason);
     RLX_TRY(Lir shallow, lir_from_json(base.lir, {}));
     RLX_TRY(out_.target, parse_target(shallow.target));
     if (r_.dims.empty()) {
       RLX_TRY(bool found, use(*base.hit, base.lir));
-      return found ? Status() : Error(8009, "entry " + r_.model + " is damaged and its model is not given", "compile the model again");
+      return found ? Status()
+                   : Error(8009, "entry " + r_.model + " is damaged and its model is not given",
+                           "compile the model again");
     }
     Action action;
     action.key = base.hit->key;
@@ -102,7 +108,8 @@ class Builder {
     action.structure = base.hit->structure;
     action.inputs = base.hit->inputs;
     return find_or_make(bound_action(action, r_.dims), [&]() -> Result<Compiled> {
-      RLX_TRY(Lir lir, lir_from_json(base.lir, [&](const StoredConstant& c) { return dense(*base.hit, c); }));
+      RLX_TRY(Lir lir, lir_from_json(base.lir,
+                                     [&](const StoredConstant& c) { return dense(*base.hit, c); }));
       return compile_bound(lir, compile_options(r_.dims));
     });
   }
@@ -113,7 +120,11 @@ class Builder {
   }
 
   CompileOptions compile_options(const Dims& dims) const {
-    return {.target = out_.target, .dims = dims, .options = r_.options, .passes = r_.passes, .jobs = r_.jobs};
+    return {.target = out_.target,
+            .dims = dims,
+            .options = r_.options,
+            .passes = r_.passes,
+            .jobs = r_.jobs};
   }
 
   // The bytes of a stored constant, row-major.
@@ -148,7 +159,8 @@ class Builder {
     if (!open_) return true;
     Status image = open_image(entry);
     if (!image) {
-      log::warning("image of " + entry.key + ": " + image.error().first().message + "; made again from its LIR");
+      log::warning("image of " + entry.key + ": " + image.error().first().message +
+                   "; made again from its LIR");
       if (Status made = remake_image(entry, std::move(lir)); !made) return missed(made.error());
     }
     note("image");
@@ -196,7 +208,9 @@ class Builder {
   Status find_or_make(const Action& action, Make make) {
     RLX_TRY(bool found, find(action.key, action.digest));
     if (found) return {};
-    if (r_.require_hit) return Error(6001, "not in the cache: " + action.key, "compile it first, or drop --require-cached");
+    if (r_.require_hit)
+      return Error(6001, "not in the cache: " + action.key,
+                   "compile it first, or drop --require-cached");
     cache::KeyLock lock = store_->lock(action.key);
     if (lock.held()) {
       RLX_TRY(found, find(action.key, action.digest));
@@ -205,7 +219,9 @@ class Builder {
     auto start = std::chrono::steady_clock::now();
     RLX_TRY(Compiled compiled, make());
     note("compile");
-    int64_t ms = std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::steady_clock::now() - start).count();
+    int64_t ms = std::chrono::duration_cast<std::chrono::milliseconds>(
+                     std::chrono::steady_clock::now() - start)
+                     .count();
     RLX_TRY_VOID(publish(lock, action, compiled, ms));
     note("publish");
     keep(std::move(compiled), action.key);
@@ -213,14 +229,19 @@ class Builder {
   }
 
   Status publish(const cache::KeyLock& lock, const Action& action, const Compiled& c, int64_t ms) {
-    cache::Entry entry{.key = action.key, .action = action.digest, .fingerprint = action.fingerprint, .structure = action.structure};
+    cache::Entry entry{.key = action.key,
+                       .action = action.digest,
+                       .fingerprint = action.fingerprint,
+                       .structure = action.structure};
     entry.inputs = action.inputs;
     entry.toolchain = {{"compiler", compiler_id()}, {"llvm", llvm_version()}};
     entry.isa = c.image.isa;
     std::string image = image::encode(c.image);
     RLX_TRY_VOID(add_blob(entry, sha256(bytes_of(image)), bytes_of(image), cache::Role::kImage));
-    for (const auto& [digest, data] : c.constants.blobs) RLX_TRY_VOID(add_blob(entry, digest, data.bytes(), cache::Role::kForm));
-    return store_->publish(lock, entry, to_json(c.lir), {.compile_ms = ms, .producer = "rlx " + version()});
+    for (const auto& [digest, data] : c.constants.blobs)
+      RLX_TRY_VOID(add_blob(entry, digest, data.bytes(), cache::Role::kForm));
+    return store_->publish(lock, entry, to_json(c.lir),
+                           {.compile_ms = ms, .producer = "rlx " + version()});
   }
 
   Status add_blob(cache::Entry& entry, const Digest& digest, Bytes bytes, cache::Role role) {

@@ -15,11 +15,14 @@ bool ends_with(const std::string& s, std::string_view end) {
 }
 
 Error no_stage(const EmitRequest& r) {
-  return Error(2010, "cannot emit " + r.stage + " from " + r.path, "stages are hir, mir, lir, kernel, image, llvm, asm");
+  return Error(2010, "cannot emit " + r.stage + " from " + r.path,
+               "stages are hir, mir, lir, kernel, image, llvm, asm");
 }
 
-Result<std::string> as_code(const Vec<PlannedKernel>& kernels, const Vec<std::string>& symbols, const EmitRequest& r) {
-  return emit_text(kernels, symbols, r.options.target, r.stage == "llvm" ? CodeText::kLlvm : CodeText::kAsm);
+Result<std::string> as_code(const Vec<PlannedKernel>& kernels, const Vec<std::string>& symbols,
+                            const EmitRequest& r) {
+  return emit_text(kernels, symbols, r.options.target,
+                   r.stage == "llvm" ? CodeText::kLlvm : CodeText::kAsm);
 }
 
 std::string as_kernels(const Vec<PlannedKernel>& planned) {
@@ -57,7 +60,8 @@ Result<std::string> emit_kernels(const EmitRequest& r) {
     PlannedKernel p{k, all[0].choice};
     // Storages that the text leaves row-major follow the choice.
     for (size_t a = 0; a < k.args.size(); ++a)
-      if (all[0].storages[a] && k.args[a].storage.is_row_major()) p.kernel.args[a].storage = *all[0].storages[a];
+      if (all[0].storages[a] && k.args[a].storage.is_row_major())
+        p.kernel.args[a].storage = *all[0].storages[a];
     planned.push_back(std::move(p));
   }
   return as_code(planned, symbols_in(kernels), r);
@@ -83,7 +87,8 @@ Result<std::string> emit_graph(const EmitRequest& r) {
   }
   RLX_TRY(Plan p, planned(std::move(model.graph), r.options));
   if (r.stage == "kernel") return with_report(as_kernels(p.kernels), r, p.refusals);
-  if (r.stage == "llvm" || r.stage == "asm") return as_code(p.kernels, symbol_names(p.lir.graph), r);
+  if (r.stage == "llvm" || r.stage == "asm")
+    return as_code(p.kernels, symbol_names(p.lir.graph), r);
   RLX_TRY(Compiled c, emitted(std::move(p), r.options));
   if (r.stage == "lir") return with_report(to_json(c.lir), r, c.refusals);
   if (r.stage == "image") return image::to_text(c.image);

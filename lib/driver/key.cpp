@@ -59,8 +59,8 @@ Digest action_digest(const std::map<std::string, Digest>& inputs) {
 
 }  // namespace
 
-Action action_of(const Graph& imported, const std::string& name, const Target& target, const Options& options,
-                 const std::string& salt) {
+Action action_of(const Graph& imported, const std::string& name, const Target& target,
+                 const Options& options, const std::string& salt) {
   Action a;
   a.fingerprint = fingerprint(imported, true);
   a.structure = fingerprint(imported, false);

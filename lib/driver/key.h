@@ -21,8 +21,8 @@ struct Action {
 
 // Of the imported graph with all its constants, what is asked, and the compiler. `name` is the model's file
 // name: it only makes the key readable. Dims in any order.
-Action action_of(const Graph& imported, const std::string& name, const Target& target, const Options& options,
-                 const std::string& salt);
+Action action_of(const Graph& imported, const std::string& name, const Target& target,
+                 const Options& options, const std::string& salt);
 // The variant of `base` with dims bound; `base` may be read back from its entry.
 Action bound_action(const Action& base, Dims dims);
 

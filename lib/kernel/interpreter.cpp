@@ -18,9 +18,12 @@ Cell cell_of(const Scalar& s) {
   Cell c;
   with_type(s.dtype, [&]<class T>() {
     T v{};
-    if constexpr (std::is_floating_point_v<T>) v = static_cast<T>(s.f);
-    else if constexpr (std::is_integral_v<T>) v = static_cast<T>(s.i);
-    else v = convert<T>(static_cast<float>(s.f));
+    if constexpr (std::is_floating_point_v<T>)
+      v = static_cast<T>(s.f);
+    else if constexpr (std::is_integral_v<T>)
+      v = static_cast<T>(s.i);
+    else
+      v = convert<T>(static_cast<float>(s.f));
     std::memcpy(c.bytes, &v, sizeof v);
   });
   return c;
@@ -50,17 +53,12 @@ int64_t value_of(const Atom& a, const Loops& loops) {
   RLX_CHECK(a.kind != Atom::Kind::kSymbol, "a symbol without a value");
   int64_t x = value_of(a.args[0], loops), y = value_of(a.args[1], loops);
   switch (a.kind) {
-    case Atom::Kind::kFloorDiv:
-      return x / y - (x % y != 0 && (x < 0) != (y < 0) ? 1 : 0);
-    case Atom::Kind::kMod:
-      return (x % y + y) % y;
-    case Atom::Kind::kMin:
-      return std::min(x, y);
-    case Atom::Kind::kMax:
-      return std::max(x, y);
+    case Atom::Kind::kFloorDiv: return x / y - (x % y != 0 && (x < 0) != (y < 0) ? 1 : 0);
+    case Atom::Kind::kMod: return (x % y + y) % y;
+    case Atom::Kind::kMin: return std::min(x, y);
+    case Atom::Kind::kMax: return std::max(x, y);
     case Atom::Kind::kSymbol:
-    case Atom::Kind::kLoop:
-      break;
+    case Atom::Kind::kLoop: break;
   }
   return 0;
 }
@@ -110,7 +108,8 @@ struct Memory {
   Storage storage;
   Vec<int64_t> strides;
 
-  Memory(std::byte* bytes, DType type, const Vec<Dim>& dims, const Storage& s) : data(bytes), dtype(type), storage(s) {
+  Memory(std::byte* bytes, DType type, const Vec<Dim>& dims, const Storage& s)
+      : data(bytes), dtype(type), storage(s) {
     for (const Dim& d : dims) shape.push_back(number(d));
     for (const Dim& d : physical_strides(s, dims)) strides.push_back(number(d));
   }
@@ -119,7 +118,9 @@ struct Memory {
     int64_t offset = 0;
     for (size_t p = 0; p < strides.size(); ++p) {
       const PhysicalDim& d = storage.dims[p];
-      int64_t c = (index[static_cast<size_t>(d.axis)] + storage.padding[static_cast<size_t>(d.axis)].lo) / d.div;
+      int64_t c =
+          (index[static_cast<size_t>(d.axis)] + storage.padding[static_cast<size_t>(d.axis)].lo) /
+          d.div;
       offset += strides[p] * (d.mod != 0 ? c % d.mod : c);
     }
     return data + offset * size_of(dtype);
@@ -128,13 +129,16 @@ struct Memory {
 
 class Machine {
  public:
-  Machine(const Kernel& k, const std::map<std::string, int64_t>& symbols, const Vec<std::span<std::byte>>& buffers)
+  Machine(const Kernel& k, const std::map<std::string, int64_t>& symbols,
+          const Vec<std::span<std::byte>>& buffers)
       : k_(with_numbers(k, symbols)), loops_(k.loop_count) {
-    for (size_t a = 0; a < k_.args.size(); ++a) args_.emplace_back(buffers[a].data(), k_.args[a].dtype, k_.args[a].shape, k_.args[a].storage);
+    for (size_t a = 0; a < k_.args.size(); ++a)
+      args_.emplace_back(buffers[a].data(), k_.args[a].dtype, k_.args[a].shape, k_.args[a].storage);
     for (const Local& l : k_.locals) {
       int64_t elements = number(product(l.shape));
       local_bytes_.emplace_back(static_cast<size_t>(elements * size_of(l.dtype)));
-      locals_.emplace_back(local_bytes_.back().data(), l.dtype, l.shape, Storage::row_major(static_cast<int>(l.shape.size())));
+      locals_.emplace_back(local_bytes_.back().data(), l.dtype, l.shape,
+                           Storage::row_major(static_cast<int>(l.shape.size())));
     }
   }
 
@@ -168,29 +172,25 @@ class Machine {
         if (loops_[c.loop.index] != 0) continue;
         Cell init = cell_of(c.init);
         size_t size = static_cast<size_t>(size_of(k_.locals[l].dtype));
-        for (size_t i = 0; i < local_bytes_[l].size(); i += size) std::memcpy(local_bytes_[l].data() + i, init.bytes, size);
+        for (size_t i = 0; i < local_bytes_[l].size(); i += size)
+          std::memcpy(local_bytes_[l].data() + i, init.bytes, size);
       }
   }
 
   void stage(const Stage& s) {
     cells_.assign(s.body.size(), {});
     switch (s.kind) {
-      case Kind::kMap:
-        return each_point(s.loops, [&] { finish(s, {}); });
-      case Kind::kReduce:
-        return reduce(s);
-      case Kind::kScan:
-        return scan(s);
-      case Kind::kContract:
-        return product_sum(s, s.loops, s.contract().acc);
-      case Kind::kConv:
-        return product_sum(s, window_first(s), s.conv().acc);
+      case Kind::kMap: return each_point(s.loops, [&] { finish(s, {}); });
+      case Kind::kReduce: return reduce(s);
+      case Kind::kScan: return scan(s);
+      case Kind::kContract: return product_sum(s, s.loops, s.contract().acc);
+      case Kind::kConv: return product_sum(s, window_first(s), s.conv().acc);
       case Kind::kAttention:
       case Kind::kSort:
-      case Kind::kCall:
-        break;
+      case Kind::kCall: break;
     }
-    problem_ = Error(kNotInterpreted, "the interpreter has no stage of kind " + std::string(name(s.kind)));
+    problem_ =
+        Error(kNotInterpreted, "the interpreter has no stage of kind " + std::string(name(s.kind)));
   }
 
   static Vec<Loop> window_first(const Stage& s) {
@@ -266,7 +266,8 @@ class Machine {
 
   void finish(const Stage& s, const Vec<Cell>& acc) {
     evaluate(s, s.results, acc);
-    for (size_t w = 0; w < s.writes.size() && !problem_; ++w) store(s, s.writes[w], s.body[s.results[w].index].type, cells_[s.results[w].index]);
+    for (size_t w = 0; w < s.writes.size() && !problem_; ++w)
+      store(s, s.writes[w], s.body[s.results[w].index].type, cells_[s.results[w].index]);
   }
 
   const Vec<bool>& needed_for(const Stage& s, const Vec<ExprId>& roots) {
@@ -296,7 +297,9 @@ class Machine {
     return out;
   }
 
-  const Memory& memory(const Access& a) const { return a.of == Access::Of::kLocal ? locals_[a.tensor] : args_[a.tensor]; }
+  const Memory& memory(const Access& a) const {
+    return a.of == Access::Of::kLocal ? locals_[a.tensor] : args_[a.tensor];
+  }
 
   // Fills index_; what a fill bounds rule says where the element is outside.
   std::optional<Cell> locate(const Stage& s, const Access& a) {
@@ -305,40 +308,38 @@ class Machine {
     std::optional<Cell> outside;
     for (size_t i = 0; i < a.index.size() && !problem_; ++i) {
       int64_t extent = m.shape[i];
-      int64_t v = a.index[i].expr ? as_index(cells_[a.index[i].expr->index]) : value_of(a.index[i].dim, loops_);
+      int64_t v = a.index[i].expr ? as_index(cells_[a.index[i].expr->index])
+                                  : value_of(a.index[i].dim, loops_);
       if (a.index[i].from_end && v < 0) v += extent;
       index_[i] = bounded(s, a.bounds[i], v, extent, outside);
     }
     return outside;
   }
 
-  int64_t bounded(const Stage& s, const Bounds& b, int64_t v, int64_t extent, std::optional<Cell>& outside) {
+  int64_t bounded(const Stage& s, const Bounds& b, int64_t v, int64_t extent,
+                  std::optional<Cell>& outside) {
     if (v >= 0 && v < extent) return v;
     switch (b.rule) {
       case Bounds::Rule::kProven:
         RLX_CHECK(false, "an index proven inside is outside, in stage " + s.name);
         break;
-      case Bounds::Rule::kChecked:
-        report(s, v, extent);
-        break;
-      case Bounds::Rule::kFill:
-        outside = cell_of(b.fill);
-        break;
-      case Bounds::Rule::kClamp:
-        return std::clamp<int64_t>(v, 0, extent - 1);
+      case Bounds::Rule::kChecked: report(s, v, extent); break;
+      case Bounds::Rule::kFill: outside = cell_of(b.fill); break;
+      case Bounds::Rule::kClamp: return std::clamp<int64_t>(v, 0, extent - 1);
       case Bounds::Rule::kReflect: {
         int64_t period = std::max<int64_t>(1, 2 * (extent - 1));
         int64_t r = (v % period + period) % period;
         return std::min(r, period - r);
       }
-      case Bounds::Rule::kWrap:
-        return (v % extent + extent) % extent;
+      case Bounds::Rule::kWrap: return (v % extent + extent) % extent;
     }
     return 0;
   }
 
   void report(const Stage& s, int64_t v, int64_t extent) {
-    Diagnostic d{.code = kIndexOutside, .message = "index " + std::to_string(v) + " is out of range for an axis of " + std::to_string(extent)};
+    Diagnostic d{.code = kIndexOutside,
+                 .message = "index " + std::to_string(v) + " is out of range for an axis of " +
+                            std::to_string(extent)};
     d.node = s.origin.empty() ? s.name : s.origin.front();
     problem_ = Error(std::move(d));
   }
@@ -347,22 +348,18 @@ class Machine {
     std::optional<Cell> outside = locate(s, a);
     if (outside) return *outside;
     Cell c;
-    if (!problem_) std::memcpy(c.bytes, memory(a).at(index_), static_cast<size_t>(size_of(memory(a).dtype)));
+    if (!problem_)
+      std::memcpy(c.bytes, memory(a).at(index_), static_cast<size_t>(size_of(memory(a).dtype)));
     return c;
   }
 
   static Fn function_of(Combine c) {
     switch (c) {
-      case Combine::kAdd:
-        return Fn::kAdd;
-      case Combine::kMax:
-        return Fn::kMax;
-      case Combine::kMin:
-        return Fn::kMin;
-      case Combine::kMul:
-        return Fn::kMul;
-      case Combine::kSet:
-        break;
+      case Combine::kAdd: return Fn::kAdd;
+      case Combine::kMax: return Fn::kMax;
+      case Combine::kMin: return Fn::kMin;
+      case Combine::kMul: return Fn::kMul;
+      case Combine::kSet: break;
     }
     return Fn::kAdd;
   }
@@ -392,13 +389,15 @@ class Machine {
 
 }  // namespace
 
-Status interpret(const Kernel& k, const std::map<std::string, int64_t>& symbols, const Vec<std::span<std::byte>>& buffers) {
+Status interpret(const Kernel& k, const std::map<std::string, int64_t>& symbols,
+                 const Vec<std::span<std::byte>>& buffers) {
   return Machine(k, symbols, buffers).run();
 }
 
 int64_t buffer_bytes(const Arg& arg, const std::map<std::string, int64_t>& symbols) {
   std::map<std::string, Dim> values(symbols.begin(), symbols.end());
-  return number(substitute_symbols(storage_elements(arg.storage, arg.shape), values)) * size_of(arg.dtype);
+  return number(substitute_symbols(storage_elements(arg.storage, arg.shape), values)) *
+         size_of(arg.dtype);
 }
 
 }  // namespace rlx

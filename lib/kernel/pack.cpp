@@ -56,11 +56,13 @@ void fill(std::span<std::byte> packed, DType dtype, const Storage& storage) {
   with_type(dtype, [&]<class T>() {
     T value{};
     if constexpr (std::is_arithmetic_v<T>) value = static_cast<T>(storage.fill->as_double());
-    for (size_t i = 0; i + sizeof(T) <= packed.size(); i += sizeof(T)) std::memcpy(packed.data() + i, &value, sizeof(T));
+    for (size_t i = 0; i + sizeof(T) <= packed.size(); i += sizeof(T))
+      std::memcpy(packed.data() + i, &value, sizeof(T));
   });
 }
 
-Status check_sizes(size_t dense, size_t packed, DType dtype, const Vec<int64_t>& shape, const Storage& storage) {
+Status check_sizes(size_t dense, size_t packed, DType dtype, const Vec<int64_t>& shape,
+                   const Storage& storage) {
   int64_t elements = 1;
   for (int64_t e : shape) elements *= e;
   Vec<Dim> dims(shape.begin(), shape.end());
@@ -74,29 +76,34 @@ Status check_sizes(size_t dense, size_t packed, DType dtype, const Vec<int64_t>&
 template <class T, class Copy>
 void copy_rows(const Offsets& offsets, Copy copy) {
   offsets.each_row([&](int64_t dense, int64_t base, const Vec<int64_t>& inner) {
-    for (size_t i = 0; i < inner.size(); ++i) copy(static_cast<size_t>(dense) + i, static_cast<size_t>(base + inner[i]));
+    for (size_t i = 0; i < inner.size(); ++i)
+      copy(static_cast<size_t>(dense) + i, static_cast<size_t>(base + inner[i]));
   });
 }
 
 }  // namespace
 
-Status pack(std::span<const std::byte> dense, std::span<std::byte> packed, DType dtype, const Vec<int64_t>& shape,
-            const Storage& storage) {
+Status pack(std::span<const std::byte> dense, std::span<std::byte> packed, DType dtype,
+            const Vec<int64_t>& shape, const Storage& storage) {
   RLX_TRY_VOID(check_sizes(dense.size(), packed.size(), dtype, shape, storage));
   fill(packed, dtype, storage);
   Offsets offsets(storage, shape);
   with_type(dtype, [&]<class T>() {
-    copy_rows<T>(offsets, [&](size_t d, size_t p) { std::memcpy(packed.data() + p * sizeof(T), dense.data() + d * sizeof(T), sizeof(T)); });
+    copy_rows<T>(offsets, [&](size_t d, size_t p) {
+      std::memcpy(packed.data() + p * sizeof(T), dense.data() + d * sizeof(T), sizeof(T));
+    });
   });
   return {};
 }
 
-Status unpack(std::span<const std::byte> packed, std::span<std::byte> dense, DType dtype, const Vec<int64_t>& shape,
-              const Storage& storage) {
+Status unpack(std::span<const std::byte> packed, std::span<std::byte> dense, DType dtype,
+              const Vec<int64_t>& shape, const Storage& storage) {
   RLX_TRY_VOID(check_sizes(dense.size(), packed.size(), dtype, shape, storage));
   Offsets offsets(storage, shape);
   with_type(dtype, [&]<class T>() {
-    copy_rows<T>(offsets, [&](size_t d, size_t p) { std::memcpy(dense.data() + d * sizeof(T), packed.data() + p * sizeof(T), sizeof(T)); });
+    copy_rows<T>(offsets, [&](size_t d, size_t p) {
+      std::memcpy(dense.data() + d * sizeof(T), packed.data() + p * sizeof(T), sizeof(T));
+    });
   });
   return {};
 }

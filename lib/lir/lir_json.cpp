@@ -10,14 +10,10 @@ using Layout = JsonWriter::Layout;
 
 std::string_view name(LirBuffer::Role role) {
   switch (role) {
-    case LirBuffer::Role::kInput:
-      return "input";
-    case LirBuffer::Role::kOutput:
-      return "output";
-    case LirBuffer::Role::kTemporary:
-      return "temporary";
-    case LirBuffer::Role::kConstant:
-      return "constant";
+    case LirBuffer::Role::kInput: return "input";
+    case LirBuffer::Role::kOutput: return "output";
+    case LirBuffer::Role::kTemporary: return "temporary";
+    case LirBuffer::Role::kConstant: return "constant";
   }
   return "";
 }
@@ -172,14 +168,16 @@ Result<Storage> read_storage(const JsonReader& in) {
   RLX_TRY(Vec<JsonReader> dim_items, dims.items());
   for (const JsonReader& item : dim_items) {
     RLX_TRY(Vec<int64_t> d, read_triple(item));
-    if (!fits(d[0], 0, kMaxRank) || !fits(d[1], 1, kMaxPadding) || !fits(d[2], 0, kMaxPadding)) return malformed(item, "out of range");
+    if (!fits(d[0], 0, kMaxRank) || !fits(d[1], 1, kMaxPadding) || !fits(d[2], 0, kMaxPadding))
+      return malformed(item, "out of range");
     s.dims.push_back({static_cast<int>(d[0]), d[1], d[2]});
   }
   RLX_TRY(JsonReader padding, in.get("padding"));
   RLX_TRY(Vec<JsonReader> padding_items, padding.items());
   for (const JsonReader& item : padding_items) {
     RLX_TRY(Vec<int64_t> p, read_triple(item));
-    if (!fits(p[0], 0, kMaxPadding) || !fits(p[1], 0, kMaxPadding) || !fits(p[2], 1, kMaxPadding)) return malformed(item, "out of range");
+    if (!fits(p[0], 0, kMaxPadding) || !fits(p[1], 0, kMaxPadding) || !fits(p[2], 1, kMaxPadding))
+      return malformed(item, "out of range");
     s.padding.push_back({p[0], p[1], p[2]});
   }
   if (std::optional<JsonReader> fill = in.maybe("fill")) {
@@ -190,7 +188,8 @@ Result<Storage> read_storage(const JsonReader& in) {
 
 Result<Fusion> read_fusion(const JsonReader& in) {
   RLX_TRY(Vec<int64_t> pair, in.integers());
-  if (pair.size() != 2 || !fits(pair[0], 0, INT32_MAX) || !fits(pair[1], 0, INT32_MAX)) return malformed(in, "two nodes are wanted");
+  if (pair.size() != 2 || !fits(pair[0], 0, INT32_MAX) || !fits(pair[1], 0, INT32_MAX))
+    return malformed(in, "two nodes are wanted");
   return Fusion{NodeId(static_cast<size_t>(pair[0])), NodeId(static_cast<size_t>(pair[1]))};
 }
 
@@ -310,7 +309,8 @@ Result<Lir> lir_from_json(std::string_view text, const StoredSource& source) {
   RLX_TRY(Json json, Json::parse(text));
   JsonReader in(json, "lir");
   RLX_TRY(std::string schema, in.string("schema"));
-  if (schema != kSchema) return Error(8025, "lir: schema " + schema + " is not " + std::string(kSchema));
+  if (schema != kSchema)
+    return Error(8025, "lir: schema " + schema + " is not " + std::string(kSchema));
   Lir lir;
   RLX_TRY(lir.target, in.string("target"));
   RLX_TRY(lir.options, read_options(in));
@@ -326,7 +326,9 @@ Result<Lir> lir_from_json(std::string_view text, const StoredSource& source) {
   std::map<Digest, StoredConstant> forms;
   for (const Placed& p : lir.placed) {
     const Constant* c = lir.graph.constant_of(p.value);
-    if (c) forms.emplace(c->digest, StoredConstant{*c, p.storage, lir.buffers[p.buffer].blob, lir.buffers[p.buffer].offset});
+    if (c)
+      forms.emplace(c->digest, StoredConstant{*c, p.storage, lir.buffers[p.buffer].blob,
+                                              lir.buffers[p.buffer].offset});
   }
   auto by_digest = [&](const Digest& d, int64_t) -> Result<ConstantData> {
     auto it = forms.find(d);

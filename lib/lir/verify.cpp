@@ -11,19 +11,24 @@ Status verify_placed(const Lir& lir, const Placed& p) {
   size_t rank = lir.graph[p.value].type.shape.size();
   if (p.storage.padding.size() != rank) return bad("a storage has another rank than its value");
   for (const PhysicalDim& d : p.storage.dims)
-    if (d.axis < 0 || static_cast<size_t>(d.axis) >= rank) return bad("a storage names an axis that its value lacks");
+    if (d.axis < 0 || static_cast<size_t>(d.axis) >= rank)
+      return bad("a storage names an axis that its value lacks");
   bool constant = lir.graph[p.value].def.kind == ValueDef::Kind::kConstant;
-  if (constant != (lir.buffers[p.buffer].role == LirBuffer::Role::kConstant)) return bad("a constant lies in a buffer of another role");
+  if (constant != (lir.buffers[p.buffer].role == LirBuffer::Role::kConstant))
+    return bad("a constant lies in a buffer of another role");
   return {};
 }
 
 Status verify_group(const Lir& lir, const Group& g) {
   if (g.args.empty()) return bad("kernel " + g.name + " has no arguments");
   for (uint32_t a : g.args)
-    if (a >= lir.placed.size()) return bad("kernel " + g.name + " names a value that is not placed");
+    if (a >= lir.placed.size())
+      return bad("kernel " + g.name + " names a value that is not placed");
   for (NodeId n : g.nodes)
-    if (n.index >= lir.graph.nodes.size()) return bad("kernel " + g.name + " names a node that does not exist");
-  if (g.nodes.empty() && g.args.size() != 2) return bad("copy " + g.name + " has not two arguments");
+    if (n.index >= lir.graph.nodes.size())
+      return bad("kernel " + g.name + " names a node that does not exist");
+  if (g.nodes.empty() && g.args.size() != 2)
+    return bad("copy " + g.name + " has not two arguments");
   return {};
 }
 
@@ -31,11 +36,13 @@ Status verify_group(const Lir& lir, const Group& g) {
 
 Status verify(const Lir& lir) {
   for (const Fusion& f : lir.fusions)
-    if (f.writer.index >= lir.graph.nodes.size() || f.reader.index >= lir.graph.nodes.size()) return bad("a fusion names a node that does not exist");
+    if (f.writer.index >= lir.graph.nodes.size() || f.reader.index >= lir.graph.nodes.size())
+      return bad("a fusion names a node that does not exist");
   for (const Placed& p : lir.placed) RLX_TRY_VOID(verify_placed(lir, p));
   for (const Group& g : lir.groups) RLX_TRY_VOID(verify_group(lir, g));
   for (const LirBuffer& b : lir.buffers)
-    if (b.first > b.last || b.last >= std::max<size_t>(1, lir.groups.size())) return bad("a lifetime ends before it begins");
+    if (b.first > b.last || b.last >= std::max<size_t>(1, lir.groups.size()))
+      return bad("a lifetime ends before it begins");
   return {};
 }
 

@@ -7,8 +7,9 @@ namespace rlx {
 namespace {
 
 bool keeps_fill(const Storage& s) {
-  return s.fill && std::any_of(s.padding.begin(), s.padding.end(),
-                               [](const AxisPadding& p) { return p.lo != 0 || p.hi != 0 || p.multiple != 1; });
+  return s.fill && std::any_of(s.padding.begin(), s.padding.end(), [](const AxisPadding& p) {
+           return p.lo != 0 || p.hi != 0 || p.multiple != 1;
+         });
 }
 
 LirBuffer::Role role_of(const Graph& g, const Placed& p) {
@@ -45,7 +46,8 @@ void assign_slots(Lir& lir) {
   Vec<Slot> slots;
   Vec<const Placed*> by_first;
   for (const Placed& p : lir.placed)
-    if (lir.buffers[p.buffer].role == LirBuffer::Role::kTemporary && keeps_fill(p.storage)) by_first.push_back(&p);
+    if (lir.buffers[p.buffer].role == LirBuffer::Role::kTemporary && keeps_fill(p.storage))
+      by_first.push_back(&p);
   std::stable_sort(by_first.begin(), by_first.end(), [&](const Placed* a, const Placed* b) {
     return lir.buffers[a->buffer].first < lir.buffers[b->buffer].first;
   });
@@ -71,7 +73,8 @@ Vec<uint32_t> waves(const Lir& lir, const Vec<Kernel>& kernels) {
   uint32_t start = 0;
   for (uint32_t i = 0; i < lir.groups.size(); ++i) {
     const Vec<uint32_t>& args = lir.groups[i].args;
-    bool depends = std::any_of(args.begin(), args.end(), [&](uint32_t p) { return written.count(p) != 0; });
+    bool depends =
+        std::any_of(args.begin(), args.end(), [&](uint32_t p) { return written.count(p) != 0; });
     if (depends) {
       start = i;
       written.clear();
@@ -88,7 +91,9 @@ void assign_buffers(Lir& lir, const Vec<Kernel>& kernels) {
   for (Placed& p : lir.placed) {
     const Type& t = lir.graph[p.value].type;
     p.buffer = static_cast<uint32_t>(lir.buffers.size());
-    lir.buffers.push_back({.role = role_of(lir.graph, p), .dtype = t.dtype, .elements = storage_elements(p.storage, t.shape)});
+    lir.buffers.push_back({.role = role_of(lir.graph, p),
+                           .dtype = t.dtype,
+                           .elements = storage_elements(p.storage, t.shape)});
   }
   set_lifetimes(lir, waves(lir, kernels));
   assign_slots(lir);

@@ -22,7 +22,8 @@ bool is_identity_write(const Access& w, const Vec<Loop>& loops) {
 
 bool is_plain_read(const Access& r) {
   return std::all_of(r.index.begin(), r.index.end(), [](const AxisIndex& i) { return !i.expr; }) &&
-         std::all_of(r.bounds.begin(), r.bounds.end(), [](const Bounds& b) { return b.rule == Bounds::Rule::kProven; });
+         std::all_of(r.bounds.begin(), r.bounds.end(),
+                     [](const Bounds& b) { return b.rule == Bounds::Rule::kProven; });
 }
 
 std::optional<Copy> copy_of(const Kernel& k) {
@@ -46,7 +47,8 @@ std::optional<size_t> axis_of_loop(const Copy& c, LoopId loop) {
   std::optional<size_t> axis;
   for (size_t j = 0; j < c.index.size(); ++j) {
     bool used = false;
-    each_atom(c.index[j], [&](const Atom& a) { used |= a.kind == Atom::Kind::kLoop && a.loop == loop; });
+    each_atom(c.index[j],
+              [&](const Atom& a) { used |= a.kind == Atom::Kind::kLoop && a.loop == loop; });
     if (!used) continue;
     if (axis || c.index[j] != Dim::loop(loop)) return std::nullopt;
     axis = j;
@@ -55,7 +57,8 @@ std::optional<size_t> axis_of_loop(const Copy& c, LoopId loop) {
 }
 
 // The access of `to` as an access of `from`; nullopt where an index by data or a bounds rule cannot move.
-std::optional<Access> compose(const Copy& c, const Access& a, uint32_t from_arg, const RangeOf& range) {
+std::optional<Access> compose(const Copy& c, const Access& a, uint32_t from_arg,
+                              const RangeOf& range) {
   Access out{.of = Access::Of::kArg, .tensor = from_arg, .combine = a.combine};
   out.index.resize(c.index.size());
   out.bounds.resize(c.index.size());
@@ -91,16 +94,13 @@ bool accepts(const Stage& s, const Access& composed) {
   switch (s.kind) {
     case Kind::kMap:
     case Kind::kReduce:
-    case Kind::kScan:
-      return true;
-    case Kind::kContract:
-      return is_affine(composed);
+    case Kind::kScan: return true;
+    case Kind::kContract: return is_affine(composed);
     // Their geometry is checked against their accesses.
     case Kind::kConv:
     case Kind::kAttention:
     case Kind::kSort:
-    case Kind::kCall:
-      return false;
+    case Kind::kCall: return false;
   }
   return false;
 }
@@ -181,7 +181,9 @@ class Folder {
   // The writer of `from` writes `to` instead.
   bool write_through(size_t u, const Copy& c) {
     if (is_output(c.from) || readers_of(c.from).size() != 1) return false;
-    if (product(arg_of(units_[u].kernel, c.from)->shape) != product(arg_of(units_[u].kernel, c.to)->shape)) return false;
+    if (product(arg_of(units_[u].kernel, c.from)->shape) !=
+        product(arg_of(units_[u].kernel, c.to)->shape))
+      return false;
     int writer = producers(units_, g_.values.size())[c.from.index];
     if (writer < 0) return false;
     Kernel& k = units_[static_cast<size_t>(writer)].kernel;

@@ -18,6 +18,7 @@ void fold_copies(Vec<Unit>& units, const Graph& g);
 
 // Solves index[i](loops) = axis_i for the loops: how each loop depends on the axes. Extents of the loops are
 // known to `range`. nullopt where the map is not one-to-one or not understood. Exposed for tests.
-std::optional<LoopMap> invert(const Vec<Dim>& index, const Vec<Dim>& axes, const Vec<Loop>& loops, const RangeOf& range);
+std::optional<LoopMap> invert(const Vec<Dim>& index, const Vec<Dim>& axes, const Vec<Loop>& loops,
+                              const RangeOf& range);
 
 }  // namespace rlx

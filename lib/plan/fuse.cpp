@@ -76,7 +76,8 @@ void demote(Kernel& k, LoopId loop) {
         a.index.push_back({Dim::loop(own)});
         a.bounds.push_back({});
       }
-    s.loops.insert(s.loops.begin() + static_cast<std::ptrdiff_t>(place_of_moved(s)), {own, moved.extent});
+    s.loops.insert(s.loops.begin() + static_cast<std::ptrdiff_t>(place_of_moved(s)),
+                   {own, moved.extent});
     substitute_loops(s, {{loop, Dim::loop(own)}});
     rename_detail(s, {{loop, own}});
   }
@@ -104,8 +105,10 @@ Result<Write> one_to_one_write(const Kernel& k, ValueId v) {
   if (access.combine != Combine::kSet) return refuse("the value is combined in place");
   for (const AxisIndex& i : access.index) {
     std::optional<LoopId> loop = i.expr ? std::nullopt : i.dim.as_loop();
-    if (!loop && !(i.dim.is(0) && !i.expr)) return refuse("the value is written at a computed index");
-    if (loop && std::count(found->axes.begin(), found->axes.end(), *loop)) return refuse("a loop writes two axes");
+    if (!loop && !(i.dim.is(0) && !i.expr))
+      return refuse("the value is written at a computed index");
+    if (loop && std::count(found->axes.begin(), found->axes.end(), *loop))
+      return refuse("a loop writes two axes");
     found->axes.push_back(loop.value_or(LoopId()));
   }
   for (const Loop& l : k.grid)
@@ -115,14 +118,16 @@ Result<Write> one_to_one_write(const Kernel& k, ValueId v) {
 }
 
 // How stage `s` reads v: the loop of each axis, the same in all of its reads.
-Result<std::optional<Vec<LoopId>>> plain_read(const Kernel& k, const Stage& s, ValueId v, const Write& write) {
+Result<std::optional<Vec<LoopId>>> plain_read(const Kernel& k, const Stage& s, ValueId v,
+                                              const Write& write) {
   std::optional<Vec<LoopId>> axes;
   for (const Access& a : s.reads) {
     if (!is_of(k, a, v)) continue;
     Vec<LoopId> here;
     for (size_t i = 0; i < a.index.size(); ++i) {
       if (a.index[i].expr) return refuse("the value is indexed by data");
-      if (a.bounds[i].rule != Bounds::Rule::kProven) return refuse("the value is read outside of its bounds");
+      if (a.bounds[i].rule != Bounds::Rule::kProven)
+        return refuse("the value is read outside of its bounds");
       std::optional<LoopId> loop = a.index[i].dim.as_loop();
       if (!loop && !(a.index[i].dim.is(0) && !write.axes[i].valid()))
         return refuse("the value is read at a computed index");
@@ -177,7 +182,8 @@ class Fuser {
   Status check_structured() const {
     for (size_t s = 0; s < r_.stages.size(); ++s)
       if (reads_[s] && r_.stages[s].kind != Kind::kMap && r_.stages[s].kind != Kind::kReduce)
-        return refuse("a " + std::string(name(r_.stages[s].kind)) + " reads its operands from memory");
+        return refuse("a " + std::string(name(r_.stages[s].kind)) +
+                      " reads its operands from memory");
     return {};
   }
 
@@ -210,8 +216,11 @@ class Fuser {
       if (!p.valid()) continue;
       if (!reader_loop(i).valid()) return refuse("the reader takes one element of an axis");
       const Loop* writer_grid = find_loop(w_.grid, p);
-      Dim extent = writer_grid ? writer_grid->extent : find_loop(w_.stages[write_.stage].loops, p)->extent;
-      if (extent != reader_loop_facts(i).extent) return refuse("extents differ: " + to_text(extent) + " and " + to_text(reader_loop_facts(i).extent));
+      Dim extent =
+          writer_grid ? writer_grid->extent : find_loop(w_.stages[write_.stage].loops, p)->extent;
+      if (extent != reader_loop_facts(i).extent)
+        return refuse("extents differ: " + to_text(extent) + " and " +
+                      to_text(reader_loop_facts(i).extent));
       bool reader_grid = read_by_grid(i);
       if (writer_grid && !reader_grid) RLX_TRY_VOID(demote_writer(p));
       if (!writer_grid && reader_grid) RLX_TRY_VOID(demote_reader(reader_loop(i)));
@@ -241,8 +250,10 @@ class Fuser {
       if (!paired && !l.extent.is(1)) extra.push_back(l);
     }
     if (extra.empty()) return {};
-    if (is_structured(w_) || is_structured(r_)) return refuse("the reader broadcasts the value over a contraction's grid");
-    if (!is_row_of_writer(extra)) return refuse("the reader broadcasts the value over loops that the writer does not have");
+    if (is_structured(w_) || is_structured(r_))
+      return refuse("the reader broadcasts the value over a contraction's grid");
+    if (!is_row_of_writer(extra))
+      return refuse("the reader broadcasts the value over loops that the writer does not have");
     for (const Loop& l : extra) demote(r_, l.id);
     return collect_reads();
   }
@@ -262,7 +273,8 @@ class Fuser {
   void unify_grids() {
     std::map<LoopId, LoopId> names;
     for (size_t i = 0; i < write_.axes.size(); ++i)
-      if (write_.axes[i].valid() && contains(w_.grid, write_.axes[i])) names[reader_loop(i)] = write_.axes[i];
+      if (write_.axes[i].valid() && contains(w_.grid, write_.axes[i]))
+        names[reader_loop(i)] = write_.axes[i];
     auto fresh = [&](const Loop& l) {
       if (!names.count(l.id)) names[l.id] = LoopId(w_.loop_count++);
     };
@@ -278,7 +290,8 @@ class Fuser {
     size_t first = w_.stages.size();
     append(w_, std::move(r_));
     for (size_t reader = first; reader < w_.stages.size(); ++reader)
-      for (size_t a = 0; a < w_.stages[reader].reads.size(); ++a) RLX_TRY_VOID(forward(first, reader, a));
+      for (size_t a = 0; a < w_.stages[reader].reads.size(); ++a)
+        RLX_TRY_VOID(forward(first, reader, a));
     drop_unneeded_writes();
     inline_locals(w_);
     drop_unused(w_);
@@ -310,8 +323,10 @@ class Fuser {
     const Access write = w_.stages[s].writes[a];
     Access out{.of = Access::Of::kLocal, .tensor = local_of(s, a)};
     for (size_t i = 0; i < write.index.size(); ++i) {
-      if (write.index[i].expr || access.index[i].expr) return refuse("the value is indexed by data");
-      if (access.bounds[i].rule != Bounds::Rule::kProven) return refuse("the value is read outside of its bounds");
+      if (write.index[i].expr || access.index[i].expr)
+        return refuse("the value is indexed by data");
+      if (access.bounds[i].rule != Bounds::Rule::kProven)
+        return refuse("the value is read outside of its bounds");
       std::optional<LoopId> loop = write.index[i].dim.as_loop();
       if (loop && contains(w_.stages[s].loops, *loop)) {
         out.index.push_back(access.index[i]);
@@ -327,7 +342,8 @@ class Fuser {
   uint32_t local_of(size_t s, size_t a) {
     Stage& stage = w_.stages[s];
     for (size_t i = 0; i < stage.writes.size(); ++i)
-      if (stage.writes[i].of == Access::Of::kLocal && stage.results[i] == stage.results[a]) return stage.writes[i].tensor;
+      if (stage.writes[i].of == Access::Of::kLocal && stage.results[i] == stage.results[a])
+        return stage.writes[i].tensor;
     Access in_local{.of = Access::Of::kLocal, .tensor = static_cast<uint32_t>(w_.locals.size())};
     Local local{.dtype = stage.body[stage.results[a].index].type};
     for (const AxisIndex& i : stage.writes[a].index) {

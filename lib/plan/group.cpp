@@ -12,7 +12,9 @@ namespace {
 class Grouper {
  public:
   Grouper(Vec<Unit> units, const Graph& g)
-      : units_(std::move(units)), values_(g.values.size()), outputs_(g.outputs().begin(), g.outputs().end()) {
+      : units_(std::move(units)),
+        values_(g.values.size()),
+        outputs_(g.outputs().begin(), g.outputs().end()) {
     writer_of_ = producers(units_, values_);
   }
 
@@ -43,7 +45,8 @@ class Grouper {
     Vec<size_t> found;
     for (const Arg& a : units_[reader].kernel.args) {
       int w = writer_of_[a.value.index];
-      if (w >= 0 && static_cast<size_t>(w) != reader && reads(units_[reader].kernel, a.value)) found.push_back(static_cast<size_t>(w));
+      if (w >= 0 && static_cast<size_t>(w) != reader && reads(units_[reader].kernel, a.value))
+        found.push_back(static_cast<size_t>(w));
     }
     std::sort(found.rbegin(), found.rend());
     found.erase(std::unique(found.begin(), found.end()), found.end());
@@ -89,14 +92,16 @@ class Grouper {
                 [&](ValueId v) { return needed_outside(v, writer, reader); });
   }
 
-  std::optional<size_t> fuse_with_latest_writer(size_t reader, Vec<Fusion>& done, Vec<std::string>& refusals) {
+  std::optional<size_t> fuse_with_latest_writer(size_t reader, Vec<Fusion>& done,
+                                                Vec<std::string>& refusals) {
     for (size_t writer : writers_for(reader)) {
       Result<Unit> m = merged(writer, reader);
       if (m) {
         done.push_back({units_[writer].nodes[0], units_[reader].nodes[0]});
         return replace(writer, reader, std::move(*m));
       }
-      note(refusals, units_[writer].kernel.name + " -> " + units_[reader].kernel.name + ": " + m.error().first().message);
+      note(refusals, units_[writer].kernel.name + " -> " + units_[reader].kernel.name + ": " +
+                         m.error().first().message);
     }
     return std::nullopt;
   }

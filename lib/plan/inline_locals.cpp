@@ -56,7 +56,8 @@ class BodyCopy {
 LoopMap loops_at(const Stage& writer, const Access& read) {
   LoopMap at;
   const Access& w = writer.writes[0];
-  for (size_t i = 0; i < w.index.size(); ++i) at.emplace(*w.index[i].dim.as_loop(), read.index[i].dim);
+  for (size_t i = 0; i < w.index.size(); ++i)
+    at.emplace(*w.index[i].dim.as_loop(), read.index[i].dim);
   return at;
 }
 
@@ -93,8 +94,10 @@ void erase_read(Stage& s, uint32_t read) {
 
 // A map that writes just this local, one element a step of its own loops.
 bool can_inline(const Stage& w) {
-  if (w.kind != Kind::kMap || w.writes.size() != 1 || w.writes[0].of != Access::Of::kLocal) return false;
-  if (w.writes[0].combine != Combine::kSet || w.writes[0].index.size() != w.loops.size()) return false;
+  if (w.kind != Kind::kMap || w.writes.size() != 1 || w.writes[0].of != Access::Of::kLocal)
+    return false;
+  if (w.writes[0].combine != Combine::kSet || w.writes[0].index.size() != w.loops.size())
+    return false;
   return std::all_of(w.writes[0].index.begin(), w.writes[0].index.end(),
                      [](const AxisIndex& i) { return !i.expr && i.dim.as_loop(); });
 }

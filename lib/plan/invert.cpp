@@ -46,7 +46,8 @@ Dim extent_of(LoopId id, const Vec<Loop>& loops) {
 bool unpack(const Dim& axis, Vec<Part> parts, const Vec<Loop>& loops, LoopMap& found) {
   Dim below = 1;
   while (!parts.empty()) {
-    auto it = std::find_if(parts.begin(), parts.end(), [&](const Part& p) { return p.coefficient == below; });
+    auto it = std::find_if(parts.begin(), parts.end(),
+                           [&](const Part& p) { return p.coefficient == below; });
     if (it == parts.end()) return false;
     LoopId loop = it->loop;
     Dim extent = extent_of(loop, loops);
@@ -80,9 +81,11 @@ struct Digit {
 
 std::optional<Digit> digit_of(const Dim& d, LoopId loop) {
   if (d == Dim::loop(loop)) return Digit{1, std::nullopt};
-  if (d.terms().size() != 1 || d.terms()[0].coefficient != 1 || d.terms()[0].factors.size() != 1) return std::nullopt;
+  if (d.terms().size() != 1 || d.terms()[0].coefficient != 1 || d.terms()[0].factors.size() != 1)
+    return std::nullopt;
   const Atom& a = d.terms()[0].factors[0];
-  if (a.kind == Atom::Kind::kFloorDiv && a.args[0] == Dim::loop(loop)) return Digit{a.args[1], std::nullopt};
+  if (a.kind == Atom::Kind::kFloorDiv && a.args[0] == Dim::loop(loop))
+    return Digit{a.args[1], std::nullopt};
   if (a.kind != Atom::Kind::kMod) return std::nullopt;
   std::optional<Digit> inner = digit_of(a.args[0], loop);
   if (!inner || inner->extent) return std::nullopt;
@@ -98,7 +101,8 @@ struct DigitOnAxis {
 bool gather_digits(Vec<DigitOnAxis> digits, LoopId loop, const Vec<Dim>& axes, LoopMap& found) {
   Dim below = 1, value = 0;
   while (!digits.empty()) {
-    auto it = std::find_if(digits.begin(), digits.end(), [&](const DigitOnAxis& d) { return d.digit.place == below; });
+    auto it = std::find_if(digits.begin(), digits.end(),
+                           [&](const DigitOnAxis& d) { return d.digit.place == below; });
     if (it == digits.end()) return false;
     value = value + axes[it->axis] * below;
     bool top = !it->digit.extent;
@@ -111,7 +115,8 @@ bool gather_digits(Vec<DigitOnAxis> digits, LoopId loop, const Vec<Dim>& axes, L
 
 }  // namespace
 
-std::optional<LoopMap> invert(const Vec<Dim>& index, const Vec<Dim>& axes, const Vec<Loop>& loops, const RangeOf& range) {
+std::optional<LoopMap> invert(const Vec<Dim>& index, const Vec<Dim>& axes, const Vec<Loop>& loops,
+                              const RangeOf& range) {
   LoopMap found;
   std::map<LoopId, Vec<DigitOnAxis>> digits;
   for (size_t i = 0; i < index.size(); ++i) {

@@ -6,8 +6,9 @@ namespace rlx {
 namespace {
 
 bool has_padding(const Storage& s) {
-  return std::any_of(s.padding.begin(), s.padding.end(),
-                     [](const AxisPadding& p) { return p.lo != 0 || p.hi != 0 || p.multiple != 1; });
+  return std::any_of(s.padding.begin(), s.padding.end(), [](const AxisPadding& p) {
+    return p.lo != 0 || p.hi != 0 || p.multiple != 1;
+  });
 }
 
 // One storage for both readers, if their orders and fills agree.
@@ -42,7 +43,9 @@ class Layouter {
   }
 
  private:
-  bool is_output(ValueId v) const { return std::count(g_.outputs().begin(), g_.outputs().end(), v) != 0; }
+  bool is_output(ValueId v) const {
+    return std::count(g_.outputs().begin(), g_.outputs().end(), v) != 0;
+  }
 
   uint32_t place(ValueId v, Storage s) {
     Vec<uint32_t>& copies = copies_[v.index];
@@ -67,7 +70,8 @@ class Layouter {
   uint32_t operand(ValueId v, const std::optional<Storage>& wanted) {
     for (uint32_t id : copies_[v.index])
       if (!wanted || satisfies(lir_.placed[id].storage, *wanted)) return id;
-    if (g_[v].def.kind == ValueDef::Kind::kConstant) return place(v, wanted.value_or(Storage::row_major(g_[v].type.rank())));
+    if (g_[v].def.kind == ValueDef::Kind::kConstant)
+      return place(v, wanted.value_or(Storage::row_major(g_[v].type.rank())));
     RLX_CHECK(!copies_[v.index].empty(), "a value is read before it is written");
     uint32_t from = copies_[v.index][0];
     uint32_t to = place(v, *wanted);
@@ -103,7 +107,9 @@ class Layouter {
       if (k.args[i].written || k.args[i].shape.size() != k.args[a].shape.size()) continue;
       if (g_[k.args[i].value].def.kind == ValueDef::Kind::kConstant) continue;
       const Storage& s = lir_.placed[copies_[k.args[i].value.index][0]].storage;
-      if (!s.is_row_major() && s.dims != Storage::row_major(static_cast<int>(k.args[a].shape.size())).dims) return bare(s);
+      if (!s.is_row_major() &&
+          s.dims != Storage::row_major(static_cast<int>(k.args[a].shape.size())).dims)
+        return bare(s);
     }
     return Storage::row_major(static_cast<int>(k.args[a].shape.size()));
   }
@@ -128,14 +134,21 @@ bool satisfies(const Storage& have, const Storage& wanted) {
   return true;
 }
 
-void lay_out(Lir& lir, const Vec<Unit>& units, const Vec<Alternative>& choices) { Layouter(lir, units, choices).run(); }
+void lay_out(Lir& lir, const Vec<Unit>& units, const Vec<Alternative>& choices) {
+  Layouter(lir, units, choices).run();
+}
 
 Kernel copy_kernel(const Graph& g, ValueId v, const Storage& from, const Storage& to) {
   const Type& t = g[v].type;
   Kernel k;
   k.name = "copy";
   k.args = {{.name = "from", .value = v, .dtype = t.dtype, .shape = t.shape, .storage = from},
-            {.name = "to", .value = v, .dtype = t.dtype, .shape = t.shape, .storage = to, .written = true}};
+            {.name = "to",
+             .value = v,
+             .dtype = t.dtype,
+             .shape = t.shape,
+             .storage = to,
+             .written = true}};
   Access at{.of = Access::Of::kArg, .tensor = 0};
   for (const Dim& extent : t.shape) {
     LoopId id(k.loop_count++);
@@ -143,7 +156,11 @@ Kernel copy_kernel(const Graph& g, ValueId v, const Storage& from, const Storage
     at.index.push_back({Dim::loop(id)});
     at.bounds.push_back({});
   }
-  Stage s{.kind = Kind::kMap, .name = "copy", .reads = {at}, .body = {{.fn = Fn::kLoad, .type = t.dtype}}, .results = {ExprId(0)}};
+  Stage s{.kind = Kind::kMap,
+          .name = "copy",
+          .reads = {at},
+          .body = {{.fn = Fn::kLoad, .type = t.dtype}},
+          .results = {ExprId(0)}};
   at.tensor = 1;
   s.writes = {at};
   s.origin = g.node_of(v) ? g.node_of(v)->origin : Origin{g[v].name};

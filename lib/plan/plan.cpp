@@ -33,10 +33,12 @@ Vec<PlannedKernel> kernels_of(const Lir& lir, const Vec<Unit>& units) {
   for (const Group& group : lir.groups) {
     bool is_copy = group.nodes.empty();
     const Placed& first = lir.placed[group.args[0]];
-    Kernel k = is_copy ? copy_kernel(lir.graph, first.value, first.storage, lir.placed[group.args[1]].storage)
+    Kernel k = is_copy ? copy_kernel(lir.graph, first.value, first.storage,
+                                     lir.placed[group.args[1]].storage)
                        : units[next++].kernel;
     k.name = group.name;
-    for (size_t a = 0; a < group.args.size(); ++a) k.args[a].storage = lir.placed[group.args[a]].storage;
+    for (size_t a = 0; a < group.args.size(); ++a)
+      k.args[a].storage = lir.placed[group.args[a]].storage;
     kernels.push_back({std::move(k), group.choice});
   }
   return kernels;
@@ -102,7 +104,8 @@ Result<PackedConstant> packed_constant(const Constant& c, const Storage& storage
   std::optional<int64_t> elements = storage_elements(storage, shape).constant();
   RLX_CHECK(elements.has_value());
   std::string bytes(static_cast<size_t>(*elements * size_of(c.dtype)), '\0');
-  RLX_TRY_VOID(pack(c.data.bytes(), std::as_writable_bytes(std::span(bytes)), c.dtype, c.shape, storage));
+  RLX_TRY_VOID(
+      pack(c.data.bytes(), std::as_writable_bytes(std::span(bytes)), c.dtype, c.shape, storage));
   Digest digest = sha256(bytes_of(bytes));
   return PackedConstant{digest, ConstantData::owned(std::move(bytes))};
 }
@@ -111,10 +114,12 @@ Result<ConstantData> unpacked(const StoredConstant& c, Bytes blob) {
   Vec<Dim> shape(c.constant.shape.begin(), c.constant.shape.end());
   std::optional<int64_t> elements = storage_elements(c.storage, shape).constant();
   int64_t bytes = elements.value_or(0) * size_of(c.constant.dtype);
-  if (!elements || c.offset + bytes > static_cast<int64_t>(blob.size())) return Error(8028, "a constant lies outside of its blob");
+  if (!elements || c.offset + bytes > static_cast<int64_t>(blob.size()))
+    return Error(8028, "a constant lies outside of its blob");
   Bytes packed = blob.subspan(static_cast<size_t>(c.offset), static_cast<size_t>(bytes));
   std::string dense(static_cast<size_t>(c.constant.elements() * size_of(c.constant.dtype)), '\0');
-  RLX_TRY_VOID(unpack(packed, std::as_writable_bytes(std::span(dense)), c.constant.dtype, c.constant.shape, c.storage));
+  RLX_TRY_VOID(unpack(packed, std::as_writable_bytes(std::span(dense)), c.constant.dtype,
+                      c.constant.shape, c.storage));
   return ConstantData::owned(std::move(dense));
 }
 

@@ -88,7 +88,9 @@ void drop_unused(Kernel& k) {
   Vec<bool> args(k.args.size()), locals(k.locals.size());
   each_access(k, [&](Access& a) { (a.of == Access::Of::kArg ? args : locals)[a.tensor] = true; });
   Vec<uint32_t> arg_place = compact(args), local_place = compact(locals);
-  each_access(k, [&](Access& a) { a.tensor = (a.of == Access::Of::kArg ? arg_place : local_place)[a.tensor]; });
+  each_access(k, [&](Access& a) {
+    a.tensor = (a.of == Access::Of::kArg ? arg_place : local_place)[a.tensor];
+  });
   keep(k.args, args);
   keep(k.locals, locals);
   for (size_t i = 0; i < k.args.size(); ++i) k.args[i].written = writes(k, k.args[i].value);

@@ -138,10 +138,13 @@ int main(int argc, char** argv) {
   std::string run_command = "run";
   Vec<char*> args = with_command(argc, argv, run_command);
   tools::Outcome outcome("rlx-run", argc, argv);
-  if (auto code = tools::parse(app, static_cast<int>(args.size()), args.data())) {
-    if (*code == 0 || !wants_json(args)) return *code;
-    outcome.fail(Error(2001, "the command line is not understood", "rlx-run --help"));
-    return outcome.end(true);
+  try {
+    app.parse(static_cast<int>(args.size()), args.data());
+  } catch (const CLI::Success& e) {
+    return app.exit(e);
+  } catch (const CLI::ParseError& e) {
+    outcome.fail(Error(2001, e.what(), "rlx-run --help"));
+    return outcome.end(wants_json(args));
   }
   f.common.set_log_level();
   if (Status status = run(app, f, outcome); !status) outcome.fail(status.error());

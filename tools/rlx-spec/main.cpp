@@ -26,18 +26,21 @@ Status bind(const Flags& f, tools::Outcome& outcome) {
   r.strict = f.common.strict;
   RLX_TRY(driver::Built built, driver::build(r, false));
   const char* state = built.hit ? "hit" : "built";
-  if (!f.common.json) std::printf("%s  %s  %s  %s\n", built.key.c_str(), state, built.target.text.c_str(), f.model.c_str());
-  outcome.item([state, key = built.key, target = built.target.text, dims = r.dims](JsonWriter& out) {
-    out.begin_object();
-    out.member("key", key);
-    out.member("state", state);
-    out.member("target", target);
-    out.key("dims");
-    out.begin_object();
-    for (const auto& [name, value] : dims) out.member(name, value);
-    out.end_object();
-    out.end_object();
-  });
+  if (!f.common.json)
+    std::printf("%s  %s  %s  %s\n", built.key.c_str(), state, built.target.text.c_str(),
+                f.model.c_str());
+  outcome.item(
+      [state, key = built.key, target = built.target.text, dims = r.dims](JsonWriter& out) {
+        out.begin_object();
+        out.member("key", key);
+        out.member("state", state);
+        out.member("target", target);
+        out.key("dims");
+        out.begin_object();
+        for (const auto& [name, value] : dims) out.member(name, value);
+        out.end_object();
+        out.end_object();
+      });
   return {};
 }
 
@@ -50,7 +53,9 @@ int main(int argc, char** argv) {
   app.require_subcommand(1);
   f.common.add(*bind_command);
   bind_command->add_option("MODEL", f.model, "a model file or the key of an entry")->required();
-  bind_command->add_option("--dim", f.dims, "NAME=NUMBER; repeats")->required()->allow_extra_args(false);
+  bind_command->add_option("--dim", f.dims, "NAME=NUMBER; repeats")
+      ->required()
+      ->allow_extra_args(false);
   bind_command->add_option("-t,--target", f.target, "as for rlxc")->envname("RLX_TARGET");
   if (std::optional<int> code = tools::parse(app, argc, argv)) return *code;
   f.common.set_log_level();

@@ -31,11 +31,16 @@ void add_flags(CLI::App& app, Flags& f) {
       ->allow_extra_args(false)
       ->envname("RLX_TARGET");
   app.add_option("--dim", f.dims, "bind a symbol: NAME=NUMBER; repeats")->allow_extra_args(false);
-  app.add_option("--emit", f.emit, "print hir, mir, lir, kernel, image, llvm or asm instead of storing");
+  app.add_option("--emit", f.emit,
+                 "print hir, mir, lir, kernel, image, llvm or asm instead of storing");
   app.add_option("-o,--output", f.output, "where --emit writes; stdout by default");
-  app.add_option("--passes", f.passes, "with --emit=mir: run just these")->allow_extra_args(false)->delimiter(',');
-  app.add_option("--print-after", f.print_after, "print the graph after PASS or all of them, to stderr");
-  app.add_flag("--fusion-report", f.fusion_report, "with --emit=kernel or lir: why neighbours were not fused");
+  app.add_option("--passes", f.passes, "with --emit=mir: run just these")
+      ->allow_extra_args(false)
+      ->delimiter(',');
+  app.add_option("--print-after", f.print_after,
+                 "print the graph after PASS or all of them, to stderr");
+  app.add_flag("--fusion-report", f.fusion_report,
+               "with --emit=kernel or lir: why neighbours were not fused");
   app.add_flag("--time-passes", f.time_passes, "how long each pass took, to stderr");
   app.add_flag("--keep-going", f.keep_going, "compile the other models after a failure");
 }
@@ -44,7 +49,8 @@ PassOptions pass_options(const Flags& f, Vec<PassTime>& times) {
   PassOptions o;
   o.print_after = f.print_after;
   o.print = [](std::string_view pass, const Graph& g) {
-    std::fprintf(stderr, "// after %.*s\n%s", static_cast<int>(pass.size()), pass.data(), to_text(g).c_str());
+    std::fprintf(stderr, "// after %.*s\n%s", static_cast<int>(pass.size()), pass.data(),
+                 to_text(g).c_str());
   };
   if (f.time_passes) o.times = &times;
   return o;
@@ -52,7 +58,8 @@ PassOptions pass_options(const Flags& f, Vec<PassTime>& times) {
 
 void print_times(const Vec<PassTime>& times) {
   for (const PassTime& t : times)
-    std::fprintf(stderr, "%8.3f ms  %.*s\n", std::chrono::duration<double, std::milli>(t.time).count(),
+    std::fprintf(stderr, "%8.3f ms  %.*s\n",
+                 std::chrono::duration<double, std::milli>(t.time).count(),
                  static_cast<int>(t.pass.size()), t.pass.data());
 }
 
@@ -81,7 +88,8 @@ Status emit(const Flags& f, const std::string& model, const std::string& target)
   return {};
 }
 
-Status build(const Flags& f, const std::string& model, const std::string& target, tools::Outcome& outcome) {
+Status build(const Flags& f, const std::string& model, const std::string& target,
+             tools::Outcome& outcome) {
   driver::BuildRequest r{.model = model, .target = target};
   RLX_TRY(r.dims, dims_of(f));
   RLX_TRY(r.cache, f.common.cache_options());
@@ -92,7 +100,9 @@ Status build(const Flags& f, const std::string& model, const std::string& target
   RLX_TRY(driver::Built built, driver::build(r, false));
   print_times(times);
   const char* state = built.hit ? "hit" : "built";
-  if (!f.common.json) std::printf("%s  %s  %s  %s\n", built.key.c_str(), state, built.target.text.c_str(), model.c_str());
+  if (!f.common.json)
+    std::printf("%s  %s  %s  %s\n", built.key.c_str(), state, built.target.text.c_str(),
+                model.c_str());
   outcome.item([=, target = built.target.text, key = built.key, ms = built.ms](JsonWriter& out) {
     out.begin_object();
     out.key("model");

@@ -45,17 +45,12 @@ class Postfix {
 
   static Op operation(Atom::Kind kind) {
     switch (kind) {
-      case Atom::Kind::kFloorDiv:
-        return Op::kFloorDiv;
-      case Atom::Kind::kMod:
-        return Op::kMod;
-      case Atom::Kind::kMin:
-        return Op::kMin;
-      case Atom::Kind::kMax:
-        return Op::kMax;
+      case Atom::Kind::kFloorDiv: return Op::kFloorDiv;
+      case Atom::Kind::kMod: return Op::kMod;
+      case Atom::Kind::kMin: return Op::kMin;
+      case Atom::Kind::kMax: return Op::kMax;
       case Atom::Kind::kSymbol:
-      case Atom::Kind::kLoop:
-        break;
+      case Atom::Kind::kLoop: break;
     }
     RLX_CHECK(false, "an atom without operands");
     return Op::kConst;
@@ -80,7 +75,8 @@ class Builder {
     out_.target = lir_.target;
     out_.isa = code.isa;
     out_.code = std::move(code.blob);
-    for (const Symbol& s : g_.symbols) out_.symbols.push_back({s.name, s.input, s.axis, s.min, s.max, s.multiple_of});
+    for (const Symbol& s : g_.symbols)
+      out_.symbols.push_back({s.name, s.input, s.axis, s.min, s.max, s.multiple_of});
     for (const LirBuffer& b : lir_.buffers) out_.buffers.push_back(buffer(b));
     add_signature();
     add_guards();
@@ -93,14 +89,13 @@ class Builder {
   image::Extent extent(const Dim& d) const { return extent_of(d, names_); }
 
   image::Buffer buffer(const LirBuffer& b) const {
-    image::Buffer out{.bytes = extent(b.elements * size_of(b.dtype)), .first = b.first, .last = b.last, .slot = b.slot};
+    image::Buffer out{.bytes = extent(b.elements * size_of(b.dtype)),
+                      .first = b.first,
+                      .last = b.last,
+                      .slot = b.slot};
     switch (b.role) {
-      case LirBuffer::Role::kInput:
-        out.kind = image::Buffer::Kind::kInput;
-        break;
-      case LirBuffer::Role::kOutput:
-        out.kind = image::Buffer::Kind::kOutput;
-        break;
+      case LirBuffer::Role::kInput: out.kind = image::Buffer::Kind::kInput; break;
+      case LirBuffer::Role::kOutput: out.kind = image::Buffer::Kind::kOutput; break;
       case LirBuffer::Role::kTemporary:
         out.kind = image::Buffer::Kind::kArena;
         if (b.fill) out.pattern = bytes_of_scalar(*b.fill, b.dtype);
@@ -133,7 +128,8 @@ class Builder {
 
   void add_signature() {
     for (ValueId v : g_.inputs()) out_.inputs.push_back(tensor(v, g_[v].name));
-    for (size_t i = 0; i < g_.outputs().size(); ++i) out_.outputs.push_back(tensor(g_.outputs()[i], g_.output_names[i]));
+    for (size_t i = 0; i < g_.outputs().size(); ++i)
+      out_.outputs.push_back(tensor(g_.outputs()[i], g_.output_names[i]));
   }
 
   void add_guards() {
@@ -144,12 +140,14 @@ class Builder {
       p.dim(f.b);
       bool equal = f.relation == Fact::Relation::kEqual;
       p.push(equal ? Op::kEq : Op::kLe);
-      out_.guards.push_back({p.take(), to_text(f.a) + (equal ? " == " : " <= ") + to_text(f.b), f.node});
+      out_.guards.push_back(
+          {p.take(), to_text(f.a) + (equal ? " == " : " <= ") + to_text(f.b), f.node});
     }
   }
 
   image::Kernel kernel(size_t i, const CodeEntry& entry) const {
-    return {kernels_[i].kernel.name, entry.offset, extent(entry.tiles), extent(entry.scratch_bytes), entry.sites};
+    return {kernels_[i].kernel.name, entry.offset, extent(entry.tiles), extent(entry.scratch_bytes),
+            entry.sites};
   }
 
   void add_commands() {
@@ -160,7 +158,8 @@ class Builder {
       for (size_t a = 0; a < k.args.size(); ++a) {
         uint32_t b = lir_.placed[lir_.groups[i].args[a]].buffer;
         c.buffers.push_back(b);
-        if (auto it = writer.find(b); it != writer.end() && !std::count(c.waits.begin(), c.waits.end(), it->second))
+        if (auto it = writer.find(b);
+            it != writer.end() && !std::count(c.waits.begin(), c.waits.end(), it->second))
           c.waits.push_back(it->second);
       }
       std::sort(c.waits.begin(), c.waits.end());
@@ -212,7 +211,8 @@ ConstantBlobs pool_constants(const std::map<uint32_t, PackedConstant>& packed) {
 Result<image::Image> build_image(const Lir& lir, const Vec<PlannedKernel>& kernels, Code code) {
   for (const Symbol& s : lir.graph.symbols)
     if (s.source == Symbol::Source::kData)
-      return Error(4040, "the extent " + s.name + " depends on the data, which is not supported yet",
+      return Error(4040,
+                   "the extent " + s.name + " depends on the data, which is not supported yet",
                    "bind the inputs that it depends on as constants");
   return Builder(lir, kernels).run(std::move(code));
 }

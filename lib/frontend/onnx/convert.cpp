@@ -72,16 +72,17 @@ Status convert_constant_of_shape(Call& c) {
 
 // ---- Inference knows the answer ---------------------------------------------------------------
 
-bool is_true(const Call& c, size_t input) {
+// An input that is left out is false; one that only the run tells may be true.
+bool may_be_true(const Call& c, size_t input) {
   if (!c.has_input(input)) return false;
   const Constant* constant = c.graph().constant_of(c.inputs[input]);
   auto elements = constant ? integers_of(*constant) : std::nullopt;
-  return elements && elements->size() == 1 && elements->front() != 0;
+  return !elements || elements->size() != 1 || elements->front() != 0;
 }
 
 // Nothing is dropped at inference: the output is the input, the mask all true.
 Status convert_dropout(Call& c) {
-  if (is_true(c, 2)) {
+  if (may_be_true(c, 2)) {
     return c.error(kUnsupportedAttribute, "dropout in training mode is not supported",
                    "export the model for inference");
   }
