@@ -226,7 +226,7 @@ TEST_CASE("torn lines among the stamps of verified blobs say nothing") {
 
 TEST_CASE("links, folders and pipes in place of files are refused and replaced") {
   for (const std::string& name : {kMeta, kLirName}) {
-    for (const std::string& kind : {"link", "folder", "pipe"}) {
+    for (std::string_view kind : {"link", "folder", "pipe"}) {
       Filled filled;
       TempFolder outside;
       fs::path victim = outside.path() / "victim";
