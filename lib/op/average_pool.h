@@ -30,8 +30,8 @@ struct AveragePool {
     const RangeOf range = grid_ranges(b);
     StageBuilder s = b.reduce(window.kernel());
     const Ex x = read_window(b, s, window, at, Scalar::of(b.in(0).dtype, 0));
-    const Ex count = s.index(simplify(count_of(o, window, at), range));
-    s.store(b.output(), at, sum(s, x) / cast(count, x.type()));
+    const Ex count = cast(s.index(simplify(count_of(o, window, at), range)), x.type());
+    s.store(b.output(), at, sum(s, x) / count);
     return {};
   }
 

@@ -20,7 +20,8 @@ struct Celu {
     return lower_unary(b, [&](Ex x) {
       const Ex zero = constant_like(x, 0);
       const Ex tail = (apply(Fn::kExp, x / o.alpha) - 1) * o.alpha;
-      return apply(Fn::kMax, x, zero) + apply(Fn::kMin, tail, zero);
+      const Ex low = apply(Fn::kMin, tail, zero);
+      return apply(Fn::kMax, x, zero) + low;
     });
   }
 };

@@ -56,7 +56,8 @@ struct Conv {
     }
     if (!local) return {};
     StageBuilder s = b.map();
-    s.store(b.output(), at, s.load(*local, {}) + s.load(b.input(2), {at[1]}));
+    const Ex sum = s.load(*local, {});
+    s.store(b.output(), at, sum + s.load(b.input(2), {at[1]}));
     return {};
   }
 

@@ -33,9 +33,11 @@ Ex absolute(Operands x) { return is_unsigned(x[0].type()) ? x[0] : apply(Fn::kAb
 Ex sign(Operands x) {
   const Ex zero = constant_like(x[0], 0);
   const Ex one = constant_like(x[0], 1);
-  const Ex positive = select(apply(Fn::kGt, x[0], zero), one, x[0]);
+  const Ex is_positive = apply(Fn::kGt, x[0], zero);
+  const Ex positive = select(is_positive, one, x[0]);
   if (is_unsigned(x[0].type())) return positive;
-  return select(apply(Fn::kLt, x[0], zero), -one, positive);
+  const Ex negative = apply(Fn::kLt, x[0], zero);
+  return select(negative, -one, positive);
 }
 
 // log(1 + exp(x)) without overflow.
@@ -45,7 +47,8 @@ Ex softplus(Operands x) {
 }
 
 Ex hard_swish(Operands x) {
-  const Ex gate = smaller(x[0] / 6 + 0.5, constant_like(x[0], 1));
+  const Ex line = x[0] / 6 + 0.5;
+  const Ex gate = smaller(line, constant_like(x[0], 1));
   return x[0] * greater(gate, constant_like(x[0], 0));
 }
 
@@ -144,7 +147,8 @@ constexpr ElementwiseRow kRows[] = {
         "or", [](Operands x) { return apply(Fn::kOr, x[0], x[1]); }, fold_or),
     {"prelu", kBinary, kNumbers,
      [](Operands x) {
-       return select(apply(Fn::kLt, x[0], constant_like(x[0], 0)), x[0] * x[1], x[0]);
+       const Ex negative = apply(Fn::kLt, x[0], constant_like(x[0], 0));
+       return select(negative, x[0] * x[1], x[0]);
      }},
     floats("reciprocal", [](Operands x) { return 1 / x[0]; }),
     {"relu", kUnary, kSigned, [](Operands x) { return greater(x[0], constant_like(x[0], 0)); }},
@@ -159,7 +163,11 @@ constexpr ElementwiseRow kRows[] = {
     arithmetic(
         "sub", [](Operands x) { return x[0] - x[1]; }, fold_sub),
     variadic("sum", kNumbers, sum_of, fold_sum_all),
-    floats("tan", [](Operands x) { return apply(Fn::kSin, x[0]) / apply(Fn::kCos, x[0]); }),
+    floats("tan",
+           [](Operands x) {
+             const Ex sine = apply(Fn::kSin, x[0]);
+             return sine / apply(Fn::kCos, x[0]);
+           }),
     floats("tanh", [](Operands x) { return apply(Fn::kTanh, x[0]); }),
     logical(
         "xor", [](Operands x) { return apply(Fn::kXor, x[0], x[1]); }, nullptr),

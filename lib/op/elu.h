@@ -19,7 +19,8 @@ struct Elu {
   static Status lower(const Elu& o, KernelBuilder& b) {
     return lower_unary(b, [&](Ex x) {
       const Ex tail = (apply(Fn::kExp, x) - 1) * o.alpha;
-      return select(apply(Fn::kLt, x, constant_like(x, 0)), tail, x);
+      const Ex negative = apply(Fn::kLt, x, constant_like(x, 0));
+      return select(negative, tail, x);
     });
   }
 };

@@ -29,9 +29,11 @@ struct Gelu {
     return lower_unary(b, [&](Ex x) {
       using std::numbers::inv_sqrtpi;
       using std::numbers::sqrt2;
-      if (o.approximate == "none") return x * 0.5 * (1 + apply(Fn::kErf, x / sqrt2));
-      const Ex inner = (x + x * x * x * 0.044715) * (sqrt2 * inv_sqrtpi);
-      return x * 0.5 * (1 + apply(Fn::kTanh, inner));
+      const Ex half = x * 0.5;
+      if (o.approximate == "none") return half * (1 + apply(Fn::kErf, x / sqrt2));
+      const Ex cube = x * x * x;
+      const Ex inner = (x + cube * 0.044715) * (sqrt2 * inv_sqrtpi);
+      return half * (1 + apply(Fn::kTanh, inner));
     });
   }
 };

@@ -19,7 +19,8 @@ struct HardSigmoid {
 
   static Status lower(const HardSigmoid& o, KernelBuilder& b) {
     return lower_unary(b, [&](Ex x) {
-      const Ex y = apply(Fn::kMin, x * o.alpha + o.beta, constant_like(x, 1));
+      const Ex line = x * o.alpha + o.beta;
+      const Ex y = apply(Fn::kMin, line, constant_like(x, 1));
       return apply(Fn::kMax, y, constant_like(x, 0));
     });
   }

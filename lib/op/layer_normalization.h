@@ -49,14 +49,17 @@ struct LayerNormalization {
     }
     {
       StageBuilder s = b.reduce(rows.extents());
-      const Ex centred = s.load(b.input(0), rows.at(s)) - s.load(mean, {});
+      const Ex x = s.load(b.input(0), rows.at(s));
+      const Ex centred = x - s.load(mean, {});
       const Ex variance = over_length(rows, sum(s, centred * centred));
       s.store(scale, {}, 1 / apply(Fn::kSqrt, variance + o.epsilon));
     }
     {
       StageBuilder s = b.map(rows.extents());
       const Vec<Dim> at = rows.at(s);
-      Ex y = (s.load(b.input(0), at) - s.load(mean, {})) * s.load(scale, {});
+      Ex y = s.load(b.input(0), at);
+      y = y - s.load(mean, {});
+      y = y * s.load(scale, {});
       if (b.has(1)) y = y * load_broadcast(b, s, 1, at);
       if (b.has(2)) y = y + load_broadcast(b, s, 2, at);
       s.store(b.output(), at, y);

@@ -17,8 +17,10 @@ struct LeakyRelu {
   static Result<Types> infer(const LeakyRelu&, InferCtx& c) { return infer_map(c); }
 
   static Status lower(const LeakyRelu& o, KernelBuilder& b) {
-    return lower_unary(
-        b, [&](Ex x) { return select(apply(Fn::kLt, x, constant_like(x, 0)), x * o.alpha, x); });
+    return lower_unary(b, [&](Ex x) {
+      const Ex negative = apply(Fn::kLt, x, constant_like(x, 0));
+      return select(negative, x * o.alpha, x);
+    });
   }
 };
 RLX_OP(LeakyRelu);

@@ -21,11 +21,13 @@ struct LogSoftmax {
     const Place log_sum = b.local(b.in(0).dtype);
     {
       StageBuilder s = b.reduce(rows.extents());
-      const Ex e = apply(Fn::kExp, s.load(b.input(0), rows.at(s)) - s.load(top, {}));
+      const Ex x = s.load(b.input(0), rows.at(s));
+      const Ex e = apply(Fn::kExp, x - s.load(top, {}));
       s.store(log_sum, {}, apply(Fn::kLog, sum(s, e)));
     }
     StageBuilder s = b.map(rows.extents());
-    const Ex shifted = s.load(b.input(0), rows.at(s)) - s.load(top, {});
+    const Ex x = s.load(b.input(0), rows.at(s));
+    const Ex shifted = x - s.load(top, {});
     s.store(b.output(), rows.at(s), shifted - s.load(log_sum, {}));
     return {};
   }

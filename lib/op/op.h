@@ -15,6 +15,9 @@
 // and one sorted line in op/ops.def. Members are named as ONNX names the attribute. Optional statics:
 // `effect`, `regions`, `elementwise`, `view`; block operators have `expand` instead of `lower`. Everything
 // else (OpDef, printing, parsing, JSON, hash, equality) is derived here from the struct.
+//
+// In `lower`, at most one operand of an expression adds nodes to the body: compilers differ in the order
+// in which they evaluate operands, and a kernel is the same whoever compiled rlx.
 #pragma once
 #include "ir/infer_ctx.h"
 #include "kernel/builder.h"
@@ -64,6 +67,14 @@ inline constexpr bool kHasAttributes = [] {
   }
 }();
 
+// Arguments stand in the order of the node's inputs and outputs, whatever `lower` looks at first.
+inline void name_operands(KernelBuilder& b) {
+  for (int i = 0; i < b.inputs(); i++) {
+    if (b.has(i)) b.input(i);
+  }
+  for (int i = 0; i < b.outputs(); i++) b.output(i);
+}
+
 // The OpDef of a struct, made of its statics and members.
 template <class O>
 constexpr OpDef op_def_of() {
@@ -86,6 +97,7 @@ constexpr OpDef op_def_of() {
   d.infer = [](const void* o, InferCtx& c) { return O::infer(*static_cast<const O*>(o), c); };
   if constexpr (kHasLower<O>)
     d.lower = [](const void* o, KernelBuilder& b) {
+      name_operands(b);
       return O::lower(*static_cast<const O*>(o), b);
     };
   if constexpr (kHasExpand<O>)

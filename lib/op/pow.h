@@ -43,7 +43,8 @@ struct Pow {
     const Ex whole = apply(Fn::kEq, y, apply(Fn::kFloor, y));
     const Ex positive = apply(Fn::kGe, y, constant_like(y, 0));
     const Ex power = cast(apply(Fn::kPow, cast(x, DType::kF64), y), x.type());
-    return select(apply(Fn::kAnd, whole, positive), integer_power(x, cast(y, x.type())), power);
+    const Ex exact = integer_power(x, cast(y, x.type()));
+    return select(apply(Fn::kAnd, whole, positive), exact, power);
   }
 
   // By squaring: 6 bits of y are enough, since beyond them only 0, 1 and -1 fit into 64 bits, whose powers
@@ -55,7 +56,8 @@ struct Pow {
     Ex square = x;
     for (int bit = 0; bit < 6; bit++) {
       const Ex taken = apply(Fn::kAnd, y, constant_like(y, static_cast<double>(1 << bit)));
-      result = select(apply(Fn::kNe, taken, zero), result * square, result);
+      const Ex is_taken = apply(Fn::kNe, taken, zero);
+      result = select(is_taken, result * square, result);
       square = square * square;
     }
     return result;

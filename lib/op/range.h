@@ -30,8 +30,8 @@ struct Range {
   static Status lower(const Range&, KernelBuilder& b) {
     return lower_map(b, [&](StageBuilder& s, const Vec<Dim>& at) {
       const Ex start = load_scalar(b, s, 0);
-      const Ex step = s.index(at[0]);
-      return start + cast(step, start.type()) * load_scalar(b, s, 2);
+      const Ex delta = load_scalar(b, s, 2);
+      return start + cast(s.index(at[0]), start.type()) * delta;
     });
   }
 

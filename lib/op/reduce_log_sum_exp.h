@@ -39,7 +39,8 @@ struct ReduceLogSumExp {
     StageBuilder s = b.reduce(rows.extents());
     // Infinities are not subtracted: inf - inf is NaN.
     const Ex greatest = s.load(top, {});
-    const Ex shift = select(apply(Fn::kIsInf, greatest), constant_like(greatest, 0), greatest);
+    const Ex infinite = apply(Fn::kIsInf, greatest);
+    const Ex shift = select(infinite, constant_like(greatest, 0), greatest);
     const Ex total = sum(s, apply(Fn::kExp, s.load(b.input(0), rows.at(s)) - shift));
     s.store(b.output(), rows.row(o.keepdims != 0), apply(Fn::kLog, total) + shift);
     return {};

@@ -113,7 +113,8 @@ Status lower_reduction(const ReductionRow& row, KernelBuilder& b, const Vec<int>
   if (axes.empty()) {
     // A row of one element without a loop to reduce over.
     StageBuilder s = b.map();
-    const Ex acc = row.next(constant(s, init), s.load(b.input(0), rows.at(s)));
+    const Ex x = s.load(b.input(0), rows.at(s));
+    const Ex acc = row.next(constant(s, init), x);
     s.store(b.output(), rows.row(keepdims), finished(row, s, acc, 1));
     return {};
   }

@@ -20,7 +20,8 @@ struct Selu {
   static Status lower(const Selu& o, KernelBuilder& b) {
     return lower_unary(b, [&](Ex x) {
       const Ex tail = apply(Fn::kExp, x) * o.alpha - o.alpha;
-      return select(apply(Fn::kGt, x, constant_like(x, 0)), x, tail) * o.gamma;
+      const Ex positive = apply(Fn::kGt, x, constant_like(x, 0));
+      return select(positive, x, tail) * o.gamma;
     });
   }
 };

@@ -19,9 +19,11 @@ struct Shrink {
 
   static Status lower(const Shrink& o, KernelBuilder& b) {
     return lower_unary(b, [&](Ex x) {
-      const Ex low =
-          select(apply(Fn::kLt, x, constant_like(x, -o.lambd)), x + o.bias, constant_like(x, 0));
-      return select(apply(Fn::kGt, x, constant_like(x, o.lambd)), x - o.bias, low);
+      const Ex zero = constant_like(x, 0);
+      const Ex is_low = apply(Fn::kLt, x, constant_like(x, -o.lambd));
+      const Ex low = select(is_low, x + o.bias, zero);
+      const Ex is_high = apply(Fn::kGt, x, constant_like(x, o.lambd));
+      return select(is_high, x - o.bias, low);
     });
   }
 };

@@ -23,14 +23,16 @@ struct Softmax {
     const Place scale = b.local(b.in(0).dtype);
     {
       StageBuilder s = b.map(rows.extents());
-      s.store(row, s.loops(), apply(Fn::kExp, s.load(b.input(0), rows.at(s)) - s.load(top, {})));
+      const Ex x = s.load(b.input(0), rows.at(s));
+      s.store(row, s.loops(), apply(Fn::kExp, x - s.load(top, {})));
     }
     {
       StageBuilder s = b.reduce(rows.extents());
       s.store(scale, {}, 1 / sum(s, s.load(row, s.loops())));
     }
     StageBuilder s = b.map(rows.extents());
-    s.store(b.output(), rows.at(s), s.load(row, s.loops()) * s.load(scale, {}));
+    const Ex e = s.load(row, s.loops());
+    s.store(b.output(), rows.at(s), e * s.load(scale, {}));
     return {};
   }
 };

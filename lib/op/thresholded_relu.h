@@ -18,7 +18,8 @@ struct ThresholdedRelu {
 
   static Status lower(const ThresholdedRelu& o, KernelBuilder& b) {
     return lower_unary(b, [&](Ex x) {
-      return select(apply(Fn::kGt, x, constant_like(x, o.alpha)), x, constant_like(x, 0));
+      const Ex kept = apply(Fn::kGt, x, constant_like(x, o.alpha));
+      return select(kept, x, constant_like(x, 0));
     });
   }
 };

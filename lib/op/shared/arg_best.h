@@ -21,7 +21,8 @@ inline Status lower_arg_best(KernelBuilder& b, int64_t axis, bool keepdims, bool
   const Ex wins =
       last ? apply(Fn::kNot, apply(better, s.acc(best), x)) : apply(better, x, s.acc(best));
   s.set_combine(best, select(wins, x, s.acc(best)));
-  s.set_combine(place, select(wins, s.index(s.loop(0)), s.acc(place)));
+  const Ex here = s.index(s.loop(0));
+  s.set_combine(place, select(wins, here, s.acc(place)));
   s.store(b.output(), rows.row(keepdims), s.acc(place));
   return {};
 }
