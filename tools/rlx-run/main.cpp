@@ -103,9 +103,8 @@ Status run(const CLI::App& app, const Flags& f, tools::Outcome& outcome) {
   Vec<driver::RunItem> items;
   Status status = run_model(request, driver::load, items);
   if (!f.common.json) print(items);
-  for (const driver::RunItem& item : items) {
+  for (const driver::RunItem& item : items)
     outcome.item([item](JsonWriter& out) { write_json(out, item); });
-  }
   return status;
 }
 
@@ -125,8 +124,7 @@ Vec<char*> with_command(int argc, char** argv, std::string& run) {
 }
 
 bool wants_json(const Vec<char*>& args) {
-  return std::any_of(args.begin(), args.end(),
-                     [](const char* a) { return is_any_of(a, {"--json"}); });
+  return std::any_of(args.begin(), args.end(), [](std::string_view a) { return a == "--json"; });
 }
 
 }  // namespace
