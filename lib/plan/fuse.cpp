@@ -180,6 +180,8 @@ class Fuser {
   }
 
   Status check_structured() const {
+    // A register tile holds the sums of one product.
+    if (is_structured(w_) && is_structured(r_)) return refuse("both have a contraction");
     for (size_t s = 0; s < r_.stages.size(); ++s)
       if (reads_[s] && r_.stages[s].kind != Kind::kMap && r_.stages[s].kind != Kind::kReduce)
         return refuse("a " + std::string(name(r_.stages[s].kind)) +
