@@ -63,6 +63,16 @@ TEST_CASE("functions of floats") {
   }
 }
 
+TEST_CASE("exp from nothing to infinity") {
+  for (std::string type : {"f32", "f64"}) {
+    std::string body =
+        "    v1 : " + type + " = const " + (type == "f32" ? "14.0" : "95.0") +
+        "\n    v2 = mul(v0, v1)\n    v3 = exp(v2)\n    v4 = log(v0)\n    v5 = exp(v4)\n" +
+        "    v6 = add(v3, v5)\n    v7 = is_nan(v6)\n    v8 = select(v7, v3, v6)\n";
+    check_same(map_text(type, "[20, 100]", body, "v8", type));
+  }
+}
+
 TEST_CASE("bits and shifts") {
   for (std::string type : {"i8", "i32", "i64", "u16", "u32", "u64"}) {
     std::string body =

@@ -1,5 +1,7 @@
 #include "backend/cpu/emit_stage.h"
 
+#include <algorithm>
+
 #include "backend/cpu/reduce.h"
 
 namespace rlx::cpu {
@@ -29,7 +31,8 @@ class LoopNest {
  public:
   LoopNest(Function& f, const Vec<Loop>& loops) : f_(f), loops_(loops) {}
 
-  // Lanes of the innermost loop (1: none), and the vectors of one of its steps.
+  // Lanes of the innermost loop (1: none), and how many vectors are told apart: the first vector is part 0,
+  // the next one part 1, and so on round and round.
   int lanes = 1;
   int parts = 1;
   // Whether all loops, or the innermost one, are written out step by step.
@@ -64,14 +67,12 @@ class LoopNest {
   }
 
   Regs run_vectors(const Loop& l, const Point& at, Regs carried, Inside inside) {
-    int64_t step = int64_t{lanes} * parts;
-    Dim whole = floor_div(l.extent, step) * step;
+    int64_t round = int64_t{lanes} * parts;
+    Dim whole = floor_div(l.extent, round) * round;
     Value* end = emit_dim(f_, at, whole);
-    carried = emit_for(f_, f_.i64(0), end, step, std::move(carried), [&](Value* i, const Regs& c) {
-      Regs next = c;
-      for (int part = 0; part < parts; ++part) {
-        next = inside(with_lanes(f_, at, l.id, lanes, offset(i, part)), part, std::move(next));
-      }
+    carried = emit_for(f_, f_.i64(0), end, lanes, std::move(carried), [&](Value* i, const Regs& c) {
+      Regs next = inside(with_lanes(f_, at, l.id, lanes, i), 0, c);
+      rotate(next);
       return next;
     });
     for (int part = 0; part < parts; ++part) {
@@ -82,6 +83,13 @@ class LoopNest {
       });
     }
     return carried;
+  }
+
+  // Carried values come in runs of one a part: part 1 becomes part 0, as one vector is written for all.
+  void rotate(Regs& carried) const {
+    for (size_t i = 0; i + parts <= carried.size(); i += parts) {
+      std::rotate(carried.begin() + i, carried.begin() + i + 1, carried.begin() + i + parts);
+    }
   }
 
   Value* offset(Value* i, int part) { return f_.b.CreateNSWAdd(i, f_.i64(int64_t{part} * lanes)); }
