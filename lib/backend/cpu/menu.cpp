@@ -2,6 +2,7 @@
 #include "backend/common/code.h"
 #include "backend/cpu/nest.h"
 #include "backend/cpu/tile.h"
+#include "backend/cpu/window.h"
 
 namespace rlx::cpu {
 
@@ -72,7 +73,12 @@ Result<Vec<Alternative>> menu(const Kernel& k, const Target& target) {
   }
   Vec<Alternative> rows;
   if (auto tiled = tiled_alternative(k, target)) rows.push_back(std::move(*tiled));
-  rows.push_back({.storages = Vec<std::optional<Storage>>(k.args.size()), .cost = loops_cost(k)});
+  int64_t cost = loops_cost(k);
+  if (auto windows = window_alternative(k)) {
+    rows.push_back(std::move(*windows));
+    rows.back().cost = cost / 4;
+  }
+  rows.push_back({.storages = Vec<std::optional<Storage>>(k.args.size()), .cost = cost});
   return rows;
 }
 

@@ -1,0 +1,121 @@
+#include "backend/cpu/window.h"
+
+#include <algorithm>
+
+#include "backend/cpu/isa.h"
+
+namespace rlx::cpu {
+
+namespace {
+
+const Loop* find_loop(const Vec<Loop>& loops, LoopId id) {
+  auto it = std::find_if(loops.begin(), loops.end(), [&](const Loop& l) { return l.id == id; });
+  return it == loops.end() ? nullptr : &*it;
+}
+
+bool uses_any(const Dim& d, const Vec<Loop>& loops) {
+  bool found = false;
+  each_atom(d, [&](const Atom& a) {
+    found |= a.kind == Atom::Kind::kLoop && find_loop(loops, a.loop) != nullptr;
+  });
+  return found;
+}
+
+// Every loop at its start, but those of `ends` at their ends.
+Dim at_ends(const Dim& d, const Vec<Loop>& ends, const Vec<Loop>& more_ends = {}) {
+  return substitute(d, [&](const Atom& a) -> std::optional<Dim> {
+    if (a.kind != Atom::Kind::kLoop) return std::nullopt;
+    const Loop* l = find_loop(ends, a.loop);
+    if (!l) l = find_loop(more_ends, a.loop);
+    return l ? l->extent - 1 : Dim(0);
+  });
+}
+
+// x[n, channel, window...]
+bool is_image(const Kernel& k, const Stage& s, const Access& a) {
+  if (a.of != Access::Of::kArg || k.args[a.tensor].constant || a.index.size() < 3) return false;
+  auto channel = a.index[1].dim.as_loop();
+  if (a.index[1].expr || !channel || !find_loop(k.grid, *channel)) return false;
+  return std::any_of(a.index.begin() + 2, a.index.end(),
+                     [&](const AxisIndex& i) { return uses_any(i.dim, s.loops); });
+}
+
+// The axis of constant weights that the loop indexes.
+std::optional<size_t> axis_of(const Kernel& k, const Access& a, LoopId channel) {
+  if (a.of != Access::Of::kArg || !k.args[a.tensor].constant) return std::nullopt;
+  for (size_t axis = 0; axis < a.index.size(); ++axis) {
+    if (a.index[axis].dim.as_loop() == channel) return axis;
+  }
+  return std::nullopt;
+}
+
+// Innermost, and padded to whole vectors where there are more channels than one has.
+Storage with_last(size_t rank, size_t axis, const Dim& channels, DType dtype) {
+  Vec<int> order;
+  for (size_t i = 0; i < rank; ++i) {
+    if (i != axis) order.push_back(static_cast<int>(i));
+  }
+  order.push_back(static_cast<int>(axis));
+  Storage s = Storage::ordered(order);
+  auto n = channels.constant();
+  if (!n || *n <= kLanes || *n % kLanes == 0) return s;
+  s.padding[axis].multiple = kLanes;
+  s.fill = Scalar::of(dtype, 0);
+  return s;
+}
+
+// How far the window reads before and after the axis.
+AxisPadding halo(const Kernel& k, const Stage& s, const Dim& index, const Dim& extent) {
+  Dim first = at_ends(index, {});
+  Dim reach = at_ends(index, s.loops) - first;
+  Dim past = at_ends(index, s.loops, k.grid) - extent + 1;
+  AxisPadding p;
+  p.lo = std::max<int64_t>(0, -first.constant().value_or(0));
+  p.hi = std::max<int64_t>(0, past.constant().value_or(reach.constant().value_or(0)));
+  return p;
+}
+
+Storage image_storage(const Kernel& k, const Stage& s, const Access& a) {
+  const Arg& arg = k.args[a.tensor];
+  Storage storage = with_last(arg.shape.size(), 1, arg.shape[1], arg.dtype);
+  for (size_t axis = 2; axis < a.index.size(); ++axis) {
+    const Bounds& b = a.bounds[axis];
+    if (b.rule != Bounds::Rule::kFill || a.index[axis].expr) continue;
+    storage.padding[axis] = halo(k, s, a.index[axis].dim, arg.shape[axis]);
+    storage.fill = b.fill;
+  }
+  return storage;
+}
+
+}  // namespace
+
+std::optional<Alternative> window_alternative(const Kernel& k) {
+  if (k.stages.empty() || k.stages[0].kind != Kind::kReduce) return std::nullopt;
+  const Stage& s = k.stages[0];
+  auto image = std::find_if(s.reads.begin(), s.reads.end(),
+                            [&](const Access& a) { return is_image(k, s, a); });
+  if (image == s.reads.end()) return std::nullopt;
+  LoopId channel = *image->index[1].dim.as_loop();
+  Alternative out;
+  out.storages.resize(k.args.size());
+  bool weighted = false;
+  for (const Access& a : s.reads) {
+    auto axis = axis_of(k, a, channel);
+    if (!axis) continue;
+    const Arg& w = k.args[a.tensor];
+    out.storages[a.tensor] = with_last(w.shape.size(), *axis, w.shape[*axis], w.dtype);
+    weighted = true;
+  }
+  if (!weighted) return std::nullopt;
+  out.storages[image->tensor] = image_storage(k, s, *image);
+  size_t rank = image->index.size();
+  for (size_t i = 0; i < k.args.size(); ++i) {
+    const Arg& a = k.args[i];
+    if (a.written && a.shape.size() == rank) {
+      out.storages[i] = with_last(rank, 1, a.shape[1], a.dtype);
+    }
+  }
+  return out;
+}
+
+}  // namespace rlx::cpu
