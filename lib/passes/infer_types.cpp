@@ -31,11 +31,14 @@ std::optional<Diagnostic> fault_of(const Graph& g, NodeId id) {
   return std::nullopt;
 }
 
+bool are_constant(const Vec<Dim>& dims) {
+  return std::all_of(dims.begin(), dims.end(),
+                     [](const Dim& d) { return d.constant().has_value(); });
+}
+
 // A constant or Dims value with these elements; invalid where the type has neither form.
 ValueId solved_value(Graph& g, const Type& type, const Vec<Dim>& elements) {
-  const bool constant = std::all_of(elements.begin(), elements.end(),
-                                    [](const Dim& d) { return d.constant().has_value(); });
-  if (!constant) {
+  if (!are_constant(elements)) {
     return type.dtype == DType::kI64 ? g.add_dims(elements, type.rank()) : ValueId();
   }
   std::string bytes(elements.size() * static_cast<size_t>(size_of(type.dtype)), '\0');
@@ -63,6 +66,7 @@ class Inference {
   explicit Inference(Graph& g) : g_(g) {}
 
   Status run() {
+    replace_constant_dims();
     for (NodeId id : execution_order(g_)) visit(id);
     if (!problems_.empty()) return Error(std::move(problems_));
     g_.replace_uses(replacement_);
@@ -70,6 +74,17 @@ class Inference {
   }
 
  private:
+  // Dims whose symbols are bound.
+  void replace_constant_dims() {
+    for (size_t i = 0; i < g_.values.size(); i++) {
+      const ValueDef& def = g_.values[i].def;
+      if (def.kind != ValueDef::Kind::kDims || !are_constant(def.dims)) continue;
+      // Copied: a new value may move the others.
+      const Type type = g_.values[i].type;
+      replacement_.emplace(ValueId(i), solved_value(g_, type, Vec<Dim>(def.dims)));
+    }
+  }
+
   void visit(NodeId id) {
     for (ValueId& v : g_[id].inputs) {
       if (auto found = replacement_.find(v); found != replacement_.end()) v = found->second;

@@ -1,7 +1,7 @@
 #include <catch2/catch.hpp>
 
 #include "passes/expand_blocks.h"
-#include "test/op/run.h"
+#include "test/oracle/run.h"
 
 namespace rlx::test {
 namespace {

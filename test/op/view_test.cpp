@@ -1,6 +1,6 @@
 #include <catch2/catch.hpp>
 
-#include "test/op/run.h"
+#include "test/oracle/run.h"
 
 namespace rlx::test {
 namespace {

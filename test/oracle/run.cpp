@@ -1,4 +1,4 @@
-#include "test/op/run.h"
+#include "test/oracle/run.h"
 
 #include <catch2/catch.hpp>
 

@@ -4,7 +4,7 @@
 #include <cstring>
 #include <string_view>
 
-#include "test/op/interpret.h"
+#include "test/oracle/interpret.h"
 
 namespace rlx::test {
 

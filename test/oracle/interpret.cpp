@@ -1,4 +1,4 @@
-#include "test/op/interpret.h"
+#include "test/oracle/interpret.h"
 
 #include <cstring>
 
