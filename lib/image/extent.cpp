@@ -80,6 +80,8 @@ Term call(std::string_view function, const Term& a, const Term& b) {
 }
 
 Term join(Op op, const Term& a, const Term& b) {
+  // As sums of products write their plain terms.
+  if (op == Op::kMul && a.text == "1") return b;
   switch (op) {
     case Op::kConst:
     case Op::kSymbol: return {"?"};

@@ -53,8 +53,7 @@ bool well_formed(const Extent& e, size_t symbols);
 
 struct Symbol {
   std::string name = {};
-  // The input and axis that give the value, and whose extent is this symbol alone; -1: given by the
-  // caller.
+  // The input and axis whose extent is the value; -1: given by the caller.
   int32_t input = -1;
   int32_t axis = -1;
   int64_t min = 0, max = INT64_MAX, multiple_of = 1;

@@ -76,6 +76,7 @@ TEST_CASE("text has the parentheses it needs") {
   CHECK(text(binary(a, Op::kSub, binary(a, Op::kSub, b))) == "a - (a - b)");
   CHECK(text(binary(a, Op::kMax, binary(a, Op::kMod, b))) == "max(a, a % b)");
   CHECK(text(binary(a, Op::kEq, binary(b, Op::kFloorDiv, a))) == "a == b // a");
+  CHECK(text(binary(Extent::constant(1), Op::kMul, binary(a, Op::kAdd, b))) == "a + b");
   CHECK(text(Extent{}) == "?");
 }
 

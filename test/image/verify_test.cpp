@@ -30,11 +30,10 @@ TEST_CASE("names are there and unique") {
 
 TEST_CASE("symbols have a source and a range") {
   CHECK(after([](Image& i) { i.symbols[0].input = 1; }) ==
-        "symbols[0]: its source axis is not the symbol");
-  CHECK(after([](Image& i) { i.symbols[0].axis = 1; }) ==
-        "symbols[0]: its source axis is not the symbol");
+        "symbols[0]: its source axis is unknown");
+  CHECK(after([](Image& i) { i.symbols[0].axis = 2; }) == "symbols[0]: its source axis is unknown");
   CHECK(after([](Image& i) { i.symbols[0].axis = -1; }) ==
-        "symbols[0]: its source axis is not the symbol");
+        "symbols[0]: its source axis is unknown");
   CHECK(after([](Image& i) { i.symbols[0].min = 65; }) == "symbols[0]: its range is empty");
   CHECK(after([](Image& i) { i.symbols[0].multiple_of = 0; }) == "symbols[0]: its range is empty");
 }
