@@ -139,6 +139,7 @@ constexpr ElementwiseRow kRows[] = {
         nullptr),
     variadic(
         "min", kNumbers, [](Operands x) { return fold_left(x, smaller); }, fold_min_all),
+    floats("mish", [](Operands x) { return x[0] * apply(Fn::kTanh, softplus(x)); }),
     arithmetic(
         "mul", [](Operands x) { return x[0] * x[1]; }, fold_mul),
     {"neg", kUnary, kSigned, [](Operands x) { return -x[0]; }, false, fold_neg},

@@ -68,6 +68,7 @@ const Vec<std::string> kGolden = {
     "max_pool 1: auto_pad ceil_mode dilations kernel_shape pads storage_order strides",
     "mean 1:",
     "min 1:",
+    "mish 1:",
     "mod 1: fmod",
     "mul 1:",
     "neg 1:",
