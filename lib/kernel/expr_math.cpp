@@ -4,16 +4,16 @@
 // Error bounds against the exact value, in units of the result's last place:
 //
 //            f32    f64
-//   exp      1.1    1.1    results under 2^-125 (f64: 2^-1021) are 0, as denormals are slow
+//   exp      1.0    1.0    results under 2^-125 (f64: 2^-1021) are 0, as denormals are slow
 //   log      1.5    1.5    denormals included
 //   tanh     3.0    3.0
-//   erf      3.0    3.0
-//   sigmoid  2.5    2.5    flushes as exp does
-//   sin, cos 1.5    1.5    for |x| <= 2^50; beyond, the value at 2^50 of that sign
+//   erf      3.5    2.0
+//   sigmoid  2.5    2.5    where exp(-x) overflows, 0
+//   sin, cos 2.5    2.5    for |x| <= 2^45; beyond, as at 2^45
 //   pow      0.6    2 + 2 |y log x|    in f64 throughout
 //
 // Infinities, NaN and zeros give what IEEE 754 says of the function. Polynomials and rationals are
-// minimax fits of the relative error; test/kernel/expr_math_test.cpp holds the bounds.
+// fits of the least relative error; test/kernel/expr_math_test.cpp holds the bounds.
 #include <array>
 #include <limits>
 
@@ -34,29 +34,54 @@ constexpr double kLn2F64 = 0x1.62e42fefa39efp-1, kLn2RestF64 = 0x1.abc9e3b39803f
 // (e^r - 1 - r) / r^2 for |r| <= ln 2 / 2
 constexpr std::array kExpF32{0.49999993447324598, 0.16666520627104983, 0.041668388140038919,
                              0.008368717307949778, 0.0013814594117707347};
-constexpr std::array kExpF64{0.50000000000000111,   0.16666666666666413,    0.041666666666530024,
-                             0.0083333333334942965, 0.001388888894366962,   0.00019841269507075971,
+constexpr std::array kExpF64{0.50000000000000111,    0.16666666666666413,    0.041666666666530024,
+                             0.0083333333334942965,  0.001388888894366962,   0.00019841269507075971,
                              2.4801493054498131e-05, 2.7557585808811299e-06, 2.763026532551485e-07,
                              2.5000277687031902e-08};
 
-// A number so large that the last place of the sum with x is 1: adding it rounds x to an integer, which
-// then stands in the sum's low bits.
+// A number so large that the last place of its sum with x is 1: adding it rounds x to an integer,
+// which then stands in the sum's low bits.
 double rounder(Real x) { return x.pick(0x1.8p23, 0x1.8p52); }
 
-// e^x = 2^n e^r = 2^(n-1) (2 e^r), so that n = 128 is within reach. The clamped ends overflow to infinity
-// and, as the exponent's bits of 2^(n-1) are 0 there, vanish.
-Real exp(Real x) {
-  x = clamp(x, x.pick(-87.4, -708.5), x.pick(89, 709.9));
+// x = n ln 2 + r.
+struct Reduced {
+  // n + rounder.
+  Real shifted;
+  Real r;
+  // (e^r - 1 - r) / r^2
+  Real p;
+};
+
+Reduced reduced(Real x) {
   Real shifted = fma(x, 1.4426950408889634, rounder(x));
   Real n = shifted - rounder(x);
   Real r = fma(n, -x.pick(kLn2F32, kLn2F64), x);
   r = fma(n, -x.pick(kLn2RestF32, kLn2RestF64), r);
-  Real p = polynomial(r, x.pick(kExpF32, kExpF64));
-  Real twice = fma(fma(p, r, 1), r + r, 2);
-  int64_t mantissa_bits = x.is_wide() ? 52 : 23, bias = x.is_wide() ? 1023 : 127;
-  Real bits = shifted.bitcast(x.bits_type()) << mantissa_bits;
-  Real scale = bits + bits.whole((bias - 1) << mantissa_bits);
-  return twice * scale.bitcast(x.type());
+  return {shifted, r, polynomial(r, x.pick(kExpF32, kExpF64))};
+}
+
+// 2^(n + more), of an exponent in range.
+Real power_of_two(const Reduced& x, int64_t more) {
+  bool wide = x.r.is_wide();
+  int64_t mantissa_bits = wide ? 52 : 23, bias = wide ? 1023 : 127;
+  Real bits = x.shifted.bitcast(x.r.bits_type()) << mantissa_bits;
+  return (bits + bits.whole((bias + more) << mantissa_bits)).bitcast(x.r.type());
+}
+
+// e^x = 2^n e^r = 2^(n-1) (2 e^r), so that n = 128 is within reach. The clamped ends overflow to
+// infinity and, as the exponent's bits of 2^(n-1) are 0 there, vanish.
+Real exp(Real x) {
+  Reduced y = reduced(clamp(x, x.pick(-87.4, -708.5), x.pick(89, 709.9)));
+  Real twice = fma(fma(y.p, y.r, 1), y.r + y.r, 2);
+  return twice * power_of_two(y, -1);
+}
+
+// e^x - 1 = 2^n (e^r - 1) + (2^n - 1) for |x| < 50, exact near 0 too.
+Real expm1(Real x) {
+  Reduced y = reduced(x);
+  Real power = power_of_two(y, 0);
+  Real q = fma(y.r * y.r, y.p, y.r);
+  return fma(power, q, power - 1);
 }
 
 Real sigmoid(Real x) { return 1 / (1 + exp(-x)); }
@@ -64,8 +89,8 @@ Real sigmoid(Real x) { return 1 / (1 + exp(-x)); }
 // ---- Logarithm --------------------------------------------------------------------------------
 
 // (log(1 + f) - f + f^2 / 2) / f^3 for sqrt(1/2) <= 1 + f <= sqrt(2)
-constexpr std::array kLogF32{0.33333910769874658, -0.25001337015843772, 0.19963062291024802,
-                             -0.16577586011691101, 0.14914787014138361, -0.14267476301010551,
+constexpr std::array kLogF32{0.33333910769874658,  -0.25001337015843772, 0.19963062291024802,
+                             -0.16577586011691101, 0.14914787014138361,  -0.14267476301010551,
                              0.087003599589392605};
 // (log((1 + s) / (1 - s)) - 2 s) / s^3 in s^2
 constexpr std::array kLogF64{0.66666666666667351, 0.39999999999411112, 0.28571428743257571,
@@ -107,46 +132,27 @@ Real log(Real x) {
 
 // ---- Hyperbolic tangent and error function ----------------------------------------------------
 
-// tanh(x) / x = p(x^2) / q(x^2) for |x| <= 9.02, where it is 1 in f32
-constexpr std::array kTanhP{0.9999999790093774, 0.13379715102713127, 0.0034940312460647067,
-                            2.0583429095811772e-05, 1.3319004283483279e-08};
-constexpr std::array kTanhQ{1.0, 0.46713030340414985, 0.025871060445752866, 0.00032830875209383174,
-                            7.761990762198682e-07};
-// (tanh(x) / x - 1) / x^2 = p(x^2) / q(x^2) for |x| <= 0.625
-constexpr std::array kSmallTanhP{-0.33333333333333326, -0.020496805294039369,
-                                 -0.00019908975823322491};
-constexpr std::array kSmallTanhQ{1.0, 0.46149041588210327, 0.023288673723035287,
-                                 0.00020643919090460622};
-
+// tanh(|x|) = e / (e + 2) with e = e^(2 |x|) - 1; from the clamp on it is 1.
 Real tanh(Real x) {
-  if (!x.is_wide()) {
-    x = clamp(x, -9.02, 9.02);
-    Real z = x * x;
-    return x * polynomial(z, kTanhP) / polynomial(z, kTanhQ);
-  }
-  Real z = x * x;
-  Real small = fma(x * z, polynomial(z, kSmallTanhP) / polynomial(z, kSmallTanhQ), x);
-  Real large = 1 - 2 / (exp(abs(x) * 2) + 1);
-  return select(abs(x) < 0.625, small, copy_sign(large, x));
+  Real limited = abs(x).apply(Fn::kMin, x.number(x.pick(9.02, 20)));
+  Real e = expm1(limited + limited);
+  return with_sign(e / (e + 2), x);
 }
 
-// erf(x) / x = p(x^2) / q(x^2) for |x| <= 3.93, where it is 1 in f32
-constexpr std::array kErfP{1.1283791453523424,   0.19078385180490415,    0.05279029004160561,
-                           0.003779610595202313, 0.00028480871445429895, 2.0419716062270597e-06};
-constexpr std::array kErfQ{1.0,
-                           0.5024105059184176,
-                           0.11425753221463507,
-                           0.014997439867187011,
-                           0.0011652132083694406,
-                           3.800408943979313e-05};
+// log(erfc(x)) / x for 0 <= x <= 3.93, from where on erf(x) is 1 in f32
+constexpr std::array kLogErfc{
+    -1.1283791716161933,    -0.63661938184143119,    -0.10277783143501723,
+    0.019153066494760698,   0.00016039237359120358,  -0.0016670242456492358,
+    0.00063283508659495646, -0.00011764072398449034, 9.2561952193057417e-06};
 // erf(x) / x in x^2 for |x| <= 1
-constexpr std::array kSmallErf{1.1283791670955126,      -0.37612638903183543,   0.11283791670945068,
-                               -0.026866170643247082,   0.0052239776071845183,  -0.00085483259781916269,
-                               0.00012055294974258133,  -1.4924737965394074e-05, 1.6447434430689877e-06,
-                               -1.6208533636229416e-07, 1.3720177447251963e-08, -7.7959257787823211e-10};
-// erfc(t) e^(t^2) = p(t) / q(t) for 1 <= t <= 6
-constexpr std::array kErfcP{1.0000000026734772,  1.5578626090841974,  1.202665827064044,
-                            0.55860615073057718, 0.1628363741511436,  0.028274944595887821,
+constexpr std::array kSmallErf{
+    1.1283791670955126,      -0.37612638903183543,    0.11283791670945068,
+    -0.026866170643247082,   0.0052239776071845183,   -0.00085483259781916269,
+    0.00012055294974258133,  -1.4924737965394074e-05, 1.6447434430689877e-06,
+    -1.6208533636229416e-07, 1.3720177447251963e-08,  -7.7959257787823211e-10};
+// erfc(x) e^(x^2) = p(x) / q(x) for 1 <= x <= 6, from where on erf(x) is 1 in f64
+constexpr std::array kErfcP{1.0000000026734772,   1.5578626090841974, 1.202665827064044,
+                            0.55860615073057718,  0.1628363741511436, 0.028274944595887821,
                             0.0023239328612467275};
 constexpr std::array kErfcQ{1.0,
                             2.6862418091717015,
@@ -157,41 +163,46 @@ constexpr std::array kErfcQ{1.0,
                             0.050116240066643364,
                             0.0041190584178556833};
 
-Real erf(Real x) {
-  if (!x.is_wide()) {
-    x = clamp(x, -3.93, 3.93);
-    Real z = x * x;
-    return x * polynomial(z, kErfP) / polynomial(z, kErfQ);
-  }
-  Real small = x * polynomial(x * x, kSmallErf);
-  Real t = clamp(abs(x), 0, 6);
-  Real complement = exp(-(t * t)) * (polynomial(t, kErfcP) / polynomial(t, kErfcQ));
-  return select(t < 1, small, copy_sign(1 - complement, x));
+Real erf_f32(Real x) {
+  Real a = abs(x).apply(Fn::kMin, x.number(3.93));
+  return with_sign(abs(expm1(a * polynomial(a, kLogErfc))), x);
 }
+
+Real erf_f64(Real x) {
+  Real small = x * polynomial(x * x, kSmallErf);
+  Real a = abs(x).apply(Fn::kMin, x.number(6));
+  Real complement = exp(-(a * a)) * (polynomial(a, kErfcP) / polynomial(a, kErfcQ));
+  return select(a < 1, small, with_sign(1 - complement, x));
+}
+
+Real erf(Real x) { return x.is_wide() ? erf_f64(x) : erf_f32(x); }
 
 // ---- Sine and cosine --------------------------------------------------------------------------
 
 // (sin(r) / r - 1) / r^2 and (cos(r) - 1 + r^2 / 2) / r^4 in r^2 for |r| <= pi / 4
 constexpr std::array kSinF32{-0.16666654908430104, 0.0083321758369930363, -0.00019516976468893175};
-constexpr std::array kSinF64{-0.16666666666666632,   0.008333333333322368,    -0.00019841269829769541,
-                             2.7557313678146959e-06, -2.5050755885648718e-08, 1.5896662393967339e-10};
+constexpr std::array kSinF64{-0.16666666666666632,    0.008333333333322368,
+                             -0.00019841269829769541, 2.7557313678146959e-06,
+                             -2.5050755885648718e-08, 1.5896662393967339e-10};
 constexpr std::array kCosF32{0.0416666456183553, -0.001388731304470219, 2.4432783323566367e-05};
-constexpr std::array kCosF64{0.041666666666666595,    -0.0013888888888872897, 2.4801587288752103e-05,
-                             -2.7557314150233721e-07, 2.087569685069339e-09,  -1.1358327720135036e-11};
-// pi / 2 as a sum.
-constexpr std::array kHalfPi{0x1.921fb54442d18p+0, 0x1.1a62633145c07p-54, -0x1.f1976b7ed8fbcp-110};
+constexpr std::array kCosF64{0.041666666666666595,   -0.0013888888888872897,
+                             2.4801587288752103e-05, -2.7557314150233721e-07,
+                             2.087569685069339e-09,  -1.1358327720135036e-11};
+// pi / 2 as a sum; all parts are positive, so that -0 stays -0.
+constexpr std::array kHalfPi{0x1.921fb54442d18p+0, 0x1.1a62633145c06p-54, 0x1.c1cd129024e09p-107};
 
-// sin(x + quarters * pi / 2). With x = n pi / 2 + r: Cody and Waite's reduction in f64, where every n below
-// 2^51 is an integer and x - n kHalfPi[0] is exact.
+// sin(x + quarters * pi / 2). With x = n pi / 2 + r: Cody and Waite's reduction in f64, where every
+// n below 2^51 is an integer and x - n kHalfPi[0] is exact.
 Real sine(Real x, int64_t quarters) {
-  Real w = clamp(x.cast(DType::kF64), -0x1p50, 0x1p50);
+  Real w = clamp(x.cast(DType::kF64), -0x1p45, 0x1p45);
   Real shifted = fma(w, 0.63661977236758134, rounder(w));
   Real n = shifted - rounder(w);
   for (double part : kHalfPi) w = fma(n, -part, w);
   // An infinity has been clamped; its sine is NaN.
   Real r = fma(x, x.number(0), w.cast(x.type()));
   Real z = r * r;
-  Real s = fma(r * z, polynomial(z, x.pick(kSinF32, kSinF64)), r);
+  // A product, as a sum would make 0 of -0.
+  Real s = r * fma(z, polynomial(z, x.pick(kSinF32, kSinF64)), 1);
   Real c = fma(z * z, polynomial(z, x.pick(kCosF32, kCosF64)), fma(z, -0.5, 1));
   Real quadrant = shifted.bitcast(DType::kI64);
   quadrant = quadrant + quadrant.whole(quarters);

@@ -26,7 +26,9 @@ struct Real {
   Real bitcast(DType to) const { return node(Fn::kBitcast, to, {id}); }
   // Constants of its type.
   Real number(double value) const { return {body, add_const(*body, Scalar::of(type(), value))}; }
-  Real whole(int64_t value) const { return {body, add_const(*body, Scalar::of_int(type(), value))}; }
+  Real whole(int64_t value) const {
+    return {body, add_const(*body, Scalar::of_int(type(), value))};
+  }
   // One of two by the width of its type.
   double pick(double narrow, double wide) const { return is_wide() ? wide : narrow; }
   std::span<const double> pick(std::span<const double> narrow, std::span<const double> wide) const {
@@ -64,7 +66,7 @@ inline Real trunc(Real a) { return a.apply(Fn::kTrunc); }
 inline Real select(Real condition, Real a, Real b) {
   return a.node(Fn::kSelect, a.type(), {condition.id, a.id, b.id});
 }
-// Between -limit and limit; NaN stays.
+// NaN stays.
 inline Real clamp(Real a, double low, double high) {
   return a.apply(Fn::kMin, a.number(high)).apply(Fn::kMax, a.number(low));
 }
@@ -76,12 +78,12 @@ inline Real polynomial(Real x, std::span<const double> c) {
   return p;
 }
 
-// |a| with the sign of s.
-inline Real copy_sign(Real a, Real s) {
-  DType bits = a.bits_type();
+// The magnitude, which has no sign, with that of s.
+inline Real with_sign(Real magnitude, Real s) {
+  DType bits = s.bits_type();
   Real sign = s.bitcast(bits);
-  sign = sign & sign.whole(a.is_wide() ? INT64_MIN : INT32_MIN);
-  return (abs(a).bitcast(bits) | sign).bitcast(a.type());
+  sign = sign & sign.whole(s.is_wide() ? INT64_MIN : INT32_MIN);
+  return (magnitude.bitcast(bits) | sign).bitcast(s.type());
 }
 
 }  // namespace rlx
