@@ -336,6 +336,12 @@ TEST_CASE("graphs nested without end are refused") {
   CHECK(codes(read(model(inner))) == Vec<int>{kBrokenFile});
 }
 
+TEST_CASE("an attribute without its value is damage") {
+  Message a = Message().text(1, "value").number(20, 4);
+  NodeSpec spec{.op = "Constant", .outputs = {"y"}, .attributes = {a}};
+  CHECK(codes(read_node(spec)) == Vec<int>{kBrokenFile});
+}
+
 TEST_CASE("a file that is something else is said to be no model") {
   for (std::string_view text : {"", "hello, world", "\x89PNG\r\n\x1a\n", "{}"}) {
     auto model = read(std::string(text));

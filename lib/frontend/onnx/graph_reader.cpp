@@ -59,7 +59,7 @@ Status check_dtype(const Call& call, const OpDef& op) {
 
 Error unsupported_operator(const Call& call) {
   return call.error(kUnsupportedOperator, fmt::format("operator {} is not supported", call.op_type),
-                    "export the model with operators that docs/operators.md lists");
+                    "export the model without it; docs/add-an-operator.md is the way to add it");
 }
 
 Error unsupported_domain(const Call& call, std::string_view domain) {

@@ -174,6 +174,10 @@ void from_fortran_order(const Vec<int64_t>& shape, size_t size, const std::byte*
   }
 }
 
+bool all_bools(Bytes elements) {
+  return std::ranges::all_of(elements, [](std::byte b) { return b <= std::byte{1}; });
+}
+
 // The header's text and where the elements start.
 struct Parts {
   std::string_view header;
@@ -213,6 +217,9 @@ Result<HostTensor> parse_npy(Bytes file, std::string name) {
   if (parts.elements.size() != *bytes) {
     return broken(
         name, fmt::format("its elements take {} bytes, it has {}", *bytes, parts.elements.size()));
+  }
+  if (header.dtype == DType::kBool && !all_bools(parts.elements)) {
+    return broken(name, "it holds a bool that is neither 0 nor 1");
   }
   HostTensor t{.name = std::move(name), .dtype = header.dtype, .shape = std::move(header.shape)};
   if (!header.fortran_order) {

@@ -100,6 +100,12 @@ TEST_CASE("odd headers") {
   }
 }
 
+TEST_CASE("a bool is 0 or 1") {
+  std::string_view header = "{'descr': '|b1', 'fortran_order': False, 'shape': (1,)}";
+  CHECK(parse(with_header(header, "\1")).ok());
+  CHECK(parse(with_header(header, "\2")).error().first().code == 5010);
+}
+
 TEST_CASE("sizes of tensors") {
   CHECK(tensor_bytes(DType::kF32, {2, 3}) == 24U);
   CHECK(tensor_bytes(DType::kF32, {2, 0, 3}) == 0U);
