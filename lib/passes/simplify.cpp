@@ -20,7 +20,8 @@ using RuleBook = std::multimap<std::string, const ParsedRule*, std::less<>>;
 
 Vec<ParsedRule> parsed_rules() {
   Vec<ParsedRule> parsed;
-  for (std::span<const Rule> family : {arithmetic_rules(), shape_rules(), convolution_rules()}) {
+  for (std::span<const Rule> family : {arithmetic_rules(), contraction_rules(), convolution_rules(),
+                                       gather_rules(), shape_rules()}) {
     for (const Rule& rule : family) {
       ParsedRule p{&rule, parse_pattern(rule.from), std::nullopt};
       if (!rule.to.empty()) p.to = parse_pattern(rule.to);

@@ -1,3 +1,5 @@
+#include <cmath>
+
 #include "kernel/storage.h"
 #include "op/cast.h"
 #include "passes/rules/rules.h"
@@ -33,6 +35,26 @@ std::optional<ValueId> cast_once(const Match& m, GraphBuilder& g) {
   return made ? std::optional(*made) : std::nullopt;
 }
 
+// Then the inverse is exact, and a product with it is the quotient, bit for bit.
+bool is_power_of_two(const Match& m) {
+  const Constant* c = m.graph.constant_of(m["c"]);
+  if (!c || c->elements() != 1 || !is_float(c->dtype)) return false;
+  int exponent = 0;
+  const double value = scalar_at(c->dtype, c->data.bytes().data()).as_double();
+  const bool power = std::fabs(std::frexp(value, &exponent)) == 0.5;
+  return power && Scalar::of(c->dtype, 1 / value).f == 1 / value && std::abs(exponent) < 64;
+}
+
+std::optional<ValueId> times_inverse(const Match& m, GraphBuilder& g) {
+  Constant c = *m.graph.constant_of(m["c"]);
+  const double value = scalar_at(c.dtype, c.data.bytes().data()).as_double();
+  std::string bytes(static_cast<size_t>(size_of(c.dtype)), '\0');
+  to_bytes(Scalar::of(c.dtype, 1 / value), reinterpret_cast<std::byte*>(bytes.data()));
+  const ValueId inverse = g.constant(make_constant(c.dtype, c.shape, std::move(bytes)));
+  auto made = g.add1("mul", {m["x"], inverse});
+  return made ? std::optional(*made) : std::nullopt;
+}
+
 constexpr Rule kRules[] = {
     {"abs(abs(x))", "abs(x)"},
     {"add(x, 0)", "x"},
@@ -47,6 +69,7 @@ constexpr Rule kRules[] = {
     {"clip(x)", "x"},
     {"clip(clip(x, low, high), low, high)", "clip(x, low, high)"},
     {"div(x, 1)", "x"},
+    {"div(x, c)", {}, is_power_of_two, times_inverse},
     {"identity(x)", "x"},
     {"max(x)", "x"},
     {"max(x, x)", "x"},

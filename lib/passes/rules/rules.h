@@ -10,7 +10,11 @@ namespace rlx {
 std::span<const Rule> arithmetic_rules();
 // Reshapes, transposes, slices, broadcasts.
 std::span<const Rule> shape_rules();
+// Scales around matrix products.
+std::span<const Rule> contraction_rules();
 // Scales and offsets after convolutions.
 std::span<const Rule> convolution_rules();
+// Picking that picks everything.
+std::span<const Rule> gather_rules();
 
 }  // namespace rlx
