@@ -1,12 +1,10 @@
 #include "backend/cpu/emit_expr.h"
 
 #include <llvm/IR/Constants.h>
-#include <llvm/IR/IntrinsicsX86.h>
 
 #include <cmath>
 
 #include "backend/cpu/float_range.h"
-#include "backend/cpu/match.h"
 #include "kernel/element.h"
 
 namespace rlx::cpu {
@@ -293,17 +291,6 @@ int lanes_of(const Regs& values) {
   return lanes;
 }
 
-// One instruction with AVX-512; null where e is something else.
-Value* emit_scaled(Function& f, const Body& body, const Expr& e, const Regs& nodes) {
-  auto scaled = f.isa.wide ? match_scaled(body, e) : std::nullopt;
-  if (!scaled || lanes_of({nodes[scaled->value.index]}) != 16) return nullptr;
-  Value* value = nodes[scaled->value.index];
-  // The rounding of the control register: to even.
-  Value* args[] = {value, splat(f, nodes[scaled->exponent.index], 16), value, f.b.getInt16(0xffff),
-                   f.b.getInt32(4)};
-  return f.b.CreateIntrinsic(llvm::Intrinsic::x86_avx512_mask_scalef_ps_512, {}, args);
-}
-
 }  // namespace
 
 llvm::Type* memory_type(Function& f, DType t) {
@@ -356,7 +343,6 @@ Regs emit_body(Function& f, const Stage& s, const Vec<ExprId>& roots, const Leav
       case Fn::kAcc: return leaves.acc[e.index];
       default: break;
     }
-    if (Value* v = emit_scaled(f, s.body, e, nodes)) return v;
     Regs args;
     for (ExprId arg : e.args) args.push_back(nodes[arg.index]);
     // The condition of a select is a bool, whatever is selected.

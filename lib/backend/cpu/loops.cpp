@@ -39,33 +39,52 @@ class LoopsEmitter {
   }
 
   // Steps [lo, hi), lo < hi, of all parallel loops counted together: a run of each row of the innermost.
+  // Divisions find the first row; the outer loops then count on like an odometer.
   void run_rows(Value* lo, Value* hi) {
     const Loop& inner = grid()[n_.parallel - 1];
-    Value* row =
-        emit_dim(f_, {}, over_lanes(inner) ? ceil_div(inner.extent, n_.lanes) : inner.extent);
-    emit_repeat(f_, {lo}, [&](Regs& next) {
-      Value* index = f_.b.CreateUDiv(next[0], row);
-      Value* begin = f_.b.CreateSub(next[0], f_.b.CreateMul(index, row));
-      Value* left = f_.b.CreateSub(hi, next[0]);
-      Value* end =
-          f_.b.CreateBinaryIntrinsic(llvm::Intrinsic::smin, row, f_.b.CreateNSWAdd(begin, left));
-      run_innermost(point_of_row(index), begin, end);
-      next[0] = f_.b.CreateNSWAdd(next[0], f_.b.CreateSub(end, begin));
-      return f_.b.CreateICmpSLT(next[0], hi);
+    Dim steps = over_lanes(inner) ? ceil_div(inner.extent, n_.lanes) : inner.extent;
+    Value* row = emit_dim(f_, {}, steps);
+    Value* index = f_.b.CreateUDiv(lo, row);
+    Regs start = outer_indexes(index);
+    start.push_back(f_.b.CreateSub(lo, f_.b.CreateMul(index, row)));
+    start.push_back(f_.b.CreateSub(hi, lo));
+    emit_repeat(f_, start, [&](Regs& at) {
+      Value*& begin = at[at.size() - 2];
+      Value*& left = at[at.size() - 1];
+      Value* all = f_.b.CreateNSWAdd(begin, left);
+      Value* end = f_.b.CreateBinaryIntrinsic(llvm::Intrinsic::smin, row, all);
+      Point p;
+      for (size_t i = 0; i + 1 < n_.parallel; ++i) p.loops[grid()[i].id] = at[i];
+      run_innermost(p, begin, end);
+      left = f_.b.CreateNSWSub(left, f_.b.CreateNSWSub(end, begin));
+      begin = f_.i64(0);
+      count_on(at);
+      return f_.b.CreateICmpSGT(left, f_.i64(0));
     });
   }
 
   // The outer loops at row `index`.
-  Point point_of_row(Value* index) {
-    Point at;
-    for (size_t i = n_.parallel - 1; i-- > 0;) {
-      const Loop& l = grid()[i];
-      if (i == 0) return at.with(l.id, index);
-      Value* extent = emit_dim(f_, {}, l.extent);
-      at = at.with(l.id, f_.b.CreateURem(index, extent));
+  Regs outer_indexes(Value* index) {
+    Regs at(n_.parallel - 1);
+    for (size_t i = n_.parallel - 1; i-- > 1;) {
+      Value* extent = emit_dim(f_, {}, grid()[i].extent);
+      at[i] = f_.b.CreateURem(index, extent);
       index = f_.b.CreateUDiv(index, extent);
     }
+    at[0] = index;
     return at;
+  }
+
+  // The next row; `at` begins with the outer loops.
+  void count_on(Regs& at) {
+    Value* carry = f_.b.getTrue();
+    for (size_t i = n_.parallel - 1; i-- > 0;) {
+      at[i] = f_.b.CreateNSWAdd(at[i], f_.b.CreateZExt(carry, f_.b.getInt64Ty()));
+      if (i == 0) break;
+      Value* wraps = f_.b.CreateICmpEQ(at[i], emit_dim(f_, {}, grid()[i].extent));
+      at[i] = f_.b.CreateSelect(wraps, f_.i64(0), at[i]);
+      carry = wraps;
+    }
   }
 
   // Steps [lo, hi) of the innermost parallel loop.
