@@ -99,15 +99,32 @@ Status infer_afresh(Graph& g) {
   return infer_types(g);
 }
 
+// The value of the one symbol left in d, where d has to be 0: d is +-symbol + constant.
+std::optional<std::pair<std::string, int64_t>> root_of(const Dim& d) {
+  std::optional<std::string> symbol;
+  int64_t sign = 0;
+  int64_t rest = 0;
+  for (const Term& t : d.terms()) {
+    if (t.factors.empty()) {
+      rest = t.coefficient;
+      continue;
+    }
+    const bool plain = t.factors.size() == 1 && t.factors[0].kind == Atom::Kind::kSymbol &&
+                       (t.coefficient == 1 || t.coefficient == -1);
+    if (!plain || symbol) return std::nullopt;
+    symbol = t.factors[0].symbol;
+    sign = t.coefficient;
+  }
+  if (!symbol) return std::nullopt;
+  return std::pair(*symbol, -rest * sign);
+}
+
 // Symbols that facts now equate to numbers.
 Binding forced(const Graph& g) {
   Binding binding;
   for (const Fact& f : g.facts) {
     if (f.relation != Fact::Relation::kEqual) continue;
-    for (auto [symbol, value] : {std::pair(&f.a, &f.b), std::pair(&f.b, &f.a)}) {
-      const std::optional<std::string> name = symbol->as_symbol();
-      if (name && value->constant()) binding.emplace(*name, *value);
-    }
+    if (auto root = root_of(f.a - f.b)) binding.emplace(root->first, root->second);
   }
   return binding;
 }

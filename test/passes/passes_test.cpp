@@ -140,6 +140,21 @@ TEST_CASE("binding a dim to 1 frees a broadcast from its assumption") {
   CHECK(rlx::to_text((*three)[three->outputs()[0]].type) == "f32[3, 4]");
 }
 
+TEST_CASE("binding follows sums of symbols") {
+  Graph g = made(R"(
+    %p = input "past" : f32[a, 4]
+    %q = input "other" : f32[b, 4]
+    %x = input "x" : f32[n, 4]
+    %u = concat(%p, %x)
+    %v = concat(%q, %x)
+    %z = add(%u, %v)
+    output "z" = %z)");
+  auto bound = bind_dims(g, {{"a", 3}});
+  REQUIRE(bound.ok());
+  CHECK(bound->find_symbol("b") == nullptr);
+  CHECK(rlx::to_text((*bound)[bound->outputs()[0]].type) == "f32[n + 3, 4]");
+}
+
 TEST_CASE("binding tells every wrong name and value") {
   Graph g = made("%x = input \"x\" : f32[a, b]\n%y = relu(%x)\noutput \"y\" = %y");
   auto bound = bind_dims(g, {{"c", 1}, {"a", 0}, {"b", 2}, {"b", 3}});
