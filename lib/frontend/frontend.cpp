@@ -2,17 +2,22 @@
 
 #include <functional>
 
+#include "frontend/hir_json/reader.h"
 #include "frontend/onnx/reader.h"
 #include "ir/text.h"
 
 namespace rlx {
 namespace {
 
-Result<ModelFile> read_mir(std::shared_ptr<const MappedFile> file) {
-  Bytes all = file->bytes();
-  std::string_view text(reinterpret_cast<const char*>(all.data()), all.size());
-  RLX_TRY(Graph graph, parse_graph(text));
-  ModelFile model{.format = "mir", .graph = std::move(graph)};
+std::string_view text_of(const MappedFile& file) {
+  Bytes all = file.bytes();
+  return {reinterpret_cast<const char*>(all.data()), all.size()};
+}
+
+Result<ModelFile> in_file(std::shared_ptr<const MappedFile> file, std::string format,
+                          Result<Graph> graph) {
+  if (!graph) return std::move(graph.error());
+  ModelFile model{.format = std::move(format), .graph = std::move(*graph)};
   model.files.push_back(std::move(file));
   return model;
 }
@@ -21,7 +26,8 @@ Result<ModelFile> read_mir(std::shared_ptr<const MappedFile> file) {
 
 Result<ModelFile> read_model(const std::string& path) {
   RLX_TRY(auto file, MappedFile::open(path));
-  if (path.ends_with(".mir")) return read_mir(std::move(file));
+  if (path.ends_with(".mir")) return in_file(file, "mir", parse_graph(text_of(*file)));
+  if (path.ends_with(".json")) return in_file(file, "json", hir_json::read_graph(text_of(*file)));
   return onnx::read_model(std::move(file));
 }
 

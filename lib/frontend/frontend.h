@@ -9,7 +9,7 @@
 namespace rlx {
 
 struct ModelFile {
-  // "onnx", "mir".
+  // "onnx", "json", "mir".
   std::string format;
   // 0 where the format has none.
   int64_t opset = 0, ir_version = 0;
@@ -19,7 +19,7 @@ struct ModelFile {
   Vec<std::shared_ptr<const MappedFile>> files = {};
 };
 
-// Reads .mir text by its name, else ONNX. The error lists all that the model needs and rlx lacks.
+// Reads .mir text and .json by their endings, else ONNX. The error lists all that the model needs and rlx lacks.
 Result<ModelFile> read_model(const std::string& path);
 
 // Where in the model's files bytes lie; nullopt where they are in none.
