@@ -37,13 +37,15 @@ std::string absolute(const std::string& path) {
 // All that the stamp's key depends on besides the model's bytes, in one spelling.
 std::string spelled(const BuildRequest& r, const Target& target) {
   std::string text = "target=" + target.text;
-  for (const auto& [name, value] : r.options) text += "\noption " + name + "=" + value;
+  for (const auto& [name, value] : r.options)
+    text.append("\noption ").append(name).append("=").append(value);
   Dims dims = r.dims;
   std::sort(dims.begin(), dims.end());
-  for (const auto& [name, value] : dims) text += "\ndim " + name + "=" + std::to_string(value);
+  for (const auto& [name, value] : dims)
+    text.append("\ndim ").append(name).append("=").append(std::to_string(value));
   for (const auto& [name, extents] : r.shapes) {
-    text += "\nshape " + name + "=";
-    for (int64_t e : extents) text += std::to_string(e) + ",";
+    text.append("\nshape ").append(name).append("=");
+    for (int64_t e : extents) text.append(std::to_string(e)).append(",");
   }
   return text + "\nsalt=" + r.cache.salt;
 }
@@ -54,8 +56,7 @@ class Builder {
 
   Result<Built> run() {
     RLX_TRY(out_.target, parse_target(r_.target));
-    RLX_TRY(Store store, Store::open(r_.cache));
-    store_ = &store;
+    RLX_TRY(store_, Store::open(r_.cache));
     std::error_code error;
     bool is_file = std::filesystem::exists(r_.model, error);
     Status status = is_file ? from_file() : from_key();
@@ -197,7 +198,7 @@ class Builder {
 
   Status open_blobs(const cache::Entry& entry) {
     for (const image::Buffer& b : out_.image.buffers) {
-      if (b.kind != image::Buffer::Kind::kConstant || out_.blobs.count(b.blob)) continue;
+      if (b.kind != image::Buffer::Kind::kConstant || out_.blobs.contains(b.blob)) continue;
       RLX_TRY(cache::BlobBytes bytes, blob_of(entry, b.blob));
       out_.blobs.emplace(b.blob, std::move(bytes));
     }
@@ -262,7 +263,7 @@ class Builder {
 
   const BuildRequest& r_;
   bool open_;
-  Store* store_ = nullptr;
+  std::optional<Store> store_;
   Built out_;
   Clock clock_;
 };

@@ -10,10 +10,6 @@
 namespace rlx::driver {
 namespace {
 
-bool ends_with(const std::string& s, std::string_view end) {
-  return s.size() >= end.size() && s.compare(s.size() - end.size(), end.size(), end) == 0;
-}
-
 Error no_stage(const EmitRequest& r) {
   return Error(2010, "cannot emit " + r.stage + " from " + r.path,
                "stages are hir, mir, lir, kernel, image, llvm, asm");
@@ -98,7 +94,7 @@ Result<std::string> emit_graph(const EmitRequest& r) {
 }  // namespace
 
 Result<std::string> emit(const EmitRequest& request) {
-  return ends_with(request.path, ".kernel") ? emit_kernels(request) : emit_graph(request);
+  return request.path.ends_with(".kernel") ? emit_kernels(request) : emit_graph(request);
 }
 
 }  // namespace rlx::driver

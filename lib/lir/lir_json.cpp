@@ -215,7 +215,7 @@ Result<Group> read_group(const JsonReader& in) {
   RLX_TRY(Vec<int64_t> arg_ids, args.integers());
   for (int64_t n : node_ids) {
     if (!fits(n, 0, INT32_MAX)) return malformed(nodes, "out of range");
-    g.nodes.push_back(NodeId(static_cast<size_t>(n)));
+    g.nodes.emplace_back(static_cast<size_t>(n));
   }
   for (int64_t a : arg_ids) {
     if (!fits(a, 0, INT32_MAX)) return malformed(args, "out of range");

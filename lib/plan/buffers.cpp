@@ -74,7 +74,7 @@ Vec<uint32_t> waves(const Lir& lir, const Vec<Kernel>& kernels) {
   for (uint32_t i = 0; i < lir.groups.size(); ++i) {
     const Vec<uint32_t>& args = lir.groups[i].args;
     bool depends =
-        std::any_of(args.begin(), args.end(), [&](uint32_t p) { return written.count(p) != 0; });
+        std::any_of(args.begin(), args.end(), [&](uint32_t p) { return written.contains(p); });
     if (depends) {
       start = i;
       written.clear();

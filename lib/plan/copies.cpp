@@ -118,7 +118,7 @@ class Folder {
   }
 
  private:
-  bool is_output(ValueId v) const { return outputs_.count(v) != 0; }
+  bool is_output(ValueId v) const { return outputs_.contains(v); }
 
   Vec<size_t> readers_of(ValueId v) const {
     Vec<size_t> found;

@@ -105,7 +105,7 @@ Result<Write> one_to_one_write(const Kernel& k, ValueId v) {
   if (access.combine != Combine::kSet) return refuse("the value is combined in place");
   for (const AxisIndex& i : access.index) {
     std::optional<LoopId> loop = i.expr ? std::nullopt : i.dim.as_loop();
-    if (!loop && !(i.dim.is(0) && !i.expr))
+    if (!loop && (i.expr || !i.dim.is(0)))
       return refuse("the value is written at a computed index");
     if (loop && std::count(found->axes.begin(), found->axes.end(), *loop))
       return refuse("a loop writes two axes");
@@ -129,7 +129,7 @@ Result<std::optional<Vec<LoopId>>> plain_read(const Kernel& k, const Stage& s, V
       if (a.bounds[i].rule != Bounds::Rule::kProven)
         return refuse("the value is read outside of its bounds");
       std::optional<LoopId> loop = a.index[i].dim.as_loop();
-      if (!loop && !(a.index[i].dim.is(0) && !write.axes[i].valid()))
+      if (!loop && (write.axes[i].valid() || !a.index[i].dim.is(0)))
         return refuse("the value is read at a computed index");
       here.push_back(loop.value_or(LoopId()));
     }
@@ -191,9 +191,9 @@ class Fuser {
 
   // Whether axis i is a grid loop in every stage that reads v.
   bool read_by_grid(size_t i) const {
-    for (const auto& axes : reads_)
-      if (axes && (*axes)[i].valid() && !contains(r_.grid, (*axes)[i])) return false;
-    return true;
+    return std::ranges::all_of(reads_, [&](const auto& axes) {
+      return !axes || !(*axes)[i].valid() || contains(r_.grid, (*axes)[i]);
+    });
   }
 
   LoopId reader_loop(size_t i) const {
@@ -202,13 +202,13 @@ class Fuser {
     return {};
   }
 
-  const Loop& reader_loop_facts(size_t i) const {
+  Dim reader_extent(size_t i) const {
     LoopId id = reader_loop(i);
-    if (const Loop* l = find_loop(r_.grid, id)) return *l;
-    for (size_t s = 0; s < r_.stages.size(); ++s)
-      if (const Loop* l = find_loop(r_.stages[s].loops, id)) return *l;
+    if (const Loop* l = find_loop(r_.grid, id)) return l->extent;
+    for (const Stage& s : r_.stages)
+      if (const Loop* l = find_loop(s.loops, id)) return l->extent;
     RLX_CHECK(false, "a loop of no stage");
-    return r_.grid[0];
+    return 0;
   }
 
   // Brings each axis to the same level on both sides.
@@ -220,9 +220,8 @@ class Fuser {
       const Loop* writer_grid = find_loop(w_.grid, p);
       Dim extent =
           writer_grid ? writer_grid->extent : find_loop(w_.stages[write_.stage].loops, p)->extent;
-      if (extent != reader_loop_facts(i).extent)
-        return refuse("extents differ: " + to_text(extent) + " and " +
-                      to_text(reader_loop_facts(i).extent));
+      if (extent != reader_extent(i))
+        return refuse("extents differ: " + to_text(extent) + " and " + to_text(reader_extent(i)));
       bool reader_grid = read_by_grid(i);
       if (writer_grid && !reader_grid) RLX_TRY_VOID(demote_writer(p));
       if (!writer_grid && reader_grid) RLX_TRY_VOID(demote_reader(reader_loop(i)));
@@ -278,7 +277,7 @@ class Fuser {
       if (write_.axes[i].valid() && contains(w_.grid, write_.axes[i]))
         names[reader_loop(i)] = write_.axes[i];
     auto fresh = [&](const Loop& l) {
-      if (!names.count(l.id)) names[l.id] = LoopId(w_.loop_count++);
+      if (!names.contains(l.id)) names[l.id] = LoopId(w_.loop_count++);
     };
     for (const Loop& l : r_.grid) fresh(l);
     for (const Stage& s : r_.stages)

@@ -29,7 +29,7 @@ class BodyCopy {
  private:
   uint32_t own_read(uint32_t read) {
     for (AxisIndex& i : to_.reads[read].index)
-      if (i.expr && !remapped_.count(read)) i.expr = place(*i.expr);
+      if (i.expr && !remapped_.contains(read)) i.expr = place(*i.expr);
     remapped_.insert(read);
     return read;
   }

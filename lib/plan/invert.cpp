@@ -134,7 +134,7 @@ std::optional<LoopMap> invert(const Vec<Dim>& index, const Vec<Dim>& axes, const
   for (auto& [loop, list] : digits)
     if (!gather_digits(std::move(list), loop, axes, found)) return std::nullopt;
   for (const Loop& l : loops) {
-    if (found.count(l.id)) continue;
+    if (found.contains(l.id)) continue;
     // A loop of extent 1 is always 0; any other that no axis tells is a broadcast.
     if (!l.extent.is(1)) return std::nullopt;
     found.emplace(l.id, 0);

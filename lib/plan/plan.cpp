@@ -127,7 +127,7 @@ Result<std::map<uint32_t, PackedConstant>> pack_constants(Lir& lir) {
   std::map<uint32_t, PackedConstant> packed;
   for (const Placed& p : lir.placed) {
     LirBuffer& b = lir.buffers[p.buffer];
-    if (b.role != LirBuffer::Role::kConstant || packed.count(p.buffer)) continue;
+    if (b.role != LirBuffer::Role::kConstant || packed.contains(p.buffer)) continue;
     RLX_TRY(PackedConstant form, packed_constant(*lir.graph.constant_of(p.value), p.storage));
     b.packed = form.digest;
     packed.emplace(p.buffer, std::move(form));

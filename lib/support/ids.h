@@ -2,7 +2,7 @@
 #pragma once
 #include <compare>
 #include <cstdint>
-#include <functional>
+#include <cstddef>
 
 namespace rlx {
 
@@ -28,8 +28,3 @@ using ExprId = Id<struct ExprTag>;
 using StateId = Id<struct StateTag>;
 
 }  // namespace rlx
-
-template <class Tag>
-struct std::hash<rlx::Id<Tag>> {
-  size_t operator()(rlx::Id<Tag> id) const { return id.index; }
-};

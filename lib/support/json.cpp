@@ -101,15 +101,15 @@ Result<Json> Json::parse(std::string_view text) {
 }
 
 std::optional<uint64_t> Json::natural() const {
-  if (const auto* big = std::get_if<uint64_t>(&v_)) return *big;
+  if (const auto* big = std::get_if<uint64_t>(&held)) return *big;
   if (const int64_t* small = integer(); small && *small >= 0) return *small;
   return std::nullopt;
 }
 
 std::optional<double> Json::number() const {
-  if (const auto* real = std::get_if<double>(&v_)) return *real;
+  if (const auto* real = std::get_if<double>(&held)) return *real;
   if (const int64_t* whole = integer()) return static_cast<double>(*whole);
-  if (const auto* big = std::get_if<uint64_t>(&v_)) return static_cast<double>(*big);
+  if (const auto* big = std::get_if<uint64_t>(&held)) return static_cast<double>(*big);
   if (const std::string* text = string()) return special_number(*text);
   return std::nullopt;
 }
@@ -125,7 +125,7 @@ const Json* Json::find(std::string_view name) const {
 std::string_view Json::kind() const {
   constexpr std::string_view kNames[] = {"null",     "a boolean", "an integer", "a number",
                                          "a string", "an array",  "an object",  "an integer"};
-  return kNames[v_.index()];
+  return kNames[held.index()];
 }
 
 Error JsonReader::wrong(std::string_view what) const {

@@ -78,17 +78,17 @@ class Json {
   // Whole text is one value, of depth 256 at most; the error says what is wrong.
   static Result<Json> parse(std::string_view text);
 
-  bool is_null() const { return v_.index() == 0; }
+  bool is_null() const { return held.index() == 0; }
   // Each returns null where the value is of another kind.
-  const bool* boolean() const { return std::get_if<bool>(&v_); }
-  const int64_t* integer() const { return std::get_if<int64_t>(&v_); }
+  const bool* boolean() const { return std::get_if<bool>(&held); }
+  const int64_t* integer() const { return std::get_if<int64_t>(&held); }
   // Integers from 0 to 2^64 - 1.
   std::optional<uint64_t> natural() const;
   // Integers too, and the strings that the writer makes of NaN and infinities.
   std::optional<double> number() const;
-  const std::string* string() const { return std::get_if<std::string>(&v_); }
-  const Vec<Json>* array() const { return std::get_if<Vec<Json>>(&v_); }
-  const Vec<Member>* object() const { return std::get_if<Vec<Member>>(&v_); }
+  const std::string* string() const { return std::get_if<std::string>(&held); }
+  const Vec<Json>* array() const { return std::get_if<Vec<Json>>(&held); }
+  const Vec<Member>* object() const { return std::get_if<Vec<Member>>(&held); }
   // The member of that name; null where there is none or this is no object.
   const Json* find(std::string_view name) const;
   // "an object": what the value is, for messages.
@@ -96,7 +96,7 @@ class Json {
 
   // An integer is a uint64_t only where it is above INT64_MAX.
   std::variant<std::monostate, bool, int64_t, double, std::string, Vec<Json>, Vec<Member>, uint64_t>
-      v_;
+      held;
 };
 
 struct Json::Member {

@@ -4,9 +4,8 @@
 #include "../common.h"
 #include "driver/build.h"
 
+namespace rlx {
 namespace {
-
-using namespace rlx;
 
 struct Flags {
   tools::Common common;
@@ -45,10 +44,11 @@ Status bind(const Flags& f, tools::Outcome& outcome) {
 }
 
 }  // namespace
+}  // namespace rlx
 
 int main(int argc, char** argv) {
   CLI::App app("Binds dynamic dims of a compiled model to a specialised variant.", "rlx-spec");
-  Flags f;
+  rlx::Flags f;
   CLI::App* bind_command = app.add_subcommand("bind", "make the variant with these dims");
   app.require_subcommand(1);
   f.common.add(*bind_command);
@@ -57,9 +57,9 @@ int main(int argc, char** argv) {
       ->required()
       ->allow_extra_args(false);
   bind_command->add_option("-t,--target", f.target, "as for rlxc")->envname("RLX_TARGET");
-  if (std::optional<int> code = tools::parse(app, argc, argv)) return *code;
+  if (std::optional<int> code = rlx::tools::parse(app, argc, argv)) return *code;
   f.common.set_log_level();
-  tools::Outcome outcome("rlx-spec", argc, argv);
-  if (Status s = bind(f, outcome); !s) outcome.fail(s.error());
+  rlx::tools::Outcome outcome("rlx-spec", argc, argv);
+  if (rlx::Status s = rlx::bind(f, outcome); !s) outcome.fail(s.error());
   return outcome.end(f.common.json);
 }

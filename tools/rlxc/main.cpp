@@ -6,9 +6,8 @@
 #include "driver/emit.h"
 #include "ir/text.h"
 
+namespace rlx {
 namespace {
-
-using namespace rlx;
 
 struct Flags {
   tools::Common common;
@@ -125,17 +124,19 @@ Status build(const Flags& f, const std::string& model, const std::string& target
 }
 
 }  // namespace
+}  // namespace rlx
 
 int main(int argc, char** argv) {
   CLI::App app("Compiles neural networks ahead of time into the rlx cache.", "rlxc");
-  Flags f;
-  add_flags(app, f);
-  if (std::optional<int> code = tools::parse(app, argc, argv)) return *code;
+  rlx::Flags f;
+  rlx::add_flags(app, f);
+  if (std::optional<int> code = rlx::tools::parse(app, argc, argv)) return *code;
   f.common.set_log_level();
-  tools::Outcome outcome("rlxc", argc, argv);
+  rlx::tools::Outcome outcome("rlxc", argc, argv);
   for (const std::string& model : f.models)
     for (const std::string& target : f.targets) {
-      Status s = f.emit.empty() ? build(f, model, target, outcome) : emit(f, model, target);
+      rlx::Status s =
+          f.emit.empty() ? rlx::build(f, model, target, outcome) : rlx::emit(f, model, target);
       if (s) continue;
       outcome.fail(s.error());
       if (!f.keep_going) return outcome.end(f.common.json);
