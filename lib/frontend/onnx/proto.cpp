@@ -9,7 +9,7 @@ namespace {
 constexpr int kMaxDepth = 24;
 
 void check_depth(std::string_view message, int depth) {
-  if (depth > kMaxDepth) throw Broken(message.data(), "graphs or types are nested too deep");
+  if (depth > kMaxDepth) throw Broken(message, "graphs or types are nested too deep");
 }
 
 OpsetProto read_opset(std::string_view message) {
@@ -155,7 +155,7 @@ AttributeProto read_attribute(std::string_view message, int depth) {
   });
   bool has_value = (a.type != AttributeProto::kTensor || a.tensors.size() == 1) &&
                    (a.type != AttributeProto::kGraph || a.graphs.size() == 1);
-  if (!has_value) throw Broken(message.data(), "an attribute has not the one value of its type");
+  if (!has_value) throw Broken(message, "an attribute has not the one value of its type");
   return a;
 }
 

@@ -95,7 +95,7 @@ std::string typed_data(std::string_view message, DType dtype) {
 
 // Inside the model's folder whatever the folder is: relative, and no step upwards.
 bool stays_inside(std::string_view location) {
-  if (location.empty() || location.front() == '/' || location.find('\0') != location.npos)
+  if (location.empty() || location.front() == '/' || location.find('\0') != std::string_view::npos)
     return false;
   for (size_t begin = 0; begin <= location.size();) {
     size_t end = std::min(location.find('/', begin), location.size());
@@ -129,7 +129,7 @@ Result<Place> place_of(const TensorProto& t) {
                    fmt::format("{}: the {} of its external data is \"{}\"", label(t), key, value));
     }
     if (key == "offset") place.offset = *n;
-    if (key == "length") place.length = *n;
+    if (key == "length") place.length = n;
   }
   return place;
 }

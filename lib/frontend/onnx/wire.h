@@ -16,9 +16,10 @@ using Fields = protozero::pbf_reader;
 
 // A message that cannot be read: thrown by the functions below, caught by `guarded`.
 struct Broken : std::exception {
-  Broken(const char* position, std::string reason) : at(position), why(std::move(reason)) {}
+  Broken(std::string_view from, std::string reason) : rest(from), why(std::move(reason)) {}
 
-  const char* at;
+  // The file from the place on.
+  std::string_view rest;
   std::string why;
 };
 
@@ -29,7 +30,8 @@ void each_field(std::string_view message, const char* type, F visit) {
   try {
     while (fields.next()) visit(fields);
   } catch (const protozero::exception& e) {
-    throw Broken(fields.data().data(),
+    auto rest = fields.data();
+    throw Broken({rest.data(), rest.size()},
                  "field " + std::to_string(fields.tag()) + " of " + type + ": " + e.what());
   }
 }
@@ -83,7 +85,7 @@ auto guarded(std::string_view file, F read) -> Result<decltype(read())> {
   try {
     return read();
   } catch (const Broken& e) {
-    std::string at = std::to_string(e.at - file.data());
+    std::string at = std::to_string(e.rest.data() - file.data());
     return Error(kBrokenFile, "the file is damaged at byte " + at + ": " + e.why);
   }
 }

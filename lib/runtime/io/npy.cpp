@@ -120,12 +120,12 @@ class HeaderParser {
   Result<std::string_view> string() {
     skip_blanks();
     char quote = text_.empty() ? '\0' : text_[0];
-    size_t end = quote == '\'' || quote == '"' ? text_.find(quote, 1) : text_.npos;
+    size_t end = quote == '\'' || quote == '"' ? text_.find(quote, 1) : std::string_view::npos;
     // A list of fields is a structure.
     if (quote == '[')
       return Error(kUnsupportedTensorFile,
                    fmt::format("{} holds structures, which are not supported", name_));
-    if (end == text_.npos) return wrong("its header lacks a string");
+    if (end == std::string_view::npos) return wrong("its header lacks a string");
     std::string_view s = text_.substr(1, end - 1);
     text_.remove_prefix(end + 1);
     return s;

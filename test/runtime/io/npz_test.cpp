@@ -2,6 +2,7 @@
 
 #include <catch2/catch.hpp>
 #include <cstdlib>
+#include <filesystem>
 
 #include "runtime/io/npy.h"
 #include "runtime/io/zip.h"
@@ -90,7 +91,7 @@ TEST_CASE("files are read by their ending") {
   CHECK(*read_tensors(npz) == Vec<HostTensor>{t});
   CHECK(read_tensors(std::string(folder) + "/three.txt").error().exit_code() == 5);
   CHECK(read_tensors(std::string(folder) + "/none.npz").error().exit_code() == 3);
-  std::system(("rm -r " + std::string(folder)).c_str());
+  std::filesystem::remove_all(folder);
 }
 
 }  // namespace
