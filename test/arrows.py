@@ -58,7 +58,7 @@ INCLUDE = re.compile(r'\s*#\s*include\s*([<"])([^>"]+)[>"]')
 UNFINISHED = re.compile(r"\b(TO" r"DO|FIX" r"ME|X" r"XX)\b")
 TEXT_TESTS = {".hir", ".kernel", ".lir", ".mir", ".test"}
 MAX_LINES = 600
-MAX_TOOL_LINES = 150
+MAX_TOOL_LINES = 155
 
 
 def upstream(folder):

@@ -3,6 +3,7 @@
 #include <chrono>
 #include <filesystem>
 
+#include "cache/key.h"
 #include "driver/backends.h"
 #include "driver/toolchain.h"
 #include "support/files.h"
@@ -91,6 +92,7 @@ class Builder {
 
   // The key of a template with dims to bind, or of any entry to run as it is.
   Status from_key() {
+    if (!cache::check_key(r_.model)) return Error(3001, "no such model file: " + r_.model);
     RLX_TRY(Lookup base, store_->lookup(r_.model));
     if (!base.hit)
       return Error(3001, "no such model file or cache entry: " + r_.model, base.reason);
