@@ -40,6 +40,19 @@ decltype(auto) with_type(DType t, F&& f) {
   return f.template operator()<bool>();
 }
 
+// Calls f.operator()<T>() with an unsigned integer of the elements' size, for copying them.
+template <class F>
+decltype(auto) with_bits(DType t, F&& f) {
+  switch (size_of(t)) {
+    case 1: return f.template operator()<uint8_t>();
+    case 2: return f.template operator()<uint16_t>();
+    case 4: return f.template operator()<uint32_t>();
+    case 8: return f.template operator()<uint64_t>();
+  }
+  RLX_CHECK(false, "strings have no elements of a fixed size");
+  return f.template operator()<uint8_t>();
+}
+
 template <std::integral To, std::floating_point From>
 To saturated(From value) {
   // 2^digits, the first value above the range, is exact.

@@ -1,403 +1,476 @@
+// Runs kernels by strips: a tile of the grid's points at a time, stage after stage, one node of a
+// body for up to kStrip points.
+//
+// Loops up to the last sequential one run in order, point by point; the parallel ones inside of it
+// make up the tiles. Loops of a stage that are not reduced over join the tile's points in strips;
+// those that are run in sequence, so that each point sees its elements in the order that kernel.h
+// states.
 #include "kernel/interpreter.h"
 
+#include <algorithm>
 #include <cstring>
 
+#include <fmt/format.h>
+
+#include "kernel/accessor.h"
 #include "kernel/codes.h"
-#include "kernel/element.h"
 #include "kernel/eval.h"
 
 namespace rlx {
 namespace {
 
-// One element of any dtype.
-struct Cell {
-  alignas(8) std::byte bytes[8] = {};
-};
+// What a tile's locals may take.
+constexpr int64_t kMostLocalBytes = int64_t{16} << 20;
 
-Cell cell_of(const Scalar& s) {
-  Cell c;
-  with_type(s.dtype, [&]<class T>() {
-    T v{};
-    if constexpr (std::is_floating_point_v<T>)
-      v = static_cast<T>(s.f);
-    else if constexpr (std::is_integral_v<T>)
-      v = static_cast<T>(s.i);
-    else
-      v = convert<T>(static_cast<float>(s.f));
-    std::memcpy(c.bytes, &v, sizeof v);
-  });
-  return c;
-}
-
-Cell eval_cell(Fn fn, DType operand, DType result, std::initializer_list<const Cell*> args) {
-  Vec<const std::byte*> pointers;
-  for (const Cell* a : args) pointers.push_back(a->bytes);
-  Cell out;
-  eval(fn, operand, result, pointers, out.bytes, 1);
-  return out;
-}
-
-int64_t as_index(const Cell& c) {
-  int64_t v = 0;
-  std::memcpy(&v, c.bytes, sizeof v);
-  return v;
-}
-
-// The values of loops by id.
-using Loops = Vec<int64_t>;
-
-int64_t value_of(const Dim& d, const Loops& loops);
-
-int64_t value_of(const Atom& a, const Loops& loops) {
-  if (a.kind == Atom::Kind::kLoop) return loops[a.loop.index];
-  RLX_CHECK(a.kind != Atom::Kind::kSymbol, "a symbol without a value");
-  int64_t x = value_of(a.args[0], loops), y = value_of(a.args[1], loops);
-  switch (a.kind) {
-    case Atom::Kind::kFloorDiv: return x / y - (x % y != 0 && (x < 0) != (y < 0) ? 1 : 0);
-    case Atom::Kind::kMod: return (x % y + y) % y;
-    case Atom::Kind::kMin: return std::min(x, y);
-    case Atom::Kind::kMax: return std::max(x, y);
-    case Atom::Kind::kSymbol:
-    case Atom::Kind::kLoop: break;
-  }
-  return 0;
-}
-
-int64_t value_of(const Dim& d, const Loops& loops) {
-  int64_t sum = 0;
-  for (const Term& t : d.terms()) {
-    int64_t product = t.coefficient;
-    for (const Atom& a : t.factors) product *= value_of(a, loops);
-    sum += product;
-  }
-  return sum;
-}
-
-// Every symbol of the kernel replaced by its value.
 Kernel with_numbers(Kernel k, const std::map<std::string, int64_t>& symbols) {
   std::map<std::string, Dim> values(symbols.begin(), symbols.end());
   auto bind = [&](Dim& d) { d = substitute_symbols(d, values); };
-  for (Arg& a : k.args)
-    for (Dim& d : a.shape) bind(d);
-  for (Local& l : k.locals)
-    for (Dim& d : l.shape) bind(d);
+  for (Arg& a : k.args) std::ranges::for_each(a.shape, bind);
+  for (Local& l : k.locals) std::ranges::for_each(l.shape, bind);
   for (Loop& l : k.grid) bind(l.extent);
   for (Stage& s : k.stages) {
     for (Loop& l : s.loops) bind(l.extent);
-    for (Vec<Access>* list : {&s.reads, &s.writes})
-      for (Access& a : *list)
-        for (AxisIndex& i : a.index) bind(i.dim);
-    for (Expr& e : s.body)
-      if (e.fn == Fn::kIndex) bind(e.dim);
+    for (Vec<Access>* accesses : {&s.reads, &s.writes}) {
+      for (Access& a : *accesses) {
+        for (AxisIndex& index : a.index) bind(index.dim);
+      }
+    }
+    for (Expr& e : s.body) bind(e.dim);
     expand_math(s);
   }
   return k;
 }
 
-int64_t number(const Dim& d) {
-  std::optional<int64_t> c = d.constant();
-  RLX_CHECK(c.has_value(), "an extent without a value: " + to_text(d));
-  return *c;
-}
+// ---- Loops ------------------------------------------------------------------------------------
 
-// A tensor's bytes and how indexes become offsets.
-struct Memory {
-  std::byte* data = nullptr;
-  DType dtype = DType::kF32;
-  Vec<int64_t> shape;
-  Storage storage;
-  Vec<int64_t> strides;
+struct Nest {
+  Vec<LoopId> ids;
+  Vec<int64_t> extents;
 
-  Memory(std::byte* bytes, DType type, const Vec<Dim>& dims, const Storage& s)
-      : data(bytes), dtype(type), storage(s) {
-    for (const Dim& d : dims) shape.push_back(number(d));
-    for (const Dim& d : physical_strides(s, dims)) strides.push_back(number(d));
+  size_t size() const { return ids.size(); }
+  int64_t points() const {
+    int64_t points = 1;
+    for (int64_t e : extents) points *= e;
+    return points;
   }
-
-  std::byte* at(const Vec<int64_t>& index) const {
-    int64_t offset = 0;
-    for (size_t p = 0; p < strides.size(); ++p) {
-      const PhysicalDim& d = storage.dims[p];
-      int64_t c =
-          (index[static_cast<size_t>(d.axis)] + storage.padding[static_cast<size_t>(d.axis)].lo) /
-          d.div;
-      offset += strides[p] * (d.mod != 0 ? c % d.mod : c);
-    }
-    return data + offset * size_of(dtype);
+  void append(LoopId id, int64_t extent) {
+    ids.push_back(id);
+    extents.push_back(extent);
   }
 };
 
-class Machine {
- public:
-  Machine(const Kernel& k, const std::map<std::string, int64_t>& symbols,
-          const Vec<std::span<std::byte>>& buffers)
-      : k_(with_numbers(k, symbols)), loops_(k.loop_count) {
-    for (size_t a = 0; a < k_.args.size(); ++a)
-      args_.emplace_back(buffers[a].data(), k_.args[a].dtype, k_.args[a].shape, k_.args[a].storage);
-    for (const Local& l : k_.locals) {
-      int64_t elements = number(product(l.shape));
-      local_bytes_.emplace_back(static_cast<size_t>(elements * size_of(l.dtype)));
-      locals_.emplace_back(local_bytes_.back().data(), l.dtype, l.shape,
-                           Storage::row_major(static_cast<int>(l.shape.size())));
+// Loops first, ..., end - 1 of the list; their extents have to be numbers.
+Result<Nest> nest_of(const Vec<Loop>& loops, size_t first, size_t end) {
+  Nest nest;
+  for (size_t i = first; i < end; ++i) {
+    auto extent = loops[i].extent.constant();
+    if (!extent) {
+      return Error(kNotInterpreted, "a loop's extent changes: " + to_text(loops[i].extent));
     }
+    nest.append(loops[i].id, std::max<int64_t>(*extent, 0));
+  }
+  return nest;
+}
+
+// Elements of any dtype.
+using Column = Vec<uint64_t>;
+
+std::byte* bytes_of(Column& c) { return reinterpret_cast<std::byte*>(c.data()); }
+
+void fill(std::byte* out, const Scalar& s, int64_t count) {
+  int64_t size = size_of(s.dtype);
+  for (int64_t i = 0; i < count; ++i) to_bytes(s, out + i * size);
+}
+
+// The points of the grid at hand: one of the outer loops, some of the inner.
+struct Tile {
+  Nest outer, inner;
+  int64_t outer_point = 0, first = 0, points = 0;
+
+  // Calls f with each outer loop and its value.
+  template <class F>
+  void each_outer(F f) const {
+    int64_t point = outer_point;
+    for (size_t l = outer.size(); l-- > 0;) {
+      f(outer.ids[l], point % outer.extents[l]);
+      point /= outer.extents[l];
+    }
+  }
+
+  // Puts the strip at its homes in the tile.
+  void place(Strip& strip) const {
+    each_outer([&](LoopId id, int64_t value) { strip.set(id, value); });
+    std::span<const int64_t> homes = strip.homes();
+    int64_t inside = 1;
+    for (size_t l = inner.size(); l-- > 0;) {
+      std::span<int64_t> values = strip.values(inner.ids[l]);
+      for (size_t i = 0; i < values.size(); ++i) {
+        values[i] = (first + homes[i]) / inside % inner.extents[l];
+      }
+      inside *= inner.extents[l];
+    }
+  }
+};
+
+// What the accumulators of a reduce or scan are.
+struct Accumulators {
+  const Vec<DType>& types;
+  const Vec<Scalar>& init;
+  const Vec<ExprId>& next;
+};
+
+// ---- A stage ----------------------------------------------------------------------------------
+
+// Runs one stage for the points of a tile.
+class StageRun {
+ public:
+  StageRun(const Stage& s, const Tile& tile, Strip& strip, Accessor& accessor)
+      : s_(s), tile_(tile), strip_(strip), accessor_(accessor) {
+    values_.resize(s.body.size());
+    columns_.resize(s.body.size());
+    Vec<ExprId> roots = s.results;
+    for (const Access& a : s.writes) append_indexes(a, roots);
+    written_ = needed(s, roots);
   }
 
   Status run() {
-    each_point(k_.grid, [&] { point(); });
-    if (problem_) return std::move(*problem_);
-    return {};
-  }
-
- private:
-  // Runs body at each point of the loops, outermost first.
-  template <class F>
-  void each_point(std::span<const Loop> loops, F body) {
-    if (problem_) return;
-    if (loops.empty()) return body();
-    int64_t extent = number(loops[0].extent);
-    for (int64_t i = 0; i < extent && !problem_; ++i) {
-      loops_[loops[0].id.index] = i;
-      each_point(loops.subspan(1), body);
-    }
-  }
-
-  void point() {
-    start_carried();
-    for (const Stage& s : k_.stages) stage(s);
-  }
-
-  void start_carried() {
-    for (size_t l = 0; l < k_.locals.size(); ++l)
-      for (const Carry& c : k_.locals[l].carry) {
-        if (loops_[c.loop.index] != 0) continue;
-        Cell init = cell_of(c.init);
-        size_t size = static_cast<size_t>(size_of(k_.locals[l].dtype));
-        for (size_t i = 0; i < local_bytes_[l].size(); i += size)
-          std::memcpy(local_bytes_[l].data() + i, init.bytes, size);
-      }
-  }
-
-  void stage(const Stage& s) {
-    cells_.assign(s.body.size(), {});
-    switch (s.kind) {
-      case Kind::kMap: return each_point(s.loops, [&] { finish(s, {}); });
-      case Kind::kReduce: return reduce(s);
-      case Kind::kScan: return scan(s);
-      case Kind::kContract: return product_sum(s, s.loops, s.contract().acc);
-      case Kind::kConv: return product_sum(s, window_first(s), s.conv().acc);
+    switch (s_.kind) {
+      case Kind::kMap: return run_map();
+      case Kind::kReduce: return run_reduce(s_.reduction());
+      case Kind::kScan: return run_scan(std::get<Scan>(s_.detail));
+      case Kind::kContract: return run_sum(s_.contract().k, s_.contract().acc);
+      case Kind::kConv: return run_sum(summed_loops(s_.conv()), s_.conv().acc);
       case Kind::kAttention:
       case Kind::kSort:
       case Kind::kCall: break;
     }
-    problem_ =
-        Error(kNotInterpreted, "the interpreter has no stage of kind " + std::string(name(s.kind)));
+    return Error(kNotInterpreted,
+                 fmt::format("the interpreter does not run {} stages", name(s_.kind)));
   }
 
-  static Vec<Loop> window_first(const Stage& s) {
-    Vec<Loop> loops;
-    for (LoopId id : s.conv().window)
-      for (const Loop& l : s.loops)
-        if (l.id == id) loops.push_back(l);
-    for (const Loop& l : s.loops)
-      if (l.id == s.conv().in_channel) loops.push_back(l);
+ private:
+  // ---- Strips ---------------------------------------------------------------------------------
+
+  // Calls f for strips of all points of the tile times `loops`.
+  template <class F>
+  Status each_strip(const Nest& loops, F f) {
+    int64_t points = tile_.points * loops.points();
+    for (int64_t first = 0; first < points; first += kStrip) {
+      set_strip(loops, first, std::min(kStrip, points - first));
+      RLX_TRY_VOID(f());
+    }
+    return {};
+  }
+
+  size_t points() const { return static_cast<size_t>(strip_.count()); }
+
+  // The tile's points are the innermost of the strip's.
+  void set_strip(const Nest& loops, int64_t first, int64_t count) {
+    strip_.set_count(count);
+    std::span<int64_t> homes = strip_.homes();
+    for (size_t i = 0; i < homes.size(); ++i)
+      homes[i] = (first + static_cast<int64_t>(i)) % tile_.points;
+    tile_.place(strip_);
+    int64_t inside = tile_.points;
+    for (size_t l = loops.size(); l-- > 0;) {
+      std::span<int64_t> values = strip_.values(loops.ids[l]);
+      for (size_t i = 0; i < values.size(); ++i) {
+        values[i] = (first + static_cast<int64_t>(i)) / inside % loops.extents[l];
+      }
+      inside *= loops.extents[l];
+    }
+  }
+
+  // Calls f at each point of the loops from `depth` on, which all points of the strip share.
+  template <class F>
+  Status each_step(const Nest& loops, size_t depth, const F& f) {
+    if (depth == loops.size()) return f();
+    for (int64_t i = 0; i < loops.extents[depth]; ++i) {
+      strip_.set(loops.ids[depth], i);
+      RLX_TRY_VOID(each_step(loops, depth + 1, f));
+    }
+    return {};
+  }
+
+  // ---- Kinds ----------------------------------------------------------------------------------
+
+  Status run_map() {
+    RLX_TRY(Nest loops, nest_of(s_.loops, 0, s_.loops.size()));
+    Vec<Column> none;
+    return each_strip(loops, [&] { return finish(none); });
+  }
+
+  Status run_reduce(const Reduction& r) {
+    size_t outer = s_.loops.size() - r.over.size();
+    RLX_TRY(Nest kept, nest_of(s_.loops, 0, outer));
+    RLX_TRY(Nest over, nest_of(s_.loops, outer, s_.loops.size()));
+    Accumulators a{r.acc, r.init, r.combine};
+    Vec<bool> cone = needed(s_, r.combine);
+    std::optional<Vec<Fn>> merge = over.size() > 0 ? lane_merge(s_) : std::nullopt;
+    auto lanes = static_cast<size_t>(merge ? kReductionLanes : 1);
+    return each_strip(kept, [&]() -> Status {
+      Vec<Vec<Column>> acc(lanes, started(a));
+      RLX_TRY_VOID(each_step(over, 0, [&] {
+        int64_t element = merge ? strip_.values(over.ids.back())[0] : 0;
+        return step(a, cone, acc[static_cast<size_t>(element) % lanes]);
+      }));
+      for (size_t half = lanes / 2; half > 0; half /= 2) merge_lanes(*merge, a, acc, half);
+      return finish(acc[0]);
+    });
+  }
+
+  // Lane i takes in lane i + half.
+  void merge_lanes(const Vec<Fn>& merge, const Accumulators& a, Vec<Vec<Column>>& acc,
+                   size_t half) {
+    for (size_t lane = 0; lane < half; ++lane) {
+      for (size_t i = 0; i < merge.size(); ++i) {
+        std::byte* sum = bytes_of(acc[lane][i]);
+        const std::byte* operands[] = {sum, bytes_of(acc[lane + half][i])};
+        eval(merge[i], a.types[i], a.types[i], operands, sum, strip_.count());
+      }
+    }
+  }
+
+  Status run_scan(const Scan& s) {
+    RLX_TRY(Nest kept, nest_of(s_.loops, 0, s_.loops.size() - 1));
+    RLX_TRY(Nest over, nest_of(s_.loops, s_.loops.size() - 1, s_.loops.size()));
+    Accumulators a{s.acc, s.init, s.combine};
+    Vec<bool> cone = needed(s_, s.combine);
+    int64_t extent = over.extents[0];
+    return each_strip(kept, [&]() -> Status {
+      Vec<Column> acc = started(a);
+      for (int64_t i = 0; i < extent; ++i) {
+        strip_.set(s.over, s.reverse ? extent - 1 - i : i);
+        if (s.exclusive) RLX_TRY_VOID(finish(acc));
+        RLX_TRY_VOID(step(a, cone, acc));
+        if (!s.exclusive) RLX_TRY_VOID(finish(acc));
+      }
+      return {};
+    });
+  }
+
+  static Vec<LoopId> summed_loops(const Conv& c) {
+    Vec<LoopId> loops = c.window;
+    loops.push_back(c.in_channel);
     return loops;
   }
 
-  void reduce(const Stage& s) {
-    const Reduction& r = s.reduction();
-    std::span<const Loop> loops = s.loops;
-    size_t outer = loops.size() - r.over.size();
-    std::optional<Vec<Fn>> merge = lane_merge(s);
-    size_t lanes = merge && !r.over.empty() ? kReductionLanes : 1;
-    each_point(loops.first(outer), [&] {
-      Vec<Vec<Cell>> acc(lanes);
-      for (Vec<Cell>& lane : acc)
-        for (const Scalar& init : r.init) lane.push_back(cell_of(init));
-      each_point(loops.subspan(outer), [&] {
-        size_t lane = lanes == 1 ? 0 : static_cast<size_t>(loops_[s.loops.back().id.index]) % lanes;
-        step(s, r.combine, acc[lane]);
+  // acc = fma(a, b, acc) over `summed`, from the first as the outermost.
+  Status run_sum(const Vec<LoopId>& summed, DType type) {
+    RLX_TRY(Nest loops, nest_of(s_.loops, 0, s_.loops.size()));
+    Nest kept, over;
+    for (size_t i = 0; i < loops.size(); ++i) {
+      bool is_summed = std::find(summed.begin(), summed.end(), loops.ids[i]) != summed.end();
+      if (!is_summed) kept.append(loops.ids[i], loops.extents[i]);
+    }
+    for (LoopId id : summed) {
+      auto at = std::find(loops.ids.begin(), loops.ids.end(), id) - loops.ids.begin();
+      over.append(id, loops.extents[static_cast<size_t>(at)]);
+    }
+    Vec<ExprId> roots;
+    for (size_t i = 0; i < 2; ++i) append_indexes(s_.reads[i], roots);
+    Vec<bool> indexes = needed(s_, roots);
+    return each_strip(kept, [&]() -> Status {
+      Vec<Column> acc(1, Column(points()));
+      RLX_TRY_VOID(each_step(over, 0, [&] { return add_product(type, indexes, acc); }));
+      return finish(acc);
+    });
+  }
+
+  Status add_product(DType type, const Vec<bool>& indexes, Vec<Column>& acc) {
+    RLX_TRY_VOID(evaluate(indexes, acc));
+    RLX_TRY_VOID(load_as(type, s_.reads[0], a_));
+    RLX_TRY_VOID(load_as(type, s_.reads[1], b_));
+    std::byte* sum = bytes_of(acc[0]);
+    const std::byte* operands[] = {bytes_of(a_), bytes_of(b_), sum};
+    eval(Fn::kFma, type, type, operands, sum, strip_.count());
+    return {};
+  }
+
+  Status load_as(DType type, const Access& a, Column& out) {
+    DType from = accessor_.dtype(a);
+    RLX_TRY_VOID(accessor_.load(s_, a, values_, bytes_of(from == type ? out : raw_)));
+    const std::byte* operands[] = {bytes_of(raw_)};
+    if (from != type) eval(Fn::kCast, from, type, operands, bytes_of(out), strip_.count());
+    return {};
+  }
+
+  // ---- Accumulators ---------------------------------------------------------------------------
+
+  Vec<Column> started(const Accumulators& a) const {
+    Vec<Column> columns(a.types.size(), Column(points()));
+    for (size_t i = 0; i < columns.size(); ++i)
+      fill(bytes_of(columns[i]), a.init[i], strip_.count());
+    return columns;
+  }
+
+  Status step(const Accumulators& a, const Vec<bool>& cone, Vec<Column>& acc) {
+    RLX_TRY_VOID(evaluate(cone, acc));
+    next_.resize(acc.size());
+    for (size_t i = 0; i < acc.size(); ++i) {
+      next_[i].resize(points());
+      auto bytes = static_cast<size_t>(strip_.count() * size_of(a.types[i]));
+      std::memcpy(bytes_of(next_[i]), values_[a.next[i].index], bytes);
+    }
+    acc.swap(next_);
+    return {};
+  }
+
+  // ---- Nodes ----------------------------------------------------------------------------------
+
+  static void append_indexes(const Access& a, Vec<ExprId>& roots) {
+    for (const AxisIndex& index : a.index) {
+      if (index.expr) roots.push_back(*index.expr);
+    }
+  }
+
+  Status evaluate(const Vec<bool>& cone, Vec<Column>& acc) {
+    for (size_t i = 0; i < cone.size(); ++i) {
+      if (cone[i]) RLX_TRY_VOID(evaluate(i, acc));
+    }
+    return {};
+  }
+
+  Status evaluate(size_t node, Vec<Column>& acc) {
+    const Expr& e = s_.body[node];
+    if (e.fn == Fn::kAcc) {
+      values_[node] = bytes_of(acc[e.index]);
+      return {};
+    }
+    bool is_new = columns_[node].empty();
+    if (is_new) columns_[node].resize(kStrip);
+    std::byte* out = bytes_of(columns_[node]);
+    values_[node] = out;
+    switch (e.fn) {
+      case Fn::kConst:
+        if (is_new) fill(out, e.scalar, kStrip);
+        return {};
+      case Fn::kIndex: strip_.evaluate(e.dim, reinterpret_cast<int64_t*>(out)); return {};
+      case Fn::kLoad: return accessor_.load(s_, s_.reads[e.index], values_, out);
+      default: apply(e, out); return {};
+    }
+  }
+
+  void apply(const Expr& e, std::byte* out) {
+    operands_.clear();
+    for (ExprId a : e.args) operands_.push_back(values_[a.index]);
+    // The last operand of a select is one of its branches.
+    DType operand = s_.body[e.args.back().index].type;
+    eval(e.fn, operand, e.type, operands_, out, strip_.count());
+  }
+
+  // Results, then writes.
+  Status finish(Vec<Column>& acc) {
+    RLX_TRY_VOID(evaluate(written_, acc));
+    for (size_t i = 0; i < s_.writes.size(); ++i) {
+      const std::byte* values = values_[s_.results[i].index];
+      RLX_TRY_VOID(accessor_.store(s_, s_.writes[i], values_, values));
+    }
+    return {};
+  }
+
+  const Stage& s_;
+  const Tile& tile_;
+  Strip& strip_;
+  Accessor& accessor_;
+  // What results and writes need.
+  Vec<bool> written_;
+  // By node: where its values are, and memory for them.
+  Columns values_;
+  Vec<Column> columns_;
+  Vec<Column> next_;
+  // The operands of a product, and one before its cast.
+  Column a_ = Column(kStrip), b_ = Column(kStrip), raw_ = Column(kStrip);
+  Vec<const std::byte*> operands_;
+};
+
+// ---- A kernel ---------------------------------------------------------------------------------
+
+class Machine {
+ public:
+  Machine(const Kernel& k, const Vec<std::span<std::byte>>& buffers)
+      : k_(k), strip_(k.loop_count), accessor_(k, strip_) {
+    RLX_CHECK(buffers.size() == k.args.size(), "not a buffer for each argument of " + k.name);
+    for (std::span<std::byte> buffer : buffers) accessor_.add_arg(buffer);
+    for (const Stage& s : k.stages) stages_.emplace_back(s, tile_, strip_, accessor_);
+  }
+
+  Status run() {
+    size_t inner = k_.grid.size();
+    while (inner > 0 && !k_.grid[inner - 1].sequential) --inner;
+    RLX_TRY(tile_.outer, nest_of(k_.grid, 0, inner));
+    RLX_TRY(tile_.inner, nest_of(k_.grid, inner, k_.grid.size()));
+    int64_t steps = tile_.outer.points(), points = tile_.inner.points();
+    int64_t most = points_of_tile(points);
+    make_locals(most);
+    for (tile_.outer_point = 0; tile_.outer_point < steps; ++tile_.outer_point) {
+      start_carried();
+      for (tile_.first = 0; tile_.first < points; tile_.first += most) {
+        tile_.points = std::min(most, points - tile_.first);
+        for (StageRun& s : stages_) RLX_TRY_VOID(s.run());
+      }
+    }
+    return {};
+  }
+
+ private:
+  // All, where a local lives on from step to step.
+  int64_t points_of_tile(int64_t all) const {
+    int64_t bytes = 1;
+    for (const Local& l : k_.locals) {
+      if (!l.carry.empty()) return std::max<int64_t>(all, 1);
+      bytes += bytes_of_local(l);
+    }
+    return std::clamp<int64_t>(kMostLocalBytes / bytes, 1, kStrip);
+  }
+
+  static int64_t bytes_of_local(const Local& l) {
+    auto elements = product(l.shape).constant();
+    RLX_CHECK(elements, "a local without a fixed extent");
+    return *elements * size_of(l.dtype);
+  }
+
+  void make_locals(int64_t points) {
+    for (const Local& l : k_.locals) {
+      locals_.emplace_back(static_cast<size_t>(bytes_of_local(l) * points));
+      accessor_.add_local(locals_.back());
+    }
+  }
+
+  // A carried local starts over where all of its loops do.
+  void start_carried() {
+    for (size_t i = 0; i < k_.locals.size(); ++i) {
+      const Local& l = k_.locals[i];
+      bool starts = !l.carry.empty();
+      tile_.each_outer([&](LoopId id, int64_t value) {
+        auto is_over = [id](const Carry& c) { return c.loop == id; };
+        if (value != 0 && std::ranges::any_of(l.carry, is_over)) starts = false;
       });
-      for (size_t half = lanes / 2; half > 0; half /= 2)
-        for (size_t i = 0; i < half; ++i)
-          for (size_t a = 0; a < r.acc.size(); ++a)
-            acc[i][a] = eval_cell((*merge)[a], r.acc[a], r.acc[a], {&acc[i][a], &acc[i + half][a]});
-      finish(s, acc[0]);
-    });
-  }
-
-  void scan(const Stage& s) {
-    const Scan& c = std::get<Scan>(s.detail);
-    std::span<const Loop> loops = s.loops;
-    int64_t extent = number(loops.back().extent);
-    each_point(loops.first(loops.size() - 1), [&] {
-      Vec<Cell> acc;
-      for (const Scalar& init : c.init) acc.push_back(cell_of(init));
-      for (int64_t i = 0; i < extent && !problem_; ++i) {
-        loops_[loops.back().id.index] = c.reverse ? extent - 1 - i : i;
-        if (c.exclusive) finish(s, acc);
-        step(s, c.combine, acc);
-        if (!c.exclusive) finish(s, acc);
-      }
-    });
-  }
-
-  void step(const Stage& s, const Vec<ExprId>& combine, Vec<Cell>& acc) {
-    evaluate(s, combine, acc);
-    Vec<Cell> next;
-    for (ExprId c : combine) next.push_back(cells_[c.index]);
-    acc = std::move(next);
-  }
-
-  // acc = fma(a, b, acc) over the loops in order.
-  void product_sum(const Stage& s, const Vec<Loop>& loops, DType type) {
-    Cell acc = cell_of(is_float(type) ? Scalar::of(type, 0) : Scalar::of_int(type, 0));
-    each_point(loops, [&] {
-      Cell a = operand(s, 0, type), b = operand(s, 1, type);
-      acc = eval_cell(Fn::kFma, type, type, {&a, &b, &acc});
-    });
-    finish(s, {acc});
-  }
-
-  Cell operand(const Stage& s, uint32_t read, DType type) {
-    Cell x = load(s, s.reads[read]);
-    DType from = memory(s.reads[read]).dtype;
-    return from == type ? x : eval_cell(Fn::kCast, from, type, {&x});
-  }
-
-  void finish(const Stage& s, const Vec<Cell>& acc) {
-    evaluate(s, s.results, acc);
-    for (size_t w = 0; w < s.writes.size() && !problem_; ++w)
-      store(s, s.writes[w], s.body[s.results[w].index].type, cells_[s.results[w].index]);
-  }
-
-  const Vec<bool>& needed_for(const Stage& s, const Vec<ExprId>& roots) {
-    auto key = std::pair(&s, &roots);
-    auto it = needed_.find(key);
-    if (it == needed_.end()) it = needed_.emplace(key, needed(s, roots)).first;
-    return it->second;
-  }
-
-  void evaluate(const Stage& s, const Vec<ExprId>& roots, const Vec<Cell>& acc) {
-    const Vec<bool>& wanted = needed_for(s, roots);
-    for (size_t n = 0; n < s.body.size() && !problem_; ++n)
-      if (wanted[n]) cells_[n] = node(s, s.body[n], acc);
-  }
-
-  Cell node(const Stage& s, const Expr& e, const Vec<Cell>& acc) {
-    if (e.fn == Fn::kConst) return cell_of(e.scalar);
-    if (e.fn == Fn::kAcc) return acc[e.index];
-    if (e.fn == Fn::kLoad) return load(s, s.reads[e.index]);
-    if (e.fn == Fn::kIndex) return cell_of(Scalar::of_int(DType::kI64, value_of(e.dim, loops_)));
-    const std::byte* args[4] = {};
-    for (size_t a = 0; a < e.args.size(); ++a) args[a] = cells_[e.args[a].index].bytes;
-    // A select's operands are its branches.
-    DType operand = s.body[e.args[e.fn == Fn::kSelect ? 1 : 0].index].type;
-    Cell out;
-    eval(e.fn, operand, e.type, std::span(args, e.args.size()), out.bytes, 1);
-    return out;
-  }
-
-  const Memory& memory(const Access& a) const {
-    return a.of == Access::Of::kLocal ? locals_[a.tensor] : args_[a.tensor];
-  }
-
-  // Fills index_; what a fill bounds rule says where the element is outside.
-  std::optional<Cell> locate(const Stage& s, const Access& a) {
-    const Memory& m = memory(a);
-    index_.resize(a.index.size());
-    std::optional<Cell> outside;
-    for (size_t i = 0; i < a.index.size() && !problem_; ++i) {
-      int64_t extent = m.shape[i];
-      int64_t v = a.index[i].expr ? as_index(cells_[a.index[i].expr->index])
-                                  : value_of(a.index[i].dim, loops_);
-      if (a.index[i].from_end && v < 0) v += extent;
-      index_[i] = bounded(s, a.bounds[i], v, extent, outside);
+      int64_t elements = static_cast<int64_t>(locals_[i].size()) / size_of(l.dtype);
+      if (starts) fill(locals_[i].data(), l.carry[0].init, elements);
     }
-    return outside;
   }
 
-  int64_t bounded(const Stage& s, const Bounds& b, int64_t v, int64_t extent,
-                  std::optional<Cell>& outside) {
-    if (v >= 0 && v < extent) return v;
-    switch (b.rule) {
-      case Bounds::Rule::kProven:
-        RLX_CHECK(false, "an index proven inside is outside, in stage " + s.name);
-        break;
-      case Bounds::Rule::kChecked: report(s, v, extent); break;
-      case Bounds::Rule::kFill: outside = cell_of(b.fill); break;
-      case Bounds::Rule::kClamp: return std::clamp<int64_t>(v, 0, extent - 1);
-      case Bounds::Rule::kReflect: {
-        int64_t period = std::max<int64_t>(1, 2 * (extent - 1));
-        int64_t r = (v % period + period) % period;
-        return std::min(r, period - r);
-      }
-      case Bounds::Rule::kWrap: return (v % extent + extent) % extent;
-    }
-    return 0;
-  }
-
-  void report(const Stage& s, int64_t v, int64_t extent) {
-    Diagnostic d{.code = kIndexOutside,
-                 .message = "index " + std::to_string(v) + " is out of range for an axis of " +
-                            std::to_string(extent)};
-    d.node = s.origin.empty() ? s.name : s.origin.front();
-    problem_ = Error(std::move(d));
-  }
-
-  Cell load(const Stage& s, const Access& a) {
-    std::optional<Cell> outside = locate(s, a);
-    if (outside) return *outside;
-    Cell c;
-    if (!problem_)
-      std::memcpy(c.bytes, memory(a).at(index_), static_cast<size_t>(size_of(memory(a).dtype)));
-    return c;
-  }
-
-  static Fn function_of(Combine c) {
-    switch (c) {
-      case Combine::kAdd: return Fn::kAdd;
-      case Combine::kMax: return Fn::kMax;
-      case Combine::kMin: return Fn::kMin;
-      case Combine::kMul: return Fn::kMul;
-      case Combine::kSet: break;
-    }
-    return Fn::kAdd;
-  }
-
-  void store(const Stage& s, const Access& a, DType type, Cell value) {
-    if (locate(s, a) || problem_) return;
-    std::byte* to = memory(a).at(index_);
-    size_t size = static_cast<size_t>(size_of(memory(a).dtype));
-    if (a.combine != Combine::kSet) {
-      Cell old;
-      std::memcpy(old.bytes, to, size);
-      value = eval_cell(function_of(a.combine), type, type, {&old, &value});
-    }
-    std::memcpy(to, value.bytes, size);
-  }
-
-  Kernel k_;
-  Loops loops_;
-  Vec<Memory> args_, locals_;
-  Vec<Vec<std::byte>> local_bytes_;
-  // Of the stage's body at the point.
-  Vec<Cell> cells_;
-  Vec<int64_t> index_;
-  std::map<std::pair<const Stage*, const Vec<ExprId>*>, Vec<bool>> needed_;
-  std::optional<Error> problem_;
+  const Kernel& k_;
+  Tile tile_;
+  Strip strip_;
+  Accessor accessor_;
+  Vec<StageRun> stages_;
+  Vec<Vec<std::byte>> locals_;
 };
 
 }  // namespace
 
 Status interpret(const Kernel& k, const std::map<std::string, int64_t>& symbols,
                  const Vec<std::span<std::byte>>& buffers) {
-  return Machine(k, symbols, buffers).run();
+  Kernel bound = with_numbers(k, symbols);
+  return Machine(bound, buffers).run();
 }
 
 int64_t buffer_bytes(const Arg& arg, const std::map<std::string, int64_t>& symbols) {
-  std::map<std::string, Dim> values(symbols.begin(), symbols.end());
-  return number(substitute_symbols(storage_elements(arg.storage, arg.shape), values)) *
-         size_of(arg.dtype);
+  auto elements = evaluate(storage_elements(arg.storage, arg.shape), symbols);
+  RLX_CHECK(elements, "the extent of " + arg.name + " has no value");
+  return *elements * size_of(arg.dtype);
 }
 
 }  // namespace rlx

@@ -1,109 +1,100 @@
-// Between a dense tensor and a storage: one walk over the logical elements.
+// Copies between dense tensors and storages.
 #include <cstring>
 
 #include "kernel/codes.h"
 #include "kernel/element.h"
 #include "kernel/interpreter.h"
+#include "kernel/strip.h"
 
 namespace rlx {
 namespace {
 
-// What storage_offset says, with numbers: the offset as a sum of one table of offsets an axis.
-class Offsets {
+// The offset of an element is a sum of what its axes give, so that one table an axis says all.
+class Walk {
  public:
-  Offsets(const Storage& storage, const Vec<int64_t>& shape) : axes_(shape.size()) {
-    Vec<Dim> dims(shape.begin(), shape.end());
-    Vec<Dim> strides = physical_strides(storage, dims);
-    for (size_t a = 0; a < shape.size(); ++a) axes_[a].assign(static_cast<size_t>(shape[a]), 0);
-    for (size_t p = 0; p < storage.dims.size(); ++p) {
-      const PhysicalDim& d = storage.dims[p];
-      Vec<int64_t>& table = axes_[static_cast<size_t>(d.axis)];
-      int64_t lo = storage.padding[static_cast<size_t>(d.axis)].lo;
-      for (size_t i = 0; i < table.size(); ++i) {
-        int64_t c = (static_cast<int64_t>(i) + lo) / d.div;
-        table[i] += *strides[p].constant() * (d.mod != 0 ? c % d.mod : c);
-      }
+  Walk(const Tensor& t, const Vec<int64_t>& shape) {
+    for (size_t axis = 0; axis < shape.size(); ++axis) {
+      Vec<int64_t> index(static_cast<size_t>(shape[axis]));
+      for (size_t i = 0; i < index.size(); ++i) index[i] = static_cast<int64_t>(i);
+      Vec<int64_t>& offsets = tables_.emplace_back(index.size());
+      t.add_offsets(axis, index, offsets.data());
     }
+    // A scalar has one row of one element.
+    if (shape.empty()) tables_.push_back({0});
   }
 
-  // Calls f(first dense element, its offset's base, the innermost axis' table) for each row.
+  // Calls f(offsets of its elements, its base) for each row of the innermost axis, in dense order.
   template <class F>
   void each_row(F f) const {
-    static const Vec<int64_t> kOne(1, 0);
-    const Vec<int64_t>& inner = axes_.empty() ? kOne : axes_.back();
-    Vec<size_t> at(axes_.empty() ? 0 : axes_.size() - 1);
-    int64_t dense = 0;
-    for (const Vec<int64_t>& t : axes_)
-      if (t.empty()) return;
-    while (true) {
-      int64_t base = 0;
-      for (size_t a = 0; a < at.size(); ++a) base += axes_[a][at[a]];
-      f(dense, base, inner);
-      dense += static_cast<int64_t>(inner.size());
-      size_t a = at.size();
-      while (a > 0 && ++at[a - 1] == axes_[a - 1].size()) at[--a] = 0;
-      if (a == 0) return;
-    }
+    rows(0, 0, f);
   }
 
  private:
-  Vec<Vec<int64_t>> axes_;
+  template <class F>
+  void rows(size_t axis, int64_t base, F& f) const {
+    if (axis + 1 == tables_.size()) return f(tables_[axis], base);
+    for (int64_t offset : tables_[axis]) rows(axis + 1, base + offset, f);
+  }
+
+  Vec<Vec<int64_t>> tables_;
 };
+
+// Calls copy(place in the dense tensor, place in the packed one, bytes) for each element.
+template <class F>
+void each_element(const Tensor& packed, const Vec<int64_t>& shape, F copy) {
+  with_bits(packed.dtype(), [&]<class T>() {
+    constexpr int64_t kSize = sizeof(T);
+    int64_t dense = 0;
+    Walk(packed, shape).each_row([&](const Vec<int64_t>& offsets, int64_t base) {
+      for (int64_t offset : offsets) {
+        copy(dense * kSize, (base + offset) * kSize, std::integral_constant<size_t, sizeof(T)>());
+        ++dense;
+      }
+    });
+  });
+}
+
+int64_t elements_of(const Vec<int64_t>& shape) {
+  int64_t elements = 1;
+  for (int64_t e : shape) elements *= e;
+  return elements;
+}
+
+Status verify_sizes(size_t dense, size_t packed, const Tensor& t, const Vec<int64_t>& shape) {
+  bool fits = static_cast<int64_t>(dense) == elements_of(shape) * size_of(t.dtype()) &&
+              static_cast<int64_t>(packed) >= t.elements() * size_of(t.dtype());
+  if (fits) return {};
+  return Error(kInvalidStorage, "a tensor's bytes are not those of its shape and storage");
+}
 
 void fill(std::span<std::byte> packed, DType dtype, const Storage& storage) {
   std::memset(packed.data(), 0, packed.size());
-  if (!storage.fill || storage.fill->as_double() == 0) return;
-  with_type(dtype, [&]<class T>() {
-    T value{};
-    if constexpr (std::is_arithmetic_v<T>) value = static_cast<T>(storage.fill->as_double());
-    for (size_t i = 0; i + sizeof(T) <= packed.size(); i += sizeof(T))
-      std::memcpy(packed.data() + i, &value, sizeof(T));
-  });
+  if (!storage.fill || *storage.fill == Scalar::of(dtype, 0)) return;
+  auto size = static_cast<size_t>(size_of(dtype));
+  for (size_t i = 0; i + size <= packed.size(); i += size) to_bytes(*storage.fill, &packed[i]);
 }
 
-Status check_sizes(size_t dense, size_t packed, DType dtype, const Vec<int64_t>& shape,
-                   const Storage& storage) {
-  int64_t elements = 1;
-  for (int64_t e : shape) elements *= e;
-  Vec<Dim> dims(shape.begin(), shape.end());
-  std::optional<int64_t> stored = storage_elements(storage, dims).constant();
-  bool fits = dense == static_cast<size_t>(elements * size_of(dtype)) && stored &&
-              packed >= static_cast<size_t>(*stored * size_of(dtype));
-  if (!fits) return Error(1020, "a tensor's bytes do not fit its storage");
-  return {};
-}
-
-template <class T, class Copy>
-void copy_rows(const Offsets& offsets, Copy copy) {
-  offsets.each_row([&](int64_t dense, int64_t base, const Vec<int64_t>& inner) {
-    for (size_t i = 0; i < inner.size(); ++i)
-      copy(static_cast<size_t>(dense) + i, static_cast<size_t>(base + inner[i]));
-  });
-}
+Vec<Dim> dims_of(const Vec<int64_t>& shape) { return {shape.begin(), shape.end()}; }
 
 }  // namespace
 
 Status pack(std::span<const std::byte> dense, std::span<std::byte> packed, DType dtype,
             const Vec<int64_t>& shape, const Storage& storage) {
-  RLX_TRY_VOID(check_sizes(dense.size(), packed.size(), dtype, shape, storage));
-  fill(packed, dtype, storage);
-  Offsets offsets(storage, shape);
-  with_type(dtype, [&]<class T>() {
-    copy_rows<T>(offsets, [&](size_t d, size_t p) {
-      std::memcpy(packed.data() + p * sizeof(T), dense.data() + d * sizeof(T), sizeof(T));
-    });
+  Tensor t(dtype, dims_of(shape), storage, packed);
+  RLX_TRY_VOID(verify_sizes(dense.size(), packed.size(), t, shape));
+  if (packed.size() != dense.size()) fill(packed, dtype, storage);
+  each_element(t, shape, [&](int64_t from, int64_t to, auto bytes) {
+    std::memcpy(packed.data() + to, dense.data() + from, bytes);
   });
   return {};
 }
 
 Status unpack(std::span<const std::byte> packed, std::span<std::byte> dense, DType dtype,
               const Vec<int64_t>& shape, const Storage& storage) {
-  RLX_TRY_VOID(check_sizes(dense.size(), packed.size(), dtype, shape, storage));
-  Offsets offsets(storage, shape);
-  with_type(dtype, [&]<class T>() {
-    copy_rows<T>(offsets, [&](size_t d, size_t p) {
-      std::memcpy(dense.data() + d * sizeof(T), packed.data() + p * sizeof(T), sizeof(T));
-    });
+  Tensor t(dtype, dims_of(shape), storage, {});
+  RLX_TRY_VOID(verify_sizes(dense.size(), packed.size(), t, shape));
+  each_element(t, shape, [&](int64_t to, int64_t from, auto bytes) {
+    std::memcpy(dense.data() + to, packed.data() + from, bytes);
   });
   return {};
 }
