@@ -28,15 +28,13 @@ BuildRequest build_request(const LoadRequest& request) {
   return build;
 }
 
+// Each blob keeps all of them.
 runtime::BlobSource source_of(std::map<Digest, cache::BlobBytes> blobs) {
-  return [blobs = std::move(blobs)](const Digest& digest) -> Result<runtime::Blob> {
-    auto found = blobs.find(digest);
-    if (found == blobs.end()) {
-      return Error(kMissingBlob, fmt::format("the entry has no blob {}", digest.hex()));
-    }
-    // What keeps the bytes is the blob itself, copied.
-    auto keeper = std::make_shared<cache::BlobBytes>(found->second);
-    return runtime::Blob{keeper->bytes(), keeper};
+  auto all = std::make_shared<const std::map<Digest, cache::BlobBytes>>(std::move(blobs));
+  return [all](const Digest& digest) -> Result<runtime::Blob> {
+    auto found = all->find(digest);
+    if (found != all->end()) return runtime::Blob{found->second.bytes(), all};
+    return Error(kMissingBlob, fmt::format("the entry has no blob {}", digest.hex()));
   };
 }
 

@@ -89,15 +89,16 @@ class ImageBuilder {
   Image& image() { return image_; }
   const cpu::FunctionTable& functions() const { return functions_; }
 
-  Result<std::unique_ptr<Session>> try_load(SessionOptions options = {},
+  Result<std::unique_ptr<Session>> try_load(const SessionOptions& wanted = {},
                                             const BlobSource& blobs = no_blobs) const {
     auto status = verify(image_);
     INFO((status ? "" : status.error().first().message));
     REQUIRE(status.ok());
+    SessionOptions options = wanted;
     options.functions = &functions_;
     return Session::load(image_, blobs, options);
   }
-  std::unique_ptr<Session> load(SessionOptions options = {},
+  std::unique_ptr<Session> load(const SessionOptions& options = {},
                                 const BlobSource& blobs = no_blobs) const {
     auto session = try_load(options, blobs);
     REQUIRE(session.ok());

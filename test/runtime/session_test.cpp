@@ -160,7 +160,7 @@ TEST_CASE("constants come from blobs, aligned or not") {
       b.launch(b.kernel("copy", copy_rows), {y, w});
       auto session = b.load(options, source);
       CHECK(asked == 1);
-      CHECK(values_of(outputs_of(*session, {x_of(1)})[0])[0] == static_cast<float>(offset / 4));
+      CHECK(values_of(outputs_of(*session, {x_of(1)})[0])[0] == static_cast<float>(offset) / 4);
     }
   }
 }

@@ -4,9 +4,8 @@
 #include "../common.h"
 #include "driver/run_model.h"
 
+namespace rlx {
 namespace {
-
-using namespace rlx;
 
 struct Flags {
   tools::Common common;
@@ -127,9 +126,7 @@ bool wants_json(const Vec<char*>& args) {
   return std::any_of(args.begin(), args.end(), [](std::string_view a) { return a == "--json"; });
 }
 
-}  // namespace
-
-int main(int argc, char** argv) {
+int run_tool(int argc, char** argv) {
   CLI::App app("Runs neural networks from the rlx cache.", "rlx-run");
   Flags f;
   add_commands(app, f);
@@ -148,3 +145,8 @@ int main(int argc, char** argv) {
   if (Status status = run(app, f, outcome); !status) outcome.fail(status.error());
   return outcome.end(f.common.json);
 }
+
+}  // namespace
+}  // namespace rlx
+
+int main(int argc, char** argv) { return rlx::run_tool(argc, argv); }

@@ -1,9 +1,9 @@
 #include "runtime/cpu/cores.h"
 
 #include <algorithm>
+#include <charconv>
 #include <climits>
-#include <cmath>
-#include <cstdio>
+#include <optional>
 #include <set>
 
 #include <fmt/format.h>
@@ -20,18 +20,28 @@ std::string text_of(const std::string& path) {
   return text ? std::move(*text) : std::string();
 }
 
+// The number at the start of text, which then begins behind it and a blank.
+std::optional<int64_t> take_number(std::string_view& text) {
+  int64_t number = 0;
+  auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+  if (error != std::errc()) return {};
+  text.remove_prefix(end - text.data());
+  if (text.starts_with(' ')) text.remove_prefix(1);
+  return number;
+}
+
 // The first CPU of the core that this one belongs to; itself where the system does not say.
-int core_of(int cpu) {
+int64_t core_of(int cpu) {
   std::string siblings =
       text_of(fmt::format("/sys/devices/system/cpu/cpu{}/topology/thread_siblings_list", cpu));
-  int first = cpu;
-  return std::sscanf(siblings.c_str(), "%d", &first) == 1 ? first : cpu;
+  std::string_view rest = siblings;
+  return take_number(rest).value_or(cpu);
 }
 
 int allowed_cores() {
   cpu_set_t set;
   if (sched_getaffinity(0, sizeof set, &set) != 0) return 1;
-  std::set<int> cores;
+  std::set<int64_t> cores;
   for (int cpu = 0; cpu < CPU_SETSIZE; ++cpu) {
     if (CPU_ISSET(cpu, &set)) cores.insert(core_of(cpu));
   }
@@ -39,10 +49,10 @@ int allowed_cores() {
 }
 
 // "200000 100000" is two CPUs' worth of time, "max 100000" any.
-int cpus_in(const std::string& cpu_max) {
-  double quota = 0, period = 0;
-  bool limited = std::sscanf(cpu_max.c_str(), "%lf %lf", &quota, &period) == 2 && period > 0;
-  return limited ? std::max(1, static_cast<int>(std::ceil(quota / period))) : INT_MAX;
+int cpus_in(std::string_view cpu_max) {
+  std::optional<int64_t> quota = take_number(cpu_max), period = take_number(cpu_max);
+  if (!quota || !period || *quota <= 0 || *period <= 0) return INT_MAX;
+  return static_cast<int>(std::min<int64_t>((*quota + *period - 1) / *period, INT_MAX));
 }
 
 // This process's group in the unified hierarchy: the line "0::/path".

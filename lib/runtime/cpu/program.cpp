@@ -10,7 +10,6 @@
 namespace rlx::runtime::cpu {
 namespace {
 
-using image::Buffer;
 using image::Command;
 using image::Image;
 using image::Placement;
