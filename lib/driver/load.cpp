@@ -42,10 +42,11 @@ runtime::BlobSource source_of(std::map<Digest, cache::BlobBytes> blobs) {
 
 Result<Loaded> load(const LoadRequest& request) {
   RLX_TRY(Built built, build(build_request(request), true));
-  Loaded loaded{.image = std::move(built.image),
-                .blobs = source_of(std::move(built.blobs)),
-                .key = std::move(built.key),
-                .state = built.hit ? "hit" : "built"};
+  Loaded loaded;
+  loaded.image = std::move(built.image);
+  loaded.blobs = source_of(std::move(built.blobs));
+  loaded.key = std::move(built.key);
+  loaded.state = built.hit ? "hit" : "built";
   for (const auto& [step, ms] : built.ms) loaded.load_ms[step] += ms;
   return loaded;
 }
