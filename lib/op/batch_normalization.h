@@ -1,5 +1,6 @@
-// Channels moved and scaled by statistics of the training data: (x - mean) / sqrt(var + epsilon) * scale
-// + bias. It expands to one product and one sum per element; what depends on the channel alone folds.
+// Channels moved and scaled by statistics of the training data: (x - mean) / sqrt(var + epsilon) *
+// scale + bias. It expands to one product and one sum per element; what depends on the channel
+// alone folds.
 #pragma once
 #include "ir/builder.h"
 #include "op/cast.h"

@@ -1,4 +1,5 @@
-// Convolution over any number of spatial axes: x[n, c, spatial...] with w[oc, c / group, window...].
+// Convolution over any number of spatial axes: x[n, c, spatial...] with w[oc, c / group,
+// window...].
 #pragma once
 #include "op/op.h"
 #include "op/shared/contraction.h"
@@ -82,7 +83,8 @@ struct Conv {
     Ex x, w;
   };
 
-  // x and w under the window's element k, for input channel `channel` of the output channel's group.
+  // x and w under the window's element k, for input channel `channel` of the output channel's
+  // group.
   static Operands load(const Conv& o, KernelBuilder& b, StageBuilder& s, const Window& window,
                        const Vec<Dim>& at, const Dim& channel, const Vec<Dim>& k) {
     const Vec<Dim>& w = b.in(1).shape;

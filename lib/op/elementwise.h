@@ -1,5 +1,5 @@
-// Elementwise operators without attributes are rows of a table: a row is an operator of its own, with
-// numpy's broadcasting. Those with attributes are structs in headers of their own.
+// Elementwise operators without attributes are rows of a table: a row is an operator of its own,
+// with numpy's broadcasting. Those with attributes are structs in headers of their own.
 #pragma once
 #include <span>
 

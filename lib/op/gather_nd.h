@@ -1,5 +1,5 @@
-// Slices of data, each at the index that a row of indices gives: out[b, i, :] = data[b, indices[b, i], :],
-// where a row has as many entries as axes of data it picks from.
+// Slices of data, each at the index that a row of indices gives: out[b, i, :] = data[b, indices[b,
+// i], :], where a row has as many entries as axes of data it picks from.
 #pragma once
 #include "op/op.h"
 #include "op/shared/view.h"
@@ -47,7 +47,7 @@ struct GatherNd {
       Vec<AxisIndex> index = axis_indexes({at.begin(), at.begin() + o.batch_dims});
       Vec<Dim> row(at.begin(), rest);
       for (int64_t k = 0; k < length; k++) {
-        row.push_back(k);
+        row.emplace_back(k);
         index.push_back(data_index(s.load(b.input(1), row)));
         row.pop_back();
       }

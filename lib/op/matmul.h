@@ -1,5 +1,5 @@
-// Matrix product with numpy's rules: vectors count as one row or column, other axes are batches that
-// broadcast.
+// Matrix product with numpy's rules: vectors count as one row or column, other axes are batches
+// that broadcast.
 #pragma once
 #include "op/op.h"
 #include "op/shared/contraction.h"

@@ -45,7 +45,8 @@ struct MaxPool {
     return {o.auto_pad, o.kernel_shape, o.strides, o.dilations, o.pads, o.ceil_mode != 0};
   }
 
-  // Padding is never greater than an element, so that its places do not show: the first element wins.
+  // Padding is never greater than an element, so that its places do not show: the first element
+  // wins.
   static void store_with_place(const MaxPool& o, KernelBuilder& b, StageBuilder& s,
                                const Window& window, const Vec<Dim>& at, Ex x) {
     const Ex place = s.index(place_of(o, b, window, at, s.loops()));

@@ -12,12 +12,13 @@
 //   };
 //   RLX_OP(Softmax);   // in namespace rlx::ops
 //
-// and one sorted line in op/ops.def. Members are named as ONNX names the attribute. Optional statics:
-// `effect`, `regions`, `elementwise`, `view`; block operators have `expand` instead of `lower`. Everything
-// else (OpDef, printing, parsing, JSON, hash, equality) is derived here from the struct.
+// and one sorted line in op/ops.def. Members are named as ONNX names the attribute. Optional
+// statics: `effect`, `regions`, `elementwise`, `view`; block operators have `expand` instead of
+// `lower`. Everything else (OpDef, printing, parsing, JSON, hash, equality) is derived here from
+// the struct.
 //
-// In `lower`, at most one operand of an expression adds nodes to the body: compilers differ in the order
-// in which they evaluate operands, and a kernel is the same whoever compiled rlx.
+// In `lower`, at most one operand of an expression adds nodes to the body: compilers differ in the
+// order in which they evaluate operands, and a kernel is the same whoever compiled rlx.
 #pragma once
 #include "ir/infer_ctx.h"
 #include "kernel/builder.h"

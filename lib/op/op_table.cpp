@@ -1,4 +1,5 @@
-// The table of all operators: those of the headers that ops.def includes, and the rows of the tables.
+// The table of all operators: those of the headers that ops.def includes, and the rows of the
+// tables.
 #define RLX_OP_TABLE
 #include "op/op.h"
 
@@ -36,8 +37,8 @@ Vec<const OpDef*> make_table() {
 }  // namespace
 
 const Vec<const OpDef*>& all_ops() {
-  static const Vec<const OpDef*> kTable = make_table();
-  return kTable;
+  static const Vec<const OpDef*> table = make_table();
+  return table;
 }
 
 const OpDef* find_op(std::string_view name) {

@@ -1,12 +1,13 @@
-// Elements around a tensor: a constant, mirrored, the edge's or wrapped around; negative pads cut off.
+// Elements around a tensor: a constant, mirrored, the edge's or wrapped around; negative pads cut
+// off.
 #pragma once
 #include "op/op.h"
 #include "op/shared/view.h"
 
 namespace rlx::ops {
 
-// Inputs: data, pads (known: the low ends of all axes, then the high ends), the constant (left out: 0),
-// axes (known; left out: all).
+// Inputs: data, pads (known: the low ends of all axes, then the high ends), the constant (left out:
+// 0), axes (known; left out: all).
 struct Pad {
   static constexpr std::string_view name = "pad";
   static constexpr int version = 1;

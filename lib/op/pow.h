@@ -47,8 +47,8 @@ struct Pow {
     return select(apply(Fn::kAnd, whole, positive), exact, power);
   }
 
-  // By squaring: 6 bits of y are enough, since beyond them only 0, 1 and -1 fit into 64 bits, whose powers
-  // depend on whether y is odd.
+  // By squaring: 6 bits of y are enough, since beyond them only 0, 1 and -1 fit into 64 bits, whose
+  // powers depend on whether y is odd.
   static Ex integer_power(Ex x, Ex y) {
     const Ex zero = constant_like(x, 0);
     const Ex one = constant_like(x, 1);

@@ -1,5 +1,5 @@
-// Reductions along axes are rows of a table, as elementwise operators are (op/elementwise.h): a row is an
-// operator of its own.
+// Reductions along axes are rows of a table, as elementwise operators are (op/elementwise.h): a row
+// is an operator of its own.
 #pragma once
 #include <span>
 

@@ -5,8 +5,8 @@
 
 namespace rlx::ops {
 
-// Inputs: data, shape (known). In shape, -1 is the extent that is left over and, unless allowzero, 0 is the
-// extent of data's same axis.
+// Inputs: data, shape (known). In shape, -1 is the extent that is left over and, unless allowzero,
+// 0 is the extent of data's same axis.
 struct Reshape {
   static constexpr std::string_view name = "reshape";
   static constexpr int version = 1;

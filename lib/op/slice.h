@@ -6,8 +6,8 @@
 
 namespace rlx::ops {
 
-// Inputs: data, starts, ends, axes (left out: the first ones), steps (left out: 1); all known. Negative
-// starts and ends count from the end; both are clamped to the axis.
+// Inputs: data, starts, ends, axes (left out: the first ones), steps (left out: 1); all known.
+// Negative starts and ends count from the end; both are clamped to the axis.
 struct Slice {
   static constexpr std::string_view name = "slice";
   static constexpr int version = 1;
@@ -60,7 +60,8 @@ struct Slice {
     return std::find(steps.begin(), steps.end(), 0) != steps.end();
   }
 
-  // What is taken of each axis, from an InferCtx or a KernelBuilder; nullopt where signs are not decided.
+  // What is taken of each axis, from an InferCtx or a KernelBuilder; nullopt where signs are not
+  // decided.
   template <class Ctx>
   static std::optional<Vec<Part>> parts_of(const Ctx& c, const RangeOf& range) {
     const Vec<Dim> starts = *c.known(1);

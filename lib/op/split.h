@@ -5,7 +5,8 @@
 
 namespace rlx::ops {
 
-// Inputs: data, the parts' extents (known); left out: num_outputs equal parts, the last one smaller.
+// Inputs: data, the parts' extents (known); left out: num_outputs equal parts, the last one
+// smaller.
 struct Split {
   static constexpr std::string_view name = "split";
   static constexpr int version = 1;

@@ -1,6 +1,6 @@
-// Gives symbols values: what `rlx-spec bind --dim batch=1` does to a graph. All that follows from the values
-// is inferred afresh; a broadcast that had to assume an equality may now see a 1 instead. A symbol that
-// the model forces to a value through the bound ones is bound too.
+// Gives symbols values: what `rlx-spec bind --dim batch=1` does to a graph. All that follows from
+// the values is inferred afresh; a broadcast that had to assume an equality may now see a 1
+// instead. A symbol that the model forces to a value through the bound ones is bound too.
 #pragma once
 #include "ir/graph.h"
 

@@ -13,7 +13,8 @@ class Liveness {
   explicit Liveness(const Graph& g) : g_(g), nodes_(g.nodes.size()), values_(g.values.size()) {
     use(g.outputs());
     const Vec<NodeId> order = execution_order(g);
-    // A node comes after the nodes of its regions, so backwards it says first which of these it needs.
+    // A node comes after the nodes of its regions, so backwards it says first which of these it
+    // needs.
     std::for_each(order.rbegin(), order.rend(), [&](NodeId id) { visit(id); });
   }
 

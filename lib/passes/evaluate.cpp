@@ -54,10 +54,10 @@ bool is_computable(const Graph& g, NodeId id) {
                      [&](ValueId v) { return !v.valid() || g.constant_of(v); });
 }
 
-Result<std::map<ValueId, Constant>> evaluate(const Graph& g, NodeId node, double most_points) {
+Result<std::map<ValueId, Constant>> evaluate(const Graph& g, NodeId id, double most_points) {
   std::map<ValueId, Constant> constants;
-  if (has_symbols(g, g[node].outputs)) return constants;
-  RLX_TRY(Kernel k, lower(g, node));
+  if (has_symbols(g, g[id].outputs)) return constants;
+  RLX_TRY(Kernel k, lower(g, id));
   if (points_of(k) > most_points) return constants;
   RLX_TRY(auto outputs, run(g, k));
   for (auto& [v, bytes] : outputs) {

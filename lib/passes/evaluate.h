@@ -5,10 +5,10 @@
 namespace rlx {
 
 // Whether the node only depends on constants and gives the same result at every run.
-bool is_computable(const Graph& g, NodeId node);
-// The outputs of a computable node; empty where that takes more than `most_points` steps of its loops. The error
-// is one of the model's data, such as an index outside of its axis.
-Result<std::map<ValueId, Constant>> evaluate(const Graph& g, NodeId node, double most_points);
+bool is_computable(const Graph& g, NodeId id);
+// The outputs of a computable node; empty where that takes more than `most_points` steps of its
+// loops. The error is one of the model's data, such as an index outside of its axis.
+Result<std::map<ValueId, Constant>> evaluate(const Graph& g, NodeId id, double most_points);
 
 // The extents of a type that has no symbols.
 Vec<int64_t> extents_of(const Type& t);

@@ -1,6 +1,6 @@
-// Writes block operators (batch_normalization, and later attention, decoder blocks) in terms of smaller
-// ones. The model speaks in blocks, kernels do not: what is inside of a block then folds and fuses like
-// everything else.
+// Writes block operators (batch_normalization, and later attention, decoder blocks) in terms of
+// smaller ones. The model speaks in blocks, kernels do not: what is inside of a block then folds
+// and fuses like everything else.
 #pragma once
 #include "ir/graph.h"
 

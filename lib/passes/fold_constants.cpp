@@ -7,7 +7,8 @@
 namespace rlx {
 namespace {
 
-// Results up to this size are always worth it, above the second one only if no larger than the operands.
+// Results up to this size are always worth it, above the second one only if no larger than the
+// operands.
 constexpr int64_t kSmallBytes = int64_t{64} << 10;
 constexpr int64_t kMostBytes = int64_t{16} << 20;
 // How many times its operands a result may take otherwise.

@@ -1,6 +1,6 @@
-// Computes at compile time what depends on constants alone, by interpreting the very kernels that would run:
-// the folded bits are those of a run. What would take more room than it saves stays as it is: broadcasts
-// and ranges that grow, views of large weights, which the plan reads in place.
+// Computes at compile time what depends on constants alone, by interpreting the very kernels that
+// would run: the folded bits are those of a run. What would take more room than it saves stays as
+// it is: broadcasts and ranges that grow, views of large weights, which the plan reads in place.
 #pragma once
 #include "ir/graph.h"
 

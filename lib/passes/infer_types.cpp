@@ -142,8 +142,8 @@ std::optional<int64_t> cap_of(const Dim& d, const Dim& symbol) {
   return args[1] == symbol ? args[0].constant() : std::nullopt;
 }
 
-// An input's extent s that has to be min(s, c) is at most c: a range is checked where the input is bound,
-// and lets all extents be s. True where a range changed.
+// An input's extent s that has to be min(s, c) is at most c: a range is checked where the input is
+// bound, and lets all extents be s. True where a range changed.
 bool narrow_ranges(Graph& g) {
   const auto narrows = [&](const Fact& f) {
     if (f.relation != Fact::Relation::kEqual || f.proven) return false;

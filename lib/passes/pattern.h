@@ -1,13 +1,13 @@
 // Rewrites as data: a pattern, a replacement and where it holds.
 //
 //   {"neg(neg(x))", "x"}
-//   {"relu(clip(x, low, high))", "clip(x, low, high)", is_not_negative("low")}
+//   {"relu(clip(x, low, high))", "clip(x, low, high)", is_not_negative}
 //
-// In a pattern a name with brackets is an operator, or several joined by `|`; a number is a constant all
-// of whose elements are that number; `_` is any value; another name is a value, the same one wherever the
-// name stands. Operands are matched from the first on; all of a node's inputs are named unless the list
-// ends in `...`. Operands of commutative operators match in both orders. Attributes are not looked at:
-// where they matter, a guard or a build function does.
+// In a pattern a name with brackets is an operator, or several joined by `|`; a number is a
+// constant all of whose elements are that number; `_` is any value; another name is a value, the
+// same one wherever the name stands. Operands are matched from the first on; all of a node's inputs
+// are named unless the list ends in `...`. Operands of commutative operators match in both orders.
+// Attributes are not looked at: where they matter, a guard or a build function does.
 #pragma once
 #include "ir/builder.h"
 
@@ -18,7 +18,7 @@ struct Match {
   const Graph& graph;
   NodeId root;
   std::map<std::string, ValueId, std::less<>> values = {};
-  // The nodes of the pattern's operators, as they stand in it from left to right; root is the first.
+  // Of the pattern's operators, as they stand in it from left to right; root is the first.
   Vec<NodeId> nodes = {};
   // Of each value of the graph.
   const Vec<int>& uses;

@@ -1,4 +1,5 @@
-// The order of the passes, which is a straight line, and the one runner that all of them go through.
+// The order of the passes, which is a straight line, and the one runner that all of them go
+// through.
 #pragma once
 #include <chrono>
 
@@ -22,8 +23,8 @@ struct PassOptions {
   Vec<PassTime>* times = nullptr;
 };
 
-// From what a frontend read to what plan/ takes: blocks expanded, types known, constants folded, nothing
-// done twice or in vain. The graph is verified after every pass.
+// From what a frontend read to what plan/ takes: blocks expanded, types known, constants folded,
+// nothing done twice or in vain. The graph is verified after every pass.
 Result<Graph> optimise(Graph g, const PassOptions& options = {});
 
 // The named passes in that order, for `rlxc FILE.mir --passes=a,b`.

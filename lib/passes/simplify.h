@@ -1,5 +1,6 @@
-// Algebra: x + 0 is x, two transposes are one, a scale after a convolution goes into its weights. Rewrites are
-// data (passes/pattern.h), a file per family in passes/rules/; none makes anything worse.
+// Algebra: x + 0 is x, two transposes are one, a scale after a convolution goes into its weights.
+// Rewrites are data (passes/pattern.h), a file per family in passes/rules/; none makes anything
+// worse.
 #pragma once
 #include "ir/graph.h"
 

@@ -54,8 +54,8 @@ std::string inferred(std::string_view lines);
 // The elements of the output as text where inference knows them, else "unknown".
 std::string known(std::string_view lines);
 
-// Same type and shape, and elements as near as `tolerance` allows, relative to 1 or to the element; NaN is
-// near NaN.
+// Same type and shape, and elements as near as `tolerance` allows, relative to 1 or to the element;
+// NaN is near NaN.
 bool near(const Tensor& got, const Tensor& want, double tolerance = 1e-5);
 std::string to_text(const Tensor& t);
 

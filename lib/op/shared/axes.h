@@ -15,8 +15,8 @@ Result<int> checked_axis(const InferCtx& c, int64_t axis, int rank);
 // As checked_axis for each, sorted; one named twice is an error.
 Result<Vec<int>> checked_axes(const InferCtx& c, const Vec<int64_t>& axes, int rank);
 
-// The integers of input i, for inputs that decide the output's shape: an error where the compiler does not
-// know them. `what` names the input in the message. nullopt where the input is left out.
+// The integers of input i, for inputs that decide the output's shape: an error where the compiler
+// does not know them. `what` names the input in the message. nullopt where the input is left out.
 Result<std::optional<Vec<int64_t>>> known_integers(const InferCtx& c, int i, std::string_view what);
 // The same where the elements may be symbolic.
 Result<Vec<Dim>> known_dims(const InferCtx& c, int i, std::string_view what);

@@ -6,8 +6,8 @@
 
 namespace rlx {
 
-// Makes s the sum over its loops of input 0 at a_at times input 1 at b_at, and gives that sum. Grid loops
-// that only one operand uses are rows (m) or columns (n), those of both batches.
+// Makes s the sum over its loops of input 0 at a_at times input 1 at b_at, and gives that sum. Grid
+// loops that only one operand uses are rows (m) or columns (n), those of both batches.
 Ex contract(KernelBuilder& b, StageBuilder& s, const Vec<Dim>& grid, const Vec<Dim>& a_at,
             const Vec<Dim>& b_at);
 // The ids of loops that are given as index expressions.

@@ -1,5 +1,5 @@
-// Shape arithmetic: what integer operators make of elements that are known expressions. Each gives nullopt
-// where the result is no expression of its operands, whatever the symbols are.
+// Shape arithmetic: what integer operators make of elements that are known expressions. Each gives
+// nullopt where the result is no expression of its operands, whatever the symbols are.
 #pragma once
 #include <span>
 

@@ -1,12 +1,13 @@
-// What elementwise operators share, those of the table (op/elementwise.h) and those with attributes.
+// What elementwise operators share, those of the table (op/elementwise.h) and those with
+// attributes.
 #pragma once
 #include "op/shared/access.h"
 #include "op/shared/known.h"
 
 namespace rlx {
 
-// All inputs broadcast to the one output and have its type, or the output is bool. Where `fold` is given,
-// known elements stay known.
+// All inputs broadcast to the one output and have its type, or the output is bool. Where `fold` is
+// given, known elements stay known.
 Result<Types> infer_map(InferCtx& c, bool predicate = false, FoldDims fold = nullptr);
 // Refuses inputs of different element types.
 Status require_same_dtype(const InferCtx& c, int first = 0);

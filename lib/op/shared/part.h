@@ -14,8 +14,8 @@ struct Part {
   int64_t step = 1;
 };
 
-// From `start` to before `end` as ONNX and numpy clamp them; nullopt where it is open whether a symbolic
-// one counts from the end. step is not 0.
+// From `start` to before `end` as ONNX and numpy clamp them; nullopt where it is open whether a
+// symbolic one counts from the end. step is not 0.
 std::optional<Part> part_of_axis(int axis, const Dim& start, const Dim& end, int64_t step,
                                  const Dim& extent, const RangeOf& range);
 

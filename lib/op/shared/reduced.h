@@ -1,5 +1,5 @@
-// The axes of a reduction as ONNX gives them: input 1 (known); left out or empty: all, or none where
-// noop_with_empty_axes.
+// The axes of a reduction as ONNX gives them: input 1 (known); left out or empty: all, or none
+// where noop_with_empty_axes.
 #pragma once
 #include "op/shared/axes.h"
 

@@ -25,7 +25,8 @@ Dim out_extent(const WindowAxis& w, bool ceil_mode) {
   return min(ceil_div(room, w.stride) + 1, floor_div(w.in + w.pad_lo - 1, w.stride) + 1);
 }
 
-// Padding such that the output has in / stride elements, rounded up; nullopt where that is symbolic.
+// Padding such that the output has in / stride elements, rounded up; nullopt where that is
+// symbolic.
 bool pad_to_same(WindowAxis& w, bool upper, const RangeOf& range) {
   w.out = simplify(ceil_div(w.in, w.stride), range);
   const Dim missing = max((w.out - 1) * w.stride + w.reach() - w.in, 0);
@@ -101,7 +102,7 @@ Dim WindowAxis::met(const Dim& o, int64_t lo, int64_t hi) const {
 
 Vec<Dim> Window::kernel() const {
   Vec<Dim> result;
-  for (const WindowAxis& w : axes) result.push_back(w.kernel);
+  for (const WindowAxis& w : axes) result.emplace_back(w.kernel);
   return result;
 }
 

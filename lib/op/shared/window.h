@@ -17,7 +17,8 @@ struct WindowAttributes {
   bool ceil_mode = false;
 };
 
-// The window along one axis: element o, k of it is input element o * stride + k * dilation - pad_lo.
+// The window along one axis: element o, k of it is input element o * stride + k * dilation -
+// pad_lo.
 struct WindowAxis {
   int64_t kernel = 1;
   int64_t stride = 1;
@@ -47,8 +48,8 @@ struct Window {
   Vec<Bounds> bounds(const Scalar& fill) const;
 };
 
-// The window of an operator whose first input is [batch, channel, spatial...]. The error is one of the
-// model's attributes, or of a padding that depends on a symbolic extent.
+// The window of an operator whose first input is [batch, channel, spatial...]. The error is one of
+// the model's attributes, or of a padding that depends on a symbolic extent.
 Result<Window> window_of(const InferCtx& c, const WindowAttributes& a);
 Window window_of(const KernelBuilder& b, const WindowAttributes& a);
 

@@ -14,7 +14,8 @@ bool scales_twice(const Match& m) {
   return is_float_scalar(m, "s") && is_float_scalar(m, "t") && m.is_inner(1);
 }
 
-// A scale of an operand is a pass over it, a scale of the product is done where the product is at hand.
+// A scale of an operand is a pass over it, a scale of the product is done where the product is at
+// hand.
 constexpr Rule kRules[] = {
     {"matmul(a, mul(b, s))", "mul(matmul(a, b), s)", scales_by_s},
     {"matmul(mul(a, s), b)", "mul(matmul(a, b), s)", scales_by_s},

@@ -25,7 +25,8 @@ std::optional<ValueId> per_channel(const Match& m, GraphBuilder& g, ValueId c) {
   return made ? std::optional(*made) : std::nullopt;
 }
 
-// The convolution is only the root's, its weights are constant, and so is what is done to its channels.
+// The convolution is only the root's, its weights are constant, and so is what is done to its
+// channels.
 bool is_foldable(const Match& m) {
   return m.is_inner(1) && m.graph.constant_of(m["w"]) && is_per_channel(m, m["c"]);
 }

@@ -1,4 +1,5 @@
-// Exporters pick mask elements at index tensors that only count: then nothing is picked, only broadcast.
+// Exporters pick mask elements at index tensors that only count: then nothing is picked, only
+// broadcast.
 #include <cstring>
 
 #include "op/concat.h"
@@ -87,8 +88,8 @@ bool is_all_zero(const Constant& rows, size_t column) {
   return true;
 }
 
-// For each column of gather_nd's indices the output's axis along which it counts over all of data's axis; nullopt
-// where one does not. A column of an axis of extent 1 counts along none.
+// For each column of gather_nd's indices the output's axis along which it counts over all of data's
+// axis; nullopt where one does not. A column of an axis of extent 1 counts along none.
 using Columns = Vec<std::optional<size_t>>;
 
 std::optional<Columns> columns_of(const Graph& g, ValueId indices, const Type& data) {

@@ -47,8 +47,8 @@ bool moves_nothing(const Match& m) {
   return true;
 }
 
-// For each axis of `to` the run of axes of `from` whose product it is, in order; nullopt where an axis of `to`
-// is not such a product.
+// For each axis of `to` the run of axes of `from` whose product it is, in order; nullopt where an
+// axis of `to` is not such a product.
 std::optional<Vec<Vec<int>>> runs_of(const Vec<Dim>& from, const Vec<Dim>& to) {
   Vec<Vec<int>> runs;
   size_t next = 0;
