@@ -1,5 +1,7 @@
 #include "kernel/builder.h"
 
+#include <algorithm>
+
 #include <fmt/format.h>
 
 #include "ir/text.h"
@@ -114,17 +116,26 @@ Ex StageBuilder::load(Access access) {
   if (auto known = known_element(access)) {
     element = std::move(*known);
   } else {
-    element.index = static_cast<uint32_t>(stage().reads.size());
-    stage().reads.push_back(std::move(access));
+    element.index = read_of(std::move(access));
   }
   return cast(node(std::move(element)), compute_type(type));
 }
 
+uint32_t StageBuilder::read_of(Access access) {
+  Vec<Access>& reads = stage().reads;
+  auto same = is_operand() ? reads.end() : std::find(reads.begin(), reads.end(), access);
+  if (same == reads.end()) same = reads.insert(same, std::move(access));
+  return static_cast<uint32_t>(same - reads.begin());
+}
+
+// The operands of structured kinds are the first two reads, whatever they hold.
+bool StageBuilder::is_operand() {
+  const Stage& s = stage();
+  return (s.kind == Kind::kContract || s.kind == Kind::kConv) && s.reads.size() < 2;
+}
+
 std::optional<Expr> StageBuilder::known_element(const Access& access) {
-  // The operands of structured kinds are reads, whatever they hold.
-  bool operand =
-      (stage().kind == Kind::kContract || stage().kind == Kind::kConv) && stage().reads.size() < 2;
-  if (operand || access.of != Access::Of::kArg) return std::nullopt;
+  if (is_operand() || access.of != Access::Of::kArg) return std::nullopt;
   for (const Bounds& b : access.bounds) {
     if (b.rule != Bounds::Rule::kProven) return std::nullopt;
   }

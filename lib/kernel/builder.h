@@ -96,6 +96,9 @@ class StageBuilder {
 
  private:
   Ex load(Access access);
+  // Its number among the reads; equal ones are one.
+  uint32_t read_of(Access access);
+  bool is_operand();
   std::optional<Expr> known_element(const Access& access);
   std::optional<Expr> known_element(const Arg& arg, const Vec<AxisIndex>& index);
   DType dtype_of(const Access& a) const;
