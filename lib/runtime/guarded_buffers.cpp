@@ -2,6 +2,7 @@
 #include <unordered_map>
 
 #include "runtime/buffers.h"
+#include "runtime/fault_report.h"
 
 namespace rlx::runtime {
 namespace {
@@ -15,7 +16,7 @@ void copy(std::byte* to, Bytes from) {
 class GuardedBuffers final : public Buffers {
  public:
   GuardedBuffers(const image::Image& image, const Constants& constants)
-      : Buffers(image), constants_(constants) {}
+      : Buffers(image), constants_(constants), faults_(image) {}
 
   Status enter(const image::Placement& placement) override {
     blocks_.clear();
@@ -34,6 +35,7 @@ class GuardedBuffers final : public Buffers {
       blocks_[b] = block;
       pointers_[b] = block->data();
     }
+    watch();
     return {};
   }
 
@@ -63,6 +65,16 @@ class GuardedBuffers final : public Buffers {
   }
 
  private:
+  void watch() {
+    Vec<WatchedBuffer> watched;
+    for (uint32_t b = 0; b < blocks_.size(); ++b) {
+      const GuardedBlock& block = *blocks_[b];
+      Bytes pages = block.pages();
+      watched.push_back({b, block.data(), block.size(), pages.data(), pages.size()});
+    }
+    faults_.watch(std::move(watched));
+  }
+
   void fill_first(uint32_t b, const GuardedBlock& block) {
     const std::string& pattern = image_.buffers[b].pattern;
     if (!pattern.empty()) fill({block.data(), block.size()}, pattern);
@@ -75,6 +87,7 @@ class GuardedBuffers final : public Buffers {
   // By buffer; one for all buffers of a slot.
   Vec<std::shared_ptr<GuardedBlock>> blocks_;
   Vec<HostTensor*> outputs_;
+  FaultReport faults_;
 };
 
 }  // namespace

@@ -50,6 +50,8 @@ class GuardedBlock {
 
   std::byte* data() const { return data_; }
   size_t size() const { return size_; }
+  // The bytes, what lies around them, and the pages that may not be touched.
+  Bytes pages() const { return {mapping_.data(), mapping_.size()}; }
   void fill_with_nan() const;
   // Reading stays allowed.
   void forbid_writing() const;

@@ -87,6 +87,7 @@ class ImageBuilder {
   }
 
   Image& image() { return image_; }
+  const Image& image() const { return image_; }
   const cpu::FunctionTable& functions() const { return functions_; }
 
   Result<std::unique_ptr<Session>> try_load(const SessionOptions& wanted = {},

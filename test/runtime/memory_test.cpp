@@ -52,7 +52,7 @@ TEST_CASE("a guarded block ends at a page that may not be touched") {
     volatile std::byte* data = block.data();
     CHECK(signal_of([&] { data[bytes - 1] = std::byte{1}; }) == 0);
     CHECK(signal_of([&] { data[bytes] = std::byte{1}; }) == SIGSEGV);
-    CHECK(signal_of([&] { data[-8192] = std::byte{1}; }) == SIGSEGV);
+    CHECK(signal_of([&] { data[-4096] = std::byte{1}; }) == SIGSEGV);
   }
 }
 

@@ -6,6 +6,8 @@
 
 #include <immintrin.h>
 
+#include "runtime/fault_report.h"
+
 namespace rlx::runtime::cpu {
 namespace {
 
@@ -125,10 +127,14 @@ void Executor::perform(const Program& program, const Step& step, int thread) {
 void Executor::launch(const Program& program, const Step& step, Step::Tiles tiles,
                       Lane& lane) const {
   std::byte* scratch = lane.scratch_end - step.bytes;
-  if (check_memory_) std::memset(scratch, 0xff, step.bytes);
+  if (check_memory_) {
+    std::memset(scratch, 0xff, step.bytes);
+    FaultReport::at_command(step.command);
+  }
   auto* trap = new (scratch) image::Trap{};
   step.function(program.arguments.data() + step.first_argument, program.symbols.data(), tiles.first,
                 tiles.last, scratch);
+  if (check_memory_) FaultReport::at_nothing();
   if (trap->site != 0 && !lane.trapped) lane.trapped = {step.command, *trap};
 }
 

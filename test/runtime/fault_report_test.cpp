@@ -1,0 +1,84 @@
+#include "runtime/fault_report.h"
+
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "test/runtime/images.h"
+
+namespace rlx::runtime {
+namespace {
+
+// What a process writes to stderr when it runs an image, memory checked, and how it ends.
+struct Death {
+  std::string line;
+  int exit_code = -1;
+};
+
+Death death_of(const ImageBuilder& b, int threads) {
+  int ends[2];
+  REQUIRE(pipe(ends) == 0);
+  pid_t child = fork();
+  if (child == 0) {
+    dup2(ends[1], STDERR_FILENO);
+    SessionOptions options{.threads = threads, .check_memory = true, .functions = &b.functions()};
+    auto session = Session::load(b.image(), no_blobs, options);
+    Vec<HostTensor> inputs = {floats("x", {4, 8}, ramp(32))};
+    if (session) (void)(*session)->run(inputs).ok();
+    _exit(99);
+  }
+  close(ends[1]);
+  Death death;
+  char buffer[512];
+  for (ssize_t n; (n = read(ends[0], buffer, sizeof buffer)) > 0;) death.line.append(buffer, n);
+  close(ends[0]);
+  int status = 0;
+  waitpid(child, &status, 0);
+  if (WIFEXITED(status)) death.exit_code = WEXITSTATUS(status);
+  return death;
+}
+
+ImageBuilder image_with(cpu::KernelFunction function) {
+  ImageBuilder b;
+  uint32_t x = b.input("x"), y = b.output("y");
+  b.command({.kernel = b.kernel("stray", function), .buffers = {y, x}, .origin = {"/a", "/b"}});
+  return b;
+}
+
+void write_behind(void* const* buffers, const int64_t*, int64_t, int64_t, void*) {
+  static_cast<volatile char*>(buffers[0])[128] = 1;
+}
+
+void read_before(void* const* buffers, const int64_t*, int64_t, int64_t, void*) {
+  [[maybe_unused]] char c = static_cast<volatile char*>(buffers[1])[-4096];
+}
+
+void write_input(void* const* buffers, const int64_t*, int64_t, int64_t, void*) {
+  static_cast<volatile char*>(buffers[1])[5] = 1;
+}
+
+constexpr std::string_view kStart = "rlx: memory check: command 0 (stray) of [/a, /b] touches ";
+
+TEST_CASE("a stray command is named, and where it went") {
+  for (int threads : {1, 2}) {
+    Death death = death_of(image_with(write_behind), threads);
+    CHECK(death.exit_code == 1);
+    CHECK(death.line.starts_with(
+        std::string(kStart) +
+        "0 bytes behind the end of buffer 1 (128 bytes); its buffers are 1, 0"));
+  }
+  CHECK(death_of(image_with(read_before), 1)
+            .line.starts_with(std::string(kStart) + "4096 bytes before buffer 0 (128 bytes)"));
+  CHECK(death_of(image_with(write_input), 1)
+            .line.starts_with(std::string(kStart) +
+                              "buffer 0 (128 bytes), which is only to be read, at byte 5"));
+}
+
+TEST_CASE("an address that is no buffer's is told as it is") {
+  ImageBuilder b = image_with(write_behind);
+  FaultReport report(b.image());
+  CHECK(report.line(reinterpret_cast<const std::byte*>(16), 0) ==
+        std::string(kStart) + "0x10, which is no buffer; its buffers are 1, 0\n");
+}
+
+}  // namespace
+}  // namespace rlx::runtime
