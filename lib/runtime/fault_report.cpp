@@ -15,8 +15,57 @@ constexpr uint32_t kNothing = UINT32_MAX;
 std::atomic<const FaultReport*> active{nullptr};
 thread_local volatile uint32_t command_here = kNothing;
 
-// Formatting allocates, which a handler should not; the fault is in generated code, which holds no lock of
-// the allocator, and the process ends here anyway.
+// A line in memory of its own: a signal handler must not allocate.
+class Line {
+ public:
+  template <class... Args>
+  void add(std::string_view format, const Args&... args) {
+    size_t room = sizeof text_ - size_;
+    auto arguments = fmt::make_format_args(args...);
+    size_ += std::min(room, fmt::vformat_to_n(text_ + size_, room, format, arguments).size);
+  }
+  template <class T>
+  void add_list(const Vec<T>& items) {
+    for (size_t i = 0; i < items.size(); ++i) add("{}{}", i == 0 ? "" : ", ", items[i]);
+  }
+  std::string_view text() const { return {text_, size_}; }
+
+ private:
+  char text_[1024];
+  size_t size_ = 0;
+};
+
+bool holds(const WatchedBuffer& b, const std::byte* address) {
+  return b.pages <= address && address < b.pages + b.pages_size;
+}
+
+// "12 bytes behind the end of buffer 3 (64 bytes)".
+void add_place(Line& line, const WatchedBuffer& b, const std::byte* address) {
+  auto offset = address - b.data, size = static_cast<ptrdiff_t>(b.size);
+  if (offset < 0) line.add("{} bytes before ", -offset);
+  if (offset >= size) line.add("{} bytes behind the end of ", offset - size);
+  line.add("buffer {} ({} bytes)", b.buffer, size);
+  if (offset >= 0 && offset < size) line.add(", which is only to be read, at byte {}", offset);
+}
+
+Line line_of(const image::Image& image, const Vec<WatchedBuffer>& buffers, const std::byte* address,
+             uint32_t command) {
+  const image::Command& c = image.commands[command];
+  bool launches = c.kind == image::Command::Kind::kLaunch;
+  Line line;
+  line.add("rlx: memory check: command {} ({}) of [", command,
+           launches ? std::string_view(image.kernels[c.kernel].name) : name(c.kind));
+  line.add_list(c.origin);
+  line.add("] touches ");
+  auto touched = std::ranges::find_if(buffers, [&](const auto& b) { return holds(b, address); });
+  if (touched != buffers.end()) add_place(line, *touched, address);
+  if (touched == buffers.end()) line.add("{}, which is no buffer", fmt::ptr(address));
+  line.add("; its buffers are ");
+  line.add_list(c.buffers);
+  line.add("\n");
+  return line;
+}
+
 void on_fault(int signal, siginfo_t* info, void*) {
   const FaultReport* report = active.load();
   uint32_t command = command_here;
@@ -25,8 +74,7 @@ void on_fault(int signal, siginfo_t* info, void*) {
     std::signal(signal, SIG_DFL);
     return;
   }
-  std::string line = report->line(static_cast<const std::byte*>(info->si_addr), command);
-  [[maybe_unused]] ssize_t written = write(STDERR_FILENO, line.data(), line.size());
+  report->write_line(static_cast<const std::byte*>(info->si_addr), command, STDERR_FILENO);
   _exit(static_cast<int>(Exit::kInternal));
 }
 
@@ -35,19 +83,6 @@ void install_handler() {
   action.sa_sigaction = on_fault;
   action.sa_flags = SA_SIGINFO;
   sigaction(SIGSEGV, &action, nullptr);
-}
-
-bool holds(const WatchedBuffer& b, const std::byte* address) {
-  return b.pages <= address && address < b.pages + b.pages_size;
-}
-
-// "12 bytes behind the end of buffer 3 (64 bytes)".
-std::string place_of(const WatchedBuffer& b, const std::byte* address) {
-  auto offset = address - b.data, size = static_cast<ptrdiff_t>(b.size);
-  std::string buffer = fmt::format("buffer {} ({} bytes)", b.buffer, size);
-  if (offset < 0) return fmt::format("{} bytes before {}", -offset, buffer);
-  if (offset >= size) return fmt::format("{} bytes behind the end of {}", offset - size, buffer);
-  return fmt::format("{}, which is only to be read, at byte {}", buffer, offset);
 }
 
 }  // namespace
@@ -65,16 +100,9 @@ FaultReport::~FaultReport() {
 void FaultReport::at_command(uint32_t command) { command_here = command; }
 void FaultReport::at_nothing() { command_here = kNothing; }
 
-std::string FaultReport::line(const std::byte* address, uint32_t command) const {
-  const image::Command& c = image_.commands[command];
-  bool launches = c.kind == image::Command::Kind::kLaunch;
-  std::string_view what = launches ? image_.kernels[c.kernel].name : name(c.kind);
-  auto touched = std::ranges::find_if(buffers_, [&](const auto& b) { return holds(b, address); });
-  std::string place = touched == buffers_.end()
-                          ? fmt::format("{}, which is no buffer", fmt::ptr(address))
-                          : place_of(*touched, address);
-  return fmt::format("rlx: memory check: command {} ({}) of [{}] touches {}; its buffers are {}\n",
-                     command, what, fmt::join(c.origin, ", "), place, fmt::join(c.buffers, ", "));
+void FaultReport::write_line(const std::byte* address, uint32_t command, int to) const {
+  Line line = line_of(image_, buffers_, address, command);
+  [[maybe_unused]] ssize_t written = write(to, line.text().data(), line.text().size());
 }
 
 }  // namespace rlx::runtime

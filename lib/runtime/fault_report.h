@@ -30,8 +30,8 @@ class FaultReport {
   static void at_command(uint32_t command);
   static void at_nothing();
 
-  // The line for a fault at that address in that command.
-  std::string line(const std::byte* address, uint32_t command) const;
+  // Writes the line for a fault at that address in that command to a file descriptor.
+  void write_line(const std::byte* address, uint32_t command, int to) const;
 
  private:
   const image::Image& image_;
