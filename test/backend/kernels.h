@@ -1,13 +1,18 @@
 // Kernels that tests and benchmarks share, as text.
 #pragma once
+#include <initializer_list>
 #include <string>
+#include <utility>
 
 namespace rlx::test {
 
-inline std::string replaced(std::string text, const std::string& what, const std::string& with) {
-  for (size_t at = text.find(what); at != std::string::npos;
-       at = text.find(what, at + with.size())) {
-    text.replace(at, what.size(), with);
+// The text with words replaced, each wherever it stands.
+inline std::string filled(std::string text,
+                          std::initializer_list<std::pair<std::string, std::string>> words) {
+  for (const auto& [what, with] : words) {
+    for (size_t at = text.find(what); at != std::string::npos;
+         at = text.find(what, at + with.size()))
+      text.replace(at, what.size(), with);
   }
   return text;
 }
@@ -54,7 +59,7 @@ kernel "softmax" {
     %1[i0, i4] = v2
   }
 })";
-  return replaced(replaced(text, "N", n), "M", m);
+  return filled(text, {{"N", n}, {"M", m}});
 }
 
 inline std::string layer_norm_text(const std::string& n, const std::string& m) {
@@ -110,7 +115,7 @@ kernel "layer_norm" {
     %3[i0, i3] = v8
   }
 })";
-  return replaced(replaced(text, "N", n), "M", m);
+  return filled(text, {{"N", n}, {"M", m}});
 }
 
 }  // namespace rlx::test

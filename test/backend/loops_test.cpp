@@ -1,40 +1,64 @@
 // Maps and reductions as loops: every stage form against the interpreter.
 #include <catch2/catch.hpp>
 
+#include "test/backend/kernels.h"
 #include "test/backend/program.h"
 
-using namespace rlx;
-using namespace rlx::test;
-
+namespace rlx::test {
 namespace {
 
-// %0 -> %1 elementwise over [a, b, c] by the lines of `body`, whose v0 is the element.
-std::string map_text(const std::string& type, const std::string& shape, const std::string& body,
-                     const std::string& result, const std::string& result_type) {
-  return "kernel \"m\" {\n  arg %0 : " + type + shape + " row_major\n  arg %1 : " + result_type +
-         shape + " row_major written\n  grid i0 in " + shape.substr(1, shape.find(',') - 1) +
-         ", i1 in " + shape.substr(shape.find(',') + 2, shape.size() - shape.find(',') - 3) +
-         "\n  map %1.0 {\n    v0 = load %0[i0, i1]\n" + body + "    %1[i0, i1] = " + result +
-         "\n  }\n}\n";
+struct Map {
+  std::string rows = "3", columns = "37";
+  // Of the input and, unless another is given, of the result.
+  std::string type = "f32", result_type = {};
+  // Lines of nodes; v0 is the input, `result` the node to store.
+  std::string body = {}, result = "v1";
+};
+
+std::string map_text(const Map& m) {
+  const char* const text = R"(
+kernel "m" {
+  arg %0 : TYPE[ROWS, COLUMNS] row_major
+  arg %1 : RESULT_T[ROWS, COLUMNS] row_major written
+  grid i0 in ROWS, i1 in COLUMNS
+  map %1.0 {
+    v0 = load %0[i0, i1]
+    BODY
+    %1[i0, i1] = NODE
+  }
+})";
+  return filled(text, {{"BODY", m.body},
+                       {"RESULT_T", m.result_type.empty() ? m.type : m.result_type},
+                       {"TYPE", m.type},
+                       {"ROWS", m.rows},
+                       {"COLUMNS", m.columns},
+                       {"NODE", m.result}});
 }
+
+void check_map(const Map& m, const Symbols& symbols = {}) { check_same(map_text(m), symbols); }
 
 }  // namespace
 
 TEST_CASE("maps of every element type and odd extents") {
+  const std::pair<std::string, std::string> shapes[] = {
+      {"1", "1"}, {"3", "7"}, {"2", "16"}, {"5", "17"}, {"4", "100"}};
   for (std::string type : {"f32", "f64", "i32", "i64", "i8", "u8", "i16", "u16", "u32", "u64"}) {
-    for (std::string shape : {"[1, 1]", "[3, 7]", "[2, 16]", "[5, 17]", "[4, 100]"}) {
-      std::string body = "    v1 = add(v0, v0)\n    v2 = mul(v1, v0)\n    v3 = sub(v2, v0)\n";
-      check_same(map_text(type, shape, body, "v3", type));
+    for (const auto& [rows, columns] : shapes) {
+      check_map({.rows = rows,
+                 .columns = columns,
+                 .type = type,
+                 .body = "v1 = add(v0, v0) v2 = mul(v1, v0) v3 = sub(v2, v0)",
+                 .result = "v3"});
     }
   }
 }
 
 TEST_CASE("integer division neither traps nor differs") {
   for (std::string type : {"i8", "i16", "i32", "i64", "u8", "u32", "u64"}) {
-    std::string body = "    v1 : " + type +
-                       " = const 5\n    v2 = rem(v0, v1)\n    v3 = div(v0, v2)\n" +
-                       "    v4 = rem(v0, v2)\n    v5 = max(v3, v4)\n    v6 = min(v5, v0)\n";
-    check_same(map_text(type, "[9, 33]", body, "v6", type));
+    check_map({.type = type,
+               .body = "v1 : TYPE = const 5 v2 = rem(v0, v1) v3 = div(v0, v2) v4 = rem(v0, v2) "
+                       "v5 = max(v3, v4) v6 = min(v5, v0)",
+               .result = "v6"});
   }
 }
 
@@ -43,46 +67,52 @@ TEST_CASE("functions of floats") {
     for (std::string fn : {"neg", "abs", "sqrt", "floor", "ceil", "round_even", "trunc", "exp",
                            "log", "tanh", "erf", "sin", "cos", "sigmoid"}) {
       INFO(type << " " << fn);
-      check_same(map_text(type, "[3, 37]", "    v1 = " + fn + "(v0)\n", "v1", type));
+      check_map({.type = type, .body = filled("v1 = FN(v0)", {{"FN", fn}})});
     }
     for (std::string fn : {"add", "sub", "mul", "div", "rem", "min", "max", "pow"}) {
-      std::string body =
-          "    v1 : " + type + " = const 1.25\n    v2 = sub(v0, v1)\n    v3 = sqrt(v2)\n" +
-          "    v4 = " + fn + "(v0, v2)\n    v5 = " + fn + "(v3, v4)\n    v6 = " + fn + "(v5, v3)\n";
       INFO(type << " " << fn);
-      check_same(map_text(type, "[3, 37]", body, "v6", type));
+      const char* const body =
+          "v1 : TYPE = const 1.25 v2 = sub(v0, v1) v3 = sqrt(v2) v4 = FN(v0, v2) v5 = FN(v3, v4) "
+          "v6 = FN(v5, v3)";
+      check_map({.type = type, .body = filled(body, {{"FN", fn}}), .result = "v6"});
     }
     for (std::string fn : {"eq", "ne", "lt", "le", "gt", "ge"}) {
-      std::string body = "    v1 = sqrt(v0)\n    v2 = " + fn + "(v1, v0)\n";
-      check_same(map_text(type, "[3, 37]", body, "v2", "bool"));
+      check_map({.type = type,
+                 .result_type = "bool",
+                 .body = filled("v1 = sqrt(v0) v2 = FN(v1, v0)", {{"FN", fn}}),
+                 .result = "v2"});
     }
     for (std::string fn : {"is_nan", "is_inf"}) {
-      std::string body = "    v1 = log(v0)\n    v2 = " + fn + "(v1)\n    v3 = not(v2)\n";
-      check_same(map_text(type, "[3, 37]", body, "v3", "bool"));
+      check_map({.type = type,
+                 .result_type = "bool",
+                 .body = filled("v1 = log(v0) v2 = FN(v1) v3 = not(v2)", {{"FN", fn}}),
+                 .result = "v3"});
     }
   }
 }
 
 TEST_CASE("exp from nothing to infinity") {
   for (std::string type : {"f32", "f64"}) {
-    std::string body =
-        "    v1 : " + type + " = const " + (type == "f32" ? "14.0" : "95.0") +
-        "\n    v2 = mul(v0, v1)\n    v3 = exp(v2)\n    v4 = log(v0)\n    v5 = exp(v4)\n" +
-        "    v6 = add(v3, v5)\n    v7 = is_nan(v6)\n    v8 = select(v7, v3, v6)\n";
-    check_same(map_text(type, "[20, 100]", body, "v8", type));
+    const char* const body =
+        "v1 : TYPE = const FACTOR v2 = mul(v0, v1) v3 = exp(v2) v4 = log(v0) v5 = exp(v4) "
+        "v6 = add(v3, v5) v7 = is_nan(v6) v8 = select(v7, v3, v6)";
+    check_map({.rows = "20",
+               .columns = "100",
+               .type = type,
+               .body = filled(body, {{"FACTOR", type == "f32" ? "14.0" : "95.0"}}),
+               .result = "v8"});
   }
 }
 
 TEST_CASE("bits and shifts") {
   for (std::string type : {"i8", "i32", "i64", "u16", "u32", "u64"}) {
-    std::string body =
-        "    v1 = not(v0)\n    v2 = shl(v0, v1)\n    v3 = shr(v2, v0)\n" +
-        std::string("    v4 = xor(v3, v1)\n    v5 = and(v4, v2)\n    v6 = or(v5, v0)\n");
-    check_same(map_text(type, "[3, 37]", body, "v6", type));
+    check_map({.type = type,
+               .body = "v1 = not(v0) v2 = shl(v0, v1) v3 = shr(v2, v0) v4 = xor(v3, v1) "
+                       "v5 = and(v4, v2) v6 = or(v5, v0)",
+               .result = "v6"});
   }
-  check_same(map_text("bool", "[3, 37]",
-                      "    v1 = not(v0)\n    v2 = xor(v1, v0)\n    v3 = and(v2, v0)\n", "v3",
-                      "bool"));
+  check_map(
+      {.type = "bool", .body = "v1 = not(v0) v2 = xor(v1, v0) v3 = and(v2, v0)", .result = "v3"});
 }
 
 TEST_CASE("casts between all types") {
@@ -91,7 +121,7 @@ TEST_CASE("casts between all types") {
   for (const std::string& from : types) {
     for (const std::string& to : types) {
       INFO(from << " to " << to);
-      check_same(map_text(from, "[2, 37]", "    v1 : " + to + " = cast(v0)\n", "v1", to));
+      check_map({.type = from, .result_type = to, .body = "v1 : RESULT_T = cast(v0)"});
     }
   }
 }
@@ -100,15 +130,16 @@ TEST_CASE("casts saturate and make 0 of NaN") {
   for (std::string from : {"f32", "f64"}) {
     for (std::string to : {"i8", "u8", "i16", "i32", "u32", "i64", "u64"}) {
       INFO(from << " to " << to);
-      std::string body =
-          "    v1 = exp(v0)\n    v2 = exp(v1)\n    v3 = mul(v2, v0)\n    v4 = sqrt(v3)\n" +
-          std::string("    v5 = max(v4, v3)\n    v6 : ") + to + " = cast(v5)\n";
-      check_same(map_text(from, "[4, 64]", body, "v6", to));
-      check_same(map_text(from, "[4, 64]",
-                          "    v1 = exp(v0)\n    v2 = exp(v1)\n    v3 = mul(v2, v0)\n"
-                          "    v4 : " +
-                              to + " = cast(v3)\n",
-                          "v4", to));
+      const char* const body =
+          "v1 = exp(v0) v2 = exp(v1) v3 = mul(v2, v0) v4 = sqrt(v3) v5 = MAX(v4, v3) "
+          "v6 : RESULT_T = cast(v5)";
+      for (std::string fn : {"max", "sub"}) {
+        check_map({.columns = "64",
+                   .type = from,
+                   .result_type = to,
+                   .body = filled(body, {{"MAX", fn}, {"RESULT_T", to}}),
+                   .result = "v6"});
+      }
     }
   }
 }
@@ -141,11 +172,21 @@ TEST_CASE("reductions over the last axis have the interpreter's order") {
       bool integer = type[0] == 'i';
       if (!integer && fn == "max") identity = "-inf";
       if (!integer && fn == "min") identity = "inf";
-      std::string text =
-          "kernel \"r\" {\n  arg %0 : " + type + "[n, m] row_major\n  arg %1 : " + type +
-          "[n] row_major written\n  grid i0 in n\n  reduce %1.0 for i1 in m {\n    acc0 : " + type +
-          " = " + identity + "\n    v0 = acc0\n    v1 = load %0[i0, i1]\n    v2 = " + fn +
-          "(v0, v1)\n    acc0 = v2\n    %1[i0] = v0\n  }\n}\n";
+      std::string text = filled(R"(
+kernel "r" {
+  arg %0 : TYPE[n, m] row_major
+  arg %1 : TYPE[n] row_major written
+  grid i0 in n
+  reduce %1.0 for i1 in m {
+    acc0 : TYPE = IDENTITY
+    v0 = acc0
+    v1 = load %0[i0, i1]
+    v2 = FN(v0, v1)
+    acc0 = v2
+    %1[i0] = v0
+  }
+})",
+                                {{"TYPE", type}, {"IDENTITY", identity}, {"FN", fn}});
       for (int64_t m : {0, 1, 7, 16, 17, 100}) {
         INFO(type << " " << fn << " " << m);
         check_same(text, {{"n", 3}, {"m", m}});
@@ -242,19 +283,31 @@ kernel "r" {
 
 TEST_CASE("scans, exclusive and reverse") {
   for (std::string mode : {"", " exclusive", " reverse", " exclusive reverse"}) {
-    std::string text =
-        "kernel \"s\" {\n  arg %0 : f32[3, n] row_major\n  arg %1 : f32[3, n] row_major written\n"
-        "  grid i0 in 3\n  scan %1.0 for i1 in n {\n    over i1" +
-        mode +
-        "\n    acc0 : f32 = 0.0\n    v0 = acc0\n    v1 = load %0[i0, i1]\n    v2 = add(v0, v1)\n"
-        "    acc0 = v2\n    %1[i0, i1] = v0\n  }\n}\n";
+    std::string text = filled(R"(
+kernel "s" {
+  arg %0 : f32[3, n] row_major
+  arg %1 : f32[3, n] row_major written
+  grid i0 in 3
+  scan %1.0 for i1 in n {
+    over i1 MODE
+    acc0 : f32 = 0.0
+    v0 = acc0
+    v1 = load %0[i0, i1]
+    v2 = add(v0, v1)
+    acc0 = v2
+    %1[i0, i1] = v0
+  }
+})",
+                              {{"MODE", mode}});
     for (int64_t n : {1, 16, 37}) check_same(text, {{"n", n}});
   }
 }
 
 TEST_CASE("an empty tensor is no work") {
-  std::string text = map_text("f32", "[n, m]", "", "v0", "f32");
+  std::string text = map_text({.rows = "n", .columns = "m", .result = "v0"});
   check_same(text, {{"n", 0}, {"m", 5}});
   check_same(text, {{"n", 5}, {"m", 0}});
   check_same(text, {{"n", 3}, {"m", 1000}});
 }
+
+}  // namespace rlx::test

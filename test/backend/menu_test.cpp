@@ -4,8 +4,7 @@
 #include "test/backend/kernels.h"
 #include "test/backend/program.h"
 
-using namespace rlx;
-using namespace rlx::test;
+namespace rlx::test {
 
 namespace {
 
@@ -44,7 +43,7 @@ TEST_CASE("loops that take any storage come last") {
 
 TEST_CASE("depthwise windows ask for channels last with a halo") {
   for (std::string channels : {"3", "16", "24"}) {
-    Kernel k = parse_kernel(replaced(kDepthwise, "CC", channels));
+    Kernel k = parse_kernel(filled(kDepthwise, {{"CC", channels}}));
     Vec<Alternative> rows = menu_of(k);
     REQUIRE(rows.size() == 2);
     CHECK(rows[0].cost < rows[1].cost);
@@ -82,3 +81,5 @@ TEST_CASE("code does not depend on threads, and equal kernels share theirs") {
   CHECK(std::includes(target.features.begin(), target.features.end(), one.isa.begin(),
                       one.isa.end()));
 }
+
+}  // namespace rlx::test

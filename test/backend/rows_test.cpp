@@ -6,8 +6,7 @@
 #include "test/backend/kernels.h"
 #include "test/backend/program.h"
 
-using namespace rlx;
-using namespace rlx::test;
+namespace rlx::test {
 
 TEST_CASE("softmax rows of any length") {
   for (int64_t m : {1, 7, 16, 17, 100, 768})
@@ -31,8 +30,8 @@ std::string inner_loops(const std::string& assembly) {
     if (line.starts_with(".LBB")) label = line.substr(0, line.find(':'));
     if (line.find("This Inner Loop Header") != std::string::npos) loop = label;
     if (loop.empty()) continue;
-    all += line + "\n";
-    if (line.starts_with("\tj") && line.ends_with("\t" + loop)) loop.clear();
+    all.append(line).append("\n");
+    if (line.starts_with("\tj") && line.ends_with(loop)) loop.clear();
   }
   return all;
 }
@@ -180,15 +179,17 @@ kernel "g" {
 
 TEST_CASE("16-bit floats are rounded where they are stored") {
   for (std::string type : {"f16", "bf16"}) {
-    std::string text = "kernel \"h\" {\n  arg %0 : " + type +
-                       "[n, 37] row_major\n  arg %1 : " + type +
-                       "[n, 37] row_major written\n  local l0 : " + type +
-                       "[37]\n  grid i0 in n\n" + R"(
+    std::string text = filled(R"(
+kernel "h" {
+  arg %0 : TYPE[n, 37] row_major
+  arg %1 : TYPE[n, 37] row_major written
+  local l0 : TYPE[37]
+  grid i0 in n
   map %1.0 for i1 in 37 {
     v0 = load %0[i0, i1]
     v1 : f32 = cast(v0)
     v2 = exp(v1)
-    v3 : )" + type + R"( = cast(v2)
+    v3 : TYPE = cast(v2)
     l0[i1] = v3
   }
   map %1.1 for i2 in 37 {
@@ -197,10 +198,11 @@ TEST_CASE("16-bit floats are rounded where they are stored") {
     v2 = load l0[36 - i2]
     v3 : f32 = cast(v2)
     v4 = mul(v1, v3)
-    v5 : )" + type + R"( = cast(v4)
+    v5 : TYPE = cast(v4)
     %1[i0, i2] = v5
   }
-})";
+})",
+                              {{"TYPE", type}});
     check_same(text, {{"n", 3}});
   }
 }
@@ -226,3 +228,5 @@ kernel "rnn" {
 })";
   for (int64_t h : {1, 16, 21}) check_same(text, {{"b", 3}, {"t", 4}, {"h", h}});
 }
+
+}  // namespace rlx::test

@@ -4,7 +4,7 @@
 
 #include <algorithm>
 
-using namespace rlx;
+namespace rlx {
 
 TEST_CASE("a baseline is its own canonical text") {
   for (std::string_view text : {"cpu:x86-64-v3", "cpu:x86-64-v4"}) {
@@ -60,3 +60,5 @@ TEST_CASE("unknown targets say what is known") {
     CHECK(t.error().first().hint.find("cpu:x86-64-v3") != std::string::npos);
   }
 }
+
+}  // namespace rlx

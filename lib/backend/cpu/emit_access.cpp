@@ -30,10 +30,10 @@ class Accessor {
 
   Value* load() {
     Value* v = to_value(load_raw());
-    if (r_.masked) return v;
-    // Of several axes outside, the last one's fill counts.
-    for (size_t i = 0; i < r_.guards.size(); ++i) {
-      if (r_.guards[i].fill) v = select(inside_[i], v, emit_scalar(f_, *r_.guards[i].fill));
+    // Of several axes outside, the first one's fill counts.
+    for (size_t i = r_.guards.size(); i-- > 0;) {
+      const Guard& g = r_.guards[i];
+      if (g.fill && !g.masked) v = select(inside_[i], v, emit_scalar(f_, *g.fill));
     }
     return v;
   }
@@ -41,16 +41,15 @@ class Accessor {
   void store(Value* value) {
     if (r_.combine != Combine::kSet) return combine(value);
     value = to_memory(value);
-    Value* mask = allowed();
-    if (is_scalar()) return store_scalar(value, mask);
+    if (is_scalar()) return tag(b_.CreateAlignedStore(value, pointer(), align()));
     value = splat(f_, value, lanes_);
-    if (!is_contiguous()) return scatter(value, mask);
-    if (mask && mask == at_.lanes.active && r_.whole) return store_whole(value);
-    Value* to = pointer();
-    auto* store =
-        mask ? llvm::cast<llvm::Instruction>(b_.CreateMaskedStore(value, to, align(), mask))
-             : b_.CreateAlignedStore(value, to, align());
-    tag(store);
+    Value* active = at_.lanes.active;
+    if (!is_contiguous()) return scatter(value, active);
+    if (active && !r_.whole) return tag(b_.CreateMaskedStore(value, pointer(), align(), active));
+    if (active && r_.padding) {
+      value = select(active, value, to_memory(emit_scalar(f_, *r_.padding)));
+    }
+    tag(b_.CreateAlignedStore(value, pointer(), align()));
   }
 
  private:
@@ -96,15 +95,13 @@ class Accessor {
     return b_.CreateExtractElement(v, b_.CreateZExt(lane, b_.getInt64Ty()));
   }
 
-  // The lanes to touch; null: all. Lanes outside of a filled axis are left out.
-  Value* allowed() {
-    Value* mask = at_.lanes.active;
+  // The lanes that a load may touch; null: all. Conditions that hold for all lanes alike are no part of it.
+  Value* touched() {
+    Value* mask = r_.whole ? nullptr : at_.lanes.active;
     for (size_t i = 0; i < r_.guards.size(); ++i) {
-      if (!r_.guards[i].fill) continue;
-      Value* inside = is_scalar() ? inside_[i] : splat(f_, inside_[i], lanes_);
-      mask = mask && !is_scalar() ? b_.CreateAnd(mask, inside) : inside;
+      if (!r_.guards[i].masked) continue;
+      mask = mask ? b_.CreateAnd(mask, inside_[i]) : inside_[i];
     }
-    if (is_scalar() && mask == at_.lanes.active) return nullptr;
     return mask;
   }
 
@@ -155,16 +152,19 @@ class Accessor {
   Value* load_raw() {
     if (is_scalar()) return tagged(b_.CreateAlignedLoad(element(), pointer(), align()));
     if (!is_contiguous()) return gather();
-    Value* mask = r_.masked ? allowed() : r_.whole ? nullptr : at_.lanes.active;
+    Value* mask = touched();
     if (!mask) return tagged(b_.CreateAlignedLoad(vector(), pointer(), align()));
     // Without masks for narrow elements LLVM makes a branch a lane; a gather of valid lanes has none.
-    if (!r_.masked && !f_.isa.wide && size_of(r_.dtype) < 4) return gather();
+    bool only_active = mask == at_.lanes.active;
+    if (only_active && !f_.isa.wide && size_of(r_.dtype) < 4) return gather();
     return tagged(b_.CreateMaskedLoad(vector(), pointer(), align(), mask, outside_value()));
   }
 
   Value* outside_value() {
-    if (!r_.masked) return llvm::Constant::getNullValue(vector());
-    return splat(f_, to_memory(emit_scalar(f_, *r_.guards[0].fill)), lanes_);
+    for (const Guard& g : r_.guards) {
+      if (g.masked) return splat(f_, to_memory(emit_scalar(f_, *g.fill)), lanes_);
+    }
+    return llvm::Constant::getNullValue(vector());
   }
 
   Value* gather() { return tagged(b_.CreateMaskedGather(vector(), pointers(), align())); }
@@ -173,31 +173,13 @@ class Accessor {
     tag(b_.CreateMaskedScatter(value, pointers(), align(), mask));
   }
 
-  void store_scalar(Value* value, Value* allowed_at_all) {
-    auto store = [&] { tag(b_.CreateAlignedStore(value, pointer(), align())); };
-    if (!allowed_at_all) return store();
-    emit_if(f_, allowed_at_all, store);
-  }
-
-  void store_whole(Value* value) {
-    if (r_.padding) {
-      value = select(at_.lanes.active, value, to_memory(emit_scalar(f_, *r_.padding)));
-    }
-    tag(b_.CreateAlignedStore(value, pointer(), align()));
-  }
-
   // Reads, combines and writes one element.
   void combine(Value* value) {
     RLX_CHECK(is_scalar(), "writes that combine run in scalar code");
-    auto update = [&] {
-      Value* to = pointer();
-      Value* old = to_value(tagged(b_.CreateAlignedLoad(element(), to, align())));
-      Value* sum = to_memory(emit_fn(f_, combiner(), r_.dtype, r_.dtype, {old, value}));
-      tag(b_.CreateAlignedStore(sum, to, align()));
-    };
-    Value* mask = allowed();
-    if (!mask) return update();
-    emit_if(f_, mask, update);
+    Value* to = pointer();
+    Value* old = to_value(tagged(b_.CreateAlignedLoad(element(), to, align())));
+    Value* sum = to_memory(emit_fn(f_, combiner(), r_.dtype, r_.dtype, {old, value}));
+    tag(b_.CreateAlignedStore(sum, to, align()));
   }
 
   Fn combiner() const {

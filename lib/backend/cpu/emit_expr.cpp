@@ -4,6 +4,7 @@
 
 #include <cmath>
 
+#include "backend/cpu/extremum.h"
 #include "backend/cpu/float_range.h"
 #include "kernel/element.h"
 
@@ -120,7 +121,7 @@ class FnEmitter {
     return b_.CreateBinaryIntrinsic(llvm::Intrinsic::abs, x, b_.getFalse());
   }
 
-  // The inner select is one maxps; the outer one goes away where b is a constant.
+  // One instruction where b is a constant, else a test for NaN more.
   Value* extremum(bool max, Value* a, Value* b) {
     if (!real()) {
       bool with_sign = is_signed(operand_);
@@ -128,8 +129,8 @@ class FnEmitter {
       ID lesser = with_sign ? llvm::Intrinsic::smin : llvm::Intrinsic::umin;
       return b_.CreateBinaryIntrinsic(max ? greater : lesser, a, b);
     }
-    Value* wins = max ? b_.CreateFCmpOGT(b, a) : b_.CreateFCmpOLT(b, a);
-    return b_.CreateSelect(b_.CreateFCmpUNO(b, b), b, b_.CreateSelect(wins, b, a));
+    Value* chosen = emit_extremum(f_, max, b, a);
+    return b_.CreateSelect(b_.CreateFCmpUNO(b, b), b, chosen);
   }
 
   Value* shift_count(Value* n) {

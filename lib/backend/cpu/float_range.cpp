@@ -37,7 +37,7 @@ class Ranges {
 
  private:
   static FloatRange constant(const Expr& e) {
-    return is_float(e.type) && e.scalar.f == e.scalar.f ? FloatRange{e.scalar.f, e.scalar.f} : kAny;
+    return is_float(e.type) && !std::isnan(e.scalar.f) ? FloatRange{e.scalar.f, e.scalar.f} : kAny;
   }
 
   static FloatRange max(FloatRange a, FloatRange b) {

@@ -110,10 +110,7 @@ class LoopsEmitter {
   // Vectors [lo, hi) of the lane loop; the last one may be part of one.
   void run_vectors(const Loop& l, const Point& at, Value* lo, Value* hi) {
     Dim whole = floor_div(l.extent, n_.lanes);
-    Value* end = f_.b.CreateBinaryIntrinsic(llvm::Intrinsic::smin, hi, emit_dim(f_, at, whole));
-    Value* lanes = f_.i64(n_.lanes);
-    emit_for(f_, f_.b.CreateNSWMul(lo, lanes), f_.b.CreateNSWMul(end, lanes), n_.lanes,
-             [&](Value* i) { run_stages(with_lanes(f_, at, l.id, n_.lanes, i)); });
+    if (!whole.is(0)) run_whole_vectors(l, at, lo, hi, emit_dim(f_, at, whole));
     Dim rest = l.extent - whole * n_.lanes;
     if (rest.is(0)) return;
     emit_if(f_, f_.b.CreateICmpSGT(hi, emit_dim(f_, at, whole)), [&] {
@@ -121,6 +118,13 @@ class LoopsEmitter {
       Value* remaining = emit_dim(f_, at, rest);
       run_stages(with_some_lanes(f_, at, l.id, n_.lanes, base, remaining));
     });
+  }
+
+  void run_whole_vectors(const Loop& l, const Point& at, Value* lo, Value* hi, Value* whole) {
+    Value* end = f_.b.CreateBinaryIntrinsic(llvm::Intrinsic::smin, hi, whole);
+    Value* lanes = f_.i64(n_.lanes);
+    emit_for(f_, f_.b.CreateNSWMul(lo, lanes), f_.b.CreateNSWMul(end, lanes), n_.lanes,
+             [&](Value* i) { run_stages(with_lanes(f_, at, l.id, n_.lanes, i)); });
   }
 
   void run_stages(const Point& at) {

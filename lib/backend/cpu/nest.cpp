@@ -20,7 +20,8 @@ int64_t estimate_product(const Vec<Loop>& loops) {
 // How many lanes of a vector do something, on average, in a loop of this extent.
 double busy_lanes(const Dim& extent, int lanes) {
   int64_t n = std::max<int64_t>(1, estimate(extent));
-  return static_cast<double>(n) / static_cast<double>((n + lanes - 1) / lanes);
+  int64_t vectors = (n + lanes - 1) / lanes;
+  return static_cast<double>(n) / static_cast<double>(vectors);
 }
 
 // ---- Costs ------------------------------------------------------------------------------------

@@ -50,7 +50,11 @@ bool may_share(const Stage& a, const Stage& b) {
   return true;
 }
 
-bool may_group(const Stage& s) { return s.kind == Kind::kMap || s.kind == Kind::kReduce; }
+// A reduction that runs in sequence would keep the others from running over lanes.
+bool may_group(const Stage& s) {
+  if (s.kind == Kind::kMap) return true;
+  return s.kind == Kind::kReduce && !s.reduction().over.empty() && lane_merge(s).has_value();
+}
 
 bool same_extents(const Stage& a, const Stage& b) {
   return std::equal(a.loops.begin(), a.loops.end(), b.loops.begin(), b.loops.end(),

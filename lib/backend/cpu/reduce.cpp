@@ -2,6 +2,8 @@
 
 #include <llvm/IR/Constants.h>
 
+#include "backend/cpu/extremum.h"
+
 namespace rlx::cpu {
 
 using llvm::Value;
@@ -33,7 +35,7 @@ void Reducer::find_extrema() {
     bool max = next.fn == Fn::kMax;
     if (!is_float(next.type) || (!max && next.fn != Fn::kMin)) continue;
     bool x_first = body[next.args[0].index].fn != Fn::kAcc;
-    extrema_.push_back({acc, max ? Fn::kGt : Fn::kLt, next.args[x_first ? 0 : 1], x_first});
+    extrema_.push_back({acc, max, next.args[x_first ? 0 : 1], x_first});
   }
 }
 
@@ -99,10 +101,7 @@ void Reducer::step(const Point& at, Value* lane, const Regs& locals,
 }
 
 Value* Reducer::next_extremum(const Extremum& e, Value* x, Value* acc) {
-  DType type = reduction().acc[e.acc];
-  Value* a = e.x_first ? x : acc;
-  Value* b = e.x_first ? acc : x;
-  return f_.b.CreateSelect(emit_fn(f_, e.test, type, DType::kBool, {b, a}), b, a);
+  return e.x_first ? emit_extremum(f_, e.max, acc, x) : emit_extremum(f_, e.max, x, acc);
 }
 
 void Reducer::note_nan(const Point& at, Value* x, Value*& seen) {

@@ -38,7 +38,7 @@ class Reducer {
   // aside, and only that stands between one step and the next.
   struct Extremum {
     size_t acc = 0;
-    Fn test = Fn::kGt;
+    bool max = false;
     // The operand beside the accumulator, and whether it comes first.
     ExprId x;
     bool x_first = false;

@@ -93,7 +93,7 @@ class Resolver {
       inside.index[axis].dim = bounded(r, plain.index[axis].dim, arg.shape[axis], a.bounds[axis]);
     }
     set_address(r, address_of(inside, arg, range_));
-    prefer_masks(r, plain, arg);
+    prefer_masks(r, plain, inside, arg);
     set_padding(r, plain, arg);
   }
 
@@ -127,27 +127,39 @@ class Resolver {
     if (options_.lanes > 1) r.stride = lane_stride(r.address, options_.lane_loop, options_.lanes);
   }
 
-  // Where clamping breaks a contiguous run of lanes, masks keep it whole.
-  void prefer_masks(Ref& r, const Access& plain, const Arg& arg) {
-    if (options_.lanes == 1 || r.guards.empty() || r.contiguous() || r.uniform()) return;
-    if (!r.exprs.empty() || !masks_can_fill(r, plain)) return;
-    Ref raw = r;
-    set_address(raw, address_of(plain, arg, range_));
-    if (!raw.contiguous()) return;
-    r = std::move(raw);
-    r.masked = true;
+  // Where clamping breaks a contiguous run of lanes, masks keep it whole. An index that is the same in all
+  // lanes stays clamped.
+  void prefer_masks(Ref& r, const Access& plain, const Access& inside, const Arg& arg) {
+    if (options_.lanes == 1 || r.contiguous() || r.uniform() || !r.exprs.empty()) return;
+    if (!masks_can_fill(r, plain)) return;
+    Access raw = inside;
+    Ref masked = r;
+    // Each axis with a fill has a guard.
+    for (size_t axis = 0, guard = 0; axis < plain.index.size(); ++axis) {
+      if (plain.bounds[axis].rule != Rule::kFill) continue;
+      const Dim& index = plain.index[axis].dim;
+      Guard& g = masked.guards[guard++];
+      g.masked = uses(index, options_.lane_loop);
+      if (g.masked) raw.index[axis].dim = index;
+    }
+    set_address(masked, address_of(raw, arg, range_));
+    if (masked.contiguous()) r = std::move(masked);
+  }
+
+  static bool has_mask(const Ref& r) {
+    return std::any_of(r.guards.begin(), r.guards.end(), [](const Guard& g) { return g.masked; });
   }
 
   static bool masks_can_fill(const Ref& r, const Access& plain) {
     auto fills = [](const Bounds& b) { return b.rule == Rule::kProven || b.rule == Rule::kFill; };
     auto same = [&](const Guard& g) { return g.fill == r.guards[0].fill; };
-    return std::all_of(plain.bounds.begin(), plain.bounds.end(), fills) &&
+    return !r.guards.empty() && std::all_of(plain.bounds.begin(), plain.bounds.end(), fills) &&
            std::all_of(r.guards.begin(), r.guards.end(), same);
   }
 
   // Padding without a stated fill may be touched in locals alone.
   void set_padding(Ref& r, const Access& plain, const Arg& arg) {
-    if (!r.contiguous() || r.masked) return;
+    if (!r.contiguous() || has_mask(r)) return;
     if (r.of == Access::Of::kArg && !arg.storage.fill) return;
     LoopId v = options_.lane_loop;
     for (size_t axis = 0; axis < plain.index.size(); ++axis) {

@@ -9,10 +9,11 @@ namespace rlx::cpu {
 // An index that must be inside of its axis: 0 <= index < extent.
 struct Guard {
   Dim index, extent;
-  // What lanes outside read (a write leaves them out); none: outside is the user's error, `site`.
+  // What is read outside; none: outside is the user's error, `site` of the kernel's.
   std::optional<Scalar> fill = std::nullopt;
-  // Into the kernel's sites.
   int site = -1;
+  // Lanes outside have addresses outside of the tensor: they must not be touched.
+  bool masked = false;
 };
 
 // The value of an Expr used as an index stands in Dims as a loop of its own.
@@ -36,8 +37,6 @@ struct Ref {
   Dim address = {};
   Vec<ExprIndex> exprs = {};
   Vec<Guard> guards = {};
-  // Lanes that a guard refuses have addresses outside of the tensor: they must not be touched.
-  bool masked = false;
   // Change of the address per lane: 0 uniform, 1 contiguous; none: not affine.
   std::optional<Dim> stride = std::nullopt;
   // Lanes past the end of their loop lie in padding of the tensor: they may be read, and a write puts
