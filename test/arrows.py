@@ -57,6 +57,8 @@ GENERATED = {"toolchain_id.h"}
 INCLUDE = re.compile(r'\s*#\s*include\s*([<"])([^>"]+)[>"]')
 UNFINISHED = re.compile(r"\b(TO" r"DO|FIX" r"ME|X" r"XX)\b")
 TEXT_TESTS = {".hir", ".kernel", ".lir", ".mir", ".test"}
+CODE = re.compile(r"\b(k\w+) = (\d{4,5})[;,]")
+LITERAL_CODE = re.compile(r"\b(?:Error\(|\.code = )(\d{4,5})\b")
 MAX_LINES = 600
 MAX_TOOL_LINES = 155
 
@@ -102,6 +104,7 @@ class Tree:
             if path.suffix in (".h", ".cpp", ".def"):
                 self.check_includes(path, lines)
         self.check_operators()
+        self.check_codes()
         return self.faults
 
     def check_text(self, path, lines):
@@ -168,6 +171,24 @@ class Tree:
                 if path.stem not in tests:
                     self.fault(path, 1, f"no test of the same name under test/op: {path.stem}")
 
+    def check_codes(self):
+        """Each diagnostic code has one meaning and stands in docs/errors.md."""
+        document = self.root / "docs/errors.md"
+        explained = set(re.findall(r"\d{4,5}", document.read_text())) if document.exists() else set()
+        names = {}
+        for path in self.files("lib", "tools"):
+            for number, line in enumerate(path.read_text().splitlines(), 1):
+                defined = CODE.search(line) if path.name.endswith("codes.h") else None
+                used = LITERAL_CODE.search(line)
+                if not defined and not used:
+                    continue
+                code = defined.group(2) if defined else used.group(1)
+                name = f"{path.name} {defined.group(1)}" if defined else "a literal"
+                if names.setdefault(code, name) != name:
+                    self.fault(path, number, f"code {code} has two meanings")
+                if code not in explained:
+                    self.fault(path, number, f"code {code} does not stand in docs/errors.md")
+
 
 def self_test():
     good = {
@@ -195,6 +216,8 @@ def self_test():
         ("tools/rlxc/b.cpp", "\n" * (MAX_TOOL_LINES + 1), "longer than"),
         ("test/ir/b.mir", "func\n", "without a RUN: line"),
         ("lib/op/tanh.h", "RLX_OP(Tanh);\n", "no test of the same name"),
+        ("lib/ir/codes.h", "constexpr int kA = 3001;\n", "does not stand in docs/errors.md"),
+        ("lib/ir/b.cpp", "return Error(3001, what);\n", "does not stand in docs/errors.md"),
     ]
 
     def faults_of(files):

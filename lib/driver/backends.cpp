@@ -1,17 +1,19 @@
 #include "driver/backends.h"
 
+#include "driver/codes.h"
+
 namespace rlx::driver {
 namespace {
 
 // Used only without LLVM, and for targets whose backend is not there yet.
 [[maybe_unused]] Error no_compiler() {
-  return Error(7001,
+  return Error(kNoCompiler,
                "this rlx was built without LLVM: it runs what is in the cache and compiles nothing",
                "compile with a full build into the same cache");
 }
 
 Error no_cuda(const Target& target) {
-  return Error(4030, "no backend for " + target.text + " yet",
+  return Error(kNoBackend, "no backend for " + target.text + " yet",
                "use --target=host or a cpu: target");
 }
 

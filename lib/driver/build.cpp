@@ -5,6 +5,7 @@
 
 #include "cache/key.h"
 #include "driver/backends.h"
+#include "driver/codes.h"
 #include "driver/toolchain.h"
 #include "support/files.h"
 #include "support/log.h"
@@ -92,16 +93,17 @@ class Builder {
 
   // The key of a template with dims to bind, or of any entry to run as it is.
   Status from_key() {
-    if (!cache::check_key(r_.model)) return Error(3001, "no such model file: " + r_.model);
+    if (!cache::check_key(r_.model)) return Error(kNoModel, "no such model file: " + r_.model);
     RLX_TRY(Lookup base, store_->lookup(r_.model));
     if (!base.hit)
-      return Error(3001, "no such model file or cache entry: " + r_.model, base.reason);
+      return Error(kNoModel, "no such model file or cache entry: " + r_.model, base.reason);
     RLX_TRY(Lir shallow, lir_from_json(base.lir, {}));
     RLX_TRY(out_.target, parse_target(shallow.target));
     if (r_.dims.empty()) {
       RLX_TRY(bool found, use(*base.hit, base.lir));
       return found ? Status()
-                   : Error(8009, "entry " + r_.model + " is damaged and its model is not given",
+                   : Error(kDamagedEntry,
+                           "entry " + r_.model + " is damaged and its model is not given",
                            "compile the model again");
     }
     Action action;
@@ -139,7 +141,7 @@ class Builder {
   Result<cache::BlobBytes> blob_of(const cache::Entry& entry, const Digest& digest) const {
     for (const cache::BlobRef& b : entry.blobs)
       if (b.digest == digest) return store_->blob(b);
-    return Error(8010, "entry " + entry.key + " has no blob " + digest.hex());
+    return Error(kIncompleteEntry, "entry " + entry.key + " has no blob " + digest.hex());
   }
 
   // A usable entry of that key, or false.
@@ -180,7 +182,7 @@ class Builder {
 
   Status open_image(const cache::Entry& entry) {
     const cache::BlobRef* ref = entry.find(cache::Role::kImage);
-    if (!ref) return Error(8011, "the entry has none");
+    if (!ref) return Error(kIncompleteEntry, "the entry has none");
     RLX_TRY(cache::BlobBytes bytes, store_->blob(*ref));
     RLX_TRY(out_.image, image::decode(bytes.bytes()));
     return {};
@@ -212,7 +214,7 @@ class Builder {
     RLX_TRY(bool found, find(action.key, action.digest));
     if (found) return {};
     if (r_.require_hit)
-      return Error(6001, "not in the cache: " + action.key,
+      return Error(kNotCached, "not in the cache: " + action.key,
                    "compile it first, or drop --require-cached");
     cache::KeyLock lock = store_->lock(action.key);
     if (lock.held()) {

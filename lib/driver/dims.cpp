@@ -1,13 +1,14 @@
 #include <algorithm>
 
 #include "driver/build.h"
+#include "driver/codes.h"
 
 namespace rlx::driver {
 namespace {
 
 Error wrong_extent(const std::string& input, size_t axis, const Dim& wanted, int64_t got) {
-  return Error(5011, "input " + input + ": axis " + std::to_string(axis) + " is " +
-                         to_text(wanted) + ", got " + std::to_string(got));
+  return Error(kShapeMismatch, "input " + input + ": axis " + std::to_string(axis) + " is " +
+                                   to_text(wanted) + ", got " + std::to_string(got));
 }
 
 Status take_extent(const std::string& input, size_t axis, const Dim& wanted, int64_t got,
@@ -19,9 +20,9 @@ Status take_extent(const std::string& input, size_t axis, const Dim& wanted, int
   if (!symbol) return {};
   auto [it, fresh] = dims.emplace(*symbol, got);
   if (fresh || it->second == got) return {};
-  return Error(5012, "input " + input + ": axis " + std::to_string(axis) + " makes " + *symbol +
-                         " " + std::to_string(got) + ", another input makes it " +
-                         std::to_string(it->second));
+  return Error(kShapeMismatch, "input " + input + ": axis " + std::to_string(axis) + " makes " +
+                                   *symbol + " " + std::to_string(got) +
+                                   ", another input makes it " + std::to_string(it->second));
 }
 
 }  // namespace
@@ -34,8 +35,9 @@ Result<Dims> dims_of(const Graph& g, const InputShapes& shapes) {
     if (it == shapes.end()) continue;
     const Vec<Dim>& wanted = g[v].type.shape;
     if (wanted.size() != it->second.size())
-      return Error(5010, "input " + it->first + " has rank " + std::to_string(it->second.size()) +
-                             ", the model wants " + to_text(g[v].type));
+      return Error(kShapeMismatch, "input " + it->first + " has rank " +
+                                       std::to_string(it->second.size()) + ", the model wants " +
+                                       to_text(g[v].type));
     for (size_t axis = 0; axis < wanted.size(); ++axis)
       RLX_TRY_VOID(take_extent(it->first, axis, wanted[axis], it->second[axis], dims));
   }

@@ -3,6 +3,7 @@
 #include <set>
 
 #include "driver/backends.h"
+#include "driver/codes.h"
 #include "frontend/frontend.h"
 #include "ir/text.h"
 #include "support/files.h"
@@ -11,7 +12,7 @@ namespace rlx::driver {
 namespace {
 
 Error no_stage(const EmitRequest& r) {
-  return Error(2010, "cannot emit " + r.stage + " from " + r.path,
+  return Error(kUnknownStage, "cannot emit " + r.stage + " from " + r.path,
                "stages are hir, mir, lir, kernel, image, llvm, asm");
 }
 

@@ -111,6 +111,7 @@ Ex StageBuilder::gather(Place from, Vec<AxisIndex> index, Vec<Bounds> bounds) {
 }
 
 Ex StageBuilder::load(Access access) {
+  if (const Vec<Dim>* dims = chosen_dims(access)) return choose(*dims, access.index[0].dim);
   DType type = dtype_of(access);
   Expr element{.fn = Fn::kLoad, .type = type};
   if (auto known = known_element(access)) {
@@ -132,6 +133,26 @@ uint32_t StageBuilder::read_of(Access access) {
 bool StageBuilder::is_operand() {
   const Stage& s = stage();
   return (s.kind == Kind::kContract || s.kind == Kind::kConv) && s.reads.size() < 2;
+}
+
+// The elements of shape arithmetic that a loop indexes: it lies nowhere in memory.
+const Vec<Dim>* StageBuilder::chosen_dims(const Access& access) const {
+  if (access.of != Access::Of::kArg || access.index.size() != 1 || access.index[0].expr)
+    return nullptr;
+  const Arg& arg = kernel_.kernel_.args[access.tensor];
+  const ValueDef& def = kernel_.graph_[arg.value].def;
+  bool chosen = !arg.written && def.kind == ValueDef::Kind::kDims && !def.dims.empty() &&
+                access.bounds[0].rule == Bounds::Rule::kProven;
+  return chosen ? &def.dims : nullptr;
+}
+
+Ex StageBuilder::choose(const Vec<Dim>& elements, const Dim& at) {
+  Ex chosen = index(elements.back());
+  for (size_t i = elements.size() - 1; i-- > 0;) {
+    Ex here = rlx::apply(Fn::kEq, index(at), constant_int(DType::kI64, static_cast<int64_t>(i)));
+    chosen = select(here, index(elements[i]), chosen);
+  }
+  return chosen;
 }
 
 std::optional<Expr> StageBuilder::known_element(const Access& access) {

@@ -1,4 +1,5 @@
 // The LIR as JSON: one item a line, keys in a fixed order, ids as they are in memory.
+#include "lir/codes.h"
 #include "lir/lir.h"
 
 namespace rlx {
@@ -118,7 +119,7 @@ void write_list(JsonWriter& out, std::string_view key, const Vec<T>& items) {
 }
 
 Error malformed(const JsonReader& in, std::string_view what) {
-  return Error(8024, in.where() + ": " + std::string(what));
+  return Error(kBrokenLir, in.where() + ": " + std::string(what));
 }
 
 Result<int64_t> bounded(const JsonReader& in, int64_t lo, int64_t hi) {
@@ -310,7 +311,7 @@ Result<Lir> lir_from_json(std::string_view text, const StoredSource& source) {
   JsonReader in(json, "lir");
   RLX_TRY(std::string schema, in.string("schema"));
   if (schema != kSchema)
-    return Error(8025, "lir: schema " + schema + " is not " + std::string(kSchema));
+    return Error(kForeignLir, "lir: schema " + schema + " is not " + std::string(kSchema));
   Lir lir;
   RLX_TRY(lir.target, in.string("target"));
   RLX_TRY(lir.options, read_options(in));
@@ -332,7 +333,7 @@ Result<Lir> lir_from_json(std::string_view text, const StoredSource& source) {
   }
   auto by_digest = [&](const Digest& d, int64_t) -> Result<ConstantData> {
     auto it = forms.find(d);
-    if (it == forms.end()) return Error(8026, "lir: no stored form of constant " + d.hex());
+    if (it == forms.end()) return Error(kNoConstant, "lir: no stored form of constant " + d.hex());
     return source(it->second);
   };
   RLX_TRY(lir.graph, read_json(graph, by_digest));

@@ -1,9 +1,10 @@
+#include "lir/codes.h"
 #include "lir/lir.h"
 
 namespace rlx {
 namespace {
 
-Error bad(const std::string& what) { return Error(8027, "lir: " + what); }
+Error bad(const std::string& what) { return Error(kBrokenLir, "lir: " + what); }
 
 Status verify_placed(const Lir& lir, const Placed& p) {
   if (p.value.index >= lir.graph.values.size()) return bad("a placed value does not exist");

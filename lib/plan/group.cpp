@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "kernel/builder.h"
+#include "lir/codes.h"
 #include "plan/copies.h"
 #include "plan/fuse.h"
 
@@ -29,9 +30,9 @@ class Grouper {
 
   Status replay(const Fusion& f) {
     std::optional<size_t> writer = unit_with(f.writer), reader = unit_with(f.reader);
-    if (!writer || !reader) return Error(8021, "the plan names a node that has no kernel");
+    if (!writer || !reader) return Error(kPlanMismatch, "the plan names a node that has no kernel");
     if (*writer == *reader || !link(*writer, *reader).valid())
-      return Error(8022, "the plan fuses kernels that do not follow each other");
+      return Error(kPlanMismatch, "the plan fuses kernels that do not follow each other");
     RLX_TRY(Unit m, merged(*writer, *reader));
     replace(*writer, *reader, std::move(m));
     return {};
@@ -148,13 +149,27 @@ class Grouper {
   Vec<int> writer_of_;
 };
 
+// Shape arithmetic lies nowhere in memory: kernels have its elements as expressions.
+Result<Kernel> lower_node(const Graph& g, NodeId n) {
+  RLX_TRY(Kernel k, lower(g, n));
+  for (const Arg& a : k.args) {
+    if (g[a.value].def.kind != ValueDef::Kind::kDims || !reads(k, a.value)) continue;
+    Diagnostic d{.code = 4041,
+                 .message = "shape arithmetic is indexed by data, which is not supported yet"};
+    d.node = g[n].origin.front();
+    d.op = std::string(g[n].op_name());
+    return Error(std::move(d));
+  }
+  return k;
+}
+
 }  // namespace
 
 Result<Vec<Unit>> units_of(const Graph& g) {
   Vec<Unit> units;
   Vec<Diagnostic> problems;
   for (NodeId n : g.top().nodes) {
-    Result<Kernel> k = lower(g, n);
+    Result<Kernel> k = lower_node(g, n);
     if (k) {
       units.push_back({std::move(*k), {n}});
     } else {

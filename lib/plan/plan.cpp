@@ -4,6 +4,7 @@
 
 #include "ir/builder.h"
 #include "kernel/interpreter.h"
+#include "lir/codes.h"
 #include "plan/buffers.h"
 #include "plan/group.h"
 #include "plan/layout.h"
@@ -76,10 +77,11 @@ Result<Vec<PlannedKernel>> replay(const Lir& lir) {
     if (group.nodes.empty()) continue;
     bool fits = planned < units.size() && units[planned].nodes == group.nodes &&
                 units[planned].kernel.args.size() == group.args.size();
-    if (!fits) return Error(8023, "the stored plan does not fit its graph");
+    if (!fits) return Error(kPlanMismatch, "the stored plan does not fit its graph");
     ++planned;
   }
-  if (planned != units.size()) return Error(8023, "the stored plan does not cover its graph");
+  if (planned != units.size())
+    return Error(kPlanMismatch, "the stored plan does not cover its graph");
   return kernels_of(lir, units);
 }
 
@@ -115,7 +117,7 @@ Result<ConstantData> unpacked(const StoredConstant& c, Bytes blob) {
   std::optional<int64_t> elements = storage_elements(c.storage, shape).constant();
   int64_t bytes = elements.value_or(0) * size_of(c.constant.dtype);
   if (!elements || c.offset + bytes > static_cast<int64_t>(blob.size()))
-    return Error(8028, "a constant lies outside of its blob");
+    return Error(kNoConstant, "a constant lies outside of its blob");
   Bytes packed = blob.subspan(static_cast<size_t>(c.offset), static_cast<size_t>(bytes));
   std::string dense(static_cast<size_t>(c.constant.elements() * size_of(c.constant.dtype)), '\0');
   RLX_TRY_VOID(unpack(packed, std::as_writable_bytes(std::span(dense)), c.constant.dtype,

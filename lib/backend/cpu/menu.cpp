@@ -1,5 +1,6 @@
 // What this backend can do with a kernel.
 #include "backend/common/code.h"
+#include "backend/cpu/codes.h"
 #include "backend/cpu/nest.h"
 #include "backend/cpu/tile.h"
 #include "backend/cpu/window.h"
@@ -7,10 +8,6 @@
 namespace rlx::cpu {
 
 namespace {
-
-// Kinds, types and tensors that no algorithm here knows (docs/errors.md).
-constexpr int kUnsupportedStage = 4030;
-constexpr int kUnsupportedElement = 4031;
 
 Error refused(int code, const Stage& s, std::string what) {
   Diagnostic d{.code = code, .message = std::move(what)};

@@ -1,0 +1,23 @@
+// The codes of the driver's diagnostics (docs/errors.md); rlx-run's are in run_codes.h.
+#pragma once
+
+namespace rlx::driver {
+
+// A stage that --emit does not know, or not for that file.
+inline constexpr int kUnknownStage = 2010;
+// Neither a file nor a key of the cache.
+inline constexpr int kNoModel = 3020;
+// A target that no backend of rlx makes code for yet.
+inline constexpr int kNoBackend = 4020;
+// Input shapes that contradict the model or each other.
+inline constexpr int kShapeMismatch = 5020;
+// The cache was asked for a hit and has none.
+inline constexpr int kNotCached = 6001;
+// This build has no compiler.
+inline constexpr int kNoCompiler = 7001;
+// An entry that is damaged, and whose model is not given.
+inline constexpr int kDamagedEntry = 8401;
+// An entry that lacks its image, or a blob that its image names.
+inline constexpr int kIncompleteEntry = 8402;
+
+}  // namespace rlx::driver
