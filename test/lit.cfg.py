@@ -8,6 +8,7 @@ ctest runs them by folder. By hand, for the tools in build/release/bin:
 
 import os
 import subprocess
+import sys
 
 import lit.formats
 
@@ -42,6 +43,8 @@ for name, tool in [("%rlx_cache", "rlx-cache"), ("%rlx_spec", "rlx-spec"), ("%rl
 config.substitutions.append(("%FileCheck", os.path.join(llvm, "FileCheck")))
 config.substitutions.append(("%bin", os.path.join(build, "bin")))
 config.substitutions.append(("%exits", "sh " + os.path.join(here, "e2e", "exits.sh")))
+config.substitutions.append(("%onnx_of", "%s %s" % (
+    sys.executable, os.path.join(here, "frontend", "inputs", "onnx_of.py"))))
 config.substitutions.append(("%digits", os.path.join(here, "e2e", "digits")))
 
 if lit_config.params.get("with_llvm", "ON") == "ON":
