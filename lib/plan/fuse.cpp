@@ -202,10 +202,9 @@ class Fuser {
     return {};
   }
 
-  Dim reader_extent(size_t i) const {
-    LoopId id = reader_loop(i);
-    if (const Loop* l = find_loop(r_.grid, id)) return l->extent;
-    for (const Stage& s : r_.stages)
+  static Dim extent_in(const Kernel& k, LoopId id) {
+    if (const Loop* l = find_loop(k.grid, id)) return l->extent;
+    for (const Stage& s : k.stages)
       if (const Loop* l = find_loop(s.loops, id)) return l->extent;
     RLX_CHECK(false, "a loop of no stage");
     return 0;
@@ -217,11 +216,10 @@ class Fuser {
       LoopId p = write_.axes[i];
       if (!p.valid()) continue;
       if (!reader_loop(i).valid()) return refuse("the reader takes one element of an axis");
-      const Loop* writer_grid = find_loop(w_.grid, p);
-      Dim extent =
-          writer_grid ? writer_grid->extent : find_loop(w_.stages[write_.stage].loops, p)->extent;
-      if (extent != reader_extent(i))
-        return refuse("extents differ: " + to_text(extent) + " and " + to_text(reader_extent(i)));
+      Dim written = extent_in(w_, p), read = extent_in(r_, reader_loop(i));
+      if (written != read)
+        return refuse("extents differ: " + to_text(written) + " and " + to_text(read));
+      bool writer_grid = contains(w_.grid, p);
       bool reader_grid = read_by_grid(i);
       if (writer_grid && !reader_grid) RLX_TRY_VOID(demote_writer(p));
       if (!writer_grid && reader_grid) RLX_TRY_VOID(demote_reader(reader_loop(i)));

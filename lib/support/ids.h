@@ -1,8 +1,8 @@
 // Typed 32-bit indexes: a ValueId cannot be used where a NodeId is meant.
 #pragma once
 #include <compare>
-#include <cstdint>
 #include <cstddef>
+#include <cstdint>
 
 namespace rlx {
 

@@ -85,7 +85,7 @@ struct Ghost {
 #endif
 // Never defined: only the addresses of its members are named.
 template <class T>
-extern const Ghost<T> ghost;
+extern const Ghost<T> kGhost;
 
 template <class T>
 struct Pointer {
@@ -95,8 +95,8 @@ template <class T>
 Pointer(const T*) -> Pointer<T>;
 
 // The last name in the compiler's spelling of `member`.
-// g++: "... [with auto member = Pointer<long>{(& ghost<S>.Ghost<S>::value.S::axis)}; ...]"
-// clang: "... [member = Pointer<long>{&ghost.value.axis}]"
+// g++: "... [with auto member = Pointer<long>{(& kGhost<S>.Ghost<S>::value.S::axis)}; ...]"
+// clang: "... [member = Pointer<long>{&kGhost.value.axis}]"
 template <auto member>
 consteval std::string_view member_name() {
   std::string_view text = __PRETTY_FUNCTION__;
@@ -109,7 +109,7 @@ consteval std::string_view member_name() {
 template <class T, size_t... I>
 consteval auto member_names(std::index_sequence<I...>) {
   return std::array<std::string_view, sizeof...(I)>{
-      member_name<Pointer{std::get<I>(tie(ghost<T>.value))}>()...};
+      member_name<Pointer{std::get<I>(tie(kGhost<T>.value))}>()...};
 }
 #ifdef __clang__
 #pragma clang diagnostic pop
