@@ -66,15 +66,7 @@ asan() {
 
 # The folders with locks and threads, and no generated code, which the sanitizer cannot see into.
 tsan() {
-  local targets=() folder
-  for folder in support cache runtime; do
-    compgen -G "test/$folder/*_test.cpp" >/dev/null && targets+=("test_$folder")
-  done
-  if build tsan "${targets[@]}"; then
-    run_ctest tsan -R '^(support|cache|runtime)$'
-  else
-    fail "build tsan"
-  fi
+  if build tsan; then run_ctest tsan -R '^(support|cache|runtime)$'; else fail "build tsan"; fi
 }
 
 # Tools without LLVM run what the release build has left in a cache.

@@ -27,14 +27,11 @@ Result<Role> read_role(const JsonReader& reader) {
   return static_cast<Role>(found - kRoles.begin());
 }
 
-std::string hex(const Digest& digest) { return digest.hex(); }
-std::string hex(const std::string& text) { return text; }
-
-template <class Value>
-void write_map(JsonWriter& writer, std::string_view name, const std::map<std::string, Value>& map) {
+void write_map(JsonWriter& writer, std::string_view name,
+               const std::map<std::string, std::string>& map) {
   writer.key(name);
   writer.begin_object(Layout::kLines);
-  for (const auto& [key, value] : map) writer.member(key, hex(value));
+  for (const auto& [key, value] : map) writer.member(key, value);
   writer.end_object();
 }
 
@@ -119,18 +116,13 @@ Result<Vec<BlobRef>> read_blobs(const JsonReader& root) {
   return blobs;
 }
 
-Result<Digest> read_value(const JsonReader& reader, const Digest*) { return read_digest(reader); }
-Result<std::string> read_value(const JsonReader& reader, const std::string*) {
-  return reader.string();
-}
-
-template <class Value>
-Status read_map(const JsonReader& root, std::string_view name, std::map<std::string, Value>& map) {
+Status read_map(const JsonReader& root, std::string_view name,
+                std::map<std::string, std::string>& map) {
   RLX_TRY(JsonReader object, root.get(name));
   if (!object.json().object()) return object.wrong("expected an object");
   for (const auto& [key, member] : *object.json().object()) {
     JsonReader reader(member, object.where() + '.' + key);
-    RLX_TRY(map[key], read_value(reader, static_cast<const Value*>(nullptr)));
+    RLX_TRY(map[key], reader.string());
   }
   return {};
 }

@@ -46,8 +46,9 @@ struct Entry {
   int64_t lir_size = 0;
   // In the writer's order.
   Vec<BlobRef> blobs = {};
-  // What went into the action, by name: says later why a request missed.
-  std::map<std::string, Digest> inputs = {};
+  // What went into the action, by name: the value itself where it is short ("dim batch" = "8"), else
+  // its digest. Says later why a request missed.
+  std::map<std::string, std::string> inputs = {};
   // Versions and build ids, by name.
   std::map<std::string, std::string> toolchain = {};
   // Instruction sets that the images use, sorted.

@@ -26,34 +26,19 @@ std::string slug_of(const std::string& path) {
   return slug.empty() || slug[0] == '-' || slug[0] == '_' ? "m" + slug : slug;
 }
 
-Digest digest_of(std::string_view domain, std::string_view text) {
-  Hasher h(domain);
-  h.field("value", text);
-  return h.finish();
+// A salt may be a secret.
+std::string salt_text(const std::string& salt) {
+  Hasher h("rlx.v1.salt");
+  h.field("value", salt);
+  return h.finish().hex();
 }
 
-Digest options_digest(const Options& options) {
-  Hasher h("rlx.v1.options");
-  for (const auto& [name, value] : options) {
-    h.field("name", name);
-    h.field("value", value);
-  }
-  return h.finish();
-}
-
-Digest dims_digest(Dims dims) {
-  std::sort(dims.begin(), dims.end());
-  Hasher h("rlx.v1.dims");
-  for (const auto& [name, value] : dims) {
-    h.field("name", name);
-    h.field("value", value);
-  }
-  return h.finish();
-}
-
-Digest action_digest(const std::map<std::string, Digest>& inputs) {
+Digest action_digest(const std::map<std::string, std::string>& inputs) {
   Hasher h("rlx.v1.action");
-  for (const auto& [name, digest] : inputs) h.field(name, digest);
+  for (const auto& [name, value] : inputs) {
+    h.field("name", name);
+    h.field("value", value);
+  }
   return h.finish();
 }
 
@@ -64,24 +49,19 @@ Action action_of(const Graph& imported, const std::string& name, const Target& t
   Action a;
   a.fingerprint = fingerprint(imported, true);
   a.structure = fingerprint(imported, false);
-  a.inputs["compiler"] = digest_of("rlx.v1.compiler", compiler_id());
-  a.inputs["graph"] = a.fingerprint;
-  a.inputs["llvm"] = digest_of("rlx.v1.llvm", llvm_version());
-  a.inputs["options"] = options_digest(options);
-  a.inputs["salt"] = digest_of("rlx.v1.salt", salt);
-  a.inputs["target"] = digest_of("rlx.v1.target", target.text);
+  a.inputs = {{"compiler", compiler_id()}, {"graph", a.structure.hex()},
+              {"llvm", llvm_version()},    {"salt", salt_text(salt)},
+              {"target", target.text},     {"weights", a.fingerprint.hex()}};
+  for (const auto& [option, value] : options) a.inputs["option " + option] = value;
   a.digest = action_digest(a.inputs);
   a.key = slug_of(name) + "-" + a.digest.hex();
   return a;
 }
 
-Action bound_action(const Action& base, Dims dims) {
+Action bound_action(const Action& base, const Dims& dims) {
   Action a = base;
-  a.inputs["dims"] = dims_digest(std::move(dims));
-  Hasher h("rlx.v1.bound");
-  h.field("base", base.digest);
-  h.field("dims", a.inputs["dims"]);
-  a.digest = h.finish();
+  for (const auto& [name, value] : dims) a.inputs["dim " + name] = std::to_string(value);
+  a.digest = action_digest(a.inputs);
   a.key = base.key + "__" + a.digest.hex();
   return a;
 }

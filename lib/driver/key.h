@@ -15,8 +15,9 @@ struct Action {
   std::string key;
   Digest digest;
   Digest fingerprint, structure;
-  // What went into the digest, by name, so that a miss can say what differs.
-  std::map<std::string, Digest> inputs;
+  // What went into the digest, by name, so that a miss can say what differs: the value itself where it
+  // is short, else its digest.
+  std::map<std::string, std::string> inputs;
 };
 
 // Of the imported graph with all its constants, what is asked, and the compiler. `name` is the model's file
@@ -24,6 +25,6 @@ struct Action {
 Action action_of(const Graph& imported, const std::string& name, const Target& target,
                  const Options& options, const std::string& salt);
 // The variant of `base` with dims bound; `base` may be read back from its entry.
-Action bound_action(const Action& base, Dims dims);
+Action bound_action(const Action& base, const Dims& dims);
 
 }  // namespace rlx::driver

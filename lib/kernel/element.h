@@ -1,5 +1,6 @@
 // The C++ types of elements, and conversion between them as Fn::kCast defines it.
 #pragma once
+#include <cmath>
 #include <concepts>
 #include <limits>
 #include <type_traits>
@@ -59,7 +60,7 @@ To saturated(From value) {
   constexpr From kEnd =
       From{2} * static_cast<From>(uint64_t{1} << (std::numeric_limits<To>::digits - 1));
   constexpr From kLowest = std::is_signed_v<To> ? -kEnd : From{0};
-  if (value != value) return 0;
+  if (std::isnan(value)) return 0;
   if (value >= kEnd) return std::numeric_limits<To>::max();
   return value <= kLowest ? std::numeric_limits<To>::min() : static_cast<To>(value);
 }

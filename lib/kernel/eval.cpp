@@ -97,13 +97,19 @@ T remainder(T a, T b) {
 }
 
 template <Number T>
+bool is_nan(T v) {
+  if constexpr (Float<T>) return std::isnan(v);
+  return false;
+}
+
+template <Number T>
 T lesser(T a, T b) {
-  return b < a || b != b ? b : a;
+  return b < a || is_nan(b) ? b : a;
 }
 
 template <Number T>
 T greater(T a, T b) {
-  return b > a || b != b ? b : a;
+  return b > a || is_nan(b) ? b : a;
 }
 
 template <Int T>

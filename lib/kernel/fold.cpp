@@ -58,8 +58,8 @@ std::optional<ExprId> simplified_cast(Body& body, const Expr& e) {
   if (inner.type == e.type) return e.args[0];
   if (inner.fn != Fn::kCast) return std::nullopt;
   DType first = arg(body, inner, 0).type;
-  bool same_class = is_float(first) == is_float(inner.type);
-  if (!holds_all_of(inner.type, first) || !(same_class || first == e.type)) return std::nullopt;
+  bool other_class = is_float(first) != is_float(inner.type);
+  if (!holds_all_of(inner.type, first) || (other_class && first != e.type)) return std::nullopt;
   return add(body, {.fn = Fn::kCast, .type = e.type, .args = inner.args});
 }
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <cmath>
 #include <cstring>
 
 #include "kernel/element.h"
@@ -18,7 +19,7 @@ Scalar scalar_of(DType dtype, T value) {
   Scalar s{.dtype = dtype};
   if (is_float(dtype)) {
     s.f = convert<double>(value);
-    if (s.f != s.f) s.f = std::numeric_limits<double>::quiet_NaN();
+    if (std::isnan(s.f)) s.f = std::numeric_limits<double>::quiet_NaN();
   } else {
     s.i = convert<int64_t>(value);
   }

@@ -7,13 +7,13 @@
 #include <cstdio>
 #include <cstring>
 #include <functional>
+#include <memory>
 #include <random>
 
 #include "backend/common/code.h"
 #include "test/backend/kernels.h"
 
-using namespace rlx;
-
+namespace rlx {
 namespace {
 
 #define RLX_AVX2 __attribute__((target("avx2,fma")))
@@ -208,8 +208,9 @@ struct Data {
 };
 
 void* aligned(Vec<float>& v) {
-  auto address = reinterpret_cast<uintptr_t>(v.data());
-  return reinterpret_cast<void*>((address + 63) / 64 * 64);
+  void* start = v.data();
+  size_t room = v.size() * sizeof(float);
+  return std::align(64, room - 64, start, room);
 }
 
 void compare(const char* name, const Target& target, int64_t rows, int64_t m) {
@@ -239,15 +240,17 @@ void compare(const char* name, const Target& target, int64_t rows, int64_t m) {
 }
 
 }  // namespace
+}  // namespace rlx
 
 int main() {
+  using rlx::parse_target, rlx::Target;
   Target host = *parse_target("host");
   for (const char* text : {"cpu:x86-64-v3", "cpu:x86-64-v4"}) {
     Target t = *parse_target(text);
     if (t.vector_bits == 512 && host.vector_bits != 512) continue;
     for (int64_t m : {128, 384, 768, 1024, 4096}) {
-      compare("softmax", t, 64, m);
-      compare("layer norm", t, 64, m);
+      rlx::compare("softmax", t, 64, m);
+      rlx::compare("layer norm", t, 64, m);
     }
   }
 }

@@ -84,7 +84,8 @@ inline Entry example(const std::string& key = "resnet50-cpu") {
           .fingerprint = sha256(bytes_of("fingerprint")),
           .structure = sha256(bytes_of("structure")),
           .blobs = {ref_of(kImage, Role::kImage, "cpu"), ref_of(kForm, Role::kForm, "panel16")},
-          .inputs = {{"graph", sha256(bytes_of("graph"))}, {"option -O", sha256(bytes_of("2"))}},
+          .inputs = {{"graph", sha256(bytes_of("graph")).hex()},
+                     {"option -O", sha256(bytes_of("2")).hex()}},
           .toolchain = {{"llvm", "22.1.0"}, {"rlxc", "0.1.0"}},
           .isa = {"avx2", "fma"}};
 }

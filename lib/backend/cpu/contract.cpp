@@ -61,7 +61,7 @@ class TiledEmitter {
       : f_(f),
         k_(f.kernel),
         s_(shape_of(k_, choice, target)),
-        range_(ranges_of(k_, &k_.stages[0], {})) {
+        range_(ranges_of(k_, k_.stages.data(), {})) {
     RefOptions options{.lane_loop = s_.loops.column.id, .lanes = kColumns};
     for (const Stage& stage : k_.stages) refs_.push_back(resolve(k_, stage, options));
     collect_depth();

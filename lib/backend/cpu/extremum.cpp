@@ -8,7 +8,8 @@ namespace rlx::cpu {
 namespace {
 
 using llvm::Value;
-using llvm::Intrinsic::ID;
+namespace intrinsic = llvm::Intrinsic;
+using intrinsic::ID;
 
 // Vectors of exactly one register.
 class Extremum {
@@ -38,17 +39,16 @@ class Extremum {
   }
 
   ID narrow(int width) const {
-    using namespace llvm::Intrinsic;
-    if (width == 128 && single_) return max_ ? x86_sse_max_ps : x86_sse_min_ps;
-    if (width == 128) return max_ ? x86_sse2_max_pd : x86_sse2_min_pd;
-    if (single_) return max_ ? x86_avx_max_ps_256 : x86_avx_min_ps_256;
-    return max_ ? x86_avx_max_pd_256 : x86_avx_min_pd_256;
+    if (width == 128 && single_)
+      return max_ ? intrinsic::x86_sse_max_ps : intrinsic::x86_sse_min_ps;
+    if (width == 128) return max_ ? intrinsic::x86_sse2_max_pd : intrinsic::x86_sse2_min_pd;
+    if (single_) return max_ ? intrinsic::x86_avx_max_ps_256 : intrinsic::x86_avx_min_ps_256;
+    return max_ ? intrinsic::x86_avx_max_pd_256 : intrinsic::x86_avx_min_pd_256;
   }
 
   ID wide() const {
-    using namespace llvm::Intrinsic;
-    if (single_) return max_ ? x86_avx512_max_ps_512 : x86_avx512_min_ps_512;
-    return max_ ? x86_avx512_max_pd_512 : x86_avx512_min_pd_512;
+    if (single_) return max_ ? intrinsic::x86_avx512_max_ps_512 : intrinsic::x86_avx512_min_ps_512;
+    return max_ ? intrinsic::x86_avx512_max_pd_512 : intrinsic::x86_avx512_min_pd_512;
   }
 
   // Lanes [begin, begin + count) of v; those that it does not have are anything.

@@ -32,13 +32,13 @@ void set_attributes(llvm::Function& fn, const Target& target) {
 
 }  // namespace
 
-Function::Function(llvm::Module& module, std::string_view name, const Kernel& kernel_,
+Function::Function(llvm::Module& module, std::string_view name, const Kernel& k,
                    const Vec<std::string>& symbols, const Target& target)
-    : kernel(kernel_),
+    : kernel(k),
       isa(target),
       b(module.getContext()),
-      buffers_(kernel_.args.size()),
-      locals_(kernel_.locals.size()) {
+      buffers_(k.args.size()),
+      locals_(k.locals.size()) {
   llvm::Type* i64_type = b.getInt64Ty();
   auto* type =
       llvm::FunctionType::get(b.getVoidTy(), {ptr(), ptr(), i64_type, i64_type, ptr()}, false);

@@ -104,7 +104,7 @@ Need right_operand(const Kernel& k, const TileLoops& loops) {
     if (std::optional<Vec<int>> order = depth_order(b, *axis, loops.depth))
       return {true, panels(*axis, *order, arg.shape.size())};
   }
-  RangeOf range = ranges_of(k, &k.stages[0], {});
+  RangeOf range = ranges_of(k, k.stages.data(), {});
   Arg dense = arg;
   dense.storage = Storage::row_major(static_cast<int>(arg.shape.size()));
   std::optional<Dim> stride = lane_stride(address_of(b, dense, range), loops.column.id, 16);
