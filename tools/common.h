@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "cache/options.h"
+#include "driver/key.h"
 #include "driver/report.h"
 #include "driver/toolchain.h"
 #include "support/log.h"
@@ -118,6 +119,15 @@ inline Result<std::pair<std::string, int64_t>> parse_binding(const std::string& 
   }
   if (!good) return Error(2011, "--dim takes NAME=NUMBER, got " + text);
   return std::pair(text.substr(0, at), value);
+}
+
+inline Result<driver::Dims> parse_bindings(const std::vector<std::string>& texts) {
+  driver::Dims dims;
+  for (const std::string& text : texts) {
+    RLX_TRY(auto binding, parse_binding(text));
+    dims.push_back(std::move(binding));
+  }
+  return dims;
 }
 
 }  // namespace rlx::tools

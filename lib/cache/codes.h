@@ -20,6 +20,12 @@ enum Code : int {
   kCannotWrite = 8007,
   // Bytes that changed while they were being stored.
   kChanged = 8008,
+  // An entry that no trusted key signed, where a signature is wanted.
+  kUnsigned = 8009,
+  // No key to sign with.
+  kNoSigningKey = 8010,
+  // No entry of that name.
+  kNoEntry = 13001,
 };
 
 }  // namespace rlx::cache

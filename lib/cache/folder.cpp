@@ -1,9 +1,11 @@
 #include "cache/folder.h"
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
 
+#include <dirent.h>
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <sys/random.h>
@@ -87,6 +89,30 @@ Result<std::string> Folder::read(const std::string& name, size_t limit) const {
 
 bool Folder::remove(const std::string& name) const {
   return ::unlinkat(fd(), name.c_str(), 0) == 0 || errno == ENOENT;
+}
+
+Vec<std::pair<std::string, ino_t>> Folder::inodes() const {
+  Vec<std::pair<std::string, ino_t>> items;
+  // Of its own position, for whoever else lists the same folder.
+  int list = ::openat(fd(), ".", kFolderFlags);
+  DIR* dir = list < 0 ? nullptr : ::fdopendir(list);
+  if (!dir) {
+    if (list >= 0) ::close(list);
+    return items;
+  }
+  while (const dirent* item = ::readdir(dir)) {
+    std::string_view name = item->d_name;
+    if (name != "." && name != "..") items.emplace_back(name, item->d_ino);
+  }
+  ::closedir(dir);
+  return items;
+}
+
+Vec<std::string> Folder::names() const {
+  Vec<std::string> names;
+  for (auto& [name, inode] : inodes()) names.push_back(std::move(name));
+  std::sort(names.begin(), names.end());
+  return names;
 }
 
 bool Folder::move(const std::string& name, const Folder& to) const {

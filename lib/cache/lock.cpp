@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <fmt/format.h>
 
+#include "cache/inflight.h"
 #include "support/log.h"
 
 namespace rlx::cache {
@@ -16,8 +17,10 @@ using Clock = std::chrono::steady_clock;
 
 // Keys take the bytes below this one.
 constexpr int64_t kCollectorByte = int64_t{1} << 62;
+constexpr int64_t kOneCollectorByte = kCollectorByte + 1;
 constexpr auto kPollEvery = std::chrono::milliseconds(5);
 constexpr auto kTellAfter = std::chrono::seconds(1);
+constexpr auto kTellEvery = std::chrono::seconds(10);
 
 // The first 62 bits of the key's digest: two keys of one byte would only wait for each other.
 int64_t byte_of(std::string_view key) {
@@ -41,7 +44,30 @@ bool set_lock(const Fd& fd, int command, short type, int64_t byte) {
   return ::fcntl(fd.get(), command, &range) == 0;
 }
 
+Fd try_lock(const Folder& root, int64_t byte) {
+  Fd fd = open_lock_file(root);
+  if (fd.ok() && set_lock(fd, F_OFD_SETLK, F_WRLCK, byte)) return fd;
+  return {};
+}
+
+bool is_held(const Folder& root, int64_t byte) {
+  Fd fd = open_lock_file(root);
+  struct flock range = {};
+  range.l_type = F_WRLCK;
+  range.l_whence = SEEK_SET;
+  range.l_start = byte;
+  range.l_len = 1;
+  return fd.ok() && ::fcntl(fd.get(), F_OFD_GETLK, &range) == 0 && range.l_type != F_UNLCK;
+}
+
 bool is_busy() { return errno == EAGAIN || errno == EACCES || errno == EINTR; }
+
+void tell_progress(const Folder& root, std::string_view key) {
+  std::string progress = progress_of(root, key);
+  log::note(fmt::format("cache: waiting for {} that compiles {}{}",
+                        progress.empty() ? "another process" : "the process", key,
+                        progress.empty() ? progress : " (" + progress + ")"));
+}
 
 }  // namespace
 
@@ -52,15 +78,26 @@ KeyLock KeyLock::acquire(const Folder& root, std::string_view key,
   int64_t byte = byte_of(key);
   auto start = Clock::now();
   // Polled, because a blocking wait knows no timeout.
-  for (bool told = false; !set_lock(fd, F_OFD_SETLK, F_WRLCK, byte);) {
+  auto tell = start + kTellAfter;
+  while (!set_lock(fd, F_OFD_SETLK, F_WRLCK, byte)) {
     if (!is_busy() || Clock::now() - start >= timeout) return {};
-    if (!told && Clock::now() - start >= kTellAfter) {
-      log::info(fmt::format("cache: waiting for another process that compiles {}", key));
-      told = true;
+    if (Clock::now() >= tell) {
+      tell_progress(root, key);
+      tell = Clock::now() + kTellEvery;
     }
     std::this_thread::sleep_for(kPollEvery);
   }
   return KeyLock(std::move(fd));
+}
+
+bool is_locked(const Folder& root, std::string_view key) { return is_held(root, byte_of(key)); }
+
+SweepLock SweepLock::try_acquire(const Folder& root) {
+  return SweepLock(try_lock(root, kCollectorByte));
+}
+
+CollectorLock CollectorLock::try_acquire(const Folder& root) {
+  return CollectorLock(try_lock(root, kOneCollectorByte));
 }
 
 PublishLock PublishLock::acquire(const Folder& root) {

@@ -26,13 +26,43 @@ class KeyLock {
   Fd fd_;
 };
 
+// Whether a process holds the lock of that key.
+bool is_locked(const Folder& root, std::string_view key);
+
 // Held while an entry is published, so that no collector removes what it is about to name.
 class PublishLock {
  public:
+  PublishLock() = default;
   static PublishLock acquire(const Folder& root);
 
  private:
   explicit PublishLock(Fd fd) : fd_(std::move(fd)) {}
+
+  Fd fd_;
+};
+
+// The other side of PublishLock: while it is held nobody publishes. Hold it for milliseconds.
+class SweepLock {
+ public:
+  // Never waits, so that publishers are not kept waiting behind a collector that waits for others.
+  static SweepLock try_acquire(const Folder& root);
+  bool held() const { return fd_.ok(); }
+
+ private:
+  explicit SweepLock(Fd fd) : fd_(std::move(fd)) {}
+
+  Fd fd_;
+};
+
+// Held by the one collector of a cache.
+class CollectorLock {
+ public:
+  CollectorLock() = default;
+  static CollectorLock try_acquire(const Folder& root);
+  bool held() const { return fd_.ok(); }
+
+ private:
+  explicit CollectorLock(Fd fd) : fd_(std::move(fd)) {}
 
   Fd fd_;
 };

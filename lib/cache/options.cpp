@@ -39,11 +39,27 @@ std::string_view variable(const char* name) {
 // XDG's rule for both: a relative path there is ignored.
 bool is_absolute(std::string_view path) { return path.starts_with('/'); }
 
-std::string root_from_environment() {
-  if (auto dir = variable("RLX_CACHE_DIR"); !dir.empty()) {
-    std::error_code ignored;
-    return std::filesystem::absolute(dir, ignored).string();
+std::string absolute(std::string_view path) {
+  std::error_code ignored;
+  return std::filesystem::absolute(path, ignored).string();
+}
+
+// RLX_CACHE_PATH cut at its colons.
+Vec<std::string> path_from_environment() {
+  Vec<std::string> folders;
+  std::string_view rest = variable("RLX_CACHE_PATH");
+  while (!rest.empty()) {
+    size_t end = rest.find(':');
+    std::string_view folder = rest.substr(0, end);
+    if (folders.empty() || !folder.empty())
+      folders.push_back(folder.empty() ? "" : absolute(folder));
+    rest.remove_prefix(end == std::string_view::npos ? rest.size() : end + 1);
   }
+  return folders;
+}
+
+std::string root_from_environment() {
+  if (auto dir = variable("RLX_CACHE_DIR"); !dir.empty()) return absolute(dir);
   if (auto dir = variable("XDG_CACHE_HOME"); is_absolute(dir)) return std::string(dir) + "/rlx";
   if (auto home = variable("HOME"); is_absolute(home)) return std::string(home) + "/.cache/rlx";
   return {};
@@ -72,7 +88,19 @@ Result<Durability> parse_durability(std::string_view text, std::string_view sett
 }
 
 Result<Options> options_from_environment() {
-  Options options{.root = root_from_environment(), .salt = std::string(variable("RLX_CACHE_SALT"))};
+  Options options{.root = root_from_environment()};
+  options.salt = variable("RLX_CACHE_SALT");
+  options.layers = path_from_environment();
+  if (!options.layers.empty()) {
+    if (!options.layers[0].empty()) options.root = options.layers[0];
+    options.layers.erase(options.layers.begin());
+  }
+  if (auto limits = variable("RLX_CACHE_LIMITS"); !limits.empty()) {
+    RLX_TRY(options.limits, parse_limits(limits, "RLX_CACHE_LIMITS"));
+  }
+  if (auto size = variable("RLX_CACHE_MAX_SIZE"); !size.empty()) {
+    RLX_TRY(options.limits.max_bytes, parse_size(size, "RLX_CACHE_MAX_SIZE"));
+  }
   if (auto mode = variable("RLX_CACHE_MODE"); !mode.empty()) {
     RLX_TRY(options.mode, parse_mode(mode, "RLX_CACHE_MODE"));
   }

@@ -3,6 +3,7 @@
 #include <string>
 #include <string_view>
 
+#include "cache/limits.h"
 #include "support/result.h"
 
 namespace rlx::cache {
@@ -36,12 +37,17 @@ struct Options {
   Durability durability = Durability::kSafe;
   // Whether trouble with the cache is an error (exit 8) instead of a warning.
   bool strict = false;
+  // Kept by a collection after a publish, now and then.
+  Limits limits = {};
+  // Folders that are only read, after the root and in this order.
+  Vec<std::string> layers = {};
   // RLX_CACHE_SALT, for whoever computes keys: another salt, another key.
   std::string salt;
 };
 
-// From RLX_CACHE_DIR, _MODE, _DURABILITY and _SALT. Without RLX_CACHE_DIR the root is
-// $XDG_CACHE_HOME/rlx, else ~/.cache/rlx, else the cache is off with a warning.
+// From RLX_CACHE_DIR, _PATH, _MODE, _DURABILITY, _LIMITS, _MAX_SIZE and _SALT. RLX_CACHE_PATH is
+// root:layer:layer, its root being that of RLX_CACHE_DIR where it is empty. Without either the root
+// is $XDG_CACHE_HOME/rlx, else ~/.cache/rlx, else the cache is off with a warning.
 Result<Options> options_from_environment();
 
 // As the variables and the flags spell them; kBadSetting names `setting` and lists the choices.

@@ -3,7 +3,10 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include "cache/bundle.h"
 #include "cache/codes.h"
+#include "cache/collect.h"
+#include "cache/events.h"
 #include "cache/key.h"
 #include "cache/quarantine.h"
 #include "cache/store_impl.h"
@@ -34,6 +37,18 @@ Status Store::Impl::tolerate(Status status) {
   return {};
 }
 
+Publication::Publication(const Store& store) : store_(store) {
+  if (store.writable()) lock_ = PublishLock::acquire(store.root());
+}
+
+Publication::~Publication() {
+  if (!store_.writable()) return;
+  lock_ = {};
+  collect_if_due(store_);
+}
+
+Publication Store::publishing() const { return Publication(*this); }
+
 Status Store::put_blob(const Digest& digest, Bytes data) {
   if (!writable()) return {};
   return impl_->tolerate(impl_->blobs.put(digest, data));
@@ -45,20 +60,37 @@ Status Store::publish(const KeyLock& /*lock*/, const Entry& entry, std::string_v
                       const Stats& stats) {
   RLX_TRY_VOID(check_key(entry.key));
   if (!writable()) return {};
-  return impl_->tolerate(impl_->publish(entry, lir, stats));
+  Status done = impl_->publish(entry, lir, stats);
+  note_event(impl_->root, done ? Event::kStored : Event::kError, entry.key, stats.compile_ms);
+  return impl_->tolerate(std::move(done));
 }
 
 Status Store::Impl::publish(Entry entry, std::string_view lir, const Stats& stats) {
   entry.lir = sha256(bytes_of(lir));
   entry.lir_size = static_cast<int64_t>(lir.size());
   std::string meta = meta_text(entry);
+  RLX_TRY_VOID(place(entry, lir, meta, {}));
+  write_stats(entry.key, stats);
+  return {};
+}
+
+Status Store::Impl::place(const Entry& entry, std::string_view lir, const std::string& meta,
+                          const std::string& signatures) {
   PublishLock lock = PublishLock::acquire(root);
   RLX_TRY_VOID(keep_blobs(entry));
   auto there = root.read(meta_name(entry.key), kMaxMeta);
-  if (there && *there == meta && read_lir(entry)) return {};
-  RLX_TRY_VOID(make_room(entry.key));
-  RLX_TRY_VOID(commit(entry, lir, meta));
-  write_stats(entry.key, stats);
+  bool same = there && *there == meta && read_lir(root, entry);
+  if (!same) RLX_TRY_VOID(make_room(entry.key));
+  // Before the record, so that no reader finds it unsigned.
+  if (!signatures.empty())
+    RLX_TRY_VOID(
+        put_file(root, root, signature_name(entry.key), bytes_of(signatures), options.durability));
+  return same ? Status() : commit(entry, lir, meta);
+}
+
+Status Store::publish_incoming(const KeyLock& /*lock*/, const Incoming& incoming) {
+  RLX_TRY_VOID(impl_->place(incoming.entry, incoming.lir, incoming.meta, incoming.signatures));
+  note_event(impl_->root, Event::kStored, incoming.entry.key);
   return {};
 }
 
@@ -73,11 +105,12 @@ Status Store::Impl::keep_blobs(const Entry& entry) {
 // whole for the rlx that made it, and stays.
 Status Store::Impl::make_room(const std::string& key) {
   std::string name = meta_name(key);
-  auto there = read_entry(key);
+  auto there = read_entry(root, key);
   int problem = there ? 0 : there.error().first().code;
   if (problem == kForeign) return std::move(there.error());
   if (problem == kDamaged) quarantine(root, root, name, there.error().first().message);
-  if (!root.remove(name)) return io_error(kCannotWrite, "remove", name);
+  for (const std::string& other : {name, signature_name(key)})
+    if (!root.remove(other)) return io_error(kCannotWrite, "remove", other);
   if (!root.remove(lir_name(key))) quarantine(root, root, lir_name(key), "not a file");
   return {};
 }

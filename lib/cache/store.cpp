@@ -1,8 +1,12 @@
 #include "cache/store.h"
 
+#include <ctime>
+
+#include <fcntl.h>
 #include <fmt/format.h>
 
 #include "cache/codes.h"
+#include "cache/events.h"
 #include "cache/key.h"
 #include "cache/root.h"
 #include "cache/store_impl.h"
@@ -12,6 +16,8 @@ namespace rlx::cache {
 namespace {
 
 using Why = Lookup::Why;
+
+constexpr int64_t kFreshForSeconds = 3600;
 
 Lookup missed(Why why, std::string reason) { return {.why = why, .reason = std::move(reason)}; }
 
@@ -24,6 +30,51 @@ Lookup missed(const Error& error) {
   return missed(why_of(error.first().code), error.first().message);
 }
 
+Lookup find_in(const Folder& root, std::string_view key, const Wanted& wanted) {
+  auto entry = read_entry(root, key);
+  if (!entry) return missed(entry.error());
+  if (wanted.action && *wanted.action != entry->action) {
+    return missed(Why::kOtherAction, fmt::format("{} was made from another request", key));
+  }
+  if (!wanted.lir) return Lookup{.hit = std::move(*entry)};
+  auto lir = read_lir(root, *entry);
+  if (!lir) return missed(lir.error());
+  return Lookup{.hit = std::move(*entry), .lir = std::move(*lir)};
+}
+
+// Not ok where there is none, and the store goes on without.
+Result<Folder> open_root_of(const Options& options) {
+  if (options.mode == Mode::kOff) return Folder();
+  auto root = open_root(options);
+  if (root) return root;
+  if (options.strict || root.error().first().code == kUnsafe) return root;
+  log::warning("cache: off: " + root.error().first().message);
+  return Folder();
+}
+
+// The record's mtime is when the entry was last used.
+void touch(const Folder& root, std::string_view key) {
+  struct stat s;
+  std::string name = meta_name(key);
+  if (::fstatat(root.fd(), name.c_str(), &s, AT_SYMLINK_NOFOLLOW) != 0) return;
+  int64_t age = static_cast<int64_t>(::time(nullptr)) - s.st_mtim.tv_sec;
+  if (age >= 0 && age < kFreshForSeconds) return;
+  ::utimensat(root.fd(), name.c_str(), nullptr, AT_SYMLINK_NOFOLLOW);
+}
+
+std::optional<Event> event_of(const Lookup& found) {
+  switch (found.why) {
+    case Why::kFound: return found.layer == 0 ? Event::kHit : Event::kLayerHit;
+    case Why::kAbsent: return Event::kAbsent;
+    case Why::kOtherAction: return Event::kOtherAction;
+    case Why::kDamaged: return Event::kDamaged;
+    case Why::kForeign: return Event::kForeign;
+    case Why::kOff:
+    case Why::kRefresh: break;
+  }
+  return std::nullopt;
+}
+
 }  // namespace
 
 Store::Store(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
@@ -32,24 +83,44 @@ Store& Store::operator=(Store&&) noexcept = default;
 Store::~Store() = default;
 
 Result<Store> Store::open(const Options& options) {
-  if (options.mode == Mode::kOff) return Store(std::make_unique<Impl>(options, Folder()));
-  auto root = open_root(options);
-  if (root) return Store(std::make_unique<Impl>(options, std::move(*root)));
-  if (options.strict || root.error().first().code == kUnsafe) return std::move(root.error());
-  log::warning("cache: off: " + root.error().first().message);
-  return Store(std::make_unique<Impl>(options, Folder()));
+  auto opened = open_root_of(options);
+  if (!opened) return std::move(opened.error());
+  Store store(std::make_unique<Impl>(options, std::move(*opened)));
+  RLX_TRY_VOID(store.impl_->open_layers());
+  return store;
+}
+
+Status Store::Impl::open_layers() {
+  if (options.mode == Mode::kOff) return {};
+  for (const std::string& path : options.layers) {
+    Options of_layer = options;
+    of_layer.root = path;
+    of_layer.mode = Mode::kReadOnly;
+    RLX_TRY(Folder folder, open_root_of(of_layer));
+    if (folder.ok())
+      layers.push_back(std::make_unique<Layer>(of_layer, std::move(folder)));
+    else
+      log::warning("cache: no layer at " + path);
+  }
+  return {};
 }
 
 const Options& Store::options() const { return impl_->options; }
 const Folder& Store::root() const { return impl_->root; }
 bool Store::writable() const { return impl_->writable(); }
 
-Result<Entry> Store::Impl::read_entry(std::string_view key) const {
+Vec<const Folder*> Store::layers() const {
+  Vec<const Folder*> folders;
+  for (const auto& layer : impl_->layers) folders.push_back(&layer->root);
+  return folders;
+}
+
+Result<Entry> read_entry(const Folder& root, std::string_view key) {
   RLX_TRY(std::string text, root.read(meta_name(key), kMaxMeta));
   return parse_meta(key, text);
 }
 
-Result<std::string> Store::Impl::read_lir(const Entry& entry) const {
+Result<std::string> read_lir(const Folder& root, const Entry& entry) {
   std::string name = lir_name(entry.key);
   auto text = root.read(name, kMaxLir);
   // Its meta is there, so that even its absence is damage.
@@ -67,34 +138,52 @@ std::string Store::Impl::why_off() const {
 }
 
 Lookup Store::Impl::find(std::string_view key, const Wanted& wanted) const {
-  auto entry = read_entry(key);
-  if (!entry) return missed(entry.error());
-  if (wanted.action && *wanted.action != entry->action) {
-    return missed(Why::kOtherAction, fmt::format("{} was made from another request", key));
+  Lookup found = root.ok() ? find_in(root, key, wanted) : missed(Why::kOff, why_off());
+  for (size_t i = 0; i < layers.size() && !found.hit; ++i) {
+    Lookup other = find_in(layers[i]->root, key, wanted);
+    if (other.hit) found = std::move(other), found.layer = i + 1;
   }
-  if (!wanted.lir) return Lookup{.hit = std::move(*entry)};
-  auto lir = read_lir(*entry);
-  if (!lir) return missed(lir.error());
-  return Lookup{.hit = std::move(*entry), .lir = std::move(*lir)};
+  return found;
+}
+
+// At most once an hour, so that a hit costs no write.
+void Store::Impl::note(const Lookup& found, std::string_view key, bool again) const {
+  if (!writable()) return;
+  if (found.hit && found.layer == 0) touch(root, key);
+  if (again && !found.hit) return;
+  if (auto event = event_of(found)) note_event(root, *event, key);
 }
 
 Result<Lookup> Store::lookup(std::string_view key, const Wanted& wanted) const {
   RLX_TRY_VOID(check_key(key));
   if (impl_->options.mode == Mode::kRefresh) return missed(Why::kRefresh, "a fresh one is wanted");
-  if (!impl_->root.ok()) return missed(Why::kOff, impl_->why_off());
+  if (!impl_->root.ok() && impl_->layers.empty()) return missed(Why::kOff, impl_->why_off());
   Lookup found = impl_->find(key, wanted);
   // A replacement in flight shows a new LIR beside an old meta for a moment.
   if (found.why == Why::kDamaged) found = impl_->find(key, wanted);
+  impl_->note(found, key, wanted.again);
   if (found.why == Why::kDamaged && impl_->options.strict) return Error(kDamaged, found.reason);
   return found;
 }
 
 Result<std::string> Store::lir(const Entry& entry) const {
   RLX_TRY_VOID(check_key(entry.key));
-  return impl_->read_lir(entry);
+  auto text = read_lir(impl_->root, entry);
+  for (size_t i = 0; i < impl_->layers.size() && !text; ++i) {
+    auto other = read_lir(impl_->layers[i]->root, entry);
+    if (other) text = std::move(other);
+  }
+  return text;
 }
 
-Result<BlobBytes> Store::blob(const BlobRef& blob) const { return impl_->blobs.read(blob); }
+Result<BlobBytes> Store::blob(const BlobRef& blob) const {
+  auto bytes = impl_->blobs.read(blob);
+  for (size_t i = 0; i < impl_->layers.size() && !bytes; ++i) {
+    auto other = impl_->layers[i]->blobs.read(blob);
+    if (other) bytes = std::move(other);
+  }
+  return bytes;
+}
 
 bool Store::contains(const Digest& digest, int64_t size) const {
   return impl_->blobs.contains(digest, size);

@@ -41,6 +41,8 @@ struct Wanted {
   std::optional<Digest> action = {};
   // Whether the LIR's text is read too. A start from an image does not need it.
   bool lir = true;
+  // Another look at what was a miss before: counted only if it is a hit now.
+  bool again = false;
 };
 
 struct Lookup {
@@ -49,9 +51,28 @@ struct Lookup {
   // Set on a hit.
   std::optional<Entry> hit = {};
   std::string lir = {};
+  // 0: in the cache itself; else the place of the layer that it is in.
+  size_t layer = 0;
   // On a miss, one line for people.
   Why why = Why::kFound;
   std::string reason = {};
+};
+
+// cache/bundle.h.
+struct Incoming;
+
+class Store;
+
+class Publication {
+ public:
+  explicit Publication(const Store& store);
+  Publication(const Publication&) = delete;
+  Publication& operator=(const Publication&) = delete;
+  ~Publication();
+
+ private:
+  const Store& store_;
+  PublishLock lock_;
 };
 
 class Store {
@@ -66,6 +87,8 @@ class Store {
   const Options& options() const;
   // The folder below which all files are; not ok where the store is off.
   const Folder& root() const;
+  // The read-only folders below it.
+  Vec<const Folder*> layers() const;
   // False where publishing does nothing: off, read-only.
   bool writable() const;
 
@@ -81,12 +104,18 @@ class Store {
   // timeout, or where there are no locks; then two may compile, and both are right.
   KeyLock lock(std::string_view key,
                std::chrono::milliseconds timeout = std::chrono::minutes(10)) const;
+  // While it lives no collector removes a blob. Hold it from the first put_blob to publish; when it ends,
+  // the cache is brought inside its limits, if that is due.
+  Publication publishing() const;
   // Before the entry that names it. kChanged, strict or not, where data is not what `digest` says.
   Status put_blob(const Digest& digest, Bytes data);
   // Makes the entry visible, in place of whatever had its key. All blobs but external ones are
   // stored already.
   Status publish(const KeyLock& lock, const Entry& entry, std::string_view lir,
                  const Stats& stats = {});
+  // The same for an entry that was made elsewhere: its record as it came, with its signatures. Trouble
+  // is an error.
+  Status publish_incoming(const KeyLock& lock, const Incoming& incoming);
 
  private:
   struct Impl;

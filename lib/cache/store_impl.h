@@ -9,19 +9,34 @@ namespace rlx::cache {
 inline constexpr size_t kMaxMeta = size_t{8} << 20;
 inline constexpr size_t kMaxLir = size_t{1} << 30;
 
+// A folder that is only read, below the cache itself.
+struct Layer {
+  Layer(const Options& o, Folder r) : options(o), root(std::move(r)), blobs(root, options) {}
+
+  Options options;
+  Folder root;
+  Blobs blobs;
+};
+
+// The entry of that key in one folder, and its LIR. Errors: kMissing, kDamaged, kForeign, kCannotRead.
+Result<Entry> read_entry(const Folder& root, std::string_view key);
+Result<std::string> read_lir(const Folder& root, const Entry& entry);
+
 struct Store::Impl {
   Impl(const Options& o, Folder r) : options(o), root(std::move(r)), blobs(root, options) {}
 
   bool writable() const { return root.ok() && options.mode != Mode::kReadOnly; }
-  Result<Entry> read_entry(std::string_view key) const;
-  Result<std::string> read_lir(const Entry& entry) const;
+  Status open_layers();
   std::string why_off() const;
   Lookup find(std::string_view key, const Wanted& wanted) const;
+  void note(const Lookup& found, std::string_view key, bool again) const;
 
   Status publish(Entry entry, std::string_view lir, const Stats& stats);
   Status keep_blobs(const Entry& entry);
   Status make_room(const std::string& key);
   Status commit(const Entry& entry, std::string_view lir, const std::string& meta);
+  Status place(const Entry& entry, std::string_view lir, const std::string& meta,
+               const std::string& signatures);
   bool sync_root() const;
   void write_stats(const std::string& key, const Stats& stats) const;
   // Trouble with writing: an error under strict, else the first one is a warning.
@@ -30,6 +45,7 @@ struct Store::Impl {
   Options options;
   Folder root;
   Blobs blobs;
+  Vec<std::unique_ptr<Layer>> layers;
   std::atomic<bool> warned = false;
 };
 

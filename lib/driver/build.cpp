@@ -3,6 +3,7 @@
 #include <chrono>
 #include <filesystem>
 
+#include "cache/inflight.h"
 #include "cache/key.h"
 #include "driver/backends.h"
 #include "driver/codes.h"
@@ -52,6 +53,11 @@ std::string spelled(const BuildRequest& r, const Target& target) {
   return text + "\nsalt=" + r.cache.salt;
 }
 
+Result<Dims> wanted_dims(const Graph& g, const BuildRequest& r) {
+  if (!r.dims.empty()) return r.dims;
+  return dims_of(g, r.shapes);
+}
+
 class Builder {
  public:
   Builder(const BuildRequest& request, bool open) : r_(request), open_(open) {}
@@ -82,7 +88,7 @@ class Builder {
     note("import");
     for (const auto& file : model.files) snapshot.files.push_back(file->stamp());
     Action action = action_of(model.graph, r_.model, out_.target, r_.options, r_.cache.salt);
-    RLX_TRY(Dims dims, wanted_dims(model.graph));
+    RLX_TRY(Dims dims, wanted_dims(model.graph, r_));
     if (!dims.empty()) action = bound_action(action, dims);
     note("key");
     RLX_TRY_VOID(find_or_make(
@@ -119,17 +125,13 @@ class Builder {
     });
   }
 
-  Result<Dims> wanted_dims(const Graph& g) const {
-    if (!r_.dims.empty()) return r_.dims;
-    return dims_of(g, r_.shapes);
-  }
-
-  CompileOptions compile_options(const Dims& dims) const {
+  CompileOptions compile_options(const Dims& dims) {
     return {.target = out_.target,
             .dims = dims,
             .options = r_.options,
             .passes = r_.passes,
-            .jobs = r_.jobs};
+            .jobs = r_.jobs,
+            .phase = [this](std::string_view name) { progress_.phase(name); }};
   }
 
   // The bytes of a stored constant, row-major.
@@ -145,16 +147,25 @@ class Builder {
   }
 
   // A usable entry of that key, or false.
-  Result<bool> find(const std::string& key, std::optional<Digest> action) {
-    RLX_TRY(Lookup found, store_->lookup(key, {.action = action, .lir = false}));
+  Result<bool> find(const std::string& key, std::optional<Digest> action, bool again = false) {
+    RLX_TRY(Lookup found, store_->lookup(key, {.action = action, .lir = false, .again = again}));
     note("lookup");
     if (found.hit) return use(*found.hit, {});
-    if (found.why == Lookup::Why::kDamaged || found.why == Lookup::Why::kForeign) {
+    why_ = found.why;
+    if (why_ == Lookup::Why::kDamaged || why_ == Lookup::Why::kForeign)
       log::warning(found.reason);
-    } else {
-      log::info(found.reason);
-    }
+    else
+      log::debug(found.reason);
     return false;
+  }
+
+  // One line for each miss: what the nearest entry was made from that differs.
+  void explain_miss(const Action& action) {
+    if (why_ != Lookup::Why::kAbsent && why_ != Lookup::Why::kOtherAction) return;
+    out_.nearest = cache::nearest(*store_, action.inputs);
+    if (!log::enabled(log::Level::kWarning)) return;
+    log::note("cache: miss: " + action.key + ": " +
+              (out_.nearest ? to_text(*out_.nearest) : "there is no entry yet"));
   }
 
   // Opens a hit; what is damaged in it makes it a miss. An image alone is made again from the LIR.
@@ -213,14 +224,21 @@ class Builder {
   Status find_or_make(const Action& action, Make make) {
     RLX_TRY(bool found, find(action.key, action.digest));
     if (found) return {};
-    if (r_.require_hit)
+    if (r_.require_hit) {
+      RLX_TRY(found, pull(action));
+      if (found) return {};
       return Error(kNotCached, "not in the cache: " + action.key,
                    "compile it first, or drop --require-cached");
+    }
     cache::KeyLock lock = store_->lock(action.key);
     if (lock.held()) {
-      RLX_TRY(found, find(action.key, action.digest));
+      RLX_TRY(found, find(action.key, action.digest, true));
       if (found) return {};
+      progress_ = cache::InflightNote(store_->root(), action.key);
     }
+    RLX_TRY(found, pull(action));
+    if (found) return {};
+    explain_miss(action);
     auto start = std::chrono::steady_clock::now();
     RLX_TRY(Compiled compiled, make());
     note("compile");
@@ -228,9 +246,32 @@ class Builder {
                      std::chrono::steady_clock::now() - start)
                      .count();
     RLX_TRY_VOID(publish(lock, action, compiled, ms));
+    push(action.key);
+    progress_ = {};
     note("publish");
     keep(std::move(compiled), action.key);
     return {};
+  }
+
+  // From the remote cache, if there is one and it has the entry.
+  Result<bool> pull(const Action& action) {
+    cache::Remote remote(r_.remote);
+    if (!remote.ok()) return false;
+    progress_.phase("asking the remote cache");
+    bool came = remote.pull(*store_, action.key, cache::TrustedKeys::load());
+    note("pull");
+    if (!came) return false;
+    return find(action.key, action.digest, true);
+  }
+
+  // Trouble is a warning: the entry is here.
+  void push(const std::string& key) {
+    cache::Remote remote(r_.remote);
+    if (!remote.ok() || r_.remote.mode != cache::RemoteMode::kReadWrite) return;
+    auto signing = cache::SigningKey::load();
+    auto sent = signing ? remote.push(*store_, key, *signing) : Result<int64_t>(signing.error());
+    if (!sent) log::warning("remote cache: not pushed: " + sent.error().first().message);
+    note("push");
   }
 
   Status publish(const cache::KeyLock& lock, const Action& action, const Compiled& c, int64_t ms) {
@@ -238,8 +279,9 @@ class Builder {
                        .action = action.digest,
                        .fingerprint = action.fingerprint,
                        .structure = action.structure};
+    cache::Publication hold = store_->publishing();
     entry.inputs = action.inputs;
-    entry.toolchain = {{"compiler", compiler_id()}, {"llvm", llvm_version()}};
+    entry.toolchain = toolchain();
     entry.isa = c.image.isa;
     std::string image = image::encode(c.image);
     RLX_TRY_VOID(add_blob(entry, sha256(bytes_of(image)), bytes_of(image), cache::Role::kImage));
@@ -268,11 +310,23 @@ class Builder {
   const BuildRequest& r_;
   bool open_;
   std::optional<Store> store_;
+  // After the store, whose folder it writes to.
+  cache::InflightNote progress_;
+  Lookup::Why why_ = Lookup::Why::kAbsent;
   Built out_;
   Clock clock_;
 };
 
 }  // namespace
+
+Result<Action> key_of(const BuildRequest& request) {
+  RLX_TRY(Target target, parse_target(request.target));
+  RLX_TRY(ModelFile model, read_model(request.model));
+  Action action =
+      action_of(model.graph, request.model, target, request.options, request.cache.salt);
+  RLX_TRY(Dims dims, wanted_dims(model.graph, request));
+  return dims.empty() ? action : bound_action(action, dims);
+}
 
 Result<Built> build(const BuildRequest& request, bool open) { return Builder(request, open).run(); }
 

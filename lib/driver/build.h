@@ -2,6 +2,8 @@
 #pragma once
 #include <map>
 
+#include "cache/records.h"
+#include "cache/remote.h"
 #include "cache/stamp.h"
 #include "cache/store.h"
 #include "driver/compile.h"
@@ -30,6 +32,8 @@ struct BuildRequest {
   // A miss is an error (exit 6).
   bool require_hit = false;
   cache::Options cache = {};
+  // Asked after the cache, and given what is made where its mode says so.
+  cache::RemoteOptions remote = {};
 };
 
 // An entry that can be run.
@@ -42,11 +46,16 @@ struct Built {
   std::map<Digest, cache::BlobBytes> blobs;
   // Milliseconds by step.
   Vec<std::pair<std::string, double>> ms;
+  // On a miss, what was most like it.
+  std::optional<cache::Nearest> nearest;
 };
 
 // Finds or makes the entry. With `open`, its image and blobs are read, and what is damaged is made again;
 // without, a hit costs only the lookup and leaves image and blobs empty.
 Result<Built> build(const BuildRequest& request, bool open);
+
+// The key that build() looks for, from the model alone. Not for a key in place of the model.
+Result<Action> key_of(const BuildRequest& request);
 
 // The values of the symbols of g that these extents give. Errors 5xxx name input, axis and symbol.
 Result<Dims> dims_of(const Graph& g, const InputShapes& shapes);

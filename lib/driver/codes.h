@@ -5,6 +5,10 @@ namespace rlx::driver {
 
 // A stage that --emit does not know, or not for that file.
 inline constexpr int kUnknownStage = 2010;
+// A manifest that cannot be read, or asks for what there is not.
+inline constexpr int kBadManifest = 2012;
+// A remote cache is needed, and none is set.
+inline constexpr int kNoRemote = 2013;
 // Neither a file nor a key of the cache.
 inline constexpr int kNoModel = 3020;
 // A target that no backend of rlx makes code for yet.

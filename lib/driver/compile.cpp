@@ -7,6 +7,7 @@ namespace rlx::driver {
 namespace {
 
 Result<Plan> plan_graph(Graph g, const CompileOptions& options) {
+  options.phase("planning");
   RLX_TRY_VOID(own_outputs(g));
   return plan(std::move(g), options.target, menu_of(options.target), {options.options});
 }
@@ -20,6 +21,7 @@ Result<Graph> bound(Graph g, const CompileOptions& options) {
 }  // namespace
 
 Result<Graph> optimised(Graph imported, const CompileOptions& options) {
+  options.phase("optimising");
   RLX_TRY(Graph g, optimise(std::move(imported), options.passes));
   return bound(std::move(g), options);
 }
@@ -31,12 +33,14 @@ Result<Plan> planned(Graph imported, const CompileOptions& options) {
 
 Result<Compiled> emitted(Plan p, const CompileOptions& options) {
   Compiled out;
+  options.phase("packing weights");
   RLX_TRY(auto packed, pack_constants(p.lir));
   out.constants = pool_constants(packed);
   for (const auto& [buffer, place] : out.constants.places) {
     p.lir.buffers[buffer].blob = place.blob;
     p.lir.buffers[buffer].offset = place.offset;
   }
+  options.phase("generating code");
   RLX_TRY(Code code, emit_code(p.kernels, symbol_names(p.lir.graph), options.target, options.jobs));
   RLX_TRY(out.image, build_image(p.lir, p.kernels, std::move(code)));
   out.lir = std::move(p.lir);

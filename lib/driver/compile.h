@@ -15,6 +15,8 @@ struct CompileOptions {
   Options options = {};
   PassOptions passes = {};
   int jobs = 1;
+  // Told what is being done, for people who wait.
+  std::function<void(std::string_view)> phase = [](std::string_view) {};
 };
 
 // Everything that one compile makes, in memory.

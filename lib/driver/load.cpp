@@ -20,6 +20,7 @@ BuildRequest build_request(const LoadRequest& request) {
   build.jobs = request.jobs;
   build.strict = request.strict;
   build.cache = request.cache;
+  build.remote = request.remote;
   build.require_hit = request.on_miss == OnMiss::kError;
   // A key is run as it is, and so is a template.
   if (!is_file(request.model_or_key) || request.on_miss == OnMiss::kTemplate) return build;

@@ -3,6 +3,7 @@
 #include <map>
 
 #include "cache/options.h"
+#include "cache/remote.h"
 #include "image/image.h"
 #include "runtime/session.h"
 
@@ -33,6 +34,7 @@ struct LoadRequest {
   // Trust no stamps: read and hash the model.
   bool strict = false;
   cache::Options cache = {};
+  cache::RemoteOptions remote = {};
 };
 
 struct Loaded {

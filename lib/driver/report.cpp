@@ -30,6 +30,23 @@ void write_json(JsonWriter& out, const Diagnostic& d) {
   out.end_object();
 }
 
+void write_json(JsonWriter& out, const cache::Nearest& nearest) {
+  out.key("miss");
+  out.begin_object();
+  out.member("nearest", nearest.key);
+  out.key("differs");
+  out.begin_array();
+  for (const cache::Difference& d : nearest.differences) {
+    out.begin_object();
+    out.member("field", d.name);
+    out.member("have", d.stored);
+    out.member("want", d.wanted);
+    out.end_object();
+  }
+  out.end_array();
+  out.end_object();
+}
+
 std::string to_json(const Report& report) {
   JsonWriter out;
   out.begin_object();

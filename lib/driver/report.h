@@ -2,6 +2,7 @@
 #pragma once
 #include <functional>
 
+#include "cache/records.h"
 #include "support/json.h"
 #include "support/result.h"
 
@@ -19,5 +20,7 @@ struct Report {
 
 std::string to_json(const Report& report);
 void write_json(JsonWriter& out, const Diagnostic& d);
+// The member "miss" of an item.
+void write_json(JsonWriter& out, const cache::Nearest& nearest);
 
 }  // namespace rlx::driver

@@ -9,6 +9,10 @@ std::string compiler_id() { return RLX_COMPILER_ID; }
 
 std::string llvm_version() { return RLX_LLVM_VERSION; }
 
+std::map<std::string, std::string> toolchain() {
+  return {{"compiler", compiler_id()}, {"llvm", llvm_version()}};
+}
+
 bool can_compile() { return RLX_WITH_LLVM != 0; }
 
 std::string version() { return RLX_VERSION; }

@@ -1,5 +1,6 @@
 // Which compiler this is: part of every cache key.
 #pragma once
+#include <map>
 #include <string>
 
 namespace rlx::driver {
@@ -9,6 +10,8 @@ namespace rlx::driver {
 std::string compiler_id();
 // The LLVM that makes the code: "22.1.8".
 std::string llvm_version();
+// Both, as entries record them.
+std::map<std::string, std::string> toolchain();
 // Whether this build can compile; one without LLVM runs what is in the cache.
 bool can_compile();
 

@@ -32,7 +32,7 @@ class Mapping {
   bool protect(size_t offset, size_t bytes, int protection) const;
 
  private:
-  void swap(Mapping& other) {
+  void swap(Mapping& other) noexcept {
     std::swap(data_, other.data_);
     std::swap(size_, other.size_);
   }

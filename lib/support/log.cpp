@@ -35,6 +35,7 @@ void set_level(Level level) { logger().set_level(spdlog_level(level)); }
 bool enabled(Level level) { return logger().should_log(spdlog_level(level)); }
 void debug(std::string_view line) { logger().debug("debug: {}", line); }
 void info(std::string_view line) { logger().info("info: {}", line); }
+void note(std::string_view line) { logger().warn("note: {}", line); }
 void warning(std::string_view line) { logger().warn("warning: {}", line); }
 void error(std::string_view line) { logger().error("error: {}", line); }
 

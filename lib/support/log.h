@@ -15,6 +15,8 @@ bool enabled(Level level);
 // Each writes one line, "warning: cache: ...".
 void debug(std::string_view line);
 void info(std::string_view line);
+// "note: ...": shown by default, and not under -q.
+void note(std::string_view line);
 void warning(std::string_view line);
 void error(std::string_view line);
 // A line per diagnostic, "error RLX-E4012: ...".

@@ -9,7 +9,7 @@ namespace {
 Status (*lowering)(KernelBuilder&) = nullptr;
 
 const OpDef* fake_op() {
-  static const OpDef kDef = [] {
+  static const OpDef definition = [] {
     OpDef d;
     d.name = "fake";
     d.make = []() -> void* { return new int(0); };
@@ -18,7 +18,7 @@ const OpDef* fake_op() {
     d.lower = [](const void*, KernelBuilder& b) { return lowering(b); };
     return d;
   }();
-  return &kDef;
+  return &definition;
 }
 
 Type tensor(DType dtype, Vec<Dim> shape) { return Type::tensor(dtype, std::move(shape)); }

@@ -74,7 +74,8 @@ TEST_CASE("a stray command is named, and where it went") {
 }
 
 void use_no_buffer(void* const*, const int64_t*, int64_t, int64_t, void*) {
-  *reinterpret_cast<volatile char*>(16) = 1;
+  volatile uintptr_t nowhere = 16;
+  *reinterpret_cast<volatile char*>(nowhere) = 1;
 }
 
 TEST_CASE("an address that is no buffer's is told as it is") {

@@ -78,6 +78,7 @@ Result<driver::RunRequest> request_of(const CLI::App& app, const Flags& f) {
   r.load.jobs = f.common.job_count();
   r.load.strict = f.common.strict;
   RLX_TRY(r.load.cache, f.common.cache_options());
+  RLX_TRY(r.load.remote, cache::remote_from_environment());
   for (const std::string& text : f.dims) {
     RLX_TRY(auto binding, tools::parse_binding(text));
     r.load.dims.push_back(std::move(binding));

@@ -16,11 +16,9 @@ struct Flags {
 
 Status bind(const Flags& f, tools::Outcome& outcome) {
   driver::BuildRequest r{.model = f.model, .target = f.target};
-  for (const std::string& text : f.dims) {
-    RLX_TRY(auto binding, tools::parse_binding(text));
-    r.dims.push_back(std::move(binding));
-  }
+  RLX_TRY(r.dims, tools::parse_bindings(f.dims));
   RLX_TRY(r.cache, f.common.cache_options());
+  RLX_TRY(r.remote, cache::remote_from_environment());
   r.jobs = f.common.job_count();
   r.strict = f.common.strict;
   RLX_TRY(driver::Built built, driver::build(r, false));
@@ -28,18 +26,19 @@ Status bind(const Flags& f, tools::Outcome& outcome) {
   if (!f.common.json)
     std::printf("%s  %s  %s  %s\n", built.key.c_str(), state, built.target.text.c_str(),
                 f.model.c_str());
-  outcome.item(
-      [state, key = built.key, target = built.target.text, dims = r.dims](JsonWriter& out) {
-        out.begin_object();
-        out.member("key", key);
-        out.member("state", state);
-        out.member("target", target);
-        out.key("dims");
-        out.begin_object();
-        for (const auto& [name, value] : dims) out.member(name, value);
-        out.end_object();
-        out.end_object();
-      });
+  outcome.item([state, key = built.key, target = built.target.text, dims = r.dims,
+                nearest = built.nearest](JsonWriter& out) {
+    out.begin_object();
+    out.member("key", key);
+    out.member("state", state);
+    if (nearest) driver::write_json(out, *nearest);
+    out.member("target", target);
+    out.key("dims");
+    out.begin_object();
+    for (const auto& [name, value] : dims) out.member(name, value);
+    out.end_object();
+    out.end_object();
+  });
   return {};
 }
 

@@ -62,19 +62,10 @@ void print_times(const Vec<PassTime>& times) {
                  static_cast<int>(t.pass.size()), t.pass.data());
 }
 
-Result<driver::Dims> dims_of(const Flags& f) {
-  driver::Dims dims;
-  for (const std::string& text : f.dims) {
-    RLX_TRY(auto binding, tools::parse_binding(text));
-    dims.push_back(std::move(binding));
-  }
-  return dims;
-}
-
 Status emit(const Flags& f, const std::string& model, const std::string& target) {
   driver::EmitRequest r{.path = model, .stage = f.emit};
   RLX_TRY(r.options.target, parse_target(target));
-  RLX_TRY(r.options.dims, dims_of(f));
+  RLX_TRY(r.options.dims, tools::parse_bindings(f.dims));
   Vec<PassTime> times;
   r.options.passes = pass_options(f, times);
   r.options.jobs = f.common.job_count();
@@ -90,8 +81,9 @@ Status emit(const Flags& f, const std::string& model, const std::string& target)
 Status build(const Flags& f, const std::string& model, const std::string& target,
              tools::Outcome& outcome) {
   driver::BuildRequest r{.model = model, .target = target};
-  RLX_TRY(r.dims, dims_of(f));
+  RLX_TRY(r.dims, tools::parse_bindings(f.dims));
   RLX_TRY(r.cache, f.common.cache_options());
+  RLX_TRY(r.remote, cache::remote_from_environment());
   Vec<PassTime> times;
   r.passes = pass_options(f, times);
   r.jobs = f.common.job_count();
@@ -102,7 +94,8 @@ Status build(const Flags& f, const std::string& model, const std::string& target
   if (!f.common.json)
     std::printf("%s  %s  %s  %s\n", built.key.c_str(), state, built.target.text.c_str(),
                 model.c_str());
-  outcome.item([=, target = built.target.text, key = built.key, ms = built.ms](JsonWriter& out) {
+  outcome.item([=, target = built.target.text, key = built.key, ms = built.ms,
+                nearest = built.nearest](JsonWriter& out) {
     out.begin_object();
     out.key("model");
     out.begin_object();
@@ -114,6 +107,7 @@ Status build(const Flags& f, const std::string& model, const std::string& target
     out.end_object();
     out.member("key", key);
     out.member("state", state);
+    if (nearest) driver::write_json(out, *nearest);
     out.key("ms");
     out.begin_object();
     for (const auto& [step, time] : ms) out.member(step, time);

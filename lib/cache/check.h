@@ -1,0 +1,23 @@
+// Verification of everything that a cache holds, byte by byte.
+#pragma once
+#include "cache/store.h"
+
+namespace rlx::cache {
+
+struct Finding {
+  enum class Kind { kWhole, kDamaged, kForeign, kUnreadable };
+
+  std::string key;
+  Kind kind = Kind::kWhole;
+  // One line for people; empty where it is whole.
+  std::string what;
+};
+
+std::string_view name(Finding::Kind kind);
+
+// One finding for each of the keys, or for all entries: record, LIR and every blob are read and
+// digested. With `repair`, what is damaged is moved to quarantine/, so that the next request makes it
+// again.
+Vec<Finding> check(Store& store, const Vec<std::string>& keys, bool repair);
+
+}  // namespace rlx::cache

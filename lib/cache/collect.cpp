@@ -1,0 +1,343 @@
+#include "cache/collect.h"
+
+#include <algorithm>
+#include <cmath>
+#include <ctime>
+#include <limits>
+#include <set>
+#include <thread>
+#include <unordered_map>
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/statvfs.h>
+#include <unistd.h>
+
+#include "cache/codes.h"
+#include "cache/key.h"
+#include "cache/leftovers.h"
+#include "cache/names.h"
+#include "cache/records.h"
+#include "cache/signature.h"
+#include "support/log.h"
+
+namespace rlx::cache {
+namespace {
+
+using std::chrono::steady_clock;
+
+constexpr size_t kBatch = 256;
+constexpr auto kHold = std::chrono::milliseconds(20);
+constexpr auto kPause = std::chrono::milliseconds(2);
+
+struct DigestHash {
+  size_t operator()(const Digest& d) const {
+    size_t bits = 0;
+    std::memcpy(&bits, d.bytes.data(), sizeof bits);
+    return bits;
+  }
+};
+
+struct BlobFile {
+  int64_t bytes = 0;
+  uint32_t users = 0;
+  bool stored = false;
+};
+using BlobTable = std::unordered_map<Digest, BlobFile, DigestHash>;
+
+struct Candidate {
+  std::string key;
+  ino_t inode = 0;
+  timespec mtime = {};
+  // Record and LIR.
+  int64_t bytes = 0;
+  Vec<Digest> blobs = {};
+  // Of the entry alone, blobs that no other names included.
+  int64_t own_bytes = 0;
+  double score = 0;
+  std::string why = {};
+  bool pinned = false;
+};
+
+int64_t now_s() { return static_cast<int64_t>(::time(nullptr)); }
+
+// An unset clock sees files of the future: they are new.
+int64_t age_s(int64_t mtime) { return std::max<int64_t>(0, now_s() - mtime); }
+
+class Collector {
+ public:
+  Collector(const Store& store, const CollectOptions& options)
+      : store_(store), root_(store.root()), options_(options) {}
+
+  Result<Collected> run() {
+    lock_ = CollectorLock::try_acquire(root_);
+    if (!lock_.held()) return Collected{.busy = true};
+    age_rule_ = !clock_jumped(root_);
+    mark();
+    choose();
+    if (options_.dry_run) return std::move(out_);
+    sweep_entries();
+    sweep_blobs();
+    out_.files -= out_.orphans;
+    Leftovers left = remove_leftovers(root_);
+    out_.orphans += left.files;
+    out_.orphan_bytes += left.bytes;
+    note_collection(root_);
+    return std::move(out_);
+  }
+
+ private:
+  // ---- mark
+
+  void mark() {
+    Vec<std::string> pinned = pins(root_);
+    scan_blobs();
+    for_each_record(root_, [&](const Record& record) {
+      known_.emplace(record.key, record.stat.st_ino);
+      Candidate c{.key = record.key,
+                  .inode = record.stat.st_ino,
+                  .mtime = record.stat.st_mtim,
+                  .bytes = record.stat.st_size};
+      c.pinned = std::ranges::binary_search(pinned, record.key);
+      // Another rlx's entry: its blobs are not known, and what names nothing here is kept for it.
+      if (!record.entry)
+        foreign_ |= record.entry.error().first().code == kForeign;
+      else
+        add_blobs(*record.entry, c);
+      obsolete(record, c);
+      candidates_.push_back(std::move(c));
+    });
+    for (Candidate& c : candidates_) weigh(c);
+    for (const auto& [digest, blob] : blobs_)
+      if (blob.stored) out_.bytes += blob.bytes, ++out_.files;
+    out_.entries = static_cast<int64_t>(candidates_.size());
+  }
+
+  void scan_blobs() {
+    Folder cas = root_.below("cas").below("sha256");
+    if (!cas.ok()) return;
+    for (const std::string& shard : cas.names()) {
+      Folder folder = cas.below(shard);
+      if (!folder.ok()) continue;
+      for (const std::string& name : folder.names()) {
+        auto digest = Digest::from_hex(name);
+        struct stat s;
+        if (!digest || ::fstatat(folder.fd(), name.c_str(), &s, AT_SYMLINK_NOFOLLOW) != 0) continue;
+        blobs_[*digest] = {.bytes = s.st_size, .stored = true};
+      }
+    }
+  }
+
+  void add_blobs(const Entry& entry, Candidate& c) {
+    c.bytes += entry.lir_size;
+    std::set<Digest> unique;
+    for (const BlobRef& blob : entry.blobs)
+      if (blob.role != Role::kExternal) unique.insert(blob.digest);
+    c.blobs.assign(unique.begin(), unique.end());
+    for (const Digest& digest : c.blobs) ++blobs_[digest].users;
+  }
+
+  void obsolete(const Record& record, Candidate& c) const {
+    if (!options_.current_toolchain || !record.entry) return;
+    if (record.entry->toolchain != *options_.current_toolchain) c.why = "made by another toolchain";
+  }
+
+  void weigh(Candidate& c) {
+    c.own_bytes = c.bytes;
+    for (const Digest& digest : c.blobs)
+      if (blobs_[digest].users == 1) c.own_bytes += blobs_[digest].bytes;
+    auto stats = read_stats(root_, c.key);
+    auto ms = static_cast<double>(std::max<int64_t>(1, stats ? stats->stats.compile_ms : 1));
+    c.score =
+        static_cast<double>(age_s(c.mtime.tv_sec) + 1) * static_cast<double>(c.own_bytes) / ms;
+    out_.bytes += c.bytes;
+    out_.files += 2;
+  }
+
+  // ---- choose
+
+  void choose() {
+    drop_unnamed_blobs();
+    for (Candidate& c : candidates_) {
+      int64_t age = age_s(c.mtime.tv_sec);
+      if (age_rule_ && age > options_.limits.max_age_s)
+        c.why = fmt::format("unused for {}", duration_text(age));
+      if (!c.why.empty() && !c.pinned) take(c);
+    }
+    std::ranges::sort(candidates_, std::greater(), &Candidate::score);
+    for (Candidate& c : candidates_) {
+      if (inside_limits()) return;
+      if (c.pinned || !c.why.empty()) continue;
+      c.why = "least worth";
+      take(c);
+    }
+  }
+
+  bool inside_limits() const {
+    auto part = [&](int64_t limit) {
+      return limit > INT64_MAX / 100 ? limit : limit * options_.target_percent / 100;
+    };
+    return out_.bytes <= part(options_.limits.max_bytes) &&
+           out_.files <= part(options_.limits.max_files) && freed_ >= wanted_free();
+  }
+
+  // Bytes to give back to a file system that is too full.
+  int64_t wanted_free() const {
+    struct statvfs fs;
+    if (::fstatvfs(root_.fd(), &fs) != 0) return 0;
+    auto unit = static_cast<int64_t>(fs.f_frsize);
+    int64_t wanted = static_cast<int64_t>(fs.f_blocks) / 100 * options_.limits.free_percent;
+    return std::max<int64_t>(0, wanted - static_cast<int64_t>(fs.f_bavail)) * unit;
+  }
+
+  void take(const Candidate& c) {
+    int64_t bytes = c.bytes;
+    for (const Digest& digest : c.blobs) {
+      BlobFile& blob = blobs_[digest];
+      if (--blob.users == 0) bytes += drop(digest, blob);
+    }
+    out_.bytes -= c.bytes;
+    out_.files -= 2;
+    --out_.entries;
+    freed_ += bytes;
+    out_.victims.push_back({c.key, c.why, bytes, c.score});
+  }
+
+  int64_t drop(const Digest& digest, const BlobFile& blob) {
+    if (!blob.stored || foreign_) return 0;
+    doomed_.push_back(digest);
+    out_.bytes -= blob.bytes;
+    --out_.files;
+    return blob.bytes;
+  }
+
+  void drop_unnamed_blobs() {
+    for (auto& [digest, blob] : blobs_) {
+      if (blob.users != 0) continue;
+      int64_t bytes = drop(digest, blob);
+      if (bytes == 0 && blob.bytes != 0) continue;
+      freed_ += bytes;
+      out_.orphan_bytes += bytes;
+      ++out_.orphans;
+      ++out_.files;
+    }
+  }
+
+  // ---- sweep
+
+  // Calls step(i) for each i below n, in batches that hold the lock for a few milliseconds.
+  template <class Begin, class Step>
+  void in_batches(size_t n, Begin begin, Step step) {
+    auto end = steady_clock::now() + options_.patience;
+    for (size_t i = 0; i < n;) {
+      SweepLock lock = SweepLock::try_acquire(root_);
+      if (!lock.held()) {
+        if (steady_clock::now() > end) {
+          out_.busy = true;
+          return;
+        }
+        std::this_thread::sleep_for(kPause);
+        continue;
+      }
+      begin();
+      auto until = steady_clock::now() + kHold;
+      for (size_t done = 0; i < n && done < kBatch && steady_clock::now() < until; ++done)
+        step(i++);
+      end = steady_clock::now() + options_.patience;
+    }
+  }
+
+  void sweep_entries() {
+    std::set<std::string_view> keys;
+    for (const Victim& v : out_.victims) keys.insert(v.key);
+    Vec<const Candidate*> victims;
+    for (const Candidate& c : candidates_)
+      if (keys.contains(c.key)) victims.push_back(&c);
+    in_batches(victims.size(), [] {}, [&](size_t i) { sweep_entry(*victims[i]); });
+  }
+
+  // A victim that was used or replaced since the mark stays, and so do its blobs.
+  void sweep_entry(const Candidate& c) {
+    struct stat s;
+    bool there = ::fstatat(root_.fd(), meta_name(c.key).c_str(), &s, AT_SYMLINK_NOFOLLOW) == 0;
+    bool same = there && s.st_ino == c.inode && s.st_mtim.tv_sec == c.mtime.tv_sec &&
+                s.st_mtim.tv_nsec == c.mtime.tv_nsec;
+    if (!same || !root_.remove(meta_name(c.key))) {
+      if (there) saved_.insert(c.blobs.begin(), c.blobs.end());
+      std::erase_if(out_.victims, [&](const Victim& v) { return v.key == c.key; });
+      return;
+    }
+    for (const std::string& name : {lir_name(c.key), signature_name(c.key)}) root_.remove(name);
+    known_.erase(c.key);
+  }
+
+  // Records that came since the mark name blobs that must stay. Nobody publishes meanwhile.
+  void find_new_records() {
+    struct stat s;
+    bool same = ::fstat(root_.fd(), &s) == 0 && s.st_mtim.tv_sec == root_mtime_.tv_sec &&
+                s.st_mtim.tv_nsec == root_mtime_.tv_nsec;
+    if (same) return;
+    root_mtime_ = s.st_mtim;
+    for (const auto& [name, inode] : root_.inodes()) {
+      if (!name.ends_with(".meta.json")) continue;
+      std::string key = name.substr(0, name.size() - 10);
+      auto [known, added] = known_.try_emplace(key, inode);
+      if (!added && known->second == inode) continue;
+      known->second = inode;
+      auto text = root_.read(name, size_t{8} << 20);
+      auto entry = text ? parse_meta(key, *text) : Result<Entry>(text.error());
+      if (!entry) continue;
+      for (const BlobRef& blob : entry->blobs) saved_.insert(blob.digest);
+    }
+  }
+
+  void sweep_blobs() {
+    Folder cas = root_.below("cas").below("sha256");
+    in_batches(
+        doomed_.size(), [&] { find_new_records(); },
+        [&](size_t i) { sweep_blob(cas, doomed_[i]); });
+  }
+
+  void sweep_blob(const Folder& cas, const Digest& digest) const {
+    if (saved_.contains(digest)) return;
+    std::string name = digest.hex();
+    Folder shard = cas.below(name.substr(0, 2));
+    if (shard.ok()) shard.remove(name);
+  }
+
+  const Store& store_;
+  const Folder& root_;
+  const CollectOptions& options_;
+  CollectorLock lock_;
+  Collected out_;
+  bool age_rule_ = true, foreign_ = false;
+  int64_t freed_ = 0;
+  Vec<Candidate> candidates_;
+  BlobTable blobs_;
+  std::unordered_map<std::string, ino_t> known_;
+  Vec<Digest> doomed_;
+  std::set<Digest> saved_;
+  timespec root_mtime_ = {};
+};
+
+}  // namespace
+
+Result<Collected> collect(const Store& store, const CollectOptions& options) {
+  if (!store.writable() && !options.dry_run)
+    return Error(kCannotWrite, "the cache cannot be written in this mode");
+  return Collector(store, options).run();
+}
+
+void collect_if_due(const Store& store) {
+  const Limits& limits = store.options().limits;
+  if (!is_due(store.root(), limits.interval_s)) return;
+  auto collected = collect(store, {.limits = limits, .target_percent = 90});
+  if (!collected) return log::info("cache: " + collected.error().first().message);
+  if (collected->victims.empty()) return;
+  int64_t bytes = 0;
+  for (const Victim& v : collected->victims) bytes += v.bytes;
+  log::info(fmt::format("cache: {} entries removed, {} given back", collected->victims.size(),
+                        size_text(bytes)));
+}
+
+}  // namespace rlx::cache

@@ -1,0 +1,111 @@
+#include "cache/records.h"
+
+#include <algorithm>
+
+#include <fmt/format.h>
+
+#include "cache/codes.h"
+#include "cache/key.h"
+#include "cache/store_impl.h"
+#include "support/json.h"
+
+namespace rlx::cache {
+namespace {
+
+constexpr std::string_view kSuffix = ".meta.json";
+// Weights differ whenever the graph does.
+constexpr std::string_view kGraph = "graph", kWeights = "weights";
+
+Result<Entry> read_entry(const Folder& root, const std::string& key, struct stat& stat) {
+  RLX_TRY(File file, root.open_file(meta_name(key)));
+  stat = file.stat;
+  RLX_TRY(std::string text, read_whole(file, meta_name(key), kMaxMeta));
+  return parse_meta(key, text);
+}
+
+// A digest is cut to what tells two of them apart.
+std::string shown(const std::string& value) {
+  if (value.empty()) return "none";
+  return Digest::from_hex(value) ? value.substr(0, 12) : value;
+}
+
+bool is_digest(const std::string& value) { return Digest::from_hex(value).has_value(); }
+
+// Whether a should be shown rather than b, seen from what is wanted.
+bool is_nearer(size_t differences, int64_t used, size_t best, int64_t best_used) {
+  return differences != best ? differences < best : used > best_used;
+}
+
+}  // namespace
+
+void for_each_record(const Folder& root, const std::function<void(const Record&)>& visit) {
+  for (const std::string& name : root.names()) {
+    if (!name.ends_with(kSuffix)) continue;
+    std::string key = name.substr(0, name.size() - kSuffix.size());
+    if (!check_key(key)) continue;
+    struct stat stat = {};
+    auto entry = read_entry(root, key, stat);
+    // Removed since it was listed.
+    if (!entry && entry.error().first().code == kMissing) continue;
+    visit({.key = std::move(key), .entry = std::move(entry), .stat = stat});
+  }
+}
+
+std::optional<StoredStats> read_stats(const Folder& root, std::string_view key) {
+  Folder folder = root.below("stats");
+  if (!folder.ok()) return std::nullopt;
+  auto text = folder.read(std::string(key) + ".json", 4096);
+  auto json = text ? Json::parse(*text) : Result<Json>(text.error());
+  if (!json) return std::nullopt;
+  JsonReader reader(*json, "stats");
+  auto compile_ms = reader.integer("compile_ms");
+  auto producer = reader.string("producer");
+  auto created = reader.string("created");
+  if (!compile_ms || !producer || !created) return std::nullopt;
+  return StoredStats{{*compile_ms, *producer}, *created};
+}
+
+Vec<Difference> differences(const Inputs& wanted, const Inputs& stored) {
+  Vec<Difference> all;
+  for (const auto& [name, value] : wanted) {
+    auto other = stored.find(name);
+    if (other == stored.end())
+      all.push_back({name, value, ""});
+    else if (other->second != value)
+      all.push_back({name, value, other->second});
+  }
+  for (const auto& [name, value] : stored)
+    if (!wanted.contains(name)) all.push_back({name, "", value});
+  bool other_graph = std::ranges::find(all, kGraph, &Difference::name) != all.end();
+  if (other_graph) std::erase_if(all, [](const Difference& d) { return d.name == kWeights; });
+  return all;
+}
+
+std::optional<Nearest> nearest(const Store& store, const Inputs& wanted) {
+  std::optional<Nearest> best;
+  int64_t best_used = 0;
+  if (!store.root().ok()) return best;
+  for_each_record(store.root(), [&](const Record& record) {
+    if (!record.entry || record.entry->inputs.empty()) return;
+    Vec<Difference> all = differences(wanted, record.entry->inputs);
+    int64_t used = record.stat.st_mtim.tv_sec;
+    if (best && !is_nearer(all.size(), used, best->differences.size(), best_used)) return;
+    best = Nearest{record.key, std::move(all)};
+    best_used = used;
+  });
+  return best;
+}
+
+std::string to_text(const Difference& d) {
+  if (is_digest(d.wanted) && is_digest(d.stored)) return fmt::format("{} differs", d.name);
+  return fmt::format("{} is {} there and {} here", d.name, shown(d.stored), shown(d.wanted));
+}
+
+std::string to_text(const Nearest& nearest) {
+  Vec<std::string> texts;
+  for (const Difference& d : nearest.differences) texts.push_back(to_text(d));
+  return fmt::format("the nearest entry is {}: {}", nearest.key,
+                     texts.empty() ? "made from the same" : fmt::to_string(fmt::join(texts, ", ")));
+}
+
+}  // namespace rlx::cache

@@ -1,0 +1,250 @@
+#include "cache/signature.h"
+
+#include <array>
+#include <cstdlib>
+#include <cstring>
+#include <filesystem>
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <openssl/evp.h>
+#include <openssl/pem.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "cache/codes.h"
+#include "support/files.h"
+#include "support/json.h"
+#include "support/log.h"
+
+namespace rlx::cache {
+namespace {
+
+constexpr size_t kSignatureBytes = 64;
+constexpr size_t kPublicBytes = 32;
+constexpr size_t kIdLength = 16;
+constexpr std::string_view kPublicSuffix = ".pub";
+
+struct FreeKey {
+  void operator()(EVP_PKEY* p) const { ::EVP_PKEY_free(p); }
+  void operator()(EVP_MD_CTX* p) const { ::EVP_MD_CTX_free(p); }
+  void operator()(BIO* p) const { ::BIO_free(p); }
+};
+template <class T>
+using Owned = std::unique_ptr<T, FreeKey>;
+
+std::string message_of(std::string_view key, std::string_view meta) {
+  return fmt::format("rlx-sig-1\n{}\n{}\n", key, sha256(bytes_of(meta)).hex());
+}
+
+const unsigned char* raw(std::string_view text) {
+  return reinterpret_cast<const unsigned char*>(text.data());
+}
+
+std::string hex_of(std::string_view bytes) {
+  std::string text;
+  for (char c : bytes) text += fmt::format("{:02x}", static_cast<unsigned char>(c));
+  return text;
+}
+
+// Empty where it is not hex.
+std::string bytes_of_hex(std::string_view text) {
+  constexpr std::string_view kDigits = "0123456789abcdef";
+  std::string bytes;
+  if (text.size() % 2 != 0) return {};
+  for (size_t i = 0; i < text.size(); i += 2) {
+    size_t high = kDigits.find(text[i]), low = kDigits.find(text[i + 1]);
+    if (high == std::string_view::npos || low == std::string_view::npos) return {};
+    bytes += static_cast<char>(high * 16 + low);
+  }
+  return bytes;
+}
+
+std::string id_of(EVP_PKEY* key) {
+  std::array<unsigned char, kPublicBytes> bytes;
+  size_t size = bytes.size();
+  if (::EVP_PKEY_get_raw_public_key(key, bytes.data(), &size) != 1 || size != bytes.size())
+    return {};
+  return sha256(std::as_bytes(std::span(bytes))).hex().substr(0, kIdLength);
+}
+
+Owned<BIO> memory_of(const std::string& text) {
+  return Owned<BIO>(::BIO_new_mem_buf(text.data(), static_cast<int>(text.size())));
+}
+
+std::shared_ptr<void> share(EVP_PKEY* key) {
+  return {key, [](void* p) { ::EVP_PKEY_free(static_cast<EVP_PKEY*>(p)); }};
+}
+
+// Null where the text is no Ed25519 public key.
+std::shared_ptr<void> parse_public(const std::string& text) {
+  EVP_PKEY* key = ::PEM_read_bio_PUBKEY(memory_of(text).get(), nullptr, nullptr, nullptr);
+  if (!key || ::EVP_PKEY_get_id(key) != EVP_PKEY_ED25519) {
+    ::EVP_PKEY_free(key);
+    return nullptr;
+  }
+  return share(key);
+}
+
+bool verifies(void* key, const std::string& message, const std::string& signature) {
+  Owned<EVP_MD_CTX> context(::EVP_MD_CTX_new());
+  return ::EVP_DigestVerifyInit(context.get(), nullptr, nullptr, nullptr,
+                                static_cast<EVP_PKEY*>(key)) == 1 &&
+         ::EVP_DigestVerify(context.get(), raw(signature), signature.size(), raw(message),
+                            message.size()) == 1;
+}
+
+std::string text_of(BIO* memory) {
+  char* data = nullptr;
+  int64_t size = BIO_get_mem_data(memory, &data);
+  return {data, static_cast<size_t>(size)};
+}
+
+Error cannot_write(const std::string& path) {
+  return Error(kCannotWrite, fmt::format("cannot write {}: {}", path, std::strerror(errno)));
+}
+
+// Never over a file that is there.
+Status write_new(const std::string& path, const std::string& text, mode_t mode) {
+  Fd fd(::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, mode));
+  if (fd.ok() && write_all(fd.get(), bytes_of(text)) && fd.close()) return {};
+  return cannot_write(path);
+}
+
+const char* variable(const char* name) {
+  const char* text = std::getenv(name);
+  return text && *text ? text : nullptr;
+}
+
+}  // namespace
+
+std::string signature_name(std::string_view key) { return std::string(key) + ".sig.json"; }
+
+std::string signatures_text(const Vec<Signature>& signatures) {
+  JsonWriter writer;
+  writer.begin_object();
+  writer.key("signatures");
+  writer.begin_array(JsonWriter::Layout::kLines);
+  for (const Signature& s : signatures) {
+    writer.begin_object();
+    writer.member("ed25519", s.ed25519);
+    writer.member("key", s.key_id);
+    writer.end_object();
+  }
+  writer.end_array();
+  writer.end_object();
+  return writer.take() + '\n';
+}
+
+Result<Vec<Signature>> parse_signatures(std::string_view text) {
+  RLX_TRY(Json json, Json::parse(text));
+  JsonReader root(json, "signatures");
+  RLX_TRY(JsonReader list, root.get("signatures"));
+  RLX_TRY(Vec<JsonReader> items, list.items());
+  Vec<Signature> all;
+  for (const JsonReader& item : items) {
+    Signature s;
+    RLX_TRY(s.key_id, item.string("key"));
+    RLX_TRY(s.ed25519, item.string("ed25519"));
+    all.push_back(std::move(s));
+  }
+  return all;
+}
+
+std::string config_folder() {
+  if (const char* dir = variable("XDG_CONFIG_HOME"); dir && *dir == '/')
+    return std::string(dir) + "/rlx";
+  if (const char* home = variable("HOME")) return std::string(home) + "/.config/rlx";
+  return {};
+}
+
+std::string SigningKey::default_path() { return config_folder() + "/signing.key"; }
+
+Result<SigningKey> SigningKey::load() {
+  const char* chosen = variable("RLX_SIGNING_KEY");
+  std::string path = chosen ? chosen : default_path();
+  struct stat s;
+  if (::stat(path.c_str(), &s) != 0)
+    return Error(kNoSigningKey, "no signing key at " + path, "`rlx-cache keygen` makes one");
+  if ((s.st_mode & 077) != 0)
+    return Error(kUnsafe, path + " can be read by others", "run `chmod 600 " + path + "`");
+  RLX_TRY(std::string text, read_file(path));
+  EVP_PKEY* key = ::PEM_read_bio_PrivateKey(memory_of(text).get(), nullptr, nullptr, nullptr);
+  if (!key || ::EVP_PKEY_get_id(key) != EVP_PKEY_ED25519) {
+    ::EVP_PKEY_free(key);
+    return Error(kNoSigningKey, path + " is no Ed25519 key in PEM form");
+  }
+  SigningKey out;
+  out.id_ = id_of(key);
+  out.secret_ = share(key);
+  return out;
+}
+
+Status SigningKey::generate(const std::string& path) {
+  Owned<EVP_PKEY> key(::EVP_PKEY_Q_keygen(nullptr, nullptr, "ED25519"));
+  Owned<BIO> secret(::BIO_new(::BIO_s_mem())), open(::BIO_new(::BIO_s_mem()));
+  bool good = key &&
+              ::PEM_write_bio_PrivateKey(secret.get(), key.get(), nullptr, nullptr, 0, nullptr,
+                                         nullptr) == 1 &&
+              ::PEM_write_bio_PUBKEY(open.get(), key.get()) == 1;
+  if (!good) return Error(kNoSigningKey, "no key could be made");
+  if (size_t slash = path.find_last_of('/'); slash != std::string::npos)
+    RLX_TRY_VOID(make_folders(path.substr(0, slash)));
+  RLX_TRY_VOID(write_new(path, text_of(secret.get()), 0600));
+  return write_new(path + std::string(kPublicSuffix), text_of(open.get()), 0644);
+}
+
+Signature SigningKey::sign(std::string_view key, std::string_view meta) const {
+  std::string message = message_of(key, meta);
+  std::string signature(kSignatureBytes, '\0');
+  size_t size = signature.size();
+  Owned<EVP_MD_CTX> context(::EVP_MD_CTX_new());
+  bool good = ::EVP_DigestSignInit(context.get(), nullptr, nullptr, nullptr,
+                                   static_cast<EVP_PKEY*>(secret_.get())) == 1 &&
+              ::EVP_DigestSign(context.get(), reinterpret_cast<unsigned char*>(signature.data()),
+                               &size, raw(message), message.size()) == 1;
+  RLX_CHECK(good && size == kSignatureBytes, "an Ed25519 key that does not sign");
+  return {id_, hex_of(signature)};
+}
+
+TrustedKeys TrustedKeys::load() {
+  TrustedKeys trusted;
+  for (const std::string& folder :
+       {config_folder() + "/trusted", std::string("/etc/rlx/trusted")}) {
+    std::error_code error;
+    for (const auto& file : std::filesystem::directory_iterator(folder, error)) {
+      if (file.path().extension() != kPublicSuffix) continue;
+      auto text = read_file(file.path().string());
+      auto key = text ? parse_public(*text) : nullptr;
+      if (key)
+        trusted.keys_[id_of(static_cast<EVP_PKEY*>(key.get()))] = key;
+      else
+        log::warning("no public key: " + file.path().string());
+    }
+  }
+  return trusted;
+}
+
+Result<std::string> TrustedKeys::trust(const std::string& path) {
+  RLX_TRY(std::string text, read_file(path));
+  auto key = parse_public(text);
+  if (!key) return Error(kNoSigningKey, path + " is no Ed25519 public key in PEM form");
+  std::string id = id_of(static_cast<EVP_PKEY*>(key.get()));
+  std::string folder = config_folder() + "/trusted";
+  RLX_TRY_VOID(make_folders(folder));
+  RLX_TRY_VOID(write_file(folder + '/' + id + std::string(kPublicSuffix), bytes_of(text)));
+  return id;
+}
+
+std::string TrustedKeys::signer(std::string_view key, std::string_view meta,
+                                const Vec<Signature>& signatures) const {
+  std::string message = message_of(key, meta);
+  for (const Signature& s : signatures) {
+    auto known = keys_.find(s.key_id);
+    if (known == keys_.end()) continue;
+    if (verifies(known->second.get(), message, bytes_of_hex(s.ed25519))) return s.key_id;
+  }
+  return {};
+}
+
+}  // namespace rlx::cache

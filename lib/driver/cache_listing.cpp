@@ -1,0 +1,227 @@
+#include "driver/cache_listing.h"
+
+#include <algorithm>
+#include <cstring>
+#include <ctime>
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/statvfs.h>
+#include <sys/vfs.h>
+#include <unistd.h>
+
+#include "cache/names.h"
+#include "cache/records.h"
+#include "cache/signature.h"
+#include "driver/toolchain.h"
+
+namespace rlx::driver {
+namespace {
+
+using cache::Entry;
+using cache::Record;
+using cache::Store;
+
+struct Row {
+  std::string key, target, problem;
+  // Blobs that other entries name too count in full.
+  int64_t bytes = 0;
+  int64_t used_s = 0, compile_ms = 0;
+  bool pinned = false, stale = false;
+  Vec<std::string> tags;
+};
+
+int64_t bytes_of_entry(const Entry& entry) {
+  int64_t bytes = entry.lir_size;
+  for (const cache::BlobRef& blob : entry.blobs)
+    if (blob.role != cache::Role::kExternal) bytes += blob.size;
+  return bytes;
+}
+
+std::string target_of(const Entry& entry) {
+  auto target = entry.inputs.find("target");
+  return target == entry.inputs.end() ? "?" : target->second;
+}
+
+bool is_stale(const Entry& entry) {
+  auto compiler = entry.toolchain.find("compiler");
+  return compiler != entry.toolchain.end() && compiler->second != compiler_id();
+}
+
+Row row_of(const Store& store, const Record& record) {
+  Row row{.key = record.key, .bytes = record.stat.st_size, .used_s = record.stat.st_mtim.tv_sec};
+  if (!record.entry) {
+    row.problem = record.entry.error().first().message;
+    return row;
+  }
+  row.bytes += bytes_of_entry(*record.entry);
+  row.target = target_of(*record.entry);
+  row.stale = is_stale(*record.entry);
+  if (auto stats = cache::read_stats(store.root(), record.key))
+    row.compile_ms = stats->stats.compile_ms;
+  return row;
+}
+
+std::string line_of(const Row& row) {
+  if (!row.problem.empty()) return fmt::format("{}  {}\n", row.key, row.problem);
+  int64_t age = std::max<int64_t>(0, static_cast<int64_t>(::time(nullptr)) - row.used_s);
+  std::string marks;
+  for (const std::string& tag : row.tags) marks += "  " + tag;
+  if (row.pinned) marks += "  pinned";
+  if (row.stale) marks += "  of another compiler";
+  return fmt::format("{}  {:>10}  used {} ago  compiled in {} ms  {}{}\n", row.key,
+                     cache::size_text(row.bytes), cache::duration_text(age), row.compile_ms,
+                     row.target, marks);
+}
+
+void write_row(JsonWriter& out, const Row& row) {
+  out.begin_object();
+  out.member("key", row.key);
+  out.member("bytes", row.bytes);
+  out.member("used_s", row.used_s);
+  out.member("compile_ms", row.compile_ms);
+  out.member("target", row.target);
+  out.member("pinned", row.pinned);
+  out.member("stale", row.stale);
+  out.key("tags");
+  out.values(std::span<const std::string>(row.tags));
+  if (!row.problem.empty()) out.member("problem", row.problem);
+  out.end_object();
+}
+
+int64_t rank(const Row& row, Order order) {
+  switch (order) {
+    case Order::kAge: return row.used_s;
+    case Order::kSize: return row.bytes;
+    case Order::kCost: return row.compile_ms;
+  }
+  return 0;
+}
+
+std::string signer_of(const Store& store, const Entry& entry) {
+  auto text = store.root().read(cache::signature_name(entry.key), size_t{1} << 20);
+  auto signatures = text ? cache::parse_signatures(*text)
+                         : Result<Vec<cache::Signature>>(Vec<cache::Signature>());
+  if (!signatures || signatures->empty()) return "nobody";
+  std::string signer =
+      cache::TrustedKeys::load().signer(entry.key, cache::meta_text(entry), *signatures);
+  return signer.empty() ? signatures->front().key_id + ", not trusted" : signer;
+}
+
+// ---- doctor
+
+Check check_place(const cache::Options& options) {
+  auto opened = Store::open(options);
+  if (!opened)
+    return {"folder", opened.error().first().message, false, opened.error().first().hint};
+  if (!opened->root().ok()) return {"folder", options.root + " cannot be used", false, "see above"};
+  return {.what = "folder", .found = options.root};
+}
+
+Check check_file_system(const cache::Options& options) {
+  struct statfs fs;
+  if (::statfs(options.root.c_str(), &fs) != 0) return {"file system", std::strerror(errno), false};
+  bool remote = false;
+  for (uint32_t type : {0x6969U, 0xFF534D42U, 0xFE534D42U, 0x65735546U, 0x01021997U})
+    remote |= static_cast<uint32_t>(fs.f_type) == type;
+  return {"file system", fmt::format("type {:x}{}", static_cast<uint32_t>(fs.f_type),
+                                     remote ? ", remote: files are read, not mapped" : ", local")};
+}
+
+Check check_space(const cache::Options& options) {
+  struct statvfs fs;
+  if (::statvfs(options.root.c_str(), &fs) != 0) return {"space", std::strerror(errno), false};
+  auto bytes = static_cast<int64_t>(fs.f_bavail * fs.f_frsize);
+  bool good = bytes > (int64_t{64} << 20) && (fs.f_files == 0 || fs.f_favail > 100);
+  return {"space",
+          fmt::format("{} and {} inodes free", cache::size_text(bytes),
+                      static_cast<int64_t>(fs.f_favail)),
+          good, "free some, or `rlx-cache gc --max-size=...`"};
+}
+
+Check check_unnamed_files(const cache::Options& options) {
+  Fd fd(::open(options.root.c_str(), O_TMPFILE | O_WRONLY | O_CLOEXEC, 0600));
+  return {"unnamed files", fd.ok() ? "yes" : "no: entries are written under temporary names"};
+}
+
+Check check_locks(const cache::Options& options) {
+  cache::Folder root = cache::Folder::open(options.root);
+  bool good = cache::KeyLock::acquire(root, "doctor", std::chrono::milliseconds(0)).held();
+  return {"locks", good ? "yes" : "none: several processes may compile one key", good,
+          "use a file system with open-file-description locks"};
+}
+
+Check check_limits(const cache::Options& options) {
+  auto shown = [](int64_t n) { return n == INT64_MAX ? std::string("none") : cache::size_text(n); };
+  return {"limits", fmt::format("{}, {} files", shown(options.limits.max_bytes),
+                                options.limits.max_files == INT64_MAX
+                                    ? std::string("any number of")
+                                    : std::to_string(options.limits.max_files))};
+}
+
+}  // namespace
+
+Answer listing(const Store& store, Order order, const std::string& model) {
+  Vec<Row> rows;
+  if (!store.root().ok()) return {};
+  cache::for_each_record(store.root(), [&](const Record& record) {
+    if (record.key.starts_with(model)) rows.push_back(row_of(store, record));
+  });
+  Vec<std::string> pinned = cache::pins(store.root());
+  Vec<cache::Tag> tags = cache::tags(store);
+  std::ranges::stable_sort(rows, {}, [&](const Row& row) { return rank(row, order); });
+  Answer answer;
+  for (Row& row : rows) {
+    row.pinned = std::ranges::binary_search(pinned, row.key);
+    for (const cache::Tag& tag : tags)
+      if (tag.key == row.key) row.tags.push_back(tag.name);
+    answer.text += line_of(row);
+    answer.items.push_back([row](JsonWriter& out) { write_row(out, row); });
+  }
+  return answer;
+}
+
+void describe(const Store& store, const Entry& entry, Answer& answer) {
+  auto stats = cache::read_stats(store.root(), entry.key);
+  std::string& text = answer.text;
+  text += fmt::format("key          {}\nsize         {}\n", entry.key,
+                      cache::size_text(bytes_of_entry(entry)));
+  if (stats)
+    text += fmt::format("made         {} by {} in {} ms\n", stats->created, stats->stats.producer,
+                        stats->stats.compile_ms);
+  text += fmt::format("signed by    {}\n", signer_of(store, entry));
+  text += fmt::format("isa          {}\n", fmt::join(entry.isa, " "));
+  for (const auto& [name, value] : entry.inputs)
+    text += fmt::format("input        {} = {}\n", name, value);
+  for (const cache::BlobRef& blob : entry.blobs)
+    text += fmt::format("blob         {} {} {}\n", blob.digest.hex(), name(blob.role),
+                        cache::size_text(blob.size));
+  answer.items.push_back([meta = cache::meta_text(entry), key = entry.key,
+                          bytes = bytes_of_entry(entry), inputs = entry.inputs,
+                          isa = entry.isa](JsonWriter& out) {
+    out.begin_object();
+    out.member("key", key);
+    out.member("bytes", bytes);
+    out.key("isa");
+    out.values(std::span<const std::string>(isa));
+    out.key("inputs");
+    out.begin_object();
+    for (const auto& [name, value] : inputs) out.member(name, value);
+    out.end_object();
+    out.member("meta", meta);
+    out.end_object();
+  });
+}
+
+Vec<Check> examine(const cache::Options& options) {
+  Vec<Check> checks{check_place(options)};
+  if (!checks[0].good) return checks;
+  return {checks[0],
+          check_file_system(options),
+          check_space(options),
+          check_unnamed_files(options),
+          check_locks(options),
+          check_limits(options)};
+}
+
+}  // namespace rlx::driver

@@ -1,0 +1,125 @@
+#define TOML_EXCEPTIONS 0
+#include <toml++/toml.h>
+
+#include <filesystem>
+
+#include <fmt/format.h>
+
+#include "driver/codes.h"
+#include "driver/warm.h"
+#include "support/files.h"
+
+namespace rlx::driver {
+namespace {
+
+// More combinations than this are a mistake.
+constexpr size_t kMostJobs = 10'000;
+
+Error wrong(const std::string& path, const toml::node& node, std::string_view what) {
+  return Error(kBadManifest, fmt::format("{}:{}: {}", path, node.source().begin.line, what),
+               "docs/cli.md shows a manifest");
+}
+
+class Manifest {
+ public:
+  explicit Manifest(std::string path) : path_(std::move(path)) {}
+
+  Result<Vec<WarmJob>> read() {
+    RLX_TRY(std::string text, read_file(path_));
+    toml::parse_result parsed = toml::parse(text, path_);
+    if (!parsed)
+      return Error(kBadManifest, fmt::format("{}:{}: {}", path_, parsed.error().source().begin.line,
+                                             parsed.error().description()));
+    const toml::table& root = parsed.table();
+    for (const auto& [name, node] : root)
+      if (name != "model") return wrong(path_, node, fmt::format("unknown key '{}'", name.str()));
+    const toml::array* models = root["model"].as_array();
+    if (!models) return Error(kBadManifest, path_ + " has no [[model]]", "docs/cli.md shows one");
+    for (const toml::node& model : *models) {
+      if (!model.is_table()) return wrong(path_, model, "a model is a table");
+      RLX_TRY_VOID(add_model(*model.as_table()));
+    }
+    return std::move(jobs_);
+  }
+
+ private:
+  Status add_model(const toml::table& model) {
+    for (const auto& [name, node] : model)
+      if (name != "path" && name != "targets" && name != "dims" && name != "tag")
+        return wrong(path_, node, fmt::format("unknown key '{}'", name.str()));
+    auto path = model["path"].value<std::string>();
+    if (!path) return wrong(path_, model, "a model has a path");
+    RLX_TRY(Vec<std::string> targets, targets_of(model));
+    RLX_TRY(Vec<Dims> bindings, bindings_of(model));
+    std::string tag = model["tag"].value_or(std::string());
+    if (!tag.empty() && targets.size() * bindings.size() != 1)
+      return wrong(path_, model, "a tag names one entry, and these are several");
+    std::string full = (std::filesystem::path(path_).parent_path() / *path).string();
+    for (const std::string& target : targets)
+      for (const Dims& dims : bindings) jobs_.push_back({full, target, tag, dims});
+    if (jobs_.size() > kMostJobs) return wrong(path_, model, "more than 10000 jobs");
+    return {};
+  }
+
+  Result<Vec<std::string>> targets_of(const toml::table& model) const {
+    const toml::node* node = model.get("targets");
+    if (!node) return Vec<std::string>{"host"};
+    Vec<std::string> targets;
+    if (const toml::array* list = node->as_array())
+      for (const toml::node& item : *list)
+        if (auto text = item.value<std::string>()) targets.push_back(*text);
+    if (targets.empty()) return wrong(path_, *node, "targets are a list of strings");
+    return targets;
+  }
+
+  Result<Vec<Dims>> bindings_of(const toml::table& model) const {
+    const toml::node* node = model.get("dims");
+    if (!node) return Vec<Dims>{{}};
+    const toml::array* list = node->as_array();
+    if (!list) return wrong(path_, *node, "dims are a list of tables");
+    Vec<Dims> all;
+    for (const toml::node& item : *list) {
+      if (!item.is_table()) return wrong(path_, item, "dims are a list of tables");
+      RLX_TRY(Vec<Dims> some, combinations(*item.as_table()));
+      all.insert(all.end(), some.begin(), some.end());
+    }
+    return all;
+  }
+
+  // {batch = 1, seq = [64, 128]}: two bindings.
+  Result<Vec<Dims>> combinations(const toml::table& table) const {
+    Vec<Dims> all{{}};
+    for (const auto& [name, node] : table) {
+      RLX_TRY(Vec<int64_t> values, values_of(node));
+      Vec<Dims> longer;
+      for (const Dims& dims : all) {
+        for (int64_t value : values) {
+          longer.push_back(dims);
+          longer.back().emplace_back(std::string(name.str()), value);
+        }
+      }
+      if (longer.size() > kMostJobs) return wrong(path_, node, "more than 10000 jobs");
+      all = std::move(longer);
+    }
+    return all;
+  }
+
+  Result<Vec<int64_t>> values_of(const toml::node& node) const {
+    if (auto value = node.value<int64_t>()) return Vec<int64_t>{*value};
+    Vec<int64_t> values;
+    if (const toml::array* list = node.as_array())
+      for (const toml::node& item : *list)
+        if (auto value = item.value<int64_t>()) values.push_back(*value);
+    if (values.empty()) return wrong(path_, node, "a dim is a number or a list of numbers");
+    return values;
+  }
+
+  std::string path_;
+  Vec<WarmJob> jobs_;
+};
+
+}  // namespace
+
+Result<Vec<WarmJob>> read_manifest(const std::string& path) { return Manifest(path).read(); }
+
+}  // namespace rlx::driver
