@@ -51,10 +51,13 @@ Folder Folder::open(const std::string& path) {
 }
 
 Folder Folder::below(const std::string& name) const {
+  // errno is that of whoever failed to open this one.
+  if (!ok()) return {};
   return Folder(Fd(::openat(fd(), name.c_str(), kFolderFlags | O_NOFOLLOW)));
 }
 
 Folder Folder::make(const std::string& name) const {
+  if (!ok()) return {};
   Folder there = below(name);
   if (there.ok() || errno != ENOENT) return there;
   if (::mkdirat(fd(), name.c_str(), kFolderMode) != 0 && errno != EEXIST) return there;

@@ -33,9 +33,18 @@ Status Store::Impl::tolerate(Status status) {
   if (status || options.strict) return status;
   // What was to be stored changed in the writer's hands: no trouble of the cache's.
   if (status.error().first().code == kChanged) return status;
-  if (!warned.exchange(true)) log::warning("cache: not stored: " + status.error().first().message);
+  complain("cache: not stored: " + status.error().first().message);
   return {};
 }
+
+void Store::Impl::complain(std::string_view line) {
+  if (warned.exchange(true))
+    log::info(line);
+  else
+    log::warning(line);
+}
+
+void Store::complain(std::string_view line) const { impl_->complain(line); }
 
 Publication::Publication(const Store& store) : store_(store) {
   if (store.writable()) lock_ = PublishLock::acquire(store.root());

@@ -157,7 +157,7 @@ bool Remote::pull(Store& store, const std::string& key, const TrustedKeys& trust
   const Diagnostic& problem = bytes.error().first();
   if (problem.code == kMissing) return breaker.succeeded(), false;
   if (problem.code == kCannotRead) breaker.failed();
-  log::warning("remote cache: " + problem.message);
+  store.complain("remote cache: " + problem.message);
   return false;
 }
 

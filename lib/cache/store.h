@@ -96,6 +96,9 @@ class Store {
   Result<Lookup> lookup(std::string_view key, const Wanted& wanted = {}) const;
   // The text of a hit that was looked up without it.
   Result<std::string> lir(const Entry& entry) const;
+  // Trouble with the cache that is no failure of the caller's: the first is a warning, the rest are
+  // only told under -v.
+  void complain(std::string_view line) const;
   // A blob that cannot be had is an error, strict or not: the caller makes it again.
   Result<BlobBytes> blob(const BlobRef& blob) const;
   bool contains(const Digest& digest, int64_t size) const;

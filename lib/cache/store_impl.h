@@ -41,6 +41,7 @@ struct Store::Impl {
   void write_stats(const std::string& key, const Stats& stats) const;
   // Trouble with writing: an error under strict, else the first one is a warning.
   Status tolerate(Status status);
+  void complain(std::string_view line);
 
   Options options;
   Folder root;

@@ -8,6 +8,7 @@
 #include "driver/backends.h"
 #include "driver/codes.h"
 #include "driver/toolchain.h"
+#include "runtime/cpu/features.h"
 #include "support/files.h"
 #include "support/log.h"
 
@@ -153,7 +154,7 @@ class Builder {
     if (found.hit) return use(*found.hit, {});
     why_ = found.why;
     if (why_ == Lookup::Why::kDamaged || why_ == Lookup::Why::kForeign)
-      log::warning(found.reason);
+      store_->complain(found.reason);
     else
       log::debug(found.reason);
     return false;
@@ -175,8 +176,8 @@ class Builder {
     if (!open_) return true;
     Status image = open_image(entry);
     if (!image) {
-      log::warning("image of " + entry.key + ": " + image.error().first().message +
-                   "; made again from its LIR");
+      store_->complain("image of " + entry.key + ": " + image.error().first().message +
+                       "; made again from its LIR");
       if (Status made = remake_image(entry, std::move(lir)); !made) return missed(made.error());
     }
     note("image");
@@ -186,7 +187,7 @@ class Builder {
   }
 
   bool missed(const Error& why) {
-    log::warning(why.first().message + "; compiled again");
+    store_->complain(why.first().message + "; compiled again");
     out_.hit = false;
     return false;
   }
@@ -196,7 +197,11 @@ class Builder {
     if (!ref) return Error(kIncompleteEntry, "the entry has none");
     RLX_TRY(cache::BlobBytes bytes, store_->blob(*ref));
     RLX_TRY(out_.image, image::decode(bytes.bytes()));
-    return {};
+    Vec<std::string> missing = runtime::cpu::missing_features(out_.image.isa);
+    if (missing.empty()) return {};
+    // Never run, not even to find out.
+    RLX_TRY(out_.target, parse_target("host"));
+    return Error(kOtherMachine, "it needs " + missing.front() + ", which this machine lacks");
   }
 
   Status remake_image(const cache::Entry& entry, std::string text) {
@@ -205,9 +210,11 @@ class Builder {
     }
     RLX_TRY(Lir lir, lir_from_json(text, {}));
     RLX_TRY(out_.image, compile_lir(lir, out_.target, r_.jobs));
+    // The code of another target than the entry's is this process's own.
+    if (out_.target.text != lir.target) return {};
     std::string bytes = image::encode(out_.image);
     if (Status stored = store_->put_blob(sha256(bytes_of(bytes)), bytes_of(bytes)); !stored)
-      log::warning(stored.error().first().message);
+      store_->complain(stored.error().first().message);
     return {};
   }
 
@@ -270,7 +277,7 @@ class Builder {
     if (!remote.ok() || r_.remote.mode != cache::RemoteMode::kReadWrite) return;
     auto signing = cache::SigningKey::load();
     auto sent = signing ? remote.push(*store_, key, *signing) : Result<int64_t>(signing.error());
-    if (!sent) log::warning("remote cache: not pushed: " + sent.error().first().message);
+    if (!sent) store_->complain("remote cache: not pushed: " + sent.error().first().message);
     note("push");
   }
 

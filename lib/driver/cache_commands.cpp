@@ -33,9 +33,9 @@ Result<Vec<std::string>> resolved(const Store& store, const Vec<std::string>& na
 
 // Adds an item and its line.
 template <class... Members>
-void add(Answer& answer, std::string line, const Members&... members) {
+void add(Answer& answer, const std::string& line, const Members&... members) {
   answer.text += line + '\n';
-  answer.items.push_back([... kept = members](JsonWriter& out) {
+  answer.items.emplace_back([... kept = members](JsonWriter& out) {
     out.begin_object();
     (out.member(kept.first, kept.second), ...);
     out.end_object();
@@ -253,7 +253,7 @@ Result<Answer> show_key(const BuildRequest& request) {
   RLX_TRY(Action action, key_of(request));
   Answer answer;
   answer.text = action.key + '\n';
-  answer.items.push_back([action](JsonWriter& out) {
+  answer.items.emplace_back([action](JsonWriter& out) {
     out.begin_object();
     out.member("key", action.key);
     out.member("action", action.digest.hex());

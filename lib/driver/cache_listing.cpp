@@ -176,7 +176,7 @@ Answer listing(const Store& store, Order order, const std::string& model) {
     for (const cache::Tag& tag : tags)
       if (tag.key == row.key) row.tags.push_back(tag.name);
     answer.text += line_of(row);
-    answer.items.push_back([row](JsonWriter& out) { write_row(out, row); });
+    answer.items.emplace_back([row](JsonWriter& out) { write_row(out, row); });
   }
   return answer;
 }
@@ -196,9 +196,9 @@ void describe(const Store& store, const Entry& entry, Answer& answer) {
   for (const cache::BlobRef& blob : entry.blobs)
     text += fmt::format("blob         {} {} {}\n", blob.digest.hex(), name(blob.role),
                         cache::size_text(blob.size));
-  answer.items.push_back([meta = cache::meta_text(entry), key = entry.key,
-                          bytes = bytes_of_entry(entry), inputs = entry.inputs,
-                          isa = entry.isa](JsonWriter& out) {
+  answer.items.emplace_back([meta = cache::meta_text(entry), key = entry.key,
+                             bytes = bytes_of_entry(entry), inputs = entry.inputs,
+                             isa = entry.isa](JsonWriter& out) {
     out.begin_object();
     out.member("key", key);
     out.member("bytes", bytes);

@@ -19,6 +19,8 @@ inline constexpr int kShapeMismatch = 5020;
 inline constexpr int kNotCached = 6001;
 // This build has no compiler.
 inline constexpr int kNoCompiler = 7001;
+// Code for instruction sets that this machine lacks.
+inline constexpr int kOtherMachine = 7002;
 // An entry that is damaged, and whose model is not given.
 inline constexpr int kDamagedEntry = 8401;
 // An entry that lacks its image, or a blob that its image names.

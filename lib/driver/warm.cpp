@@ -82,7 +82,7 @@ Vec<Outcome> run_all(const Vec<WarmJob>& jobs, const WarmRequest& request) {
 void add(Answer& answer, const WarmJob& job, const Outcome& outcome) {
   std::string state = outcome.error ? "failed" : outcome.state;
   answer.text += fmt::format("{:6}  {}  {}\n", state, text_of(job), outcome.key);
-  answer.items.push_back([=](JsonWriter& out) {
+  answer.items.emplace_back([=](JsonWriter& out) {
     out.begin_object();
     out.member("model", job.model);
     out.member("target", job.target);
@@ -185,7 +185,7 @@ Result<Answer> push_entries(const CacheRequest& request, const cache::RemoteOpti
     RLX_TRY(std::string key, cache::resolve(store, name));
     RLX_TRY(int64_t sent, server.push(store, key, signing));
     answer.text += fmt::format("{}  {} sent\n", key, cache::size_text(sent));
-    answer.items.push_back([key, sent](JsonWriter& out) {
+    answer.items.emplace_back([key, sent](JsonWriter& out) {
       out.begin_object();
       out.member("key", key);
       out.member("bytes", sent);
@@ -203,7 +203,7 @@ Result<Answer> pull_entries(const CacheRequest& request, const cache::RemoteOpti
   for (const std::string& key : request.keys) {
     bool came = server.pull(store, key, cache::TrustedKeys::load());
     answer.text += fmt::format("{}  {}\n", key, came ? "pulled" : "not there");
-    answer.items.push_back([key, came](JsonWriter& out) {
+    answer.items.emplace_back([key, came](JsonWriter& out) {
       out.begin_object();
       out.member("key", key);
       out.member("state", came ? "pulled" : "absent");
