@@ -47,6 +47,7 @@ class Cleaner {
     remove_orphans();
     remove_temporary();
     remove_stamps();
+    remove_plans();
     remove_quarantined();
     remove_notes();
     return out_;
@@ -88,6 +89,13 @@ class Cleaner {
       bool other_boot = file.name.starts_with("verified-") && file.name != current;
       if (other_boot || file.mtime < now_s() - kStampLife) remove(stamps, file);
     }
+  }
+
+  // Written anew with each entry.
+  void remove_plans() {
+    Folder plans = root_.below("plans");
+    for (const Found& file : files_of(plans))
+      if (file.mtime < now_s() - kStampLife) remove(plans, file);
   }
 
   // Newest kept.
@@ -148,7 +156,7 @@ bool clock_jumped(const Folder& root) {
   int64_t passed = now_s() - *last;
   struct sysinfo info;
   int64_t uptime = ::sysinfo(&info) == 0 ? info.uptime : 0;
-  return passed < 0 || (passed > 30 * kDay && uptime < passed);
+  return passed < -kHour || (passed > 30 * kDay && uptime < passed);
 }
 
 }  // namespace rlx::cache

@@ -5,8 +5,10 @@
 
 #include "cache/inflight.h"
 #include "cache/key.h"
+#include "cache/reuse.h"
 #include "driver/backends.h"
 #include "driver/codes.h"
+#include "driver/store_compiled.h"
 #include "driver/toolchain.h"
 #include "runtime/cpu/features.h"
 #include "support/files.h"
@@ -51,12 +53,20 @@ std::string spelled(const BuildRequest& r, const Target& target) {
     text.append("\nshape ").append(name).append("=");
     for (int64_t e : extents) text.append(std::to_string(e)).append(",");
   }
-  return text + "\nsalt=" + r.cache.salt;
+  return text + "\nkey=" + r.key + "\nsalt=" + r.cache.salt;
 }
 
 Result<Dims> wanted_dims(const Graph& g, const BuildRequest& r) {
   if (!r.dims.empty()) return r.dims;
   return dims_of(g, r.shapes);
+}
+
+Result<Action> action_for(const Graph& graph, const BuildRequest& r, const Target& target) {
+  Action action = action_of(graph, r.model, target, r.options, r.cache.salt);
+  RLX_TRY(Dims dims, wanted_dims(graph, r));
+  if (!dims.empty()) action = bound_action(action, dims);
+  if (!r.key.empty()) action.key = r.key;
+  return action;
 }
 
 class Builder {
@@ -66,15 +76,20 @@ class Builder {
   Result<Built> run() {
     RLX_TRY(out_.target, parse_target(r_.target));
     RLX_TRY(store_, Store::open(r_.cache));
-    std::error_code error;
-    bool is_file = std::filesystem::exists(r_.model, error);
-    Status status = is_file ? from_file() : from_key();
+    Status status = from_request();
     if (!status) return std::move(status.error());
     return std::move(out_);
   }
 
  private:
   void note(const char* step) { out_.ms.emplace_back(step, clock_.lap()); }
+
+  Status from_request() {
+    if (!r_.key.empty()) RLX_TRY_VOID(cache::check_key(r_.key));
+    if (r_.graph) return from_graph(*r_.graph);
+    std::error_code error;
+    return std::filesystem::exists(r_.model, error) ? from_file() : from_key();
+  }
 
   Status from_file() {
     cache::Request request{absolute(r_.model), spelled(r_, out_.target),
@@ -88,14 +103,16 @@ class Builder {
     RLX_TRY(ModelFile model, read_model(r_.model));
     note("import");
     for (const auto& file : model.files) snapshot.files.push_back(file->stamp());
-    Action action = action_of(model.graph, r_.model, out_.target, r_.options, r_.cache.salt);
-    RLX_TRY(Dims dims, wanted_dims(model.graph, r_));
-    if (!dims.empty()) action = bound_action(action, dims);
-    note("key");
-    RLX_TRY_VOID(find_or_make(
-        action, [&] { return compile(std::move(model.graph), compile_options(dims)); }));
-    if (!r_.strict) cache::write_stamp(*store_, request, snapshot, action.key);
+    RLX_TRY_VOID(from_graph(std::move(model.graph)));
+    if (!r_.strict) cache::write_stamp(*store_, request, snapshot, out_.key);
     return {};
+  }
+
+  Status from_graph(Graph graph) {
+    RLX_TRY(Action action, action_for(graph, r_, out_.target));
+    RLX_TRY(Dims dims, wanted_dims(graph, r_));
+    note("key");
+    return find_or_make(action, [&] { return compile(std::move(graph), compile_options(dims)); });
   }
 
   // The key of a template with dims to bind, or of any entry to run as it is.
@@ -132,7 +149,19 @@ class Builder {
             .options = r_.options,
             .passes = r_.passes,
             .jobs = r_.jobs,
+            .find_code = [this](const Digest& code_key) { return image_of(code_key); },
             .phase = [this](std::string_view name) { progress_.phase(name); }};
+  }
+
+  // An image in the cache with the same code, for other constants.
+  std::optional<image::Image> image_of(const Digest& code_key) const {
+    std::optional<cache::BlobRef> ref = cache::find_code(*store_, code_key);
+    if (!ref) return std::nullopt;
+    auto bytes = store_->blob(*ref);
+    if (!bytes) return std::nullopt;
+    auto image = image::decode(bytes->bytes());
+    if (!image || image->code_key != code_key) return std::nullopt;
+    return std::move(*image);
   }
 
   // The bytes of a stored constant, row-major.
@@ -252,7 +281,7 @@ class Builder {
     int64_t ms = std::chrono::duration_cast<std::chrono::milliseconds>(
                      std::chrono::steady_clock::now() - start)
                      .count();
-    RLX_TRY_VOID(publish(lock, action, compiled, ms));
+    RLX_TRY_VOID(store_compiled(*store_, lock, action, compiled, ms));
     push(action.key);
     progress_ = {};
     note("publish");
@@ -281,28 +310,6 @@ class Builder {
     note("push");
   }
 
-  Status publish(const cache::KeyLock& lock, const Action& action, const Compiled& c, int64_t ms) {
-    cache::Entry entry{.key = action.key,
-                       .action = action.digest,
-                       .fingerprint = action.fingerprint,
-                       .structure = action.structure};
-    cache::Publication hold = store_->publishing();
-    entry.inputs = action.inputs;
-    entry.toolchain = toolchain();
-    entry.isa = c.image.isa;
-    std::string image = image::encode(c.image);
-    RLX_TRY_VOID(add_blob(entry, sha256(bytes_of(image)), bytes_of(image), cache::Role::kImage));
-    for (const auto& [digest, data] : c.constants.blobs)
-      RLX_TRY_VOID(add_blob(entry, digest, data.bytes(), cache::Role::kForm));
-    return store_->publish(lock, entry, to_json(c.lir),
-                           {.compile_ms = ms, .producer = "rlx " + version()});
-  }
-
-  Status add_blob(cache::Entry& entry, const Digest& digest, Bytes bytes, cache::Role role) {
-    entry.blobs.push_back({digest, static_cast<int64_t>(bytes.size()), role});
-    return store_->put_blob(digest, bytes);
-  }
-
   // What was compiled is used as it is in memory: the publisher never reads back.
   void keep(Compiled compiled, const std::string& key) {
     out_.key = key;
@@ -329,10 +336,7 @@ class Builder {
 Result<Action> key_of(const BuildRequest& request) {
   RLX_TRY(Target target, parse_target(request.target));
   RLX_TRY(ModelFile model, read_model(request.model));
-  Action action =
-      action_of(model.graph, request.model, target, request.options, request.cache.salt);
-  RLX_TRY(Dims dims, wanted_dims(model.graph, request));
-  return dims.empty() ? action : bound_action(action, dims);
+  return action_for(model.graph, request, target);
 }
 
 Result<Built> build(const BuildRequest& request, bool open) { return Builder(request, open).run(); }

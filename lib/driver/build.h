@@ -16,8 +16,13 @@ namespace rlx::driver {
 using InputShapes = Vec<std::pair<std::string, Vec<int64_t>>>;
 
 struct BuildRequest {
-  // A model file, or the key of a stored entry.
+  // A model file, or the key of a stored entry; with `graph`, its name.
   std::string model;
+  // A graph in memory in place of the file.
+  const Graph* graph = nullptr;
+  // The entry's key; empty: the tool's own. An entry of that key that was made from something else is
+  // replaced.
+  std::string key = {};
   // As written; "host" resolves to this machine.
   std::string target = "host";
   // What to bind: symbols by name, or the extents of inputs, from which the symbols follow. Neither: the

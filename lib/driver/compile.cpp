@@ -1,6 +1,7 @@
 #include "driver/compile.h"
 
 #include "driver/backends.h"
+#include "driver/toolchain.h"
 #include "passes/bind_dims.h"
 
 namespace rlx::driver {
@@ -10,6 +11,38 @@ Result<Plan> plan_graph(Graph g, const CompileOptions& options) {
   options.phase("planning");
   RLX_TRY_VOID(own_outputs(g));
   return plan(std::move(g), options.target, menu_of(options.target), {options.options});
+}
+
+// Of the image without code and places of constants, the kernels and what makes code of them.
+Digest code_key_of(image::Image image, const Vec<PlannedKernel>& kernels) {
+  for (image::Buffer& buffer : image.buffers) buffer.blob = {}, buffer.offset = 0;
+  Hasher h("rlx.v1.code");
+  h.field("compiler", compiler_id());
+  h.field("llvm", llvm_version());
+  h.field("image", image::encode(image));
+  for (const PlannedKernel& k : kernels) {
+    h.field("kernel", to_text(k.kernel));
+    h.field("algorithm", k.choice.algorithm);
+    for (int64_t extent : k.choice.tile) h.field("tile", extent);
+  }
+  return h.finish();
+}
+
+// A fine-tuned model has the kernels of the one before: only its constants are others.
+Result<image::Image> with_code(const Lir& lir, const Vec<PlannedKernel>& kernels,
+                               const CompileOptions& options) {
+  Code none{.entries = Vec<CodeEntry>(kernels.size())};
+  RLX_TRY(image::Image image, build_image(lir, kernels, std::move(none)));
+  Digest key = code_key_of(image, kernels);
+  if (auto known = options.find_code(key); known && known->kernels.size() == kernels.size()) {
+    known->buffers = std::move(image.buffers);
+    return std::move(*known);
+  }
+  options.phase("generating code");
+  RLX_TRY(Code code, emit_code(kernels, symbol_names(lir.graph), options.target, options.jobs));
+  RLX_TRY(image, build_image(lir, kernels, std::move(code)));
+  image.code_key = key;
+  return image;
 }
 
 Result<Graph> bound(Graph g, const CompileOptions& options) {
@@ -40,9 +73,7 @@ Result<Compiled> emitted(Plan p, const CompileOptions& options) {
     p.lir.buffers[buffer].blob = place.blob;
     p.lir.buffers[buffer].offset = place.offset;
   }
-  options.phase("generating code");
-  RLX_TRY(Code code, emit_code(p.kernels, symbol_names(p.lir.graph), options.target, options.jobs));
-  RLX_TRY(out.image, build_image(p.lir, p.kernels, std::move(code)));
+  RLX_TRY(out.image, with_code(p.lir, p.kernels, options));
   out.lir = std::move(p.lir);
   out.kernels = std::move(p.kernels);
   out.refusals = std::move(p.refusals);
@@ -62,8 +93,7 @@ Result<Compiled> compile_bound(const Lir& base, const CompileOptions& options) {
 
 Result<image::Image> compile_lir(const Lir& lir, const Target& target, int jobs) {
   RLX_TRY(Vec<PlannedKernel> kernels, replay(lir));
-  RLX_TRY(Code code, emit_code(kernels, symbol_names(lir.graph), target, jobs));
-  return build_image(lir, kernels, std::move(code));
+  return with_code(lir, kernels, {.target = target, .jobs = jobs});
 }
 
 }  // namespace rlx::driver

@@ -15,6 +15,10 @@ struct CompileOptions {
   Options options = {};
   PassOptions passes = {};
   int jobs = 1;
+  // An image of that code key, if one is at hand: its code is used, and none is generated.
+  std::function<std::optional<image::Image>(const Digest& code_key)> find_code = [](const Digest&) {
+    return std::nullopt;
+  };
   // Told what is being done, for people who wait.
   std::function<void(std::string_view)> phase = [](std::string_view) {};
 };

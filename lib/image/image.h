@@ -166,6 +166,9 @@ struct Image {
   // The target's text and the ISA features (LLVM's names) that the code uses.
   std::string target = {};
   Vec<std::string> isa = {};
+  // Of all that the code was made from, which is everything here but the constants' bytes: images of one
+  // code key have the same code.
+  Digest code_key = {};
   Vec<Symbol> symbols = {};
   Vec<Tensor> inputs = {}, outputs = {};
   Vec<Buffer> buffers = {};

@@ -16,6 +16,7 @@ struct Flags {
   std::vector<std::string> dims;
   std::string emit;
   std::string output;
+  std::string key;
   std::vector<std::string> passes;
   std::string print_after;
   bool fusion_report = false;
@@ -30,6 +31,7 @@ void add_flags(CLI::App& app, Flags& f) {
       ->allow_extra_args(false)
       ->envname("RLX_TARGET");
   app.add_option("--dim", f.dims, "bind a symbol: NAME=NUMBER; repeats")->allow_extra_args(false);
+  app.add_option("--key", f.key, "the entry's key; by default computed from all that decides it");
   app.add_option("--emit", f.emit,
                  "print hir, mir, lir, kernel, image, llvm or asm instead of storing");
   app.add_option("-o,--output", f.output, "where --emit writes; stdout by default");
@@ -82,6 +84,7 @@ Status build(const Flags& f, const std::string& model, const std::string& target
              tools::Outcome& outcome) {
   driver::BuildRequest r{.model = model, .target = target};
   RLX_TRY(r.dims, tools::parse_bindings(f.dims));
+  r.key = f.key;
   RLX_TRY(r.cache, f.common.cache_options());
   RLX_TRY(r.remote, cache::remote_from_environment());
   Vec<PassTime> times;
