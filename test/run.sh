@@ -2,8 +2,9 @@
 # Builds rlx and runs its tests; ends with a line "N passed, M failed".
 #
 #   test/run.sh          the release build and everything that ctest knows
-#   test/run.sh --all    besides, what CI asks for: sanitizers, the build without LLVM, ten seconds of
-#                        each fuzz target, clang-tidy on recent files, clang-format
+#   test/run.sh --all    besides, what CI asks for: sanitizers, the build without LLVM, a share of the
+#                        crash tests, ten seconds of each fuzz target, clang-tidy on recent files,
+#                        clang-format
 #
 # A step that does not get as far as counting (a build that breaks) counts as one failure.
 set -uo pipefail
@@ -78,6 +79,22 @@ no_llvm() {
   fi
 }
 
+# A share of what test/crash/soak does, another one each day.
+crash() {
+  step "crash tests"
+  local log bad total
+  log=$(mktemp)
+  test/crash/soak --bin build/release/bin --minutes 10 --seed "$((EPOCHSECONDS / 86400))" | tee "$log"
+  read -r total bad < <(sed -n 's/^\([0-9]*\) passed, \([0-9]*\) failed$/\1 \2/p' "$log")
+  rm -f "$log"
+  if [ -z "${total:-}" ]; then
+    fail "crash tests did not end"
+    return
+  fi
+  passed=$((passed + total))
+  failed=$((failed + bad))
+}
+
 fuzz() {
   local target name corpus
   if ! build fuzz; then
@@ -135,6 +152,7 @@ case "${1:-}" in
     asan
     tsan
     no_llvm
+    crash
     fuzz
     tidy
     format

@@ -94,10 +94,11 @@ struct Access {
 // results. `over` are the innermost loops of the stage; the results are written at each point of
 // the others.
 //
-// Order, the same on every target. If lane_merge() says how, 16 lanes: each starts as init; element
-// i of the innermost loop goes to lane i mod 16; outer loops of `over` run in sequence on the same
-// lanes; at the end lanes merge pairwise: i with i + 8, then + 4, + 2, + 1. Otherwise one
-// accumulator, in sequence.
+// Order, the same on every target. If lane_merge() says how, 32 lanes: each starts as init; element
+// i of the innermost loop goes to lane i mod 32; outer loops of `over` run in sequence on the same
+// lanes; at the end lanes merge pairwise: i with i + 16, then + 8, + 4, + 2, + 1. Otherwise one
+// accumulator, in sequence. (32 are two vectors of 512 bits: a processor adds to one while the sum of
+// the other is under way.)
 struct Reduction {
   Vec<LoopId> over = {};
   // One entry per accumulator: type, initial value, next value (reads kAcc; an id of Stage::body).
@@ -199,7 +200,7 @@ RangeOf ranges_of(const Kernel& k, const Stage* stage, RangeOf symbols);
 // combine is that function (or fma) of the accumulator and something free of accumulators, and init
 // is its identity. nullopt where one accumulator is not so: the reduction then runs in sequence.
 std::optional<Vec<Fn>> lane_merge(const Stage& s);
-inline constexpr int64_t kReductionLanes = 16;
+inline constexpr int64_t kReductionLanes = 32;
 
 // The nodes that the roots need, those behind the indexes of loads included.
 Vec<bool> needed(const Stage& s, const Vec<ExprId>& roots);

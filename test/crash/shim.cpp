@@ -76,7 +76,7 @@ std::string path_of(int fd) {
 
 bool below_root(const std::string& path) {
   const std::string& root = plan().root;
-  return !root.empty() && path.compare(0, root.size(), root) == 0;
+  return !root.empty() && path.starts_with(root);
 }
 
 bool below_root(int folder, const char* path) {

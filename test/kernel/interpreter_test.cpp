@@ -47,9 +47,9 @@ std::string row(std::string_view body) {
 
 // The order that kernel.h states for a sum.
 float lane_sum(const float* x, size_t count) {
-  float lanes[16] = {};
-  for (size_t i = 0; i < count; ++i) lanes[i % 16] += x[i];
-  for (size_t half = 8; half > 0; half /= 2) {
+  float lanes[32] = {};
+  for (size_t i = 0; i < count; ++i) lanes[i % 32] += x[i];
+  for (size_t half = 16; half > 0; half /= 2) {
     for (size_t i = 0; i < half; ++i) lanes[i] += lanes[i + half];
   }
   return lanes[0];
@@ -194,7 +194,7 @@ TEST_CASE("sums run in lanes, exactly so") {
   }
 }
 )";
-  for (size_t n : {0, 1, 7, 16, 17, 100, 2000}) {
+  for (size_t n : {0, 1, 7, 16, 17, 32, 33, 100, 2000}) {
     Vec<float> x = random_floats(5 * n), y(5);
     check_run(kSum, {{"m", 5}, {"n", static_cast<int64_t>(n)}}, x, y);
     for (size_t i = 0; i < 5; ++i) CHECK(y[i] == lane_sum(x.data() + i * n, n));
@@ -202,11 +202,11 @@ TEST_CASE("sums run in lanes, exactly so") {
 }
 
 TEST_CASE("lanes run on over outer loops, and results have a tail") {
-  Vec<float> x = random_floats(3 * 4 * 20), y(3);
+  Vec<float> x = random_floats(3 * 4 * 40), y(3);
   check_run(R"(kernel "mean" {
-  arg %x : f32[3, 4, 20] row_major
+  arg %x : f32[3, 4, 40] row_major
   arg %y : f32[3] row_major written
-  reduce %y.0 for i0 in 3, i1 in 4, i2 in 20 {
+  reduce %y.0 for i0 in 3, i1 in 4, i2 in 40 {
     over [i1, i2]
     acc0 : f32 = 0.0
     v0 = load %x[i0, i1, i2]
@@ -221,12 +221,12 @@ TEST_CASE("lanes run on over outer loops, and results have a tail") {
 )",
             {}, x, y);
   for (size_t i = 0; i < 3; ++i) {
-    float lanes[16] = {};
-    for (size_t j = 0; j < 80; ++j) {
-      float v = x[i * 80 + j], &lane = lanes[j % 20 % 16];
+    float lanes[32] = {};
+    for (size_t j = 0; j < 160; ++j) {
+      float v = x[i * 160 + j], &lane = lanes[j % 40 % 32];
       lane = std::fma(v, v, lane);
     }
-    for (size_t half = 8; half > 0; half /= 2) {
+    for (size_t half = 16; half > 0; half /= 2) {
       for (size_t l = 0; l < half; ++l) lanes[l] += lanes[l + half];
     }
     CHECK(y[i] == lanes[0] * 0.5F);

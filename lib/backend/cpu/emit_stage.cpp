@@ -1,6 +1,7 @@
 #include "backend/cpu/emit_stage.h"
 
 #include <algorithm>
+#include <functional>
 
 #include "backend/cpu/reduce.h"
 
@@ -12,6 +13,9 @@ using llvm::Value;
 
 // Short loops of constant extents are written out up to so many steps.
 constexpr int64_t kUnrolledSteps = 32;
+
+// Expressions of a step that is written out for all parts of a vector at once, where registers are few.
+constexpr size_t kLightNodes = 12;
 
 // What runs in the innermost loop; `part` counts the vectors of one step.
 using Inside = llvm::function_ref<Regs(const Point& at, int part, Regs carried)>;
@@ -35,6 +39,10 @@ class LoopNest {
   // the next one part 1, and so on round and round.
   int lanes = 1;
   int parts = 1;
+  // Vectors of one step: all parts, or one, after which the parts change places.
+  int at_once = 1;
+  // Makes the carried values of part 1 those of part 0, and so on round.
+  std::function<void(Regs&)> rotate = {};
   // Whether all loops, or the innermost one, are written out step by step.
   bool unrolled = false;
   bool innermost_unrolled = false;
@@ -70,10 +78,12 @@ class LoopNest {
     int64_t round = int64_t{lanes} * parts;
     Dim whole = floor_div(l.extent, round) * round;
     Value* end = emit_dim(f_, at, whole);
-    carried = emit_for(f_, f_.i64(0), end, lanes, std::move(carried), [&](Value* i, const Regs& c) {
-      Regs next = inside(with_lanes(f_, at, l.id, lanes, i), 0, c);
-      rotate(next);
-      return next;
+    int64_t step = int64_t{lanes} * at_once;
+    carried = emit_for(f_, f_.i64(0), end, step, std::move(carried), [&](Value* i, Regs c) {
+      for (int part = 0; part < at_once; ++part)
+        c = inside(with_lanes(f_, at, l.id, lanes, offset(i, part)), part, std::move(c));
+      if (at_once < parts) rotate(c);
+      return c;
     });
     for (int part = 0; part < parts; ++part) {
       Dim rest = l.extent - whole - int64_t{part} * lanes;
@@ -83,13 +93,6 @@ class LoopNest {
       });
     }
     return carried;
-  }
-
-  // Carried values come in runs of one a part: part 1 becomes part 0, as one vector is written for all.
-  void rotate(Regs& carried) const {
-    for (size_t i = 0; i + parts <= carried.size(); i += parts) {
-      std::rotate(carried.begin() + i, carried.begin() + i + 1, carried.begin() + i + parts);
-    }
   }
 
   Value* offset(Value* i, int part) { return f_.b.CreateNSWAdd(i, f_.i64(int64_t{part} * lanes)); }
@@ -187,7 +190,15 @@ class GroupEmitter {
     }
     LoopNest nest(f_, loops());
     nest.lanes = group_.vector ? nest_.lanes : 1;
-    nest.parts = group_.vector ? kLanes / nest_.lanes : 1;
+    nest.parts = group_.vector ? static_cast<int>(kReductionLanes) / nest_.lanes : 1;
+    nest.rotate = [&](Regs& c) {
+      llvm::MutableArrayRef<Value*> rest(c);
+      for (const Reducer& r : reducers) {
+        r.rotate(rest.take_front(r.carried()));
+        rest = rest.drop_front(r.carried());
+      }
+    };
+    nest.at_once = f_.isa.wide || is_light() ? nest.parts : 1;
     nest.unrolled = !group_.vector && known_steps(loops(), kept) <= kUnrolledSteps;
     for (const Reducer& r : reducers) {
       nest.innermost_unrolled |= r.form() == Reducer::Form::kValues;
@@ -198,6 +209,13 @@ class GroupEmitter {
     };
     carried = nest.run(kept, loops().size(), at, std::move(carried), step);
     finish(at, reducers, carried);
+  }
+
+  // Whether several steps at once find room in 16 registers.
+  bool is_light() const {
+    size_t nodes = 0;
+    for (size_t i = group_.first; i < group_.last; ++i) nodes += refs_[i].stage->body.size();
+    return nodes <= kLightNodes;
   }
 
   void emit_step(const Point& at, int part, Vec<Reducer>& reducers, Regs& carried) {

@@ -15,7 +15,7 @@ struct Isa {
       : wide(t.vector_bits == 512), vector_bytes(t.vector_bits / 8), lanes(vector_bytes / 4) {}
 };
 
-// Lanes of a reduction, the same on every target (Reduction in kernel.h), and of padded rows.
+// Of f32 in the widest vector; what rows are padded to.
 inline constexpr int kLanes = 16;
 
 // The target's features that LLVM may use on its own. Those of matrix and narrow arithmetic are left out:

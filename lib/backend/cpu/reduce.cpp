@@ -1,5 +1,7 @@
 #include "backend/cpu/reduce.h"
 
+#include <algorithm>
+
 #include <llvm/IR/Constants.h>
 
 #include "backend/cpu/extremum.h"
@@ -10,10 +12,13 @@ using llvm::Value;
 
 namespace {
 
+// Written out step by step up to so many.
+constexpr int64_t kMostValues = 16;
+
 Reducer::Form form_for(bool vector, const Dim& extent) {
   if (vector) return Reducer::Form::kVector;
   auto steps = extent.constant();
-  return steps && *steps <= kLanes ? Reducer::Form::kValues : Reducer::Form::kArray;
+  return steps && *steps <= kMostValues ? Reducer::Form::kValues : Reducer::Form::kArray;
 }
 
 }  // namespace
@@ -23,7 +28,7 @@ Reducer::Reducer(Function& f, const StageRefs& stage, bool vector, int width, co
   if (!merges_ || reduction().over.empty()) return;
   form_ = form_for(vector, extent);
   if (form_ == Form::kVector) find_extrema();
-  if (form_ == Form::kVector) lanes_ = static_cast<size_t>(kLanes / width);
+  if (form_ == Form::kVector) lanes_ = static_cast<size_t>(kReductionLanes / width);
   if (form_ == Form::kValues) lanes_ = static_cast<size_t>(*extent.constant());
   if (form_ == Form::kArray) lanes_ = 0;
 }
@@ -60,9 +65,10 @@ Regs Reducer::start() {
     Value* init = initial(acc);
     carried.insert(carried.end(), lanes_, init);
     if (form_ != Form::kArray) continue;
-    arrays_.push_back(
-        f_.at_entry([&] { return f_.b.CreateAlloca(init->getType(), f_.b.getInt32(kLanes)); }));
-    for (int lane = 0; lane < kLanes; ++lane) f_.b.CreateStore(init, slot(acc, f_.i64(lane)));
+    arrays_.push_back(f_.at_entry(
+        [&] { return f_.b.CreateAlloca(init->getType(), f_.b.getInt32(kReductionLanes)); }));
+    for (int64_t lane = 0; lane < kReductionLanes; ++lane)
+      f_.b.CreateStore(init, slot(acc, f_.i64(lane)));
   }
   Value* none = splat(f_, f_.b.getInt32(0), width_);
   carried.insert(carried.end(), extrema_.size(), none);
@@ -73,7 +79,8 @@ Regs Reducer::start() {
 
 void Reducer::step(const Point& at, Value* lane, const Regs& locals,
                    llvm::MutableArrayRef<Value*> carried) {
-  Value* in_array = form_ == Form::kArray ? f_.b.CreateAnd(lane, f_.i64(kLanes - 1)) : nullptr;
+  Value* in_array =
+      form_ == Form::kArray ? f_.b.CreateAnd(lane, f_.i64(kReductionLanes - 1)) : nullptr;
   size_t own = 0;
   if (form_ == Form::kValues || form_ == Form::kVector)
     own = llvm::cast<llvm::ConstantInt>(lane)->getZExtValue();
@@ -97,6 +104,13 @@ void Reducer::step(const Point& at, Value* lane, const Regs& locals,
     if (tail) next = f_.b.CreateSelect(at.lanes.active, next, acc[i]);
     if (in_array) f_.b.CreateStore(next, slot(i, in_array));
     if (!in_array) carried[i * lanes_ + own] = next;
+  }
+}
+
+void Reducer::rotate(llvm::MutableArrayRef<Value*> carried) const {
+  for (size_t acc = 0; acc < accumulators(); ++acc) {
+    auto* parts = carried.begin() + acc * lanes_;
+    std::rotate(parts, parts + 1, parts + lanes_);
   }
 }
 
@@ -135,7 +149,7 @@ Value* Reducer::merged(size_t acc, Regs lanes) {
     case Form::kArray: break;
   }
   llvm::Type* type = initial(acc)->getType();
-  for (int lane = 0; lane < kLanes; ++lane) {
+  for (int64_t lane = 0; lane < kReductionLanes; ++lane) {
     lanes.push_back(f_.b.CreateLoad(type, slot(acc, f_.i64(lane))));
   }
   return merged_values(acc, std::move(lanes));
@@ -144,8 +158,8 @@ Value* Reducer::merged(size_t acc, Regs lanes) {
 // Lanes that no element went to still take part: they can turn a sum of -0 into 0.
 Value* Reducer::merged_values(size_t acc, Regs lanes) {
   DType type = reduction().acc[acc];
-  lanes.resize(kLanes, initial(acc));
-  for (size_t half = kLanes / 2; half > 0; half /= 2) {
+  lanes.resize(kReductionLanes, initial(acc));
+  for (size_t half = kReductionLanes / 2; half > 0; half /= 2) {
     for (size_t i = 0; i < half; ++i) {
       lanes[i] = emit_fn(f_, (*merges_)[acc], type, type, {lanes[i], lanes[i + half]});
     }
@@ -153,11 +167,13 @@ Value* Reducer::merged_values(size_t acc, Regs lanes) {
   return lanes[0];
 }
 
-// Two parts are merged lane by lane: the lanes of the second are 8 to 15.
+// Parts are merged lane by lane: those of part p begin with p x width.
 Value* Reducer::merged_parts(size_t acc, Regs parts) {
   DType type = reduction().acc[acc];
   auto merge = [&](Value* x, Value* y) { return emit_fn(f_, (*merges_)[acc], type, type, {x, y}); };
-  Value* v = parts.size() == 1 ? parts[0] : merge(parts[0], parts[1]);
+  for (size_t half = parts.size() / 2; half > 0; half /= 2)
+    for (size_t i = 0; i < half; ++i) parts[i] = merge(parts[i], parts[i + half]);
+  Value* v = parts[0];
   for (int half = width_ / 2; half > 0; half /= 2) {
     Vec<int> low, high;
     for (int i = 0; i < half; ++i) {

@@ -1,5 +1,5 @@
-// The accumulators of one reduction while its loops run: 16 lanes that are merged pairwise at the end, the
-// same on every target (Reduction in kernel.h).
+// The accumulators of one reduction while its loops run: lanes that are merged pairwise at the end, the same
+// on every target (Reduction in kernel.h).
 #pragma once
 #include "backend/cpu/emit_access.h"
 
@@ -9,7 +9,7 @@ class Reducer {
  public:
   // How the lanes of one accumulator are held.
   enum class Form : uint8_t {
-    // One vector, or two halves of it: the innermost loop runs over them.
+    // Vectors, the parts: the innermost loop runs over them, all parts a step.
     kVector,
     // A value each: the innermost loop has at most 16 steps and is unrolled.
     kValues,
@@ -30,6 +30,8 @@ class Reducer {
   // One step: `lane` is the index of the innermost loop, with kVector the number of the part.
   void step(const Point& at, llvm::Value* lane, const Regs& locals,
             llvm::MutableArrayRef<llvm::Value*> carried);
+  // kVector: part 1 becomes part 0, and so on round, as the next vector is written as part 0 again.
+  void rotate(llvm::MutableArrayRef<llvm::Value*> carried) const;
   // The accumulators' final values.
   Regs finish(llvm::ArrayRef<llvm::Value*> carried);
 
