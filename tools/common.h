@@ -2,6 +2,7 @@
 #pragma once
 #include <CLI/CLI.hpp>
 #include <chrono>
+#include <csignal>
 #include <cstdio>
 #include <string>
 #include <thread>
@@ -96,6 +97,8 @@ class Outcome {
 
 // Parses argv; gives the exit code where the tool ends here (help, a usage error).
 inline std::optional<int> parse(CLI::App& app, int argc, char** argv) {
+  // A limit on the size of files is a write that fails, like a full disk, and not a death.
+  std::signal(SIGXFSZ, SIG_IGN);
   try {
     app.parse(argc, argv);
     return std::nullopt;

@@ -15,6 +15,7 @@ enum class Event : char {
   kOtherAction = 'o',
   kDamaged = 'd',
   kForeign = 'f',
+  kUnsigned = 'n',
   kStored = 's',
   kError = 'e',
   kRemoved = 'r',

@@ -19,6 +19,7 @@ namespace {
 constexpr int kFolderFlags = O_RDONLY | O_DIRECTORY | O_CLOEXEC;
 constexpr mode_t kFolderMode = 0700;
 constexpr mode_t kFileMode = 0444;
+constexpr mode_t kModeBits = 02770;
 
 // O_NONBLOCK: a FIFO in place of a file must not hang us before fstat finds it out.
 constexpr int kFileFlags = O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC;
@@ -60,8 +61,13 @@ Folder Folder::make(const std::string& name) const {
   if (!ok()) return {};
   Folder there = below(name);
   if (there.ok() || errno != ENOENT) return there;
-  if (::mkdirat(fd(), name.c_str(), kFolderMode) != 0 && errno != EEXIST) return there;
-  return below(name);
+  // As open as the folder that it is in: private, or shared with a group.
+  struct stat s;
+  mode_t mode = ::fstat(fd(), &s) == 0 ? s.st_mode & kModeBits : kFolderMode;
+  if (::mkdirat(fd(), name.c_str(), mode) != 0 && errno != EEXIST) return there;
+  there = below(name);
+  if (there.ok() && mode != kFolderMode) ::fchmod(there.fd(), mode);
+  return there;
 }
 
 Result<File> Folder::open_file(const std::string& name) const {

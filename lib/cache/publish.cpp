@@ -78,9 +78,18 @@ Status Store::Impl::publish(Entry entry, std::string_view lir, const Stats& stat
   entry.lir = sha256(bytes_of(lir));
   entry.lir_size = static_cast<int64_t>(lir.size());
   std::string meta = meta_text(entry);
-  RLX_TRY_VOID(place(entry, lir, meta, {}));
+  RLX_TRY(std::string signatures, signed_text(entry.key, meta));
+  RLX_TRY_VOID(place(entry, lir, meta, signatures));
   write_stats(entry.key, stats);
   return {};
+}
+
+// A shared cache takes nothing unsigned; a private one needs no signature.
+Result<std::string> Store::Impl::signed_text(const std::string& key,
+                                             const std::string& meta) const {
+  if (!shared) return std::string();
+  RLX_TRY(SigningKey signing, SigningKey::load());
+  return signatures_text({signing.sign(key, meta)});
 }
 
 Status Store::Impl::place(const Entry& entry, std::string_view lir, const std::string& meta,
@@ -107,7 +116,7 @@ Status Store::Impl::keep_blobs(const Entry& entry) {
   for (const BlobRef& blob : entry.blobs) {
     if (blob.role != Role::kExternal) RLX_TRY_VOID(blobs.keep(blob));
   }
-  return blobs.sync();
+  return {};
 }
 
 // The meta goes first, so that no reader sees it with another LIR. An entry of another format is
@@ -124,20 +133,29 @@ Status Store::Impl::make_room(const std::string& key) {
   return {};
 }
 
+// All names first, then all flushes: a journalling file system commits once. What a power loss tears
+// before the end is found by its digest.
 Status Store::Impl::commit(const Entry& entry, std::string_view lir, const std::string& meta) {
-  RLX_TRY_VOID(put_file(root, root, lir_name(entry.key), bytes_of(lir), options.durability));
-  RLX_TRY_VOID(put_file(root, root, meta_name(entry.key), bytes_of(meta), options.durability));
-  if (sync_root()) return {};
-  return io_error(kCannotWrite, "keep", meta_name(entry.key));
+  constexpr Durability kLater = Durability::kFast;
+  RLX_TRY_VOID(put_file(root, root, lir_name(entry.key), bytes_of(lir), kLater));
+  RLX_TRY_VOID(put_file(root, root, meta_name(entry.key), bytes_of(meta), kLater));
+  return flush(entry.key);
 }
 
-bool Store::Impl::sync_root() const {
+Status Store::Impl::flush(const std::string& key) {
   switch (options.durability) {
-    case Durability::kFast: return true;
-    case Durability::kSafe: return root.sync();
-    case Durability::kFull: return ::syncfs(root.fd()) == 0;
+    case Durability::kFast: return {};
+    case Durability::kSafe: break;
+    case Durability::kFull:
+      if (::syncfs(root.fd()) == 0) return {};
+      return io_error(kCannotWrite, "keep", meta_name(key));
   }
-  return true;
+  RLX_TRY_VOID(blobs.sync());
+  for (const std::string& name : {lir_name(key), meta_name(key)}) {
+    RLX_TRY(File file, root.open_file(name));
+    if (::fdatasync(file.fd.get()) != 0) return io_error(kCannotWrite, "keep", name);
+  }
+  return root.sync() ? Status() : io_error(kCannotWrite, "keep", meta_name(key));
 }
 
 void Store::Impl::write_stats(const std::string& key, const Stats& stats) const {

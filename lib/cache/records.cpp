@@ -31,9 +31,11 @@ std::string shown(const std::string& value) {
 
 bool is_digest(const std::string& value) { return Digest::from_hex(value).has_value(); }
 
-// Whether a should be shown rather than b, seen from what is wanted.
-bool is_nearer(size_t differences, int64_t used, size_t best, int64_t best_used) {
-  return differences != best ? differences < best : used > best_used;
+// Another value is nearer than none.
+int64_t distance(const Vec<Difference>& all) {
+  int64_t sum = 0;
+  for (const Difference& d : all) sum += d.wanted.empty() || d.stored.empty() ? 2 : 1;
+  return sum;
 }
 
 }  // namespace
@@ -83,15 +85,16 @@ Vec<Difference> differences(const Inputs& wanted, const Inputs& stored) {
 
 std::optional<Nearest> nearest(const Store& store, const Inputs& wanted) {
   std::optional<Nearest> best;
-  int64_t best_used = 0;
+  // Of equal ones, the most recently used.
+  std::pair<int64_t, int64_t> best_rank;
   if (!store.root().ok()) return best;
   for_each_record(store.root(), [&](const Record& record) {
     if (!record.entry || record.entry->inputs.empty()) return;
     Vec<Difference> all = differences(wanted, record.entry->inputs);
-    int64_t used = record.stat.st_mtim.tv_sec;
-    if (best && !is_nearer(all.size(), used, best->differences.size(), best_used)) return;
+    std::pair<int64_t, int64_t> rank{distance(all), -record.stat.st_mtim.tv_sec};
+    if (best && rank >= best_rank) return;
     best = Nearest{record.key, std::move(all)};
-    best_used = used;
+    best_rank = rank;
   });
   return best;
 }

@@ -9,6 +9,8 @@
 #include <unistd.h>
 
 #include "cache/codes.h"
+#include "cache/signature.h"
+#include "support/files.h"
 #include "support/json.h"
 
 namespace rlx::cache {
@@ -32,7 +34,9 @@ bool writable_by_others(const struct stat& s) {
 
 Error unsafe(const std::string& folder, std::string_view why, std::string_view hint) {
   return Error(kUnsafe, fmt::format("unsafe cache folder: {} {}", folder, why),
-               fmt::format("{}, or choose another RLX_CACHE_DIR", hint));
+               fmt::format("{}, choose another RLX_CACHE_DIR, or list it in "
+                           "~/.config/rlx/trusted_dirs and sign entries",
+                           hint));
 }
 
 Status check_owner(const std::string& folder, const struct stat& s) {
@@ -55,6 +59,21 @@ Status check_safe(const std::string& path) {
     RLX_TRY_VOID(check_folder(path.substr(0, end), false));
   }
   return check_folder(path, true);
+}
+
+// Whether a line of the user's trusted_dirs is the folder, or one above it.
+bool is_trusted(const std::string& path) {
+  auto text = read_file(config_folder() + "/trusted_dirs");
+  if (!text) return false;
+  for (std::string_view rest = *text; !rest.empty();) {
+    size_t end = rest.find('\n');
+    std::string_view line = rest.substr(0, end);
+    rest.remove_prefix(end == std::string_view::npos ? rest.size() : end + 1);
+    while (line.size() > 1 && line.ends_with('/')) line.remove_suffix(1);
+    if (!line.starts_with('/') || !path.starts_with(line)) continue;
+    if (path.size() == line.size() || path[line.size()] == '/') return true;
+  }
+  return false;
 }
 
 // The path without links; empty, with errno, where it is not there.
@@ -95,26 +114,30 @@ void write_marks(const Folder& root, Durability durability) {
     if (there && *there == text) continue;
     if (!put_file(root, root, name, bytes_of(text), durability)) return;
   }
-  Fd lock(::openat(root.fd(), kLockName, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600));
+  struct stat s;
+  mode_t mode = ::fstat(root.fd(), &s) == 0 ? s.st_mode & 0660 : 0600;
+  Fd lock(::openat(root.fd(), kLockName, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, mode));
 }
 
 }  // namespace
 
-Result<Folder> open_root(const Options& options) {
+Result<Root> open_root(const Options& options) {
   bool may_write = options.mode == Mode::kReadWrite || options.mode == Mode::kRefresh;
   std::string path = real_path(options.root);
-  if (path.empty() && !may_write) return Folder();
+  if (path.empty() && !may_write) return Root();
   if (path.empty()) {
     RLX_TRY_VOID(make_root(options.root));
     path = real_path(options.root);
   }
   if (path.empty()) return io_error(kUnusableRoot, "open cache folder", options.root);
-  RLX_TRY_VOID(check_safe(path));
+  Status safe = check_safe(path);
+  bool shared = !safe && safe.error().first().code == kUnsafe && is_trusted(path);
+  if (!safe && !shared) return std::move(safe.error());
   Folder root = Folder::open(path);
   if (!root.ok()) return io_error(kUnusableRoot, "open cache folder", path);
   RLX_TRY_VOID(check_format(root, path));
   if (may_write) write_marks(root, options.durability);
-  return root;
+  return Root{std::move(root), shared};
 }
 
 }  // namespace rlx::cache

@@ -30,9 +30,19 @@ Lookup missed(const Error& error) {
   return missed(why_of(error.first().code), error.first().message);
 }
 
-Lookup find_in(const Folder& root, std::string_view key, const Wanted& wanted) {
+// In a folder that others can write, an entry is what a trusted key says it is.
+bool is_vouched_for(const Folder& root, const Entry& entry) {
+  auto text = root.read(signature_name(entry.key), kMaxMeta);
+  auto signatures = text ? parse_signatures(*text) : Result<Vec<Signature>>(text.error());
+  if (!signatures) return false;
+  return !TrustedKeys::load().signer(entry.key, meta_text(entry), *signatures).empty();
+}
+
+Lookup find_in(const Folder& root, bool shared, std::string_view key, const Wanted& wanted) {
   auto entry = read_entry(root, key);
   if (!entry) return missed(entry.error());
+  if (shared && !is_vouched_for(root, *entry))
+    return missed(Why::kUnsigned, fmt::format("{} is signed by no trusted key", key));
   if (wanted.action && *wanted.action != entry->action) {
     return missed(Why::kOtherAction, fmt::format("{} was made from another request", key));
   }
@@ -43,13 +53,13 @@ Lookup find_in(const Folder& root, std::string_view key, const Wanted& wanted) {
 }
 
 // Not ok where there is none, and the store goes on without.
-Result<Folder> open_root_of(const Options& options) {
-  if (options.mode == Mode::kOff) return Folder();
+Result<Root> open_root_of(const Options& options) {
+  if (options.mode == Mode::kOff) return Root();
   auto root = open_root(options);
   if (root) return root;
   if (options.strict || root.error().first().code == kUnsafe) return root;
   log::warning("cache: off: " + root.error().first().message);
-  return Folder();
+  return Root();
 }
 
 // The record's mtime is when the entry was last used.
@@ -69,6 +79,7 @@ std::optional<Event> event_of(const Lookup& found) {
     case Why::kOtherAction: return Event::kOtherAction;
     case Why::kDamaged: return Event::kDamaged;
     case Why::kForeign: return Event::kForeign;
+    case Why::kUnsigned: return Event::kUnsigned;
     case Why::kOff:
     case Why::kRefresh: break;
   }
@@ -96,9 +107,9 @@ Status Store::Impl::open_layers() {
     Options of_layer = options;
     of_layer.root = path;
     of_layer.mode = Mode::kReadOnly;
-    RLX_TRY(Folder folder, open_root_of(of_layer));
-    if (folder.ok())
-      layers.push_back(std::make_unique<Layer>(of_layer, std::move(folder)));
+    RLX_TRY(Root opened, open_root_of(of_layer));
+    if (opened.folder.ok())
+      layers.push_back(std::make_unique<Layer>(of_layer, std::move(opened)));
     else
       log::warning("cache: no layer at " + path);
   }
@@ -138,9 +149,9 @@ std::string Store::Impl::why_off() const {
 }
 
 Lookup Store::Impl::find(std::string_view key, const Wanted& wanted) const {
-  Lookup found = root.ok() ? find_in(root, key, wanted) : missed(Why::kOff, why_off());
+  Lookup found = root.ok() ? find_in(root, shared, key, wanted) : missed(Why::kOff, why_off());
   for (size_t i = 0; i < layers.size() && !found.hit; ++i) {
-    Lookup other = find_in(layers[i]->root, key, wanted);
+    Lookup other = find_in(layers[i]->root, layers[i]->shared, key, wanted);
     if (other.hit) found = std::move(other), found.layer = i + 1;
   }
   return found;

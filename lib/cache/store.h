@@ -46,7 +46,7 @@ struct Wanted {
 };
 
 struct Lookup {
-  enum class Why { kFound, kAbsent, kOtherAction, kDamaged, kForeign, kOff, kRefresh };
+  enum class Why { kFound, kAbsent, kOtherAction, kDamaged, kForeign, kUnsigned, kOff, kRefresh };
 
   // Set on a hit.
   std::optional<Entry> hit = {};

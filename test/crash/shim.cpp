@@ -11,6 +11,7 @@
 #include <fcntl.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 #include <atomic>
@@ -105,10 +106,11 @@ Do hit(bool counted) {
 __attribute__((destructor)) void tell_count() {
   const char* path = std::getenv("RLX_SHIM_COUNT");
   if (!path) return;
-  FILE* file = std::fopen(path, "w");
-  if (!file) return;
-  std::fprintf(file, "%ld\n", count.load());
-  std::fclose(file);
+  int fd = ::open(path, O_WRONLY | O_CREAT | O_TRUNC, 0644);
+  char text[32];
+  int size = std::snprintf(text, sizeof text, "%ld\n", count.load());
+  if (fd >= 0 && ::write(fd, text, static_cast<size_t>(size)) != size) std::perror(path);
+  ::close(fd);
 }
 
 template <class F, class... Args>
@@ -155,12 +157,28 @@ extern "C" ssize_t write(int fd, const void* data, size_t size) {
   return next<F>("write")(fd, data, what == Do::kCut ? (size + 1) / 2 : size);
 }
 
+extern "C" ssize_t writev(int fd, const struct iovec* parts, int count) {
+  using F = ssize_t (*)(int, const struct iovec*, int);
+  Do what = hit(below_root(path_of(fd)));
+  if (what == Do::kError) return -1;
+  return next<F>("writev")(fd, parts, what == Do::kCut ? (count + 1) / 2 : count);
+}
+
 extern "C" ssize_t read(int fd, void* data, size_t size) {
   using F = ssize_t (*)(int, void*, size_t);
   Do what = hit(below_root(path_of(fd)));
   if (what == Do::kError) return -1;
   return next<F>("read")(fd, data, what == Do::kCut ? (size + 1) / 2 : size);
 }
+
+#define RLX_FOPEN(NAME)                                                \
+  extern "C" FILE* NAME(const char* path, const char* mode) {          \
+    using F = FILE* (*)(const char*, const char*);                     \
+    if (hit(below_root(AT_FDCWD, path)) == Do::kError) return nullptr; \
+    return next<F>(#NAME)(path, mode);                                 \
+  }
+RLX_FOPEN(fopen)
+RLX_FOPEN(fopen64)
 
 // A call on a descriptor, or on a path below a folder.
 #define RLX_FD(NAME, PARAMETERS, ...)                          \
