@@ -12,6 +12,7 @@
 
 #include "cache/names.h"
 #include "cache/records.h"
+#include "cache/remote.h"
 #include "cache/signature.h"
 #include "driver/toolchain.h"
 
@@ -159,6 +160,28 @@ Check check_limits(const cache::Options& options) {
                                     : std::to_string(options.limits.max_files))};
 }
 
+std::string_view name(cache::RemoteMode mode) {
+  switch (mode) {
+    case cache::RemoteMode::kReadOnly: return "read";
+    case cache::RemoteMode::kReadWrite: return "read and written";
+    case cache::RemoteMode::kOff: return "off";
+  }
+  return "";
+}
+
+Check check_remote() {
+  auto options = cache::remote_from_environment();
+  if (!options)
+    return {"remote", options.error().first().message, false, options.error().first().hint};
+  cache::Remote remote(*options);
+  if (!remote.ok()) return {"remote", "none"};
+  auto ms = remote.ping();
+  if (!ms) return {"remote", ms.error().first().message, false, "check RLX_REMOTE"};
+  bool can_sign = options->mode != cache::RemoteMode::kReadWrite || cache::SigningKey::load().ok();
+  return {"remote", fmt::format("{}, {}, {} ms", options->url, name(options->mode), *ms), can_sign,
+          "pushing needs a signing key: `rlx-cache keygen`"};
+}
+
 }  // namespace
 
 Answer listing(const Store& store, Order order, const std::string& model) {
@@ -221,7 +244,8 @@ Vec<Check> examine(const cache::Options& options) {
           check_space(options),
           check_unnamed_files(options),
           check_locks(options),
-          check_limits(options)};
+          check_limits(options),
+          check_remote()};
 }
 
 }  // namespace rlx::driver

@@ -81,13 +81,17 @@ bool GuardedBlock::is_intact() const {
 }
 
 void fill(std::span<std::byte> to, std::string_view pattern, size_t phase) {
-  if (pattern.size() == 1) {
+  if (pattern.find_first_not_of(pattern[0]) == std::string_view::npos) {
     std::memset(to.data(), pattern[0], to.size());
     return;
   }
-  for (std::byte& byte : to) {
-    byte = static_cast<std::byte>(pattern[phase]);
-    phase = phase + 1 == pattern.size() ? 0 : phase + 1;
+  size_t done = std::min(to.size(), pattern.size());
+  for (size_t i = 0; i < done; ++i)
+    to[i] = static_cast<std::byte>(pattern[(phase + i) % pattern.size()]);
+  // What is there, whole patterns, doubles.
+  for (size_t next = 0; done < to.size(); done += next) {
+    next = std::min(done, to.size() - done);
+    std::memcpy(to.data() + done, to.data(), next);
   }
 }
 
