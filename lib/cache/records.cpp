@@ -13,6 +13,8 @@ namespace rlx::cache {
 namespace {
 
 constexpr std::string_view kSuffix = ".meta.json";
+// A miss is explained in milliseconds, however big the cache is.
+constexpr size_t kMostCompared = 500;
 // Weights differ whenever the graph does.
 constexpr std::string_view kGraph = "graph", kWeights = "weights";
 
@@ -21,6 +23,30 @@ Result<Entry> read_entry(const Folder& root, const std::string& key, struct stat
   stat = file.stat;
   RLX_TRY(std::string text, read_whole(file, meta_name(key), kMaxMeta));
   return parse_meta(key, text);
+}
+
+Vec<std::string> keys_of(const Folder& root) {
+  Vec<std::string> keys;
+  for (const std::string& name : root.names()) {
+    if (!name.ends_with(kSuffix)) continue;
+    std::string key = name.substr(0, name.size() - kSuffix.size());
+    if (check_key(key)) keys.push_back(std::move(key));
+  }
+  return keys;
+}
+
+// nullopt where it was removed since it was listed.
+std::optional<Record> read_record(const Folder& root, std::string key) {
+  struct stat stat = {};
+  auto entry = read_entry(root, key, stat);
+  if (!entry && entry.error().first().code == kMissing) return std::nullopt;
+  return Record{.key = std::move(key), .entry = std::move(entry), .stat = stat};
+}
+
+// "resnet50-": what keys of one model begin with.
+std::string_view model_of(std::string_view key) {
+  key = key.substr(0, key.find("__"));
+  return key.substr(0, key.rfind('-') + 1);
 }
 
 // A digest is cut to what tells two of them apart.
@@ -41,16 +67,8 @@ int64_t distance(const Vec<Difference>& all) {
 }  // namespace
 
 void for_each_record(const Folder& root, const std::function<void(const Record&)>& visit) {
-  for (const std::string& name : root.names()) {
-    if (!name.ends_with(kSuffix)) continue;
-    std::string key = name.substr(0, name.size() - kSuffix.size());
-    if (!check_key(key)) continue;
-    struct stat stat = {};
-    auto entry = read_entry(root, key, stat);
-    // Removed since it was listed.
-    if (!entry && entry.error().first().code == kMissing) continue;
-    visit({.key = std::move(key), .entry = std::move(entry), .stat = stat});
-  }
+  for (std::string& key : keys_of(root))
+    if (auto record = read_record(root, std::move(key))) visit(*record);
 }
 
 std::optional<StoredStats> read_stats(const Folder& root, std::string_view key) {
@@ -83,19 +101,25 @@ Vec<Difference> differences(const Inputs& wanted, const Inputs& stored) {
   return all;
 }
 
-std::optional<Nearest> nearest(const Store& store, const Inputs& wanted) {
+std::optional<Nearest> nearest(const Store& store, std::string_view key, const Inputs& wanted) {
   std::optional<Nearest> best;
+  if (!store.root().ok()) return best;
+  Vec<std::string> keys = keys_of(store.root());
+  // Those of the same model first.
+  std::ranges::stable_partition(keys,
+                                [&](const std::string& k) { return k.starts_with(model_of(key)); });
+  keys.resize(std::min(keys.size(), kMostCompared));
   // Of equal ones, the most recently used.
   std::pair<int64_t, int64_t> best_rank;
-  if (!store.root().ok()) return best;
-  for_each_record(store.root(), [&](const Record& record) {
-    if (!record.entry || record.entry->inputs.empty()) return;
-    Vec<Difference> all = differences(wanted, record.entry->inputs);
-    std::pair<int64_t, int64_t> rank{distance(all), -record.stat.st_mtim.tv_sec};
-    if (best && rank >= best_rank) return;
-    best = Nearest{record.key, std::move(all)};
+  for (std::string& other : keys) {
+    auto record = read_record(store.root(), std::move(other));
+    if (!record || !record->entry || record->entry->inputs.empty()) continue;
+    Vec<Difference> all = differences(wanted, record->entry->inputs);
+    std::pair<int64_t, int64_t> rank{distance(all), -record->stat.st_mtim.tv_sec};
+    if (best && rank >= best_rank) continue;
+    best = Nearest{std::move(record->key), std::move(all)};
     best_rank = rank;
-  });
+  }
   return best;
 }
 

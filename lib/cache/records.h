@@ -35,13 +35,14 @@ struct Difference {
 using Inputs = std::map<std::string, std::string>;
 Vec<Difference> differences(const Inputs& wanted, const Inputs& stored);
 
-// The entry whose inputs differ in fewest ways, the most recently used of them; nullopt in an empty
-// cache. For explaining a miss.
+// The entry whose inputs differ in fewest ways from those of a key that missed, the most recently used of
+// them; nullopt in an empty cache. Of a big cache some hundred entries are compared, of the same model
+// first.
 struct Nearest {
   std::string key;
   Vec<Difference> differences;
 };
-std::optional<Nearest> nearest(const Store& store, const Inputs& wanted);
+std::optional<Nearest> nearest(const Store& store, std::string_view key, const Inputs& wanted);
 // "the nearest entry is KEY, whose target is cpu:x86-64-v3, not cpu:x86-64-v4".
 std::string to_text(const Nearest& nearest);
 std::string to_text(const Difference& difference);

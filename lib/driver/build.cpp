@@ -192,7 +192,7 @@ class Builder {
   // One line for each miss: what the nearest entry was made from that differs.
   void explain_miss(const Action& action) {
     if (why_ != Lookup::Why::kAbsent && why_ != Lookup::Why::kOtherAction) return;
-    out_.nearest = cache::nearest(*store_, action.inputs);
+    out_.nearest = cache::nearest(*store_, action.key, action.inputs);
     if (!log::enabled(log::Level::kWarning)) return;
     log::note("cache: miss: " + action.key + ": " +
               (out_.nearest ? to_text(*out_.nearest) : "there is no entry yet"));
@@ -281,9 +281,10 @@ class Builder {
     int64_t ms = std::chrono::duration_cast<std::chrono::milliseconds>(
                      std::chrono::steady_clock::now() - start)
                      .count();
+    // Before the record: once that is there nobody clears a note that a kill has left.
+    progress_ = {};
     RLX_TRY_VOID(store_compiled(*store_, lock, action, compiled, ms));
     push(action.key);
-    progress_ = {};
     note("publish");
     keep(std::move(compiled), action.key);
     return {};

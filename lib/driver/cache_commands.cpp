@@ -241,7 +241,7 @@ Result<Answer> explain_request(const BuildRequest& request) {
     add(answer, "hit  " + action.key, Text("key", action.key), Text("state", "hit"));
     return answer;
   }
-  auto nearest = cache::nearest(store, action.inputs);
+  auto nearest = cache::nearest(store, action.key, action.inputs);
   std::string why = nearest ? to_text(*nearest) : "there is no entry yet";
   if (found.why != cache::Lookup::Why::kAbsent) why = found.reason;
   add(answer, fmt::format("miss {}\n  {}", action.key, why), Text("key", action.key),

@@ -34,10 +34,10 @@ TEST_CASE("records come in the order of their keys, damaged ones with their reas
 TEST_CASE("a miss is explained by the entry that differs least") {
   Cache cache;
   Store store = cache.open();
-  CHECK(!nearest(store, {{"graph", "g"}}));
+  CHECK(!nearest(store, "k", {{"graph", "g"}}));
   put(store, made_from("far", {{"graph", "h"}, {"target", "v3"}, {"weights", "w"}}));
   put(store, made_from("near", {{"dim batch", "8"}, {"graph", "g"}, {"target", "v3"}}));
-  auto found = nearest(store, {{"dim batch", "4"}, {"graph", "g"}, {"target", "v3"}});
+  auto found = nearest(store, "k", {{"dim batch", "4"}, {"graph", "g"}, {"target", "v3"}});
   REQUIRE(found);
   CHECK(to_text(*found) == "the nearest entry is near: dim batch is 8 there and 4 here");
 }
