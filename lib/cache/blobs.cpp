@@ -94,6 +94,8 @@ Result<File> Blobs::open(const BlobRef& blob) const {
 
 bool Blobs::must_digest(const BlobRef& blob, const File& file) {
   if (blob.role == Role::kImage || options_.verify == Verify::kFull) return true;
+  // Whoever owns it can write it again.
+  if (file.stat.st_uid != 0 && file.stat.st_uid != ::geteuid()) return true;
   return options_.verify == Verify::kStamp && !verified_.knows(blob.digest, file.stat);
 }
 
@@ -103,9 +105,12 @@ bool Blobs::may_map(const BlobRef& blob, const File& file) const {
 }
 
 // Later stores write it again; what was found is kept for whoever wants to know.
-Error Blobs::set_aside(const BlobRef& blob, const std::string& why) {
+Error Blobs::set_aside(const BlobRef& blob, const File& file, const std::string& why) {
   std::string reason = fmt::format("{} is damaged: {}", describe(blob), why);
-  if (options_.mode != Mode::kReadOnly) {
+  // Not where another process has put the right one in its place.
+  auto now = open(blob);
+  bool same = now && now->stat.st_ino == file.stat.st_ino;
+  if (same && options_.mode != Mode::kReadOnly) {
     quarantine(root_, shard(blob.digest), blob.digest.hex(), reason);
   }
   return Error(kDamaged, reason);
@@ -117,12 +122,12 @@ Result<BlobBytes> Blobs::read(const BlobRef& blob) {
   }
   RLX_TRY(File file, open(blob));
   if (file.stat.st_size != blob.size) {
-    return set_aside(blob, fmt::format("{} bytes, not {}", file.stat.st_size, blob.size));
+    return set_aside(blob, file, fmt::format("{} bytes, not {}", file.stat.st_size, blob.size));
   }
   auto bytes =
       may_map(blob, file) ? map_file(file, describe(blob)) : load_file(file, describe(blob));
   if (!bytes || !must_digest(blob, file)) return bytes;
-  if (sha256(bytes->bytes()) != blob.digest) return set_aside(blob, "its digest differs");
+  if (sha256(bytes->bytes()) != blob.digest) return set_aside(blob, file, "its digest differs");
   if (blob.role != Role::kImage) verified_.add(blob.digest, file.stat);
   return bytes;
 }
@@ -163,7 +168,7 @@ Status Blobs::put(const Digest& digest, Bytes data) {
   if (there) return {};
   // A link, a folder, other bytes: whatever has the name is not the blob.
   const Diagnostic& problem = there.error().first();
-  if (problem.code != kMissing) quarantine(root_, folder, digest.hex(), problem.message);
+  if (problem.code == kDamaged) quarantine(root_, folder, digest.hex(), problem.message);
   RLX_TRY(bool linked, write(folder, digest, data));
   // Another process may have been first.
   if (!linked) return check_whole(blob);
@@ -185,13 +190,13 @@ Status Blobs::check_whole(const BlobRef& blob) {
 
 Status Blobs::keep(const BlobRef& blob) {
   RLX_TRY(File file, open(blob));
-  if (file.stat.st_size != blob.size) return set_aside(blob, "its size differs");
+  if (file.stat.st_size != blob.size) return set_aside(blob, file, "its size differs");
   struct timespec now;
   ::clock_gettime(CLOCK_REALTIME, &now);
   if (now.tv_sec - file.stat.st_mtim.tv_sec < kYoungForSeconds) return {};
   bool known = verified_.knows(blob.digest, file.stat);
-  if (::futimens(file.fd.get(), nullptr) != 0)
-    return io_error(kCannotWrite, "touch", describe(blob));
+  // Another user's blob keeps its time, and is there all the same.
+  if (::futimens(file.fd.get(), nullptr) != 0) return {};
   if (known && ::fstat(file.fd.get(), &file.stat) == 0) verified_.add(blob.digest, file.stat);
   return {};
 }

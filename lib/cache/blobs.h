@@ -48,7 +48,7 @@ class Blobs {
   bool must_digest(const BlobRef& blob, const File& file);
   bool may_map(const BlobRef& blob, const File& file) const;
   Status check_whole(const BlobRef& blob);
-  Error set_aside(const BlobRef& blob, const std::string& why);
+  Error set_aside(const BlobRef& blob, const File& file, const std::string& why);
   Result<bool> write(const Folder& folder, const Digest& digest, Bytes data);
   Status sync_blob(const Digest& digest) const;
 

@@ -6,6 +6,7 @@
 
 #include <archive.h>
 #include <archive_entry.h>
+#include <fcntl.h>
 #include <fmt/format.h>
 #include <unistd.h>
 
@@ -17,6 +18,9 @@
 namespace rlx::cache {
 namespace {
 
+constexpr size_t kPiece = size_t{1} << 20;
+// Of all records and signatures of a bundle, which are held before anything is known of them.
+constexpr size_t kMaxRecords = size_t{256} << 20;
 constexpr std::string_view kCas = "cas/sha256/";
 
 struct Free {
@@ -33,7 +37,9 @@ class Writer {
  public:
   explicit Writer(const std::string& path) : archive_(::archive_write_new()), path_(path) {
     ::archive_write_set_format_pax_restricted(archive_);
-    ::archive_write_open_filename(archive_, path.c_str());
+    // Never through a link, never over a file.
+    fd_ = Fd(::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0666));
+    if (fd_.ok()) ::archive_write_open_fd(archive_, fd_.get());
   }
   Writer(const Writer&) = delete;
   Writer& operator=(const Writer&) = delete;
@@ -62,6 +68,7 @@ class Writer {
 
   struct archive* archive_;
   std::string path_;
+  Fd fd_;
 };
 
 class Exporter {
@@ -91,6 +98,8 @@ class Exporter {
     RLX_TRY(Entry entry, parse_meta(key, meta));
     RLX_TRY_VOID(add(meta_name(key), bytes_of(meta)));
     auto signatures = store_.root().read(signature_name(key), kMaxMeta);
+    if (signing_ && !store_.is_vouched_for(entry))
+      return Error(kUnsigned, key + " is signed by no trusted key, and is not passed on");
     if (signing_) signatures = signatures_text({signing_->sign(key, meta)});
     if (signatures) RLX_TRY_VOID(add(signature_name(key), bytes_of(*signatures)));
     for (const BlobRef& blob : entry.blobs)
@@ -145,12 +154,15 @@ class Reader {
   Result<std::string> read(int64_t limit) {
     if (size() < 0 || size() > limit)
       return Error(kDamaged, fmt::format("{}: {} is {} bytes long", path_, name(), size()));
-    std::string data(static_cast<size_t>(size()), '\0');
-    size_t done = 0;
-    while (done < data.size()) {
+    // What an archive claims is not what it holds: memory grows with what comes.
+    std::string data;
+    auto wanted = static_cast<size_t>(size());
+    while (data.size() < wanted) {
+      size_t done = data.size();
+      data.resize(std::min(wanted, done + kPiece));
       la_ssize_t got = ::archive_read_data(archive_, data.data() + done, data.size() - done);
       if (got <= 0) return problem();
-      done += static_cast<size_t>(got);
+      data.resize(done + static_cast<size_t>(got));
     }
     return data;
   }
@@ -199,13 +211,16 @@ class Importer {
     std::string name = reader.name();
     if (std::string key = key_of(name, ".meta.json"); !key.empty()) {
       RLX_TRY(metas_[key], reader.read(kMaxMeta));
+      held_ += metas_[key].size();
     } else if (key = key_of(name, ".sig.json"); !key.empty()) {
       RLX_TRY(signatures_[key], reader.read(kMaxMeta));
+      held_ += signatures_[key].size();
     } else {
       RLX_TRY_VOID(judge());
       if (key = key_of(name, ".lir.json"); !key.empty()) return take_lir(key, reader);
       if (name.starts_with(kCas)) return take_blob(name, reader);
     }
+    if (held_ > kMaxRecords) return Error(kDamaged, "the bundle's records are too long");
     return {};
   }
 
@@ -243,7 +258,8 @@ class Importer {
 
   Status publish(const Incoming& incoming) {
     const Entry& entry = incoming.entry;
-    if (sha256(bytes_of(incoming.lir)) != entry.lir)
+    if (static_cast<int64_t>(incoming.lir.size()) != entry.lir_size ||
+        sha256(bytes_of(incoming.lir)) != entry.lir)
       return Error(kDamaged, "the LIR of " + entry.key + " in the bundle is damaged");
     for (const BlobRef& blob : entry.blobs)
       if (blob.role != Role::kExternal && !store_.contains(blob.digest, blob.size))
@@ -259,6 +275,7 @@ class Importer {
   const TrustedKeys& trusted_;
   bool allow_unsigned_;
   bool judged_ = false;
+  size_t held_ = 0;
   std::map<std::string, std::string> metas_, signatures_;
   std::map<Digest, int64_t> wanted_;
   Vec<Incoming> accepted_;

@@ -37,6 +37,9 @@ Finding check_entry(const Store& store, const std::string& key, const Result<Ent
 
 void set_aside(const Store& store, const Finding& finding) {
   KeyLock lock = store.lock(finding.key, std::chrono::seconds(10));
+  // It may have been made again meanwhile.
+  if (check_entry(store, finding.key, read_entry(store.root(), finding.key)).kind != Kind::kDamaged)
+    return;
   for (const std::string& name : {meta_name(finding.key), lir_name(finding.key)})
     quarantine(store.root(), store.root(), name, finding.what);
 }

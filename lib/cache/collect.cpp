@@ -45,10 +45,25 @@ struct BlobFile {
 };
 using BlobTable = std::unordered_map<Digest, BlobFile, DigestHash>;
 
+// What tells one record of a key from the next: file systems use inodes again.
+struct State {
+  ino_t inode = 0;
+  int64_t mtime_ns = 0, ctime_ns = 0;
+
+  bool operator==(const State&) const = default;
+};
+
+int64_t nanoseconds(const timespec& t) { return int64_t{t.tv_sec} * 1'000'000'000 + t.tv_nsec; }
+
+State state_of(const struct stat& s) {
+  return {s.st_ino, nanoseconds(s.st_mtim), nanoseconds(s.st_ctim)};
+}
+
 struct Candidate {
   std::string key;
-  ino_t inode = 0;
-  timespec mtime = {};
+  State state = {};
+  // Of the last use.
+  int64_t used_s = 0;
   // Record and LIR.
   int64_t bytes = 0;
   Vec<Digest> blobs = {};
@@ -73,11 +88,11 @@ class Collector {
     lock_ = CollectorLock::try_acquire(root_);
     if (!lock_.held()) return Collected{.busy = true};
     age_rule_ = !clock_jumped(root_);
-    mark();
+    if (!mark()) return io_error(kCannotRead, "list", "the cache");
     choose();
     if (options_.dry_run) return std::move(out_);
     sweep_entries();
-    sweep_blobs();
+    if (!out_.busy) sweep_blobs();
     out_.files -= out_.orphans;
     Leftovers left = remove_leftovers(root_);
     out_.orphans += left.files;
@@ -89,28 +104,32 @@ class Collector {
  private:
   // ---- mark
 
-  void mark() {
+  bool mark() {
     Vec<std::string> pinned = pins(root_);
     scan_blobs();
-    for_each_record(root_, [&](const Record& record) {
-      known_.emplace(record.key, record.stat.st_ino);
+    bool listed = for_each_record(root_, [&](const Record& record) {
+      known_.emplace(record.key, state_of(record.stat));
+      // Another rlx's entry, or one that cannot be read now: its blobs are not known, and what names
+      // nothing here is kept for it.
+      if (!record.entry && record.entry.error().first().code != kDamaged) {
+        unknown_ = true;
+        return;
+      }
       Candidate c{.key = record.key,
-                  .inode = record.stat.st_ino,
-                  .mtime = record.stat.st_mtim,
+                  .state = state_of(record.stat),
+                  .used_s = record.stat.st_mtim.tv_sec,
                   .bytes = record.stat.st_size};
       c.pinned = std::ranges::binary_search(pinned, record.key);
-      // Another rlx's entry: its blobs are not known, and what names nothing here is kept for it.
-      if (!record.entry)
-        foreign_ |= record.entry.error().first().code == kForeign;
-      else
-        add_blobs(*record.entry, c);
+      if (record.entry) add_blobs(*record.entry, c);
       obsolete(record, c);
       candidates_.push_back(std::move(c));
     });
+    if (!listed) return false;
     for (Candidate& c : candidates_) weigh(c);
     for (const auto& [digest, blob] : blobs_)
       if (blob.stored) out_.bytes += blob.bytes, ++out_.files;
     out_.entries = static_cast<int64_t>(candidates_.size());
+    return true;
   }
 
   void scan_blobs() {
@@ -148,8 +167,7 @@ class Collector {
       if (blobs_[digest].users == 1) c.own_bytes += blobs_[digest].bytes;
     auto stats = read_stats(root_, c.key);
     auto ms = static_cast<double>(std::max<int64_t>(1, stats ? stats->stats.compile_ms : 1));
-    c.score =
-        static_cast<double>(age_s(c.mtime.tv_sec) + 1) * static_cast<double>(c.own_bytes) / ms;
+    c.score = static_cast<double>(age_s(c.used_s) + 1) * static_cast<double>(c.own_bytes) / ms;
     out_.bytes += c.bytes;
     out_.files += 2;
   }
@@ -159,11 +177,13 @@ class Collector {
   void choose() {
     drop_unnamed_blobs();
     for (Candidate& c : candidates_) {
-      int64_t age = age_s(c.mtime.tv_sec);
+      int64_t age = age_s(c.used_s);
       if (age_rule_ && age > options_.limits.max_age_s)
         c.why = fmt::format("unused for {}", duration_text(age));
       if (!c.why.empty() && !c.pinned) take(c);
     }
+    // Where no blob may go, removing entries gives back next to nothing.
+    if (unknown_) return;
     std::ranges::sort(candidates_, std::greater(), &Candidate::score);
     for (Candidate& c : candidates_) {
       if (inside_limits()) return;
@@ -204,7 +224,7 @@ class Collector {
   }
 
   int64_t drop(const Digest& digest, const BlobFile& blob) {
-    if (!blob.stored || foreign_) return 0;
+    if (!blob.stored || unknown_) return 0;
     doomed_.push_back(digest);
     out_.bytes -= blob.bytes;
     --out_.files;
@@ -253,18 +273,24 @@ class Collector {
     Vec<const Candidate*> victims;
     for (const Candidate& c : candidates_)
       if (keys.contains(c.key)) victims.push_back(&c);
-    in_batches(victims.size(), [] {}, [&](size_t i) { sweep_entry(*victims[i]); });
+    size_t swept = 0;
+    in_batches(victims.size(), [] {}, [&](size_t i) { sweep_entry(*victims[i]), ++swept; });
+    // There was no moment for the rest.
+    for (size_t i = swept; i < victims.size(); ++i) forget(victims[i]->key);
+  }
+
+  void forget(const std::string& key) {
+    std::erase_if(out_.victims, [&](const Victim& v) { return v.key == key; });
   }
 
   // A victim that was used or replaced since the mark stays, and so do its blobs.
   void sweep_entry(const Candidate& c) {
     struct stat s;
     bool there = ::fstatat(root_.fd(), meta_name(c.key).c_str(), &s, AT_SYMLINK_NOFOLLOW) == 0;
-    bool same = there && s.st_ino == c.inode && s.st_mtim.tv_sec == c.mtime.tv_sec &&
-                s.st_mtim.tv_nsec == c.mtime.tv_nsec;
+    bool same = there && state_of(s) == c.state;
     if (!same || !root_.remove(meta_name(c.key))) {
       if (there) saved_.insert(c.blobs.begin(), c.blobs.end());
-      std::erase_if(out_.victims, [&](const Victim& v) { return v.key == c.key; });
+      forget(c.key);
       return;
     }
     for (const std::string& name : {lir_name(c.key), signature_name(c.key)}) root_.remove(name);
@@ -276,19 +302,23 @@ class Collector {
     struct stat s;
     bool same = ::fstat(root_.fd(), &s) == 0 && s.st_mtim.tv_sec == root_mtime_.tv_sec &&
                 s.st_mtim.tv_nsec == root_mtime_.tv_nsec;
-    if (same) return;
+    // Within one tick of the clock two changes look like one.
+    if (same && age_s(s.st_mtim.tv_sec) > 1) return;
     root_mtime_ = s.st_mtim;
-    for (const auto& [name, inode] : root_.inodes()) {
-      if (!name.ends_with(".meta.json")) continue;
-      std::string key = name.substr(0, name.size() - 10);
-      auto [known, added] = known_.try_emplace(key, inode);
-      if (!added && known->second == inode) continue;
-      known->second = inode;
-      auto text = root_.read(name, size_t{8} << 20);
-      auto entry = text ? parse_meta(key, *text) : Result<Entry>(text.error());
-      if (!entry) continue;
-      for (const BlobRef& blob : entry->blobs) saved_.insert(blob.digest);
-    }
+    bool listed = for_each_changed_record(
+        root_,
+        [&](const std::string& key, const struct stat& now) {
+          auto [known, added] = known_.try_emplace(key, state_of(now));
+          bool changed = added || known->second != state_of(now);
+          known->second = state_of(now);
+          return changed;
+        },
+        [&](const Record& record) {
+          unknown_ |= !record.entry && record.entry.error().first().code != kDamaged;
+          if (!record.entry) return;
+          for (const BlobRef& blob : record.entry->blobs) saved_.insert(blob.digest);
+        });
+    unknown_ |= !listed;
   }
 
   void sweep_blobs() {
@@ -299,7 +329,7 @@ class Collector {
   }
 
   void sweep_blob(const Folder& cas, const Digest& digest) const {
-    if (saved_.contains(digest)) return;
+    if (unknown_ || saved_.contains(digest)) return;
     std::string name = digest.hex();
     Folder shard = cas.below(name.substr(0, 2));
     if (shard.ok()) shard.remove(name);
@@ -310,11 +340,12 @@ class Collector {
   const CollectOptions& options_;
   CollectorLock lock_;
   Collected out_;
-  bool age_rule_ = true, foreign_ = false;
+  // unknown_: there are records whose blobs cannot be told.
+  bool age_rule_ = true, unknown_ = false;
   int64_t freed_ = 0;
   Vec<Candidate> candidates_;
   BlobTable blobs_;
-  std::unordered_map<std::string, ino_t> known_;
+  std::unordered_map<std::string, State> known_;
   Vec<Digest> doomed_;
   std::set<Digest> saved_;
   timespec root_mtime_ = {};

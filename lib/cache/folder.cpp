@@ -100,26 +100,24 @@ bool Folder::remove(const std::string& name) const {
   return ::unlinkat(fd(), name.c_str(), 0) == 0 || errno == ENOENT;
 }
 
-Vec<std::pair<std::string, ino_t>> Folder::inodes() const {
-  Vec<std::pair<std::string, ino_t>> items;
+std::optional<Vec<std::string>> Folder::list() const {
   // Of its own position, for whoever else lists the same folder.
-  int list = ::openat(fd(), ".", kFolderFlags);
-  DIR* dir = list < 0 ? nullptr : ::fdopendir(list);
+  int fd_of_list = ::openat(fd(), ".", kFolderFlags);
+  DIR* dir = fd_of_list < 0 ? nullptr : ::fdopendir(fd_of_list);
   if (!dir) {
-    if (list >= 0) ::close(list);
-    return items;
+    if (fd_of_list >= 0) ::close(fd_of_list);
+    return std::nullopt;
   }
+  Vec<std::string> names;
+  errno = 0;
   while (const dirent* item = ::readdir(dir)) {
     std::string_view name = item->d_name;
-    if (name != "." && name != "..") items.emplace_back(name, item->d_ino);
+    if (name != "." && name != "..") names.emplace_back(name);
   }
+  int problem = errno;
   ::closedir(dir);
-  return items;
-}
-
-Vec<std::string> Folder::names() const {
-  Vec<std::string> names;
-  for (auto& [name, inode] : inodes()) names.push_back(std::move(name));
+  errno = problem;
+  if (problem != 0) return std::nullopt;
   std::sort(names.begin(), names.end());
   return names;
 }

@@ -5,6 +5,7 @@
 #pragma once
 #include <sys/stat.h>
 
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -47,9 +48,10 @@ class Folder {
   Result<std::string> read(const std::string& name, size_t limit) const;
   // Gone afterwards; false with errno.
   bool remove(const std::string& name) const;
-  // What is in it, sorted; nothing where it cannot be read.
-  Vec<std::string> names() const;
-  Vec<std::pair<std::string, ino_t>> inodes() const;
+  // What is in it, sorted; nullopt, with errno, where it cannot be read.
+  std::optional<Vec<std::string>> list() const;
+  // The same; nothing where it cannot be read.
+  Vec<std::string> names() const { return list().value_or(Vec<std::string>()); }
   // Into another folder, over what has the name there.
   bool move(const std::string& name, const Folder& to) const;
   // Names made here so far outlive a power loss; false with errno.

@@ -32,7 +32,10 @@ int64_t byte_of(std::string_view key) {
 
 // A descriptor of its own for each lock: two threads of one process must exclude each other too.
 Fd open_lock_file(const Folder& root) {
-  return Fd(::openat(root.fd(), "lock", O_RDWR | O_NOFOLLOW | O_CLOEXEC));
+  Fd fd(::openat(root.fd(), "lock", O_RDWR | O_NOFOLLOW | O_CLOEXEC));
+  // Enough to share a lock and to look at others'.
+  return fd.ok() ? std::move(fd)
+                 : Fd(::openat(root.fd(), "lock", O_RDONLY | O_NOFOLLOW | O_CLOEXEC));
 }
 
 bool set_lock(const Fd& fd, int command, short type, int64_t byte) {

@@ -120,6 +120,7 @@ Vec<Tag> tags(const Store& store) {
 }
 
 Status pin(const Store& store, std::string_view key) {
+  RLX_TRY_VOID(check_key(key));
   RLX_TRY_VOID(need_writable(store));
   if (!has_entry(store.root(), key)) return Error(kNoEntry, fmt::format("no entry '{}'", key));
   Folder folder = store.root().make("pins");

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include <fcntl.h>
 #include <fmt/format.h>
 
 #include "cache/codes.h"
@@ -25,9 +26,9 @@ Result<Entry> read_entry(const Folder& root, const std::string& key, struct stat
   return parse_meta(key, text);
 }
 
-Vec<std::string> keys_of(const Folder& root) {
+Vec<std::string> keys_of(const Vec<std::string>& names) {
   Vec<std::string> keys;
-  for (const std::string& name : root.names()) {
+  for (const std::string& name : names) {
     if (!name.ends_with(kSuffix)) continue;
     std::string key = name.substr(0, name.size() - kSuffix.size());
     if (check_key(key)) keys.push_back(std::move(key));
@@ -66,14 +67,28 @@ int64_t distance(const Vec<Difference>& all) {
 
 }  // namespace
 
-void for_each_record(const Folder& root, const std::function<void(const Record&)>& visit) {
-  for (std::string& key : keys_of(root))
+bool for_each_record(const Folder& root, const std::function<void(const Record&)>& visit) {
+  return for_each_changed_record(root, nullptr, visit);
+}
+
+bool for_each_changed_record(
+    const Folder& root, const std::function<bool(const std::string&, const struct stat&)>& changed,
+    const std::function<void(const Record&)>& visit) {
+  auto names = root.list();
+  if (!names) return false;
+  for (std::string& key : keys_of(*names)) {
+    struct stat s;
+    if (changed && ::fstatat(root.fd(), meta_name(key).c_str(), &s, AT_SYMLINK_NOFOLLOW) == 0 &&
+        !changed(key, s))
+      continue;
     if (auto record = read_record(root, std::move(key))) visit(*record);
+  }
+  return true;
 }
 
 std::optional<StoredStats> read_stats(const Folder& root, std::string_view key) {
   Folder folder = root.below("stats");
-  if (!folder.ok()) return std::nullopt;
+  if (!folder.ok() || !check_key(key)) return std::nullopt;
   auto text = folder.read(std::string(key) + ".json", 4096);
   auto json = text ? Json::parse(*text) : Result<Json>(text.error());
   if (!json) return std::nullopt;
@@ -104,7 +119,7 @@ Vec<Difference> differences(const Inputs& wanted, const Inputs& stored) {
 std::optional<Nearest> nearest(const Store& store, std::string_view key, const Inputs& wanted) {
   std::optional<Nearest> best;
   if (!store.root().ok()) return best;
-  Vec<std::string> keys = keys_of(store.root());
+  Vec<std::string> keys = keys_of(store.root().names());
   // Those of the same model first.
   std::ranges::stable_partition(keys,
                                 [&](const std::string& k) { return k.starts_with(model_of(key)); });

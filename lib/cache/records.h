@@ -15,8 +15,12 @@ struct Record {
   struct stat stat;
 };
 
-// In the order of their keys.
-void for_each_record(const Folder& root, const std::function<void(const Record&)>& visit);
+// In the order of their keys. False where the folder cannot be listed.
+bool for_each_record(const Folder& root, const std::function<void(const Record&)>& visit);
+// Only those that `changed` asks for, by key and state of the file, are read.
+bool for_each_changed_record(
+    const Folder& root, const std::function<bool(const std::string&, const struct stat&)>& changed,
+    const std::function<void(const Record&)>& visit);
 
 // What was written when the entry was: nullopt where it is gone, which costs nothing.
 struct StoredStats {

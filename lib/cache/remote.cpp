@@ -48,7 +48,9 @@ class Breaker {
     if (!stats.ok()) return;
     constexpr int kFlags = O_WRONLY | O_APPEND | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC;
     Fd fd(::openat(stats.fd(), "breaker", kFlags, 0600));
-    if (fd.ok()) write_all(fd.get(), bytes_of("x"));
+    struct stat s;
+    bool own = fd.ok() && ::fstat(fd.get(), &s) == 0 && S_ISREG(s.st_mode) && s.st_nlink == 1;
+    if (own) write_all(fd.get(), bytes_of("x"));
   }
 
   void succeeded() const {
@@ -165,6 +167,8 @@ Result<int64_t> Remote::push(const Store& store, const std::string& key,
                              const SigningKey& signing) {
   RLX_TRY(std::string meta, store.root().read(meta_name(key), kMaxMeta));
   RLX_TRY(Entry entry, parse_meta(key, meta));
+  if (!store.is_vouched_for(entry))
+    return Error(kUnsigned, key + " is signed by no trusted key, and is not passed on");
   RLX_TRY(std::string lir, store.lir(entry));
   std::string signatures = signatures_text({signing.sign(key, meta)});
   Vec<OutputFile> files;

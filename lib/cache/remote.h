@@ -35,7 +35,7 @@ class Remote {
   ~Remote();
 
   bool ok() const;
-  // Whether the entry came. Trouble is one warning and a miss.
+  // Whether the entry came. Trouble is one warning and a miss. The caller holds the key's lock.
   bool pull(Store& store, const std::string& key, const TrustedKeys& trusted);
   // Signs and uploads what the server lacks: blobs first, the ActionResult last. Bytes sent.
   Result<int64_t> push(const Store& store, const std::string& key, const SigningKey& signing);

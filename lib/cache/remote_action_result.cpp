@@ -21,21 +21,36 @@ struct RawFile {
   int64_t size = -1;
 };
 
+// Whether the field at hand is that one, in the form that the protocol gives it.
+bool is_field(const protozero::pbf_reader& reader, protozero::pbf_tag_type tag,
+              protozero::pbf_wire_type type) {
+  return reader.tag() == tag && reader.has_wire_type(type);
+}
+bool is_text(const protozero::pbf_reader& reader, protozero::pbf_tag_type tag) {
+  return is_field(reader, tag, protozero::pbf_wire_type::length_delimited);
+}
+
 void read_digest(protozero::pbf_reader reader, RawFile& file) {
-  while (reader.next()) switch (reader.tag()) {
-      case kHash: file.hash = reader.get_string(); break;
-      case kSize: file.size = reader.get_int64(); break;
-      default: reader.skip();
-    }
+  while (reader.next()) {
+    if (is_text(reader, kHash))
+      file.hash = reader.get_string();
+    else if (is_field(reader, kSize, protozero::pbf_wire_type::varint))
+      file.size = reader.get_int64();
+    else
+      reader.skip();
+  }
 }
 
 RawFile read_file(protozero::pbf_reader reader) {
   RawFile file;
-  while (reader.next()) switch (reader.tag()) {
-      case kPath: file.path = reader.get_string(); break;
-      case kDigest: read_digest(reader.get_message(), file); break;
-      default: reader.skip();
-    }
+  while (reader.next()) {
+    if (is_text(reader, kPath))
+      file.path = reader.get_string();
+    else if (is_text(reader, kDigest))
+      read_digest(reader.get_message(), file);
+    else
+      reader.skip();
+  }
   return file;
 }
 
@@ -43,7 +58,7 @@ Vec<RawFile> read_files(std::string_view bytes) {
   Vec<RawFile> files;
   protozero::pbf_reader reader(bytes.data(), bytes.size());
   while (reader.next()) {
-    if (reader.tag() == kOutputFiles && files.size() < kMaxFiles)
+    if (is_text(reader, kOutputFiles) && files.size() < kMaxFiles)
       files.push_back(read_file(reader.get_message()));
     else
       reader.skip();

@@ -10,6 +10,8 @@ constexpr const char* kFolder = "plans";
 }  // namespace
 
 std::optional<BlobRef> find_code(const Store& store, const Digest& code_key) {
+  // Which code is run is not for others to say.
+  if (store.shared()) return std::nullopt;
   Folder folder = store.root().below(kFolder);
   if (!folder.ok() || store.options().mode == Mode::kRefresh) return std::nullopt;
   auto text = folder.read(code_key.hex(), 4096);
@@ -24,7 +26,7 @@ std::optional<BlobRef> find_code(const Store& store, const Digest& code_key) {
 }
 
 void note_code(const Store& store, const Digest& code_key, const BlobRef& image) {
-  if (!store.writable()) return;
+  if (!store.writable() || store.shared()) return;
   Folder folder = store.root().make(kFolder);
   if (!folder.ok()) return;
   JsonWriter writer;

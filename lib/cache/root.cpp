@@ -27,8 +27,8 @@ constexpr std::string_view kFormat = "{\"format\": 1, \"mode\": \"private\"}\n";
 constexpr const char* kLockName = "lock";
 
 bool writable_by_others(const struct stat& s) {
-  // The group of root, and the one that a user has alone, add nobody.
-  bool group = (s.st_mode & S_IWGRP) != 0 && s.st_gid != ::getegid() && s.st_gid != 0;
+  // The group of root, and the one that a user has alone (by custom of the user's own number), add nobody.
+  bool group = (s.st_mode & S_IWGRP) != 0 && s.st_gid != ::geteuid() && s.st_gid != 0;
   return group || (s.st_mode & S_IWOTH) != 0;
 }
 
@@ -115,8 +115,10 @@ void write_marks(const Folder& root, Durability durability) {
     if (!put_file(root, root, name, bytes_of(text), durability)) return;
   }
   struct stat s;
-  mode_t mode = ::fstat(root.fd(), &s) == 0 ? s.st_mode & 0660 : 0600;
+  mode_t mode = ::fstat(root.fd(), &s) == 0 ? s.st_mode & 0666 : 0600;
   Fd lock(::openat(root.fd(), kLockName, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, mode));
+  // Past the umask; not ours to change where another user made it.
+  if (lock.ok()) ::fchmod(lock.get(), mode);
 }
 
 }  // namespace

@@ -212,14 +212,15 @@ TrustedKeys TrustedKeys::load() {
   for (const std::string& folder :
        {config_folder() + "/trusted", std::string("/etc/rlx/trusted")}) {
     std::error_code error;
-    for (const auto& file : std::filesystem::directory_iterator(folder, error)) {
-      if (file.path().extension() != kPublicSuffix) continue;
-      auto text = read_file(file.path().string());
+    std::filesystem::directory_iterator end, file(folder, error);
+    for (; !error && file != end; file.increment(error)) {
+      if (file->path().extension() != kPublicSuffix) continue;
+      auto text = read_file(file->path().string());
       auto key = text ? parse_public(*text) : nullptr;
       if (key)
         trusted.keys_[id_of(static_cast<EVP_PKEY*>(key.get()))] = key;
       else
-        log::warning("no public key: " + file.path().string());
+        log::warning("no public key: " + file->path().string());
     }
   }
   return trusted;

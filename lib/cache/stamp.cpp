@@ -14,12 +14,16 @@ namespace {
 constexpr int64_t kDoubtNs = 2'000'000'000;
 constexpr size_t kMaxSize = size_t{8} << 20;
 constexpr size_t kHexLength = 64;
+constexpr int64_t kFormat = 2;
 
 using Layout = JsonWriter::Layout;
 
 // A stamp of either kind: a request's has no constants, an entry's sources have some.
 struct Stamp {
   std::string key;
+  // The file's own name: a stamp that was renamed over another says nothing.
+  std::string name;
+  Digest action = {};
   Sources sources;
 };
 
@@ -67,8 +71,10 @@ void write_list(JsonWriter& writer, std::string_view name, const Vec<T>& items,
 std::string text_of(const Stamp& stamp) {
   JsonWriter writer;
   writer.begin_object(Layout::kLines);
-  writer.member("format", 1);
+  writer.member("format", kFormat);
   writer.member("key", stamp.key);
+  writer.member("name", stamp.name);
+  writer.member("action", stamp.action.hex());
   writer.member("taken_ns", stamp.sources.snapshot.taken_ns);
   write_list(writer, "files", stamp.sources.snapshot.files, write_file_stamp);
   write_list(writer, "constants", stamp.sources.constants, write_source);
@@ -120,9 +126,14 @@ Result<Stamp> parse(std::string_view json) {
   RLX_TRY(Json tree, Json::parse(json));
   JsonReader reader(tree, "stamp");
   RLX_TRY(int64_t format, reader.integer("format"));
-  if (format != 1) return reader.wrong("another format");
+  if (format != kFormat) return reader.wrong("another format");
   Stamp stamp;
   RLX_TRY(stamp.key, reader.string("key"));
+  RLX_TRY(stamp.name, reader.string("name"));
+  RLX_TRY(std::string action, reader.string("action"));
+  auto digest = Digest::from_hex(action);
+  if (!digest) return reader.wrong("no digest");
+  stamp.action = *digest;
   RLX_TRY(stamp.sources.snapshot.taken_ns, reader.integer("taken_ns"));
   RLX_TRY(stamp.sources.snapshot.files, read_list(reader, "files", read_file_stamp));
   RLX_TRY(stamp.sources.constants, read_list(reader, "constants", read_source));
@@ -136,11 +147,7 @@ bool in_doubt(const Snapshot& snapshot) {
 }
 
 bool still_holds(const Snapshot& snapshot) {
-  if (snapshot.files.empty() || in_doubt(snapshot)) return false;
-  return std::all_of(snapshot.files.begin(), snapshot.files.end(), [](const FileStamp& file) {
-    auto now = stamp_of(file.path);
-    return now && *now == file;
-  });
+  return !snapshot.files.empty() && !in_doubt(snapshot) && is_unchanged(snapshot);
 }
 
 // The stamp of that name, if it is whole and ours.
@@ -154,16 +161,16 @@ std::optional<Stamp> find(const Store& store, const std::string& name) {
   std::string_view json = std::string_view(*text).substr(kHexLength + 1);
   if (!text->starts_with(sha256(bytes_of(json)).hex() + '\n')) return std::nullopt;
   auto stamp = parse(json);
-  if (!stamp) return std::nullopt;
+  if (!stamp || stamp->name != name) return std::nullopt;
   return std::move(*stamp);
 }
 
 // Without effect where the store cannot be written: the next start only takes longer.
-void write(const Store& store, const std::string& name, const Stamp& stamp) {
+void write(const Store& store, const Stamp& stamp) {
   if (!store.writable()) return;
   Folder stamps = store.root().make("stamps");
   if (!stamps.ok()) return;
-  (void)put_file(stamps, store.root(), name, bytes_of(text_of(stamp)), Durability::kFast);
+  (void)put_file(stamps, store.root(), stamp.name, bytes_of(text_of(stamp)), Durability::kFast);
 }
 
 bool inside_files(const Sources& sources) {
@@ -183,18 +190,28 @@ int64_t Snapshot::now_ns() {
   return int64_t{now.tv_sec} * 1'000'000'000 + now.tv_nsec;
 }
 
-std::optional<std::string> find_stamp(const Store& store, const Request& request) {
+bool is_unchanged(const Snapshot& snapshot) {
+  return std::all_of(snapshot.files.begin(), snapshot.files.end(), [](const FileStamp& file) {
+    auto now = stamp_of(file.path);
+    return now && *now == file;
+  });
+}
+
+std::optional<Stamped> find_stamp(const Store& store, const Request& request) {
   auto stamp = find(store, request_name(store, request));
   if (!stamp || !check_key(stamp->key)) return std::nullopt;
   const Snapshot& snapshot = stamp->sources.snapshot;
   if (!still_holds(snapshot) || snapshot.files.front().path != request.model) return std::nullopt;
-  return std::move(stamp->key);
+  return Stamped{std::move(stamp->key), stamp->action};
 }
 
 void write_stamp(const Store& store, const Request& request, const Snapshot& snapshot,
-                 std::string_view key) {
+                 const Stamped& stamped) {
   if (in_doubt(snapshot)) return;
-  write(store, request_name(store, request), {std::string(key), {snapshot, {}}});
+  write(store, {.key = stamped.key,
+                .name = request_name(store, request),
+                .action = stamped.action,
+                .sources = {snapshot, {}}});
 }
 
 std::optional<Sources> find_sources(const Store& store, std::string_view key) {
@@ -206,7 +223,8 @@ std::optional<Sources> find_sources(const Store& store, std::string_view key) {
 }
 
 void write_sources(const Store& store, std::string_view key, const Sources& sources) {
-  if (check_key(key)) write(store, sources_name(key), {std::string(key), sources});
+  if (check_key(key))
+    write(store, {.key = std::string(key), .name = sources_name(key), .sources = sources});
 }
 
 }  // namespace rlx::cache

@@ -52,10 +52,18 @@ struct Sources {
   bool unchanged = false;
 };
 
-// The key of that request, if every file is as it was.
-std::optional<std::string> find_stamp(const Store& store, const Request& request);
+// What a request led to: the key, and the action that its entry must have been made from.
+struct Stamped {
+  std::string key;
+  Digest action;
+};
+
+// If every file is as it was.
+std::optional<Stamped> find_stamp(const Store& store, const Request& request);
 void write_stamp(const Store& store, const Request& request, const Snapshot& snapshot,
-                 std::string_view key);
+                 const Stamped& stamped);
+// Whether every file is as it was when it was looked at.
+bool is_unchanged(const Snapshot& snapshot);
 
 // Where the entry's external constants lie, inside the sizes that the files had.
 std::optional<Sources> find_sources(const Store& store, std::string_view key);

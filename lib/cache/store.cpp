@@ -31,7 +31,7 @@ Lookup missed(const Error& error) {
 }
 
 // In a folder that others can write, an entry is what a trusted key says it is.
-bool is_vouched_for(const Folder& root, const Entry& entry) {
+bool has_trusted_signature(const Folder& root, const Entry& entry) {
   auto text = root.read(signature_name(entry.key), kMaxMeta);
   auto signatures = text ? parse_signatures(*text) : Result<Vec<Signature>>(text.error());
   if (!signatures) return false;
@@ -41,7 +41,7 @@ bool is_vouched_for(const Folder& root, const Entry& entry) {
 Lookup find_in(const Folder& root, bool shared, std::string_view key, const Wanted& wanted) {
   auto entry = read_entry(root, key);
   if (!entry) return missed(entry.error());
-  if (shared && !is_vouched_for(root, *entry))
+  if (shared && !has_trusted_signature(root, *entry))
     return missed(Why::kUnsigned, fmt::format("{} is signed by no trusted key", key));
   if (wanted.action && *wanted.action != entry->action) {
     return missed(Why::kOtherAction, fmt::format("{} was made from another request", key));
@@ -119,6 +119,11 @@ Status Store::Impl::open_layers() {
 const Options& Store::options() const { return impl_->options; }
 const Folder& Store::root() const { return impl_->root; }
 bool Store::writable() const { return impl_->writable(); }
+bool Store::shared() const { return impl_->shared; }
+
+bool Store::is_vouched_for(const Entry& entry) const {
+  return !impl_->shared || has_trusted_signature(impl_->root, entry);
+}
 
 Vec<const Folder*> Store::layers() const {
   Vec<const Folder*> folders;

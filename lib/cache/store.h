@@ -87,6 +87,10 @@ class Store {
   const Options& options() const;
   // The folder below which all files are; not ok where the store is off.
   const Folder& root() const;
+  // Others can write it too: what is not signed, or digested each time, is theirs to change.
+  bool shared() const;
+  // Whether the entry may be passed on in the user's name: in a shared cache, if a trusted key signed it.
+  bool is_vouched_for(const Entry& entry) const;
   // The read-only folders below it.
   Vec<const Folder*> layers() const;
   // False where publishing does nothing: off, read-only.

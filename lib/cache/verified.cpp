@@ -82,7 +82,9 @@ void Verified::load() {
   if (std::exchange(loaded_, true) || boot_id().empty()) return;
   Folder stamps = root_.below("stamps");
   if (!stamps.ok()) return;
-  auto text = stamps.read(file_name(), kMaxSize);
+  auto file = stamps.open_file(file_name());
+  if (!file || file->stat.st_uid != ::geteuid() || file->stat.st_nlink != 1) return;
+  auto text = read_whole(*file, file_name(), kMaxSize);
   if (!text) return;
   for (std::string_view rest = *text; !rest.empty();) {
     size_t end = rest.find('\n');

@@ -94,23 +94,23 @@ class Builder {
   Status from_file() {
     cache::Request request{absolute(r_.model), spelled(r_, out_.target),
                            compiler_id() + llvm_version()};
-    if (std::optional<std::string> key =
-            r_.strict ? std::nullopt : cache::find_stamp(*store_, request)) {
-      RLX_TRY(bool found, find(*key, std::nullopt));
+    if (auto stamped = r_.strict ? std::nullopt : cache::find_stamp(*store_, request)) {
+      RLX_TRY(bool found, find(stamped->key, stamped->action));
       if (found) return {};
     }
-    cache::Snapshot snapshot;
+    cache::Snapshot& snapshot = snapshot_;
     RLX_TRY(ModelFile model, read_model(r_.model));
     note("import");
     for (const auto& file : model.files) snapshot.files.push_back(file->stamp());
     RLX_TRY_VOID(from_graph(std::move(model.graph)));
-    if (!r_.strict) cache::write_stamp(*store_, request, snapshot, out_.key);
+    if (!r_.strict) cache::write_stamp(*store_, request, snapshot, {out_.key, action_});
     return {};
   }
 
   Status from_graph(Graph graph) {
     RLX_TRY(Action action, action_for(graph, r_, out_.target));
     RLX_TRY(Dims dims, wanted_dims(graph, r_));
+    action_ = action.digest;
     note("key");
     return find_or_make(action, [&] { return compile(std::move(graph), compile_options(dims)); });
   }
@@ -261,6 +261,8 @@ class Builder {
     RLX_TRY(bool found, find(action.key, action.digest));
     if (found) return {};
     if (r_.require_hit) {
+      cache::KeyLock lock;
+      if (cache::Remote(r_.remote).ok()) lock = store_->lock(action.key);
       RLX_TRY(found, pull(action));
       if (found) return {};
       return Error(kNotCached, "not in the cache: " + action.key,
@@ -278,6 +280,9 @@ class Builder {
     auto start = std::chrono::steady_clock::now();
     RLX_TRY(Compiled compiled, make());
     note("compile");
+    // Constants are read where they lie in the model's files.
+    if (!cache::is_unchanged(snapshot_))
+      return Error(kModelChanged, r_.model + " changed while it was compiled", "run it again");
     int64_t ms = std::chrono::duration_cast<std::chrono::milliseconds>(
                      std::chrono::steady_clock::now() - start)
                      .count();
@@ -327,6 +332,9 @@ class Builder {
   std::optional<Store> store_;
   // After the store, whose folder it writes to.
   cache::InflightNote progress_;
+  // Of the model's files; empty for a graph in memory and for a key.
+  cache::Snapshot snapshot_;
+  Digest action_ = {};
   Lookup::Why why_ = Lookup::Why::kAbsent;
   Built out_;
   Clock clock_;

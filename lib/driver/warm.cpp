@@ -201,6 +201,7 @@ Result<Answer> pull_entries(const CacheRequest& request, const cache::RemoteOpti
   RLX_TRY(Store store, Store::open(request.cache));
   Answer answer;
   for (const std::string& key : request.keys) {
+    cache::KeyLock lock = store.lock(key);
     bool came = server.pull(store, key, cache::TrustedKeys::load());
     answer.text += fmt::format("{}  {}\n", key, came ? "pulled" : "not there");
     answer.items.emplace_back([key, came](JsonWriter& out) {

@@ -152,23 +152,54 @@ TEST_CASE("a dry run says the same and removes nothing") {
   CHECK(wet.victims[0].bytes == dry.victims[0].bytes);
 }
 
-TEST_CASE("a damaged record goes first, a foreign one stays with all blobs") {
-  Cache cache;
-  Store store = cache.open();
-  put_sized(store, "good", 10);
-  std::string meta = slurp(cache.file("good.meta.json"));
-  std::string lines = meta;
+// A whole record that says another format.
+void put_foreign(const Cache& cache, const std::string& like) {
+  std::string lines = slurp(cache.file(like + ".meta.json"));
   lines.replace(lines.find("\"format\": 1"), 11, "\"format\": 9");
   size_t self = lines.find("  \"self\"");
   std::string others = lines;
   others.erase(self, others.find('\n', self) - self + 1);
   lines.replace(self + 11, 64, sha256(bytes_of(others)).hex());
   overwrite(cache.file("future.meta.json"), lines);
+}
+
+TEST_CASE("a foreign record stays whatever the limits, and with it all blobs") {
+  Cache cache;
+  Store store = cache.open();
+  put_sized(store, "good", 10);
+  put_foreign(cache, "good");
   REQUIRE(store.put_blob(sha256(bytes_of(kForm)), bytes_of(kForm)).ok());
-  Collected done = run(store, {});
+  Collected done = run(store, {.limits = {.max_bytes = 0}});
+  CHECK(done.victims.empty());
   CHECK(done.orphans == 0);
   CHECK(fs::exists(cache.file("future.meta.json")));
   CHECK(fs::exists(cache.blob_file(sha256(bytes_of(kForm)))));
+  CHECK(look(store, "good").hit);
+}
+
+TEST_CASE("a damaged record goes with its blobs") {
+  Cache cache;
+  Store store = cache.open();
+  put_sized(store, "bad", 10);
+  overwrite(cache.file("bad.meta.json"), "{}");
+  Collected done = run(store, {.limits = {.max_bytes = 0}});
+  CHECK(done.victims.size() == 1);
+  CHECK(keys_of(cache).empty());
+}
+
+TEST_CASE("where there is no moment to sweep, blobs of what stays stay") {
+  Cache cache;
+  Store store = cache.open();
+  Entry entry = put_sized(store, "a", 1000);
+  {
+    Publication hold = store.publishing();
+    Collected done =
+        run(store, {.limits = {.max_bytes = 0}, .patience = std::chrono::milliseconds(5)});
+    CHECK(done.busy);
+    CHECK(done.victims.empty());
+  }
+  REQUIRE(look(store, "a").hit);
+  CHECK(store.blob(entry.blobs[0]).ok());
 }
 
 TEST_CASE("entries of another toolchain go where that is asked") {

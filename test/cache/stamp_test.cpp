@@ -7,6 +7,8 @@
 namespace rlx::cache {
 namespace {
 
+const Stamped kStamped{"key-1", sha256(bytes_of("action"))};
+
 constexpr int64_t kSecond = 1'000'000'000;
 
 // A model with external data, and a store.
@@ -41,8 +43,8 @@ struct Model {
 TEST_CASE("a stamp gives the key until something changes") {
   Model m;
   CHECK(!find_stamp(m.store, m.request));
-  write_stamp(m.store, m.request, m.snapshot(10), "key-1");
-  CHECK(find_stamp(m.cache.open(), m.request) == "key-1");
+  write_stamp(m.store, m.request, m.snapshot(10), kStamped);
+  CHECK(find_stamp(m.cache.open(), m.request)->key == "key-1");
 
   for (auto change : {&Request::options, &Request::build_id, &Request::model}) {
     Request other = m.request;
@@ -58,7 +60,7 @@ TEST_CASE("a changed, touched, replaced or removed file ends a stamp") {
   Model m;
   auto holds = [&] { return find_stamp(m.store, m.request).has_value(); };
   auto renew = [&] {
-    write_stamp(m.store, m.request, m.snapshot(10), "key-1");
+    write_stamp(m.store, m.request, m.snapshot(10), kStamped);
     REQUIRE(holds());
   };
   renew();
@@ -78,16 +80,16 @@ TEST_CASE("a changed, touched, replaced or removed file ends a stamp") {
 TEST_CASE("a file that changed just before it was looked at is in doubt") {
   Model m;
   for (int64_t seconds : {-100, 0, 1}) {
-    write_stamp(m.store, m.request, m.snapshot(seconds), "key-1");
+    write_stamp(m.store, m.request, m.snapshot(seconds), kStamped);
     CHECK(!find_stamp(m.store, m.request));
   }
-  write_stamp(m.store, m.request, m.snapshot(3), "key-1");
+  write_stamp(m.store, m.request, m.snapshot(3), kStamped);
   CHECK(find_stamp(m.store, m.request));
 }
 
 TEST_CASE("a damaged stamp is none") {
   Model m;
-  write_stamp(m.store, m.request, m.snapshot(10), "key-1");
+  write_stamp(m.store, m.request, m.snapshot(10), kStamped);
   fs::path path = m.only_stamp();
   std::string good = slurp(path);
   int accepted = 0;
@@ -109,7 +111,7 @@ TEST_CASE("a damaged stamp is none") {
 TEST_CASE("a stamp of another user is none") {
   if (::geteuid() != 0) return;
   Model m;
-  write_stamp(m.store, m.request, m.snapshot(10), "key-1");
+  write_stamp(m.store, m.request, m.snapshot(10), kStamped);
   REQUIRE(::chown(m.only_stamp().c_str(), 12345, 0) == 0);
   CHECK(!find_stamp(m.store, m.request));
 }
@@ -119,9 +121,9 @@ TEST_CASE("modes: read-only stores write no stamp, refresh finds none") {
   Options options = m.cache.options();
   options.mode = Mode::kReadOnly;
   Store reader = m.cache.open(options);
-  write_stamp(reader, m.request, m.snapshot(10), "key-1");
+  write_stamp(reader, m.request, m.snapshot(10), kStamped);
   CHECK(!find_stamp(m.store, m.request));
-  write_stamp(m.store, m.request, m.snapshot(10), "key-1");
+  write_stamp(m.store, m.request, m.snapshot(10), kStamped);
   CHECK(find_stamp(reader, m.request));
   options.mode = Mode::kRefresh;
   CHECK(!find_stamp(m.cache.open(options), m.request));

@@ -182,6 +182,16 @@ TEST_CASE("C9: a key of the caller's own never gives what was made from somethin
   Built b = must(f.cache().compile(graph("2.5"), "test", mine));
   CHECK(!b.hit);
   CHECK(must(f.cache().compile(graph("2.5"), "test", mine)).hit);
+  // Not by a stamp of the file either: it says what the entry must have been made from.
+  std::string first = f.model(mir("2.0"));
+  struct timespec past[2] = {{.tv_sec = 1'700'000'000}, {.tv_sec = 1'700'000'000}};
+  REQUIRE(::utimensat(AT_FDCWD, first.c_str(), past, 0) == 0);
+  std::this_thread::sleep_for(std::chrono::milliseconds(2100));
+  Built stamped = must(f.cache().compile(first, mine));
+  must(f.cache().compile(graph("2.5"), "test", mine));
+  Built again = must(f.cache().compile(first, mine));
+  CHECK(!again.hit);
+  CHECK(again.image == stamped.image);
   // Keys that the tool makes differ by themselves.
   CHECK(must(f.cache().compile(graph("2.0"), "test")).key !=
         must(f.cache().compile(graph("2.5"), "test")).key);
