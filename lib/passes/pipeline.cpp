@@ -11,6 +11,7 @@
 #include "passes/fold_constants.h"
 #include "passes/infer_types.h"
 #include "passes/names.h"
+#include "passes/share_constants.h"
 #include "passes/simplify.h"
 
 namespace rlx {
@@ -26,11 +27,12 @@ constexpr Pass kEliminateDead{"eliminate_dead", eliminate_dead};
 constexpr Pass kExpandBlocks{"expand_blocks", expand_blocks};
 constexpr Pass kFoldConstants{"fold_constants", fold_constants};
 constexpr Pass kInferTypes{"infer_types", infer_types};
+constexpr Pass kShareConstants{"share_constants", share_constants};
 constexpr Pass kSimplify{"simplify", simplify};
 
 // Sorted by name.
-constexpr std::array kPasses{kEliminateCommon, kEliminateDead, kExpandBlocks,
-                             kFoldConstants,   kInferTypes,    kSimplify};
+constexpr std::array kPasses{kEliminateCommon, kEliminateDead,  kExpandBlocks, kFoldConstants,
+                             kInferTypes,      kShareConstants, kSimplify};
 
 // Runs passes over one graph; after an error it runs none.
 class Runner {
@@ -91,6 +93,7 @@ Result<Graph> optimise(Graph g, const PassOptions& options) {
   runner.run(kFoldConstants);
   runner.run(kSimplify);
   runner.run(kFoldConstants);
+  runner.run(kShareConstants);
   runner.run(kEliminateCommon);
   runner.run(kEliminateDead);
   RLX_TRY(Graph result, runner.take());
