@@ -63,7 +63,8 @@ bool is_held(const Folder& root, int64_t byte) {
   return fd.ok() && ::fcntl(fd.get(), F_OFD_GETLK, &range) == 0 && range.l_type != F_UNLCK;
 }
 
-bool is_busy() { return errno == EAGAIN || errno == EACCES || errno == EINTR; }
+// Linux says EAGAIN where another has the lock; anything else is no lock to wait for.
+bool is_busy() { return errno == EAGAIN || errno == EINTR; }
 
 void tell_progress(const Folder& root, std::string_view key) {
   std::string progress = progress_of(root, key);

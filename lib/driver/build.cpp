@@ -1,7 +1,9 @@
 #include "driver/build.h"
 
+#include <atomic>
 #include <chrono>
 #include <filesystem>
+#include <thread>
 
 #include "cache/inflight.h"
 #include "cache/key.h"
@@ -182,7 +184,8 @@ class Builder {
     note("lookup");
     if (found.hit) return use(*found.hit, {});
     why_ = found.why;
-    if (why_ == Lookup::Why::kDamaged || why_ == Lookup::Why::kForeign)
+    if (why_ == Lookup::Why::kDamaged || why_ == Lookup::Why::kForeign ||
+        why_ == Lookup::Why::kUnsigned)
       store_->complain(found.reason);
     else
       log::debug(found.reason);
@@ -248,12 +251,35 @@ class Builder {
   }
 
   Status open_blobs(const cache::Entry& entry) {
-    for (const image::Buffer& b : out_.image.buffers) {
-      if (b.kind != image::Buffer::Kind::kConstant || out_.blobs.contains(b.blob)) continue;
-      RLX_TRY(cache::BlobBytes bytes, blob_of(entry, b.blob));
-      out_.blobs.emplace(b.blob, std::move(bytes));
+    std::map<Digest, std::optional<Result<cache::BlobBytes>>> wanted;
+    for (const image::Buffer& b : out_.image.buffers)
+      if (b.kind == image::Buffer::Kind::kConstant) wanted[b.blob];
+    read_blobs(entry, wanted);
+    for (auto& [digest, bytes] : wanted) {
+      if (!*bytes) return std::move(bytes->error());
+      out_.blobs.emplace(digest, std::move(**bytes));
     }
     return {};
+  }
+
+  // Weights that nobody has read since the machine booted are digested now: with all threads, where that
+  // is more work than starting them.
+  void read_blobs(const cache::Entry& entry,
+                  std::map<Digest, std::optional<Result<cache::BlobBytes>>>& wanted) const {
+    constexpr int64_t kWorthThreads = int64_t{64} << 20;
+    Vec<std::pair<const Digest, std::optional<Result<cache::BlobBytes>>>*> all;
+    for (auto& item : wanted) all.push_back(&item);
+    std::atomic<size_t> next = 0;
+    auto work = [&] {
+      for (size_t i = next++; i < all.size(); i = next++)
+        all[i]->second = blob_of(entry, all[i]->first);
+    };
+    int64_t bytes = 0;
+    for (const cache::BlobRef& b : entry.blobs) bytes += b.size;
+    Vec<std::thread> threads;
+    for (int i = 1; bytes > kWorthThreads && i < r_.jobs; ++i) threads.emplace_back(work);
+    work();
+    for (std::thread& thread : threads) thread.join();
   }
 
   template <class Make>
