@@ -196,6 +196,83 @@ def weights_of(data):
     return best
 
 
+# ---- T9: whose folder it is
+
+def in_a_root_of(world, mode, owner, wanted):
+    """The folder's mode and owner decide whether it is used at all."""
+    cache = world.copy_of(world.state("compiled", COMPILE))
+    cache.chmod(mode)
+    os.chown(cache, owner, owner)
+    done = world.run(["rlx-run", "run", MODEL, "--dim", "batch=360"], cache)
+    if done.returncode != wanted:
+        raise Failed(f"exit {done.returncode} instead of {wanted}: {done.stderr}")
+
+
+def two_users(world):
+    """They share a folder and trust each other's keys; a third, whom nobody trusts, is not believed."""
+    home = world.work / "users"
+    shutil.rmtree(home, ignore_errors=True)
+    cache = home / "cache"
+    cache.mkdir(parents=True)
+    os.chown(cache, 0, 5000)
+    cache.chmod(0o2770)
+    for folder in (world.work, home):
+        folder.chmod(0o755)
+    model = home / MODEL.name
+    shutil.copy(MODEL, model)
+    model.chmod(0o644)
+    # Where every user gets at them.
+    (home / "bin").mkdir(mode=0o755)
+    for name in ("rlxc", "rlx-cache"):
+        shutil.copy(world.bin / name, home / "bin" / name)
+    configs = {}
+    for user in (5001, 5002, 5003):
+        configs[user] = home / str(user)
+        (configs[user] / "rlx").mkdir(parents=True)
+        (configs[user] / "rlx" / "trusted_dirs").write_text(f"{cache}\n")
+        for path in (configs[user], *configs[user].rglob("*")):
+            os.chown(path, user, 5000)
+
+    def tool(user, *argv):
+        env = world.environment(cache, XDG_CONFIG_HOME=configs[user], HOME=configs[user])
+        return subprocess.run([str(home / "bin" / argv[0]), *map(str, argv[1:])], env=env, text=True,
+                              capture_output=True, user=user, group=5000, extra_groups=[],
+                              cwd=home, umask=0o022, timeout=60)
+
+    def must(user, *argv):
+        done = tool(user, *argv)
+        if done.returncode != 0:
+            raise Failed(f"user {user}: exit {done.returncode}: {argv}\n{done.stderr}")
+        return done.stdout
+
+    for user in configs:
+        must(user, "rlx-cache", "keygen")
+    for reader, maker in ((5001, 5001), (5001, 5002), (5002, 5001), (5002, 5002), (5003, 5003)):
+        must(reader, "rlx-cache", "trust", configs[maker] / "rlx" / "signing.key.pub")
+    if "built" not in must(5001, "rlxc", model):
+        raise Failed("nothing was compiled")
+    if "hit" not in must(5002, "rlxc", model):
+        raise Failed("the other user's entry is not used")
+    if "built" not in must(5002, "rlxc", model, "--dim", "batch=3"):
+        raise Failed("the second user cannot store")
+    if "hit" not in must(5001, "rlxc", model, "--dim", "batch=3"):
+        raise Failed("the first user does not see it")
+    # What only the third vouches for is nothing to the others.
+    must(5003, "rlxc", model, "--dim", "batch=4")
+    done = tool(5001, "rlxc", model, "--dim", "batch=4")
+    if "built" not in done.stdout or "signed by no trusted key" not in done.stderr:
+        raise Failed(f"a stranger's entry was used: {done.stdout}{done.stderr}")
+
+
+def owners(world):
+    yield "a folder that others can write", lambda: in_a_root_of(world, 0o777, os.geteuid(), 8)
+    yield "a private folder", lambda: in_a_root_of(world, 0o700, os.geteuid(), 0)
+    # The rest takes other users, and only root can be them.
+    if os.geteuid() == 0:
+        yield "a folder of another user", lambda: in_a_root_of(world, 0o700, 5001, 8)
+        yield "two users and a stranger", lambda: two_users(world)
+
+
 # ---- the same bits by every way
 
 def same_by_every_way(world):
