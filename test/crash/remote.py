@@ -1,5 +1,6 @@
 """T17 and the shares of several machines: a real nginx with WebDAV, and servers that misbehave."""
 
+import hashlib
 import http.server
 import os
 import shutil
@@ -133,6 +134,124 @@ def four_shares(world):
         server.close()
 
 
+def fields(data):
+    """The fields of a protobuf message: (number, bytes or number)."""
+    at, found = 0, []
+
+    def varint():
+        nonlocal at
+        value = shift = 0
+        while True:
+            byte = data[at]
+            at += 1
+            value |= (byte & 0x7F) << shift
+            shift += 7
+            if byte < 0x80:
+                return value
+
+    while at < len(data):
+        tag = varint()
+        number, kind = tag >> 3, tag & 7
+        if kind == 0:
+            found.append((number, varint()))
+        elif kind == 2:
+            size = varint()
+            if at + size > len(data):
+                raise ValueError("cut off")
+            found.append((number, data[at:at + size]))
+            at += size
+        else:
+            raise ValueError(f"wire type {kind}")
+    return found
+
+
+class Strict(http.server.BaseHTTPRequestHandler):
+    """What bazel-remote checks: a CAS file has the digest that its name says, an ActionResult parses, and all
+    that it names is there, with its size, both when it comes and when it is asked for."""
+    protocol_version = "HTTP/1.1"
+    files = None
+    refused = None
+
+    def answer(self, status, body=b""):
+        self.send_response(status)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        if self.command != "HEAD":
+            self.wfile.write(body)
+
+    def problem(self, path, body):
+        kind, _, name = path.strip("/").partition("/")
+        if kind not in ("cas", "ac") or len(name) != 64 or set(name) - set("0123456789abcdef"):
+            return "no such place"
+        if kind == "cas":
+            return "" if hashlib.sha256(body).hexdigest() == name else "another digest"
+        for number, value in fields(body):
+            if number != 2:
+                continue
+            file = dict(fields(value))
+            digest = dict(fields(file[2]))
+            stored = self.files.get("/cas/" + digest[1].decode())
+            if stored is None or len(stored) != digest.get(2, 0):
+                return f"{file[1].decode()} is not there"
+        return ""
+
+    def do_PUT(self):
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        try:
+            problem = self.problem(self.path, body)
+        except (ValueError, IndexError, KeyError) as e:
+            problem = f"no ActionResult: {e}"
+        if problem:
+            self.refused.append(f"{self.path}: {problem}")
+            return self.answer(400)
+        self.files[self.path] = body
+        return self.answer(200)
+
+    def do_GET(self):
+        body = self.files.get(self.path)
+        if body is None or (self.path.startswith("/ac/") and self.problem(self.path, body)):
+            return self.answer(404)
+        return self.answer(200, body)
+
+    do_HEAD = do_GET
+
+    def log_message(self, *_):
+        pass
+
+
+def strict_server(world):
+    """A server that checks all that bazel-remote checks takes what is pushed, and gives it back; when it has lost
+    a blob, it says that it has nothing, and the entry is made here."""
+    sign_and_trust(world)
+    handler = type("Handler", (Strict,), {"files": {}, "refused": []})
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    remote = {"RLX_REMOTE": f"http://127.0.0.1:{server.server_address[1]}"}
+    try:
+        maker = world.copy_of(world.state("bound", COMPILE, BIND), "maker")
+        world.must(["rlx-cache", "push"], maker, **remote)
+        if handler.refused or not any(p.startswith("/ac/") for p in handler.files):
+            raise Failed(f"refused: {handler.refused}")
+        user = world.fresh("user")
+        world.check_outputs(user, RLX_ON_MISS="error", **remote)
+        for path in [p for p in handler.files if p.startswith("/cas/")]:
+            lost = handler.files.pop(path)
+            cache = world.fresh("lost")
+            done = world.check_outputs(cache, **remote)
+            if "warning" in done.stderr:
+                raise Failed("a lost blob is more than a miss: " + done.stderr)
+            world.check_whole(cache)
+            handler.files[path] = lost
+        # Built here, pushed by itself.
+        fresh = world.fresh("fresh")
+        before = len(handler.files)
+        world.must(["rlxc", MODEL, "--dim", "batch=5"], fresh, RLX_REMOTE_MODE="rw", **remote)
+        if len(handler.files) <= before or handler.refused:
+            raise Failed(f"not pushed: {handler.refused}")
+    finally:
+        server.shutdown()
+
+
 class Bad(http.server.BaseHTTPRequestHandler):
     """Answers as `how` says; none of it is an entry."""
     how = "500"
@@ -209,6 +328,7 @@ def dead_server(world):
 def remotes(world):
     yield "nginx: push, pull, forged, untrusted", lambda: pushed_and_pulled(world)
     yield "nginx: four shares at once", lambda: four_shares(world)
+    yield "a server that checks what bazel-remote checks", lambda: strict_server(world)
     for how in ("reset", "500", "redirect", "short", "endless", "garbage", "empty"):
         yield f"a server that answers with {how}", lambda h=how: bad_server(world, h)
     yield "a dead server", lambda: dead_server(world)
