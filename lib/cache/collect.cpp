@@ -1,9 +1,7 @@
 #include "cache/collect.h"
 
 #include <algorithm>
-#include <cmath>
-#include <ctime>
-#include <limits>
+#include <cstring>
 #include <set>
 #include <thread>
 #include <unordered_map>
@@ -13,6 +11,7 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
+#include "cache/clock.h"
 #include "cache/codes.h"
 #include "cache/key.h"
 #include "cache/leftovers.h"
@@ -53,8 +52,6 @@ struct State {
   bool operator==(const State&) const = default;
 };
 
-int64_t nanoseconds(const timespec& t) { return int64_t{t.tv_sec} * 1'000'000'000 + t.tv_nsec; }
-
 State state_of(const struct stat& s) {
   return {s.st_ino, nanoseconds(s.st_mtim), nanoseconds(s.st_ctim)};
 }
@@ -67,14 +64,10 @@ struct Candidate {
   // Record and LIR.
   int64_t bytes = 0;
   Vec<Digest> blobs = {};
-  // Of the entry alone, blobs that no other names included.
-  int64_t own_bytes = 0;
   double score = 0;
   std::string why = {};
   bool pinned = false;
 };
-
-int64_t now_s() { return static_cast<int64_t>(::time(nullptr)); }
 
 // An unset clock sees files of the future: they are new.
 int64_t age_s(int64_t mtime) { return std::max<int64_t>(0, now_s() - mtime); }
@@ -82,7 +75,7 @@ int64_t age_s(int64_t mtime) { return std::max<int64_t>(0, now_s() - mtime); }
 class Collector {
  public:
   Collector(const Store& store, const CollectOptions& options)
-      : store_(store), root_(store.root()), options_(options) {}
+      : root_(store.root()), options_(options) {}
 
   Result<Collected> run() {
     lock_ = CollectorLock::try_acquire(root_);
@@ -162,12 +155,13 @@ class Collector {
   }
 
   void weigh(Candidate& c) {
-    c.own_bytes = c.bytes;
+    // Blobs that no other entry names go with it.
+    int64_t own_bytes = c.bytes;
     for (const Digest& digest : c.blobs)
-      if (blobs_[digest].users == 1) c.own_bytes += blobs_[digest].bytes;
+      if (blobs_[digest].users == 1) own_bytes += blobs_[digest].bytes;
     auto stats = read_stats(root_, c.key);
     auto ms = static_cast<double>(std::max<int64_t>(1, stats ? stats->stats.compile_ms : 1));
-    c.score = static_cast<double>(age_s(c.used_s) + 1) * static_cast<double>(c.own_bytes) / ms;
+    c.score = static_cast<double>(age_s(c.used_s) + 1) * static_cast<double>(own_bytes) / ms;
     out_.bytes += c.bytes;
     out_.files += 2;
   }
@@ -335,7 +329,6 @@ class Collector {
     if (shard.ok()) shard.remove(name);
   }
 
-  const Store& store_;
   const Folder& root_;
   const CollectOptions& options_;
   CollectorLock lock_;

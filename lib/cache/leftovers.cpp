@@ -1,16 +1,15 @@
 #include "cache/leftovers.h"
 
 #include <algorithm>
-#include <ctime>
 #include <set>
 
 #include <fcntl.h>
 #include <sys/sysinfo.h>
 
+#include "cache/clock.h"
 #include "cache/inflight.h"
 #include "cache/key.h"
 #include "cache/lock.h"
-#include "support/files.h"
 
 namespace rlx::cache {
 namespace {
@@ -19,8 +18,6 @@ constexpr int64_t kHour = 3600, kDay = 24 * kHour;
 constexpr int64_t kStampLife = 60 * kDay;
 constexpr int64_t kMaxQuarantine = int64_t{256} << 20;
 constexpr const char* kCollected = "collected";
-
-int64_t now_s() { return static_cast<int64_t>(::time(nullptr)); }
 
 struct Found {
   std::string name;
@@ -82,8 +79,7 @@ class Cleaner {
   }
 
   void remove_stamps() {
-    auto boot = read_file("/proc/sys/kernel/random/boot_id");
-    std::string current = "verified-" + (boot ? boot->substr(0, boot->find('\n')) : "");
+    std::string current = "verified-" + boot_id();
     Folder stamps = root_.below("stamps");
     for (const Found& file : files_of(stamps)) {
       bool other_boot = file.name.starts_with("verified-") && file.name != current;

@@ -7,6 +7,7 @@
 
 #include "cache/codes.h"
 #include "cache/key.h"
+#include "cache/records.h"
 #include "cache/signature.h"
 #include "support/json.h"
 
@@ -14,7 +15,6 @@ namespace rlx::cache {
 namespace {
 
 constexpr std::string_view kTagSuffix = ".ref.json";
-constexpr std::string_view kRecordSuffix = ".meta.json";
 constexpr size_t kShortest = 6;
 constexpr size_t kMostListed = 5;
 
@@ -53,12 +53,8 @@ bool begins(std::string_view key, std::string_view text) {
 }
 
 Vec<std::string> keys_beginning(const Folder& root, std::string_view text) {
-  Vec<std::string> keys;
-  for (const std::string& name : root.names()) {
-    if (!name.ends_with(kRecordSuffix)) continue;
-    std::string key = name.substr(0, name.size() - kRecordSuffix.size());
-    if (begins(key, text)) keys.push_back(std::move(key));
-  }
+  Vec<std::string> keys = cache::keys(root);
+  std::erase_if(keys, [&](const std::string& key) { return !begins(key, text); });
   // A template's digest begins its variants' keys too.
   if (keys.size() > 1 && std::ranges::all_of(keys, [&](const std::string& k) {
         return k.starts_with(keys[0] + "__") || k == keys[0];

@@ -4,13 +4,13 @@
 #include <unistd.h>
 
 #include "cache/bundle.h"
+#include "cache/clock.h"
 #include "cache/codes.h"
 #include "cache/collect.h"
 #include "cache/events.h"
 #include "cache/key.h"
 #include "cache/quarantine.h"
 #include "cache/store_impl.h"
-#include "support/files.h"
 #include "support/json.h"
 #include "support/log.h"
 
@@ -159,10 +159,9 @@ Status Store::Impl::flush(const std::string& key) {
 }
 
 void Store::Impl::write_stats(const std::string& key, const Stats& stats) const {
-  auto boot = read_file("/proc/sys/kernel/random/boot_id");
   JsonWriter writer;
   writer.begin_object();
-  writer.member("boot", boot ? boot->substr(0, boot->find('\n')) : "");
+  writer.member("boot", boot_id());
   writer.member("compile_ms", stats.compile_ms);
   writer.member("created", now_text());
   writer.member("producer", stats.producer);

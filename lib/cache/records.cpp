@@ -50,13 +50,13 @@ std::string_view model_of(std::string_view key) {
   return key.substr(0, key.rfind('-') + 1);
 }
 
+bool is_digest(const std::string& value) { return Digest::from_hex(value).has_value(); }
+
 // A digest is cut to what tells two of them apart.
 std::string shown(const std::string& value) {
   if (value.empty()) return "none";
-  return Digest::from_hex(value) ? value.substr(0, 12) : value;
+  return is_digest(value) ? value.substr(0, 12) : value;
 }
-
-bool is_digest(const std::string& value) { return Digest::from_hex(value).has_value(); }
 
 // Another value is nearer than none.
 int64_t distance(const Vec<Difference>& all) {
@@ -66,6 +66,8 @@ int64_t distance(const Vec<Difference>& all) {
 }
 
 }  // namespace
+
+Vec<std::string> keys(const Folder& root) { return keys_of(root.names()); }
 
 bool for_each_record(const Folder& root, const std::function<void(const Record&)>& visit) {
   return for_each_changed_record(root, nullptr, visit);
@@ -119,7 +121,7 @@ Vec<Difference> differences(const Inputs& wanted, const Inputs& stored) {
 std::optional<Nearest> nearest(const Store& store, std::string_view key, const Inputs& wanted) {
   std::optional<Nearest> best;
   if (!store.root().ok()) return best;
-  Vec<std::string> keys = keys_of(store.root().names());
+  Vec<std::string> keys = cache::keys(store.root());
   // Those of the same model first.
   std::ranges::stable_partition(keys,
                                 [&](const std::string& k) { return k.starts_with(model_of(key)); });

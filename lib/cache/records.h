@@ -15,6 +15,9 @@ struct Record {
   struct stat stat;
 };
 
+// Of the records in a folder, sorted; nothing where it cannot be listed.
+Vec<std::string> keys(const Folder& root);
+
 // In the order of their keys. False where the folder cannot be listed.
 bool for_each_record(const Folder& root, const std::function<void(const Record&)>& visit);
 // Only those that `changed` asks for, by key and state of the file, are read.

@@ -1,10 +1,9 @@
 #include "cache/store.h"
 
-#include <ctime>
-
 #include <fcntl.h>
 #include <fmt/format.h>
 
+#include "cache/clock.h"
 #include "cache/codes.h"
 #include "cache/events.h"
 #include "cache/key.h"
@@ -67,7 +66,7 @@ void touch(const Folder& root, std::string_view key) {
   struct stat s;
   std::string name = meta_name(key);
   if (::fstatat(root.fd(), name.c_str(), &s, AT_SYMLINK_NOFOLLOW) != 0) return;
-  int64_t age = static_cast<int64_t>(::time(nullptr)) - s.st_mtim.tv_sec;
+  int64_t age = now_s() - s.st_mtim.tv_sec;
   if (age >= 0 && age < kFreshForSeconds) return;
   ::utimensat(root.fd(), name.c_str(), nullptr, AT_SYMLINK_NOFOLLOW);
 }
@@ -123,12 +122,6 @@ bool Store::shared() const { return impl_->shared; }
 
 bool Store::is_vouched_for(const Entry& entry) const {
   return !impl_->shared || has_trusted_signature(impl_->root, entry);
-}
-
-Vec<const Folder*> Store::layers() const {
-  Vec<const Folder*> folders;
-  for (const auto& layer : impl_->layers) folders.push_back(&layer->root);
-  return folders;
 }
 
 Result<Entry> read_entry(const Folder& root, std::string_view key) {

@@ -91,8 +91,6 @@ class Store {
   bool shared() const;
   // Whether the entry may be passed on in the user's name: in a shared cache, if a trusted key signed it.
   bool is_vouched_for(const Entry& entry) const;
-  // The read-only folders below it.
-  Vec<const Folder*> layers() const;
   // False where publishing does nothing: off, read-only.
   bool writable() const;
 

@@ -7,7 +7,7 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
-#include "support/files.h"
+#include "cache/clock.h"
 
 namespace rlx::cache {
 namespace {
@@ -16,22 +16,11 @@ namespace {
 constexpr size_t kMaxSize = size_t{8} << 20;
 constexpr size_t kCheckLength = 16;
 
-// Empty where the kernel does not say; then nothing is remembered.
-const std::string& boot_id() {
-  static const std::string id = [] {
-    auto text = read_file("/proc/sys/kernel/random/boot_id");
-    return text ? text->substr(0, text->find('\n')) : std::string();
-  }();
-  return id;
-}
-
 std::string file_name() { return "verified-" + boot_id(); }
 
 std::string check_of(std::string_view line) {
   return sha256(bytes_of(line)).hex().substr(0, kCheckLength);
 }
-
-int64_t nanoseconds(const timespec& t) { return int64_t{t.tv_sec} * 1'000'000'000 + t.tv_nsec; }
 
 // The word up to the next space, cut off from the text.
 std::string_view next_word(std::string_view& text) {
