@@ -43,7 +43,6 @@ HOMES = {
     "curl/": ["lib/cache/"],
     "toml++/": ["lib/driver/manifest"],
     "zlib.h": ["lib/support/", "lib/runtime/", "lib/driver/"],
-    "zstd.h": ["lib/cache/"],
     "catch2/": ["test/"],
 }
 

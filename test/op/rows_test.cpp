@@ -42,6 +42,15 @@ TEST_CASE("softmax of large numbers is finite, of a masked row NaN") {
              f32({2, 2}, {0.5F, 0.5F, NAN, NAN})));
 }
 
+TEST_CASE("softmax keeps the smallest shares") {
+  const char* graph = "%x = input \"x\" : f32[4]\n%y = softmax(%x)\noutput \"y\" = %y";
+  const Vec<float> shares = run(graph, {f32({4}, {0, -20, -40, -80})}).as<float>();
+  for (size_t i : {1, 2, 3}) {
+    const double want = std::exp(i == 3 ? -80.0 : -20.0 * static_cast<double>(i));
+    CHECK(shares.at(i) == Approx(want).epsilon(1e-5));
+  }
+}
+
 TEST_CASE("layer normalization over the last axes") {
   const Tensor x = random_f32({2, 3, 4});
   const Tensor scale = random_f32({4}, 2);
