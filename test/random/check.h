@@ -1,0 +1,62 @@
+// What one model is checked for, in this process.
+#pragma once
+#include <functional>
+#include <map>
+
+#include "test/oracle/interpret.h"
+#include "test/random/model.h"
+#include "test/random/ort.h"
+
+namespace rlx::random {
+
+// A model file and what to run it on.
+struct Case {
+  std::string onnx;
+  Vec<HostTensor> inputs;
+  // An absolute tolerance an output; none: a thousandth of the largest element.
+  Vec<double> tolerances = {};
+  // The open extents' values, as in the inputs.
+  Binding open = {};
+};
+
+// Which ways of compiling and running are compared; import, the reference and the plain run always take
+// part.
+struct Ways {
+  // The dims are bound before planning.
+  bool bound = false;
+  bool threads = false;
+  bool onnxruntime = false;
+  // Passes, each of which must not change a bit; empty: none.
+  Vec<std::string> passes_off = {};
+};
+
+struct Finding {
+  // "import", "compile", "bits", "bound", "onnxruntime", "threads", "signal 11", ...
+  std::string kind;
+  // What tells one fault of the kind from another: an error code, a condition; may be empty.
+  std::string what;
+  // For people.
+  std::string detail;
+
+  bool same_kind(const Finding& o) const { return kind == o.kind && what == o.what; }
+};
+
+struct Outcome {
+  std::optional<Finding> finding;
+  // Checks that were made, by name.
+  Vec<std::string> made;
+  // Who refused, and why: "rlx: ...", "onnxruntime: ...".
+  Vec<std::string> refused;
+};
+
+// `at` is told what begins, so that a crash can be placed. `ort` may be null.
+Outcome check(const Case& c, const Ways& ways, Ort* ort,
+              const std::function<void(std::string_view)>& at);
+
+// The right outputs: onnxruntime's, else the interpreter's on the graph as imported.
+Result<Vec<HostTensor>> wanted_of(const Case& c, Ort* ort);
+
+// Passes that can be left out one at a time and must not change a bit.
+const Vec<std::string>& exact_passes();
+
+}  // namespace rlx::random

@@ -1,0 +1,431 @@
+#include "test/random/generate.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include <fmt/format.h>
+
+namespace rlx::random {
+namespace {
+
+constexpr int64_t kMostElements = 20'000;
+// What a value may reach before it is brought back.
+constexpr double kBiggest = 1e4;
+
+}  // namespace
+
+double Generator::unit(DType t) {
+  switch (t) {
+    case DType::kF16: return 0x1p-10;
+    case DType::kBF16: return 0x1p-7;
+    case DType::kF32: return 0x1p-23;
+    case DType::kF64: return 0x1p-52;
+    default: return 0;
+  }
+}
+
+Generator::Generator(uint64_t seed) : random(seed) {
+  m.seed = seed;
+  make_extents();
+  make_first();
+}
+
+int64_t Generator::extent_value() {
+  switch (random.below(10)) {
+    case 0: return 1;
+    case 1:
+    case 2:
+    case 3:
+    case 4: return random.pick<int64_t>({2, 3, 4, 5, 6, 7});
+    case 5:
+    case 6: return random.pick<int64_t>({8, 16});
+    default: return random.pick<int64_t>({9, 12, 14, 15, 17, 24, 28, 31, 32, 33, 40, 48});
+  }
+}
+
+void Generator::make_extents() {
+  size_t count = 3 + random.below(3);
+  for (size_t i = 0; i < count; ++i)
+    m.extents.push_back({fmt::format("e{}", i), extent_value(), false});
+  if (random.percent(45)) m.extents[0].open = true;
+  if (random.percent(15)) m.extents[1].open = true;
+  if (random.percent(12)) m.extents[random.below(count)].value = 0, empty_ = true;
+  binding_ = m.binding();
+}
+
+void Generator::make_first() {
+  DType type = DType::kF32;
+  if (random.percent(25)) {
+    type = random.pick({DType::kF16, DType::kF64, DType::kF64, DType::kI32, DType::kI64,
+                        DType::kI64, DType::kI8, DType::kU8, DType::kI16, DType::kU16, DType::kU32,
+                        DType::kU64, DType::kBool, DType::kBF16});
+  }
+  size_t rank = random.pick<size_t>({0, 1, 1, 2, 2, 2, 3, 3, 3, 3, 4, 4, 4, 4, 5, 6});
+  Vec<Dim> shape;
+  for (size_t i = 0; i < rank; ++i) shape.push_back(extent());
+  while (elements(shape) > kMostElements / 2) shape.pop_back();
+  // The first extent is told by an input, whatever else is made.
+  if (m.extents[0].open && !shape.empty()) shape[0] = Dim::symbol(m.extents[0].name);
+  while (elements(shape) > kMostElements / 2) shape.pop_back();
+  input(type, shape, is_float(type) ? Fill{} : Fill{Fill::Kind::kWhole, 0, 1});
+  int v = fresh(type, shape);
+  pool_ = {v};
+}
+
+Dim Generator::extent() {
+  if (random.percent(8)) return random.pick<int64_t>({1, 1, 2, 3, 4, 6});
+  return Dim::symbol(m.extents[random.below(m.extents.size())].name);
+}
+
+int64_t Generator::elements(const Vec<Dim>& shape) const {
+  int64_t n = 1;
+  for (const Dim& d : shape) n *= std::min<int64_t>(number(d), 1 << 20);
+  return n;
+}
+
+bool Generator::closed(const Vec<Dim>& dims) const {
+  return std::none_of(dims.begin(), dims.end(), [&](const Dim& d) { return m.is_open(d); });
+}
+
+bool Generator::need(const Dim& d, int64_t least) {
+  if (number(d) < least) return false;
+  if (auto value = d.constant()) return *value >= least;
+  m.needs.emplace_back(d, least);
+  return true;
+}
+
+int Generator::add(Value v) {
+  v.name = fmt::format("v{}", m.values.size());
+  m.values.push_back(std::move(v));
+  return static_cast<int>(m.values.size() - 1);
+}
+
+int Generator::input(DType t, Vec<Dim> shape, Fill fill) {
+  Value v{.dtype = t, .shape = std::move(shape), .role = Value::Role::kInput};
+  v.whole = fill.kind != Fill::Kind::kReal;
+  v.big = std::max(std::abs(fill.lo), std::abs(fill.hi));
+  v.fill = std::move(fill);
+  // What does not fit its type exactly is rounded once, the same for all.
+  return add(std::move(v));
+}
+
+int Generator::constant(DType t, Vec<Dim> shape, Fill fill) {
+  RLX_CHECK(closed(shape) && closed(fill.elements), "a constant has an open extent");
+  int v = input(t, std::move(shape), std::move(fill));
+  at(v).role = Value::Role::kConstant;
+  return v;
+}
+
+int Generator::integers(const Vec<int64_t>& elements, bool scalar) {
+  Fill f{.kind = Fill::Kind::kDims};
+  for (int64_t e : elements) f.elements.emplace_back(e);
+  Vec<Dim> shape;
+  if (!scalar) shape.emplace_back(static_cast<int64_t>(elements.size()));
+  return constant(DType::kI64, shape, std::move(f));
+}
+
+int Generator::scalar(DType t, double value) {
+  Fill f{.kind = Fill::Kind::kReal, .lo = value, .hi = value};
+  return constant(t, {}, std::move(f));
+}
+
+// Gather(Shape(x), axis) of a value that has the extent; products of such.
+Made Generator::extents(const Vec<Dim>& dims) {
+  if (closed(dims)) {
+    Fill f{.kind = Fill::Kind::kDims};
+    f.elements = dims;
+    return constant(DType::kI64, {static_cast<int64_t>(dims.size())}, std::move(f));
+  }
+  auto one = [&](const Dim& d) -> Made {
+    if (!m.is_open(d)) return extents({d});
+    for (size_t v = 0; v < m.values.size(); ++v) {
+      if (m.values[v].role == Value::Role::kConstant) continue;
+      for (size_t a = 0; a < m.values[v].shape.size(); ++a) {
+        if (!(m.values[v].shape[a] == d)) continue;
+        Made shape =
+            node("Shape", {static_cast<int>(v)},
+                 {DType::kI64, {static_cast<int64_t>(m.values[v].shape.size())}, 0, 0, true, true});
+        if (!shape) return shape;
+        return node("Gather", {*shape, integers({static_cast<int64_t>(a)})},
+                    {DType::kI64, {1}, 0, 0, true, true}, {{"axis", int64_t{0}}});
+      }
+    }
+    return std::nullopt;
+  };
+  Vec<int> parts;
+  for (const Dim& d : dims) {
+    Made part = one(d);
+    // A product of extents that stand alone.
+    if (!part && d.terms().size() == 1) {
+      const Term& t = d.terms().front();
+      part = integers({t.coefficient});
+      for (const Atom& a : t.factors) {
+        Made factor = one(Dim::atom(a));
+        if (!factor) return std::nullopt;
+        part = node("Mul", {*part, *factor}, {DType::kI64, {1}, 0, 0, true, true});
+      }
+    }
+    if (!part) return std::nullopt;
+    parts.push_back(*part);
+  }
+  auto size = static_cast<int64_t>(parts.size());
+  return node("Concat", parts, {DType::kI64, {size}, 0, 0, true, true}, {{"axis", int64_t{0}}});
+}
+
+int Generator::fresh(DType t, Vec<Dim> shape, double big) {
+  Fill f;
+  if (t == DType::kBool) {
+    f = {Fill::Kind::kWhole, 0, 1};
+  } else if (is_integer(t)) {
+    double most = std::max(1.0, std::min(big * 3, 9.0));
+    f = {Fill::Kind::kWhole, is_unsigned(t) ? 0 : -std::floor(most), std::floor(most)};
+  } else if (big >= 1 && random.percent(30)) {
+    f = {Fill::Kind::kWhole, -std::floor(big), std::floor(big)};
+  } else {
+    f = {Fill::Kind::kReal, -big, big};
+  }
+  bool fixed = closed(shape) && random.percent(45);
+  return fixed ? constant(t, std::move(shape), f) : input(t, std::move(shape), f);
+}
+
+int Generator::find(DType t, const Vec<Dim>& shape, int other_than) {
+  Vec<int> all;
+  for (int v : pool_) {
+    if (v != other_than && at(v).dtype == t && at(v).shape == shape) all.push_back(v);
+  }
+  return all.empty() ? -1 : random.pick(all);
+}
+
+int Generator::operand(DType t, const Vec<Dim>& shape, double big) {
+  if (random.percent(50)) {
+    int v = find(t, shape);
+    if (v >= 0 && at(v).big <= big * 4) return v;
+  }
+  return fresh(t, shape, big);
+}
+
+bool Generator::fits(const Result& r) const {
+  for (const Dim& d : r.shape) {
+    if (number(d) < 0) return false;
+  }
+  if (elements(r.shape) > kMostElements || r.shape.size() > 6) return false;
+  if (is_float(r.dtype)) {
+    double most = r.dtype == DType::kF16 ? 200 : kBiggest;
+    return r.big <= most && r.error <= 0.02 * std::max(r.big, 0.05);
+  }
+  double bits = 8.0 * static_cast<double>(size_of(r.dtype)) - (is_unsigned(r.dtype) ? 0 : 1);
+  return r.dtype == DType::kBool || r.big < std::ldexp(1.0, static_cast<int>(std::min(bits, 40.0)));
+}
+
+Vec<int> Generator::nodes(std::string_view op, Vec<int> inputs, const Vec<Result>& results,
+                          Vec<std::pair<std::string, Setting>> attributes) {
+  Node n{.op = std::string(op),
+         .inputs = std::move(inputs),
+         .outputs = {},
+         .attributes = std::move(attributes)};
+  for (const Result& r : results) {
+    if (!fits(r)) return {};
+  }
+  for (const Result& r : results) {
+    Value v{.dtype = r.dtype, .shape = r.shape};
+    v.big = r.big, v.error = r.error;
+    v.exact = r.exact, v.whole = r.whole;
+    if (!is_float(r.dtype)) v.exact = v.whole = true, v.error = 0;
+    // Sums of whole numbers are exact only as long as they fit.
+    if (v.whole && v.big * unit(v.dtype) > 0.25) v.whole = v.exact = false;
+    n.outputs.push_back(add(std::move(v)));
+  }
+  m.nodes.push_back(n);
+  return n.outputs;
+}
+
+Made Generator::node(std::string_view op, Vec<int> inputs, Result r,
+                     Vec<std::pair<std::string, Setting>> attributes) {
+  Vec<int> made = nodes(op, std::move(inputs), {std::move(r)}, std::move(attributes));
+  if (made.empty()) return std::nullopt;
+  return made[0];
+}
+
+Made Generator::view(std::string_view op, int v, Vec<int> others, Vec<Dim> shape,
+                     Vec<std::pair<std::string, Setting>> attributes) {
+  const Value& x = at(v);
+  Result r{x.dtype, std::move(shape), x.big, x.error, x.exact, x.whole};
+  others.insert(others.begin(), v);
+  return node(op, std::move(others), std::move(r), std::move(attributes));
+}
+
+Made Generator::bounded(int v, double big) {
+  const Value x = at(v);
+  if (x.big <= big) return v;
+  double factor = big / x.big;
+  return node("Mul", {v, scalar(x.dtype, factor)},
+              {x.dtype, x.shape, big, x.error * factor + unit(x.dtype) * big});
+}
+
+Made Generator::positive(int v) {
+  const Value x = at(v);
+  Made absolute = node("Abs", {v}, {x.dtype, x.shape, x.big, x.error, x.exact, x.whole});
+  if (!absolute) return absolute;
+  return node("Add", {*absolute, scalar(x.dtype, 0.5)},
+              {x.dtype, x.shape, x.big + 0.5, x.error + unit(x.dtype) * (x.big + 1)});
+}
+
+namespace {
+
+const Emitter& random_emitter(Random& random) {
+  const Vec<Emitter>& all = emitters();
+  // Rows of the elementwise table are many and alike.
+  for (;;) {
+    const Emitter& e = random.pick(all);
+    if (e.family == Family::kElementwise && random.percent(60)) continue;
+    return e;
+  }
+}
+
+const Emitter& random_of(Random& random, Family family) {
+  for (;;) {
+    const Emitter& e = random.pick(emitters());
+    if (e.family == family) return e;
+  }
+}
+
+}  // namespace
+
+int Generator::made_view_of(int v) {
+  for (int tries = 0; tries < 4; ++tries) {
+    Made made = random_of(random, Family::kView).emit(*this, v);
+    if (!made) continue;
+    pool_.push_back(*made);
+    return *made;
+  }
+  return v;
+}
+
+// A value of that rank that there is, or a new one.
+int Generator::of_rank(size_t rank) {
+  Vec<int> all;
+  for (int v : pool_) {
+    if (at(v).shape.size() == rank) all.push_back(v);
+  }
+  if (!all.empty() && random.percent(60)) return random.pick(all);
+  Vec<Dim> shape;
+  for (size_t i = 0; i < rank; ++i) shape.push_back(extent());
+  while (elements(shape) > kMostElements / 2) shape[random.below(rank)] = random.between(1, 4);
+  DType t = random.percent(90) ? DType::kF32 : at(any()).dtype;
+  int v = fresh(t, shape);
+  pool_.push_back(v);
+  return v;
+}
+
+// A view, and right behind it what reads it: any two may meet.
+bool Generator::meeting() {
+  const Emitter& view = random_of(random, Family::kView);
+  const Emitter& reader =
+      random_of(random, random.pick({Family::kProduct, Family::kProduct, Family::kRow, Family::kRow,
+                                     Family::kElementwise}));
+  bool image = reader.kind == "conv" || reader.kind == "pool" || reader.op == "batch_normalization";
+  size_t rank = image ? 3 + random.below(2) : reader.kind == "gemm" ? 2 : 1 + random.below(4);
+  if (view.op == "flatten" && !image) rank = 1 + random.below(4);
+  if (view.op == "unsqueeze") --rank;
+  if (view.op == "squeeze") ++rank;
+  int v = of_rank(rank);
+  Made seen = view.emit(*this, v);
+  if (!seen) return false;
+  pool_.push_back(*seen);
+  Made made = reader.emit(*this, *seen);
+  if (made) pool_.push_back(*made);
+  return true;
+}
+
+// One operator, often behind one view or two, or behind a view of a product.
+bool Generator::step() {
+  if (random.percent(50)) return meeting();
+  // Late values more often than early ones.
+  int v = random.percent(60)
+              ? pool_[pool_.size() - 1 - random.below(std::min<size_t>(3, pool_.size()))]
+              : any();
+  if (random.percent(15)) {
+    Vec<Dim> shape;
+    size_t rank = random.pick<size_t>({1, 2, 2, 3, 3, 4, 4, 5});
+    for (size_t i = 0; i < rank; ++i) shape.push_back(extent());
+    if (elements(shape) <= kMostElements / 2) v = fresh(at(any()).dtype, shape), pool_.push_back(v);
+  }
+  if (random.percent(50)) v = made_view_of(v);
+  if (random.percent(15)) v = made_view_of(v);
+  const Emitter& e = random.percent(40)   ? random_of(random, Family::kProduct)
+                     : random.percent(35) ? random_of(random, Family::kRow)
+                                          : random_emitter(random);
+  Made made = e.emit(*this, v);
+  if (!made) return false;
+  pool_.push_back(*made);
+  return true;
+}
+
+// What nobody reads, and a few that somebody does.
+void Generator::choose_outputs() {
+  Vec<int> readers(m.values.size());
+  for (const Node& n : m.nodes) {
+    for (int v : n.inputs) {
+      if (v >= 0) ++readers[static_cast<size_t>(v)];
+    }
+  }
+  for (size_t v = 0; v < m.values.size(); ++v) {
+    if (m.values[v].role != Value::Role::kNode) continue;
+    bool taken = readers[v] == 0 ? random.percent(90) : random.percent(8);
+    if (taken) m.outputs.push_back(static_cast<int>(v));
+  }
+  if (m.outputs.empty()) m.outputs.push_back(static_cast<int>(m.values.size() - 1));
+  while (m.outputs.size() > 6) m.outputs.erase(m.outputs.begin() + random.below(m.outputs.size()));
+}
+
+Model Generator::make() {
+  size_t steps = 1 + random.below(6);
+  for (size_t done = 0, tries = 0; done < steps && tries < 40; ++tries) done += step();
+  if (m.nodes.empty()) {
+    const Value x = at(pool_[0]);
+    node("Identity", {pool_[0]}, {x.dtype, x.shape, x.big, x.error, x.exact, x.whole});
+  }
+  choose_outputs();
+  return told(pruned(m));
+}
+
+const Vec<Emitter>& emitters() {
+  static const Vec<Emitter> kAll = [] {
+    Vec<Emitter> all;
+    for (const Vec<Emitter>& some :
+         {view_emitters(), product_emitters(), row_emitters(), elementwise_emitters()})
+      all.insert(all.end(), some.begin(), some.end());
+    return all;
+  }();
+  return kAll;
+}
+
+Vec<std::string> operators_left_out() {
+  Vec<std::string> missing;
+  for (const OpDef* op : all_ops()) {
+    bool made = std::any_of(emitters().begin(), emitters().end(),
+                            [&](const Emitter& e) { return e.op == op->name; });
+    if (!made) missing.emplace_back(op->name);
+  }
+  return missing;
+}
+
+std::string onnx_name(std::string_view op) {
+  if (op == "is_nan") return "IsNaN";
+  if (op == "matmul") return "MatMul";
+  if (op == "prelu") return "PRelu";
+  if (op == "gather_nd") return "GatherND";
+  std::string name;
+  bool upper = true;
+  for (char c : op) {
+    if (c == '_') {
+      upper = true;
+      continue;
+    }
+    name += upper && c >= 'a' && c <= 'z' ? static_cast<char>(c - 'a' + 'A') : c;
+    upper = false;
+  }
+  return name;
+}
+
+}  // namespace rlx::random

@@ -1,0 +1,116 @@
+// Random models over every operator: views before, between and after products and rows, values with
+// several readers, several outputs, open extents. Values stay where all right computations agree, so that
+// every difference is a fault.
+#pragma once
+#include <optional>
+
+#include "ir/op_def.h"
+#include "test/random/model.h"
+
+namespace rlx::random {
+
+// What an emitter makes of a value: another value, or nothing where it does not fit.
+using Made = std::optional<int>;
+
+class Generator {
+ public:
+  explicit Generator(uint64_t seed);
+
+  Model make();
+
+  // For emitters.
+  Random random;
+  Model m;
+
+  const Value& at(int v) const { return m.values[static_cast<size_t>(v)]; }
+  Value& at(int v) { return m.values[static_cast<size_t>(v)]; }
+  int rank(int v) const { return static_cast<int>(at(v).shape.size()); }
+  int64_t number(const Dim& d) const { return evaluate(d, binding_).value(); }
+  int64_t elements(const Vec<Dim>& shape) const;
+  bool closed(const Vec<Dim>& dims) const;
+  // Whether d >= least holds, and is kept from here on.
+  bool need(const Dim& d, int64_t least);
+  // One of the model's extents, or a number.
+  Dim extent();
+  int axis(int v) { return static_cast<int>(random.below(at(v).shape.size())); }
+
+  int input(DType t, Vec<Dim> shape, Fill fill);
+  int constant(DType t, Vec<Dim> shape, Fill fill);
+  // A constant i64 vector, or a scalar.
+  int integers(const Vec<int64_t>& elements, bool scalar = false);
+  // An i64 vector of extents: a constant, or computed from the shapes of what has them.
+  Made extents(const Vec<Dim>& elements);
+  // An input or a constant with moderate elements, |x| <= big.
+  int fresh(DType t, Vec<Dim> shape, double big = 2);
+  // The same, often a value that is there already.
+  int operand(DType t, const Vec<Dim>& shape, double big = 2);
+  // One scalar constant.
+  int scalar(DType t, double value);
+
+  struct Result {
+    DType dtype;
+    Vec<Dim> shape;
+    double big = 1;
+    double error = 0;
+    bool exact = false;
+    bool whole = false;
+  };
+  // Appends a node of one output; nothing where the value would be too large to be worth its time.
+  Made node(std::string_view op, Vec<int> inputs, Result r,
+            Vec<std::pair<std::string, Setting>> attributes = {});
+  // A view of v's elements.
+  Made view(std::string_view op, int v, Vec<int> others, Vec<Dim> shape,
+            Vec<std::pair<std::string, Setting>> attributes = {});
+  // A node with several outputs; all of them take part from here on.
+  Vec<int> nodes(std::string_view op, Vec<int> inputs, const Vec<Result>& results,
+                 Vec<std::pair<std::string, Setting>> attributes = {});
+  bool fits(const Result& r) const;
+  // Of one rounding to the type.
+  static double unit(DType t);
+  // v with smaller elements, positive ones.
+  Made bounded(int v, double big);
+  Made positive(int v);
+  // Any value of the model.
+  int any() { return pool_[random.below(pool_.size())]; }
+  // A value of that type and shape; -1: none.
+  int find(DType t, const Vec<Dim>& shape, int other_than = -1);
+
+ private:
+  int add(Value v);
+  void make_extents();
+  void make_first();
+  bool step();
+  bool meeting();
+  int of_rank(size_t rank);
+  void choose_outputs();
+  int made_view_of(int v);
+  int64_t extent_value();
+
+  Binding binding_;
+  // What further nodes may read.
+  Vec<int> pool_;
+  bool empty_ = false;
+};
+
+enum class Family : uint8_t { kView, kProduct, kRow, kElementwise, kOther };
+
+struct Emitter {
+  // rlx's name of the operator.
+  std::string_view op;
+  // What the table of pairs calls it; empty: the operator.
+  std::string_view kind;
+  Family family;
+  Made (*emit)(Generator& g, int v);
+};
+
+Vec<Emitter> view_emitters();
+Vec<Emitter> product_emitters();
+Vec<Emitter> row_emitters();
+Vec<Emitter> elementwise_emitters();
+const Vec<Emitter>& emitters();
+// Operators that no emitter makes: there should be none.
+Vec<std::string> operators_left_out();
+// "IsNaN" of "is_nan".
+std::string onnx_name(std::string_view op);
+
+}  // namespace rlx::random

@@ -1,0 +1,273 @@
+#include "test/random/model.h"
+
+#include <cstring>
+#include <set>
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include "kernel/element.h"
+#include "test/frontend/onnx_writer.h"
+
+namespace rlx::random {
+namespace {
+
+using test::Message;
+
+// ONNX's numbers for element types.
+int onnx_type(DType t) {
+  switch (t) {
+    case DType::kF32: return 1;
+    case DType::kU8: return 2;
+    case DType::kI8: return 3;
+    case DType::kU16: return 4;
+    case DType::kI16: return 5;
+    case DType::kI32: return 6;
+    case DType::kI64: return 7;
+    case DType::kString: return 8;
+    case DType::kBool: return 9;
+    case DType::kF16: return 10;
+    case DType::kF64: return 11;
+    case DType::kU32: return 12;
+    case DType::kU64: return 13;
+    case DType::kBF16: return 16;
+  }
+  return 0;
+}
+
+int64_t value_of(const Dim& d, const Binding& binding) {
+  auto value = evaluate(d, binding);
+  RLX_CHECK(value.has_value(), "no value for " + rlx::to_text(d));
+  return *value;
+}
+
+void put(DType t, double value, std::byte* to) {
+  with_type(t, [&]<class T>() {
+    T v = convert<T>(value);
+    std::memcpy(to, &v, sizeof v);
+  });
+}
+
+int64_t elements_in(const Vec<int64_t>& shape) {
+  int64_t n = 1;
+  for (int64_t extent : shape) n *= extent;
+  return n;
+}
+
+double element_of(const Value& v, int64_t i, const Binding& binding, Random& random) {
+  const Fill& f = v.fill;
+  switch (f.kind) {
+    case Fill::Kind::kReal: return random.real(f.lo, f.hi);
+    case Fill::Kind::kWhole:
+      return static_cast<double>(
+          random.between(static_cast<int64_t>(f.lo), static_cast<int64_t>(f.hi)));
+    case Fill::Kind::kIndex: {
+      int64_t n = std::max<int64_t>(1, value_of(f.extent, binding));
+      return static_cast<double>(random.between(f.from_zero ? 0 : -n, n - 1));
+    }
+    case Fill::Kind::kDims:
+      return static_cast<double>(value_of(f.elements[static_cast<size_t>(i)], binding));
+  }
+  return 0;
+}
+
+std::string bytes_of_value(const Model& m, const Value& v, const Binding& binding) {
+  int64_t n = elements_in(shape_of(v, binding));
+  auto size = static_cast<size_t>(size_of(v.dtype));
+  std::string bytes(static_cast<size_t>(n) * size, '\0');
+  uint64_t stream = 0;
+  for (char c : v.name) stream = stream * 31 + static_cast<uint64_t>(c);
+  Random random(mixed(m.seed, stream));
+  for (int64_t i = 0; i < n; ++i) {
+    auto* to = reinterpret_cast<std::byte*>(&bytes[static_cast<size_t>(i) * size]);
+    put(v.dtype, element_of(v, i, binding, random), to);
+  }
+  return bytes;
+}
+
+Binding closed_binding(const Model& m) {
+  Binding b;
+  for (const Extent& e : m.extents) {
+    if (!e.open) b[e.name] = e.value;
+  }
+  return b;
+}
+
+test::Extent written(const Dim& d, const Binding& closed) {
+  if (auto value = evaluate(d, closed)) return *value;
+  std::map<std::string, Dim> known;
+  for (const auto& [name, value] : closed) known.emplace(name, value);
+  return rlx::to_text(substitute_symbols(d, known));
+}
+
+Message value_info(const Value& v, const Binding& closed) {
+  std::vector<test::Extent> shape;
+  for (const Dim& d : v.shape) shape.push_back(written(d, closed));
+  return test::value_info(v.name, onnx_type(v.dtype), shape);
+}
+
+Message number_attribute(const std::string& name, const Number& n) {
+  std::string bytes(static_cast<size_t>(size_of(n.dtype)), '\0');
+  put(n.dtype, n.value, reinterpret_cast<std::byte*>(bytes.data()));
+  return test::tensor_attribute(name, test::raw_tensor("", onnx_type(n.dtype), {1}, bytes));
+}
+
+Message attribute(const std::string& name, const Setting& s, const Binding& closed) {
+  if (auto* n = std::get_if<Number>(&s)) return number_attribute(name, *n);
+  if (auto* d = std::get_if<Dim>(&s)) return test::attribute(name, value_of(*d, closed));
+  if (auto* i = std::get_if<int64_t>(&s)) return test::attribute(name, *i);
+  if (auto* f = std::get_if<float>(&s)) return test::attribute(name, *f);
+  if (auto* t = std::get_if<std::string>(&s)) return test::attribute(name, std::string_view(*t));
+  return test::attribute(name, std::get<Vec<int64_t>>(s));
+}
+
+Message written_node(const Model& m, const Node& n, size_t index, const Binding& closed) {
+  test::NodeSpec spec{.op = n.op};
+  for (int i : n.inputs) {
+    spec.inputs.push_back(i < 0 ? std::string_view()
+                                : std::string_view(m.values[static_cast<size_t>(i)].name));
+  }
+  for (int i : n.outputs) spec.outputs.push_back(m.values[static_cast<size_t>(i)].name);
+  for (const auto& [name, setting] : n.attributes)
+    spec.attributes.push_back(attribute(name, setting, closed));
+  std::string name = fmt::format("/{}_{}", n.op, index);
+  spec.name = name;
+  return test::node(spec);
+}
+
+}  // namespace
+
+Binding Model::binding() const {
+  Binding b;
+  for (const Extent& e : extents) b[e.name] = e.value;
+  return b;
+}
+
+bool Model::is_open(const Dim& d) const {
+  bool open = false;
+  each_atom(d, [&](const Atom& a) {
+    if (a.kind != Atom::Kind::kSymbol) return;
+    for (const Extent& e : extents) open |= e.open && e.name == a.symbol;
+  });
+  return open;
+}
+
+bool Model::has_open() const {
+  for (const Extent& e : extents) {
+    if (e.open) return true;
+  }
+  return false;
+}
+
+bool Model::allows(const Binding& binding) const {
+  for (const auto& [d, least] : needs) {
+    if (value_of(d, binding) < least) return false;
+  }
+  return true;
+}
+
+Vec<int64_t> shape_of(const Value& v, const Binding& binding) {
+  Vec<int64_t> shape;
+  for (const Dim& d : v.shape) shape.push_back(value_of(d, binding));
+  return shape;
+}
+
+Model pruned(const Model& m) {
+  std::set<int> wanted(m.outputs.begin(), m.outputs.end());
+  Model out{.extents = m.extents, .outputs = m.outputs, .needs = m.needs, .seed = m.seed};
+  for (size_t i = m.nodes.size(); i-- > 0;) {
+    const Node& n = m.nodes[i];
+    bool used =
+        std::any_of(n.outputs.begin(), n.outputs.end(), [&](int v) { return wanted.contains(v); });
+    if (!used) continue;
+    wanted.insert(n.inputs.begin(), n.inputs.end());
+    wanted.insert(n.outputs.begin(), n.outputs.end());
+    out.nodes.insert(out.nodes.begin(), n);
+  }
+  std::map<int, int> moved{{-1, -1}};
+  for (int v : wanted) {
+    if (v < 0) continue;
+    moved[v] = static_cast<int>(out.values.size());
+    out.values.push_back(m.values[static_cast<size_t>(v)]);
+  }
+  for (int& v : out.outputs) v = moved.at(v);
+  for (Node& n : out.nodes) {
+    for (int& v : n.inputs) v = moved.at(v);
+    for (int& v : n.outputs) v = moved.at(v);
+  }
+  return out;
+}
+
+Model told(Model m) {
+  for (Extent& e : m.extents) {
+    bool given = false;
+    for (const Value& v : m.values) {
+      if (v.role != Value::Role::kInput) continue;
+      for (const Dim& d : v.shape) given |= d.as_symbol() == e.name;
+    }
+    e.open &= given;
+  }
+  return m;
+}
+
+std::string to_onnx(const Model& m) {
+  const Binding closed = closed_binding(m);
+  test::GraphSpec g;
+  for (const Value& v : m.values) {
+    if (v.role == Value::Role::kInput) g.inputs.push_back(value_info(v, closed));
+    if (v.role != Value::Role::kConstant) continue;
+    g.initializers.push_back(test::raw_tensor(v.name, onnx_type(v.dtype), shape_of(v, closed),
+                                              bytes_of_value(m, v, closed)));
+  }
+  for (size_t i = 0; i < m.nodes.size(); ++i)
+    g.nodes.push_back(written_node(m, m.nodes[i], i, closed));
+  for (int v : m.outputs) g.outputs.push_back(value_info(m.values[static_cast<size_t>(v)], closed));
+  return test::model(test::graph(g), 20, 9);
+}
+
+Vec<HostTensor> inputs_of(const Model& m, const Binding& binding) {
+  Vec<HostTensor> inputs;
+  for (const Value& v : m.values) {
+    if (v.role != Value::Role::kInput) continue;
+    std::string bytes = bytes_of_value(m, v, binding);
+    inputs.push_back({v.name, v.dtype, shape_of(v, binding), AlignedBytes(bytes_of(bytes))});
+  }
+  return inputs;
+}
+
+Vec<double> tolerances_of(const Model& m) {
+  Vec<double> all;
+  for (int i : m.outputs) {
+    const Value& v = m.values[static_cast<size_t>(i)];
+    // Whole numbers that all agree on have no tolerance.
+    all.push_back(is_float(v.dtype) ? v.error * 4 : 0);
+  }
+  return all;
+}
+
+std::string to_text(const Model& m) {
+  const Binding b = m.binding();
+  auto shown = [&](int i) {
+    if (i < 0) return std::string("_");
+    const Value& v = m.values[static_cast<size_t>(i)];
+    const char* role = v.role == Value::Role::kNode    ? ""
+                       : v.role == Value::Role::kInput ? "?"
+                                                       : "!";
+    return fmt::format("{}{}:{}[{}]", v.name, role, name(v.dtype), fmt::join(shape_of(v, b), ","));
+  };
+  std::string text;
+  for (const Extent& e : m.extents) {
+    if (e.open) text += fmt::format("open {} = {}\n", e.name, e.value);
+  }
+  for (const Node& n : m.nodes) {
+    Vec<std::string> in, out;
+    for (int v : n.inputs) in.push_back(shown(v));
+    for (int v : n.outputs) out.push_back(shown(v));
+    text += fmt::format("{} = {}({})\n", fmt::join(out, ", "), n.op, fmt::join(in, ", "));
+  }
+  Vec<std::string> out;
+  for (int v : m.outputs) out.push_back(shown(v));
+  return text + fmt::format("outputs {}\n", fmt::join(out, ", "));
+}
+
+}  // namespace rlx::random
