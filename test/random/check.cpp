@@ -111,9 +111,19 @@ Result<Graph> imported(const std::string& onnx) {
   return std::move(file.graph);
 }
 
+Target target_for(bool wide) {
+  Target v3 = *parse_target("cpu:x86-64-v3"), v4 = *parse_target("cpu:x86-64-v4");
+  if (!wide) return v3;
+  const Vec<std::string> here = host_features();
+  bool runs = std::includes(here.begin(), here.end(), v4.features.begin(), v4.features.end());
+  // LLVM splits the wide vectors.
+  if (!runs) v4.cpu = v3.cpu, v4.features = v3.features;
+  return v4;
+}
+
 // MIR to an image.
-Result<driver::Compiled> compiled(Graph mir) {
-  driver::CompileOptions options{.target = *parse_target("host")};
+Result<driver::Compiled> compiled(Graph mir, bool wide) {
+  driver::CompileOptions options{.target = target_for(wide)};
   RLX_TRY_VOID(own_outputs(mir));
   RLX_TRY(Plan p, plan(std::move(mir), options.target, driver::menu_of(options.target), {}));
   return driver::emitted(std::move(p), options);
@@ -245,7 +255,8 @@ class Checks {
 
   void template_run() {
     begin("compile");
-    auto program = compiled(mir_);
+    if (ways_.wide) made("tiles of x86-64-v4");
+    auto program = compiled(mir_, ways_.wide);
     if (!program) return void(failed(program.error(), "compile"));
     begin("guarded run");
     auto got = run(*program, c_.inputs, {.threads = 1, .check_memory = true});
@@ -269,7 +280,7 @@ class Checks {
     if (!want) return void(failed(want.error(), "interpret bound"));
     if (!near(*want, reference_, "bound passes")) return;
     begin("compile bound");
-    auto program = compiled(std::move(*g));
+    auto program = compiled(std::move(*g), ways_.wide);
     if (!program) return void(failed(program.error(), "compile bound"));
     begin("guarded run bound");
     auto got = run(*program, c_.inputs, {.threads = 1, .check_memory = true});

@@ -26,6 +26,8 @@ struct Ways {
   bool bound = false;
   bool threads = false;
   bool onnxruntime = false;
+  // With the tiles of x86-64-v4 instead of v3's; where AVX-512 is missing, with v3's instructions.
+  bool wide = false;
   // Passes, each of which must not change a bit; empty: none.
   Vec<std::string> passes_off = {};
 };

@@ -102,7 +102,14 @@ Made wanted_shape(Generator& g, int v, const Vec<Dim>& shape) {
     for (size_t k = 0; needs && k < shape.size(); ++k) needs = k == i || g.need(shape[k], 1);
     if (needs) written[i] = -1;
   }
-  if (!open.empty()) return g.extents(shape);
+  if (!open.empty()) {
+    // A 0 that is computed copies as one that is written.
+    for (size_t i = 0; i < shape.size(); ++i) {
+      bool copies = i < in.size() && in[i] == shape[i];
+      if (!copies && !g.need(shape[i], 1)) return std::nullopt;
+    }
+    return g.extents(shape);
+  }
   // A literal 0 copies, so an extent of 0 that is meant needs to be computed.
   for (size_t i = 0; i < written.size(); ++i) {
     if (!written[i].constant() && !g.need(written[i], 1)) {
@@ -138,7 +145,8 @@ struct Cut {
   int64_t start, end, step;
 };
 
-// How many elements Python takes.
+// How many elements ONNX takes: Python's slices, but that a start before the beginning is the first element
+// also where steps go back.
 Dim count_of(const Dim& extent, const Cut& c) {
   auto place = [&](int64_t at, const Dim& lo, const Dim& hi) {
     Dim d = at < 0 ? extent + at : Dim(at);
@@ -148,7 +156,7 @@ Dim count_of(const Dim& extent, const Cut& c) {
     Dim from = place(c.start, 0, extent), to = place(c.end, 0, extent);
     return max(ceil_div(to - from, c.step), 0);
   }
-  Dim from = place(c.start, -1, extent - 1);
+  Dim from = place(c.start, 0, extent - 1);
   Dim to = c.end < -1'000'000 ? Dim(-1) : place(c.end, -1, extent - 1);
   return max(ceil_div(from - to, -c.step), 0);
 }

@@ -30,26 +30,34 @@ Generator::Generator(uint64_t seed) : random(seed) {
   make_first();
 }
 
-int64_t Generator::extent_value() {
-  switch (random.below(10)) {
-    case 0: return 1;
-    case 1:
-    case 2:
-    case 3:
-    case 4: return random.pick<int64_t>({2, 3, 4, 5, 6, 7});
-    case 5:
-    case 6: return random.pick<int64_t>({8, 16});
-    default: return random.pick<int64_t>({9, 12, 14, 15, 17, 24, 28, 31, 32, 33, 40, 48});
+int64_t Generator::extent_value(Class c) {
+  switch (c) {
+    case Class::kZero: return 0;
+    case Class::kOne: return 1;
+    case Class::kSmall: return random.pick<int64_t>({2, 3, 4, 5, 6, 7});
+    case Class::kVector: return random.pick<int64_t>({8, 16});
+    case Class::kTile: break;
   }
+  return random.pick<int64_t>({9, 12, 14, 15, 17, 24, 28, 31, 32, 33, 40, 48});
 }
 
+// Most extents of a model are of one class, so that each class comes at every place.
 void Generator::make_extents() {
+  const Class theme = random.pick({Class::kZero, Class::kOne, Class::kSmall, Class::kSmall,
+                                   Class::kVector, Class::kTile, Class::kTile});
   size_t count = 3 + random.below(3);
-  for (size_t i = 0; i < count; ++i)
-    m.extents.push_back({fmt::format("e{}", i), extent_value(), false});
+  for (size_t i = 0; i < count; ++i) {
+    Class c = theme;
+    // More than one extent of 0 leaves little to see.
+    bool other = theme == Class::kZero ? i > 0 : random.percent(45);
+    if (other)
+      c = random.pick({Class::kOne, Class::kSmall, Class::kSmall, Class::kVector, Class::kTile});
+    m.extents.push_back({fmt::format("e{}", i), extent_value(c), false});
+  }
+  random.shuffle(m.extents);
+  for (size_t i = 0; i < count; ++i) m.extents[i].name = fmt::format("e{}", i);
   if (random.percent(45)) m.extents[0].open = true;
   if (random.percent(15)) m.extents[1].open = true;
-  if (random.percent(12)) m.extents[random.below(count)].value = 0, empty_ = true;
   binding_ = m.binding();
 }
 
@@ -302,14 +310,17 @@ int Generator::made_view_of(int v) {
 }
 
 // A value of that rank that there is, or a new one.
-int Generator::of_rank(size_t rank) {
+int Generator::of_rank(size_t rank, bool exact) {
   Vec<int> all;
   for (int v : pool_) {
-    if (at(v).shape.size() == rank) all.push_back(v);
+    if (at(v).shape.size() == rank && (at(v).exact || !exact)) all.push_back(v);
   }
   if (!all.empty() && random.percent(60)) return random.pick(all);
   Vec<Dim> shape;
   for (size_t i = 0; i < rank; ++i) shape.push_back(extent());
+  for (const Extent& e : m.extents) {
+    if (e.value == 0 && random.percent(50)) shape[random.below(rank)] = Dim::symbol(e.name);
+  }
   while (elements(shape) > kMostElements / 2) shape[random.below(rank)] = random.between(1, 4);
   DType t = random.percent(90) ? DType::kF32 : at(any()).dtype;
   int v = fresh(t, shape);
@@ -317,29 +328,86 @@ int Generator::of_rank(size_t rank) {
   return v;
 }
 
-// A view, and right behind it what reads it: any two may meet.
+namespace {
+
+// The emitters of one kind of view, or of one kind of reader, each kind as often as the others.
+const Emitter& of_any_kind(Random& random, bool view) {
+  Vec<std::string_view> kinds;
+  for (const Emitter& e : emitters()) {
+    bool takes_part = e.family != Family::kOther && (e.family == Family::kView) == view;
+    if (takes_part && !e.kind.empty() &&
+        std::find(kinds.begin(), kinds.end(), e.kind) == kinds.end())
+      kinds.push_back(e.kind);
+  }
+  const std::string_view kind = random.pick(kinds);
+  for (;;) {
+    const Emitter& e = random.pick(emitters());
+    if (e.kind == kind && (e.family == Family::kView) == view) return e;
+  }
+}
+
+size_t rank_for(Random& random, const Emitter& reader) {
+  bool image = reader.kind == "conv" || reader.kind == "pool";
+  if (image) return 3 + random.below(2);
+  return reader.kind == "gemm" ? 2 : 1 + random.below(4);
+}
+
+}  // namespace
+
+// A view, and right behind it what reads it, up to three of them: any two may meet.
 bool Generator::meeting() {
-  const Emitter& view = random_of(random, Family::kView);
-  const Emitter& reader =
-      random_of(random, random.pick({Family::kProduct, Family::kProduct, Family::kRow, Family::kRow,
-                                     Family::kElementwise}));
-  bool image = reader.kind == "conv" || reader.kind == "pool" || reader.op == "batch_normalization";
-  size_t rank = image ? 3 + random.below(2) : reader.kind == "gemm" ? 2 : 1 + random.below(4);
-  if (view.op == "flatten" && !image) rank = 1 + random.below(4);
+  const Emitter& view = of_any_kind(random, true);
+  const Emitter& reader = of_any_kind(random, false);
+  size_t rank = rank_for(random, reader);
+  if (view.op == "flatten" && rank == 2) rank = 1 + random.below(4);
   if (view.op == "unsqueeze") --rank;
   if (view.op == "squeeze") ++rank;
-  int v = of_rank(rank);
-  Made seen = view.emit(*this, v);
+  Made seen = view.emit(*this, of_rank(rank, reader.kind == "arg"));
   if (!seen) return false;
   pool_.push_back(*seen);
-  Made made = reader.emit(*this, *seen);
-  if (made) pool_.push_back(*made);
+  if (Made made = reader.emit(*this, *seen)) pool_.push_back(*made);
+  for (size_t more = random.below(3); more > 0; --more) {
+    if (Made made = of_any_kind(random, false).emit(*this, *seen)) pool_.push_back(*made);
+  }
+  return true;
+}
+
+// One value with several readers, each behind a view of its own or none: packed projections, rows over
+// different axes. What they make is put together where it fits.
+bool Generator::siblings() {
+  int base = of_rank(2 + random.below(3), false);
+  if (random.percent(50)) {
+    Made product = random_of(random, Family::kProduct).emit(*this, base);
+    if (!product) return false;
+    pool_.push_back(base = *product);
+  }
+  Vec<int> made;
+  for (size_t i = 2 + random.below(3); i > 0; --i) {
+    int v = random.percent(65) ? made_view_of(base) : base;
+    const Emitter& e =
+        random.percent(50) ? random_of(random, Family::kRow) : random_of(random, Family::kProduct);
+    Made one = e.emit(*this, v);
+    if (!one) continue;
+    pool_.push_back(*one);
+    made.push_back(*one);
+  }
+  if (made.size() < 2) return !made.empty();
+  const Value a = at(made[0]);
+  for (size_t i = 1; i < made.size(); ++i) {
+    const Value b = at(made[i]);
+    if (b.dtype != a.dtype || !(b.shape == a.shape) || !is_float(a.dtype)) continue;
+    Made sum = node(
+        "Add", {made[0], made[i]},
+        {a.dtype, a.shape, a.big + b.big, a.error + b.error + 2 * unit(a.dtype) * (a.big + b.big)});
+    if (sum) pool_.push_back(*sum);
+  }
   return true;
 }
 
 // One operator, often behind one view or two, or behind a view of a product.
 bool Generator::step() {
   if (random.percent(50)) return meeting();
+  if (random.percent(30)) return siblings();
   // Late values more often than early ones.
   int v = random.percent(60)
               ? pool_[pool_.size() - 1 - random.below(std::min<size_t>(3, pool_.size()))]

@@ -81,15 +81,16 @@ class Generator {
   void make_first();
   bool step();
   bool meeting();
-  int of_rank(size_t rank);
+  bool siblings();
+  int of_rank(size_t rank, bool exact);
   void choose_outputs();
   int made_view_of(int v);
-  int64_t extent_value();
+  enum class Class : uint8_t { kZero, kOne, kSmall, kVector, kTile };
+  int64_t extent_value(Class c);
 
   Binding binding_;
   // What further nodes may read.
   Vec<int> pool_;
-  bool empty_ = false;
 };
 
 enum class Family : uint8_t { kView, kProduct, kRow, kElementwise, kOther };
