@@ -188,19 +188,32 @@ void compare(const Kernel& k, Vec<Memory>& got, Vec<Memory>& want, const std::st
   }
 }
 
-Vec<Target> targets_here() {
-  Vec<Target> targets;
-  Target host = *parse_target("host");
-  for (std::string_view text : {"cpu:x86-64-v3", "cpu:x86-64-v4"}) {
-    Target t = *parse_target(text);
-    bool runs = std::all_of(t.features.begin(), t.features.end(),
-                            [&](const std::string& f) { return host.has(f); });
-    if (runs) targets.push_back(std::move(t));
-  }
-  return targets;
+bool runs_here(const Target& t) {
+  const Vec<std::string> here = host_features();
+  return std::includes(here.begin(), here.end(), t.features.begin(), t.features.end());
+}
+
+Machine machine_of(std::string_view text) {
+  Target t = *parse_target(text);
+  if (runs_here(t)) return {std::move(t), true};
+  Target v3 = *parse_target("cpu:x86-64-v3");
+  t.cpu = v3.cpu;
+  t.features = v3.features;
+  t.text += " tiles with x86-64-v3 instructions";
+  return {std::move(t), false};
 }
 
 }  // namespace
+
+const Vec<Machine>& machines() {
+  static const Vec<Machine> kAll = {machine_of("cpu:x86-64-v3"), machine_of("cpu:x86-64-v4")};
+  return kAll;
+}
+
+std::map<std::string, int64_t>& kernels_run() {
+  static std::map<std::string, int64_t> counts;
+  return counts;
+}
 
 Fill random_values(unsigned seed) {
   return [seed](const Arg& arg, std::span<std::byte> dense) {
@@ -233,21 +246,26 @@ Kernel parse_kernel(std::string_view text) {
 }
 
 void check_same(const Kernel& k, const Symbols& symbols, const Fill& fill, const Choice& choice) {
+  for (const Machine& m : machines()) check_same_on(m, k, symbols, fill, choice);
+}
+
+void check_same_on(const Machine& m, const Kernel& k, const Symbols& symbols, const Fill& fill,
+                   const Choice& choice) {
+  const std::string& text = m.target.text;
   Vec<Memory> want = buffers_of(k, symbols, fill);
   Vec<std::span<std::byte>> spans;
-  for (Memory& m : want) spans.push_back(m.span());
+  for (Memory& b : want) spans.push_back(b.span());
   auto status = interpret(k, symbols, spans);
   if (!status) FAIL(to_text(status.error()));
-  for (const Target& t : targets_here()) {
-    Program p(k, t, choice);
-    int64_t tiles = p.tiles(symbols);
-    Vec<Memory> whole = buffers_of(k, symbols, fill);
-    p.run(whole, symbols, 0, tiles);
-    compare(k, whole, want, t.text);
-    Vec<Memory> pieces = buffers_of(k, symbols, fill);
-    for (int64_t tile = tiles; tile-- > 0;) p.run(pieces, symbols, tile, tile + 1);
-    compare(k, pieces, want, t.text + ", tile by tile");
-  }
+  Program p(k, m.target, choice);
+  int64_t tiles = p.tiles(symbols);
+  Vec<Memory> whole = buffers_of(k, symbols, fill);
+  p.run(whole, symbols, 0, tiles);
+  compare(k, whole, want, text);
+  Vec<Memory> pieces = buffers_of(k, symbols, fill);
+  for (int64_t tile = tiles; tile-- > 0;) p.run(pieces, symbols, tile, tile + 1);
+  compare(k, pieces, want, text + ", tile by tile");
+  ++kernels_run()[text];
 }
 
 }  // namespace rlx::test

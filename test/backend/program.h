@@ -10,6 +10,18 @@ namespace rlx::test {
 
 using Symbols = std::map<std::string, int64_t>;
 
+// A target and whether its code uses the instructions that the target means. Where they are missing here,
+// tiles are those of the target and the instructions those of x86-64-v3, which LLVM splits wide vectors
+// into.
+struct Machine {
+  Target target;
+  bool real = true;
+};
+const Vec<Machine>& machines();
+
+// Kernels that check_same has run, by target: "cpu:x86-64-v4 tiles with v3 instructions".
+std::map<std::string, int64_t>& kernels_run();
+
 // Bytes that end just before a page that must not be touched; 64-byte aligned.
 class Memory {
  public:
@@ -59,6 +71,8 @@ Kernel parse_kernel(std::string_view text);
 // bits (any NaN for a NaN). Padding with a stated fill has to hold it at the end.
 void check_same(const Kernel& k, const Symbols& symbols = {}, const Fill& fill = random_values(1),
                 const Choice& choice = {});
+void check_same_on(const Machine& m, const Kernel& k, const Symbols& symbols, const Fill& fill,
+                   const Choice& choice);
 inline void check_same(std::string_view text, const Symbols& symbols = {},
                        const Fill& fill = random_values(1)) {
   check_same(parse_kernel(text), symbols, fill);

@@ -196,9 +196,13 @@ Made elu(Generator& g, int v) {
   return float_rule(g, v, "Elu", {"", Domain::kAll, 0, 1.5, 0}, sometimes(g, "alpha", 1.5F));
 }
 Made gelu(Generator& g, int v) {
+  bool approximate = g.random.percent(50);
   Attributes a;
-  if (g.random.percent(50)) a = {{"approximate", std::string("tanh")}};
-  return float_rule(g, v, "Gelu", {"", Domain::kAll, 0, 1.2, 0}, a);
+  if (approximate) a = {{"approximate", std::string("tanh")}};
+  Made made = float_rule(g, v, "Gelu", {"", Domain::kAll, 0, 1.2, 0}, a);
+  // onnxruntime's constants of the approximation are floats.
+  if (made && approximate) g.at(*made).error += 1e-7 * g.at(*made).big;
+  return made;
 }
 Made hard_sigmoid(Generator& g, int v) {
   return float_rule(g, v, "HardSigmoid", {"", Domain::kAll, 0, 1, 1}, sometimes(g, "alpha", 0.3F));

@@ -20,7 +20,7 @@ class Extremum {
   // Any number of lanes: halves until they fit, or filled up to a register.
   Value* emit(Value* b, Value* a) {
     int n = lanes(b);
-    if (n * bits_ > (f_.isa.wide ? 512 : 256))
+    if (n * bits_ > f_.isa.instruction_bits)
       return join(emit(half(b, 0), half(a, 0)), emit(half(b, 1), half(a, 1)));
     if (n * bits_ >= 128) return instruction(n * bits_, b, a);
     int full = 128 / bits_;

@@ -10,9 +10,15 @@ struct Isa {
   int vector_bytes = 32;
   // Of f32 in a register.
   int lanes = 8;
+  // Of the widest instruction. Narrower than the vectors where tests give a machine the tiles of another:
+  // LLVM then splits them.
+  int instruction_bits = 256;
 
   explicit Isa(const Target& t)
-      : wide(t.vector_bits == 512), vector_bytes(t.vector_bits / 8), lanes(vector_bytes / 4) {}
+      : wide(t.vector_bits == 512),
+        vector_bytes(t.vector_bits / 8),
+        lanes(vector_bytes / 4),
+        instruction_bits(t.has("avx512f") ? t.vector_bits : 256) {}
 };
 
 // Of f32 in the widest vector; what rows are padded to.
