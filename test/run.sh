@@ -2,11 +2,15 @@
 # Builds rlx and runs its tests; ends with a line "N passed, M failed".
 #
 #   test/run.sh          the release build and everything that ctest knows
-#   test/run.sh --all    besides, what CI asks for: sanitizers, the build without LLVM, a share of the
-#                        crash tests, ten seconds of each fuzz target, clang-tidy on recent files,
-#                        clang-format
+#   test/run.sh --all    what CI asks for: all shares of docs/ci.md, where the table says what each may
+#                        take
+#   test/run.sh NAME...  these shares of it, in this order
 #
-# A step that does not get as far as counting (a build that breaks) counts as one failure.
+# A share is a function of its name. One that does not get as far as counting (a build that breaks)
+# counts as one failure; one that takes longer than it may is told at the end.
+#
+# Shares of what could run for hours take their seed from the commit: another one each time, and the
+# same one again for who looks into a failure.
 set -uo pipefail
 cd "$(dirname "$0")/.." || exit
 
@@ -15,6 +19,11 @@ passed=0
 failed=0
 # Nothing of the caller's cache or settings reaches a test.
 unset RLX_CACHE_DIR
+
+commit=$(git rev-parse HEAD 2>/dev/null || echo 1)
+seed=$((16#${commit:0:7}))
+# Python with onnxruntime, for shares that compare with it.
+python=build/venv/bin/python3
 
 step() { printf '\n=== %s (%d s)\n' "$*" "$SECONDS"; }
 pass() { passed=$((passed + 1)); }
@@ -28,6 +37,22 @@ check() {
   local name=$1
   shift
   if "$@"; then pass; else fail "$name"; fi
+}
+
+# count_lines COMMAND...: adds what its closing line "N passed, M failed" says.
+count_lines() {
+  local log good bad
+  step "$*"
+  log=$(mktemp)
+  "$@" | tee "$log"
+  read -r good bad < <(sed -n 's/^\([0-9]*\) passed, \([0-9]*\) failed$/\1 \2/p' "$log" | tail -1)
+  rm -f "$log"
+  if [ -z "${good:-}" ]; then
+    fail "$1 did not get as far as counting"
+    return
+  fi
+  passed=$((passed + good))
+  failed=$((failed + bad))
 }
 
 # build PRESET [TARGET...]
@@ -62,7 +87,7 @@ release() {
 }
 
 asan() {
-  if build asan-ubsan; then run_ctest asan-ubsan; else fail "build asan-ubsan"; fi
+  if build asan-ubsan; then run_ctest asan-ubsan -LE slow; else fail "build asan-ubsan"; fi
 }
 
 # The folders with locks and threads, and no generated code, which the sanitizer cannot see into.
@@ -79,20 +104,23 @@ no_llvm() {
   fi
 }
 
-# A share of what test/crash/soak does, another one each day.
+# A share of what test/crash/soak does.
 crash() {
-  step "crash tests"
-  local log bad total
-  log=$(mktemp)
-  test/crash/soak --bin build/release/bin --minutes 10 --seed "$((EPOCHSECONDS / 86400))" | tee "$log"
-  read -r total bad < <(sed -n 's/^\([0-9]*\) passed, \([0-9]*\) failed$/\1 \2/p' "$log")
-  rm -f "$log"
-  if [ -z "${total:-}" ]; then
-    fail "crash tests did not end"
-    return
-  fi
-  passed=$((passed + total))
-  failed=$((failed + bad))
+  count_lines test/crash/soak --bin build/release/bin --minutes 5 --seed "$seed"
+}
+
+# Whole models, small ones of the usual architectures and real ones, against onnxruntime.
+models() {
+  venv || { fail "no onnxruntime"; return; }
+  count_lines "$python" test/models/run.py --bin build/release/bin --real --made 10 --seed "$seed"
+  check "versus, its self test" "$python" test/bench/versus.py --self-test
+}
+
+venv() {
+  step "venv"
+  [ -x "$python" ] || python3 -m venv build/venv || return
+  # Quick where all of it is there.
+  build/venv/bin/pip install -q --disable-pip-version-check -r test/requirements.txt
 }
 
 fuzz() {
@@ -141,28 +169,57 @@ format() {
   check "clang-format" [ $? = 0 ]
 }
 
+shares=(release asan tsan no_llvm crash models fuzz tidy format)
+
+# The minutes that docs/ci.md gives a share.
+minutes_of() { sed -n "s/^| $1 | \([0-9]*\) |.*/\1/p" docs/ci.md; }
+
+# CPU seconds of the commands that have ended. Not in a pipe: they would be those of the pipe.
+cpu_seconds() {
+  local file
+  file=$(mktemp)
+  times >"$file"
+  awk -F '[ms ]+' 'NR == 2 { printf "%d", $1 * 60 + $2 + $3 * 60 + $4 }' "$file"
+  rm -f "$file"
+}
+
+report=""
+# share NAME: runs it and notes what it took.
+share() {
+  local name=$1 start=$SECONDS cpu may took before=$failed over=""
+  may=$(minutes_of "$name")
+  cpu_seconds >"$spent"
+  read -r cpu <"$spent"
+  "$name"
+  took=$((SECONDS - start))
+  cpu_seconds >"$spent"
+  [ "$took" -le $((may * 60)) ] || over="  OVER"
+  report+=$(printf '%-10s %5d s of %5d, %5d s of CPU, %d failed%s' "$name" "$took" $((may * 60))     $(($(<"$spent") - cpu)) $((failed - before)) "$over")$'
+'
+}
+
 case "${1:-}" in
   "")
     tools/setup.sh || exit 1
     release
     ;;
-  --all)
+  --all | [a-z]*)
+    [ "$1" = --all ] || shares=("$@")
+    for name in "${shares[@]}"; do
+      [ -n "$(minutes_of "$name")" ] || { echo "run.sh: docs/ci.md has no share $name" >&2; exit 2; }
+    done
     tools/setup.sh --all || exit 1
-    release
-    asan
-    tsan
-    no_llvm
-    crash
-    fuzz
-    tidy
-    format
+    spent=$(mktemp)
+    trap 'rm -f "$spent"' EXIT
+    for name in "${shares[@]}"; do share "$name"; done
     ;;
   *)
-    echo "usage: test/run.sh [--all]" >&2
+    echo "usage: test/run.sh [--all | SHARE...]" >&2
     exit 2
     ;;
 esac
 
-step "done"
+step "done, seed $seed"
+printf '%s' "$report"
 echo "$passed passed, $failed failed"
 [ "$failed" = 0 ]
