@@ -116,6 +116,28 @@ models() {
   check "versus, its self test" "$python" test/bench/versus.py --self-test
 }
 
+# Random graphs against the interpreter and onnxruntime. A find that the parent commit shows too is
+# counted, not failed.
+random() {
+  local search=(test/random/run --minutes 3 --seed "$commit" --keep build/random)
+  venv && search+=(--ort "$PWD/$python") || fail "no onnxruntime"
+  build release random_graphs || { fail "build random_graphs"; return; }
+  step "${search[*]}"
+  if "${search[@]}"; then pass; return; fi
+  step "the parent commit"
+  parent random_graphs && check "random graphs" "${search[@]}" --parent "$parent_bin/random_graphs" ||
+    fail "random graphs, and no parent commit to compare with"
+}
+
+# parent TARGET: built from the parent commit, into parent_bin.
+parent_bin=build/parent/build/release/bin
+parent() {
+  git worktree remove --force build/parent 2>/dev/null
+  git worktree add --force --detach build/parent HEAD^ &&
+    (cd build/parent && cmake --preset release >/dev/null &&
+      cmake --build --preset release -j "$jobs" --target "$1")
+}
+
 venv() {
   step "venv"
   [ -x "$python" ] || python3 -m venv build/venv || return
@@ -169,7 +191,7 @@ format() {
   check "clang-format" [ $? = 0 ]
 }
 
-shares=(release asan tsan no_llvm crash models fuzz tidy format)
+shares=(release asan tsan no_llvm crash models random fuzz tidy format)
 
 # The minutes that docs/ci.md gives a share.
 minutes_of() { sed -n "s/^| $1 | \([0-9]*\) |.*/\1/p" docs/ci.md; }
