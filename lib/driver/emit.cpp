@@ -57,8 +57,8 @@ Result<std::string> emit_kernels(const EmitRequest& r) {
     PlannedKernel p{k, all[0].choice};
     // Storages that the text leaves row-major follow the choice.
     for (size_t a = 0; a < k.args.size(); ++a)
-      if (all[0].storages[a] && k.args[a].storage.is_row_major())
-        p.kernel.args[a].storage = *all[0].storages[a];
+      if (k.args[a].storage.is_row_major() && all[0].needs[a].kind != Need::Kind::kAny)
+        p.kernel.args[a].storage = all[0].needs[a].wanted(static_cast<int>(k.args[a].shape.size()));
     planned.push_back(std::move(p));
   }
   return as_code(planned, symbols_in(kernels), r);

@@ -78,6 +78,27 @@ bool Storage::is_row_major() const {
   return dims == plain.dims && padding == plain.padding && encoding == plain.encoding;
 }
 
+bool Storage::is_plain() const {
+  return dims.size() == padding.size() &&
+         std::all_of(dims.begin(), dims.end(),
+                     [](const PhysicalDim& d) { return d.div == 1 && d.mod == 0; });
+}
+
+bool has_padding(const Storage& s) {
+  return std::any_of(s.padding.begin(), s.padding.end(),
+                     [](const AxisPadding& p) { return p != AxisPadding{}; });
+}
+
+bool satisfies(const Storage& have, const Storage& wanted) {
+  if (have.dims != wanted.dims || have.encoding != wanted.encoding) return false;
+  if (has_padding(wanted) && wanted.fill && have.fill != wanted.fill) return false;
+  for (size_t i = 0; i < have.padding.size(); ++i) {
+    const AxisPadding &h = have.padding[i], &w = wanted.padding[i];
+    if (h.lo < w.lo || h.hi < w.hi || h.multiple % w.multiple != 0) return false;
+  }
+  return true;
+}
+
 Dim padded_extent(const Storage& s, const Vec<Dim>& shape, int axis) {
   const AxisPadding& p = s.padding[static_cast<size_t>(axis)];
   Dim extent = shape[static_cast<size_t>(axis)] + p.lo + p.hi;

@@ -72,8 +72,16 @@ struct Storage {
   // Unpadded, in that order of the logical axes, outermost first.
   static Storage ordered(const Vec<int>& axes);
   bool is_row_major() const;
+  // Whether each axis is one physical dim: addresses are then affine in the indexes.
+  bool is_plain() const;
   bool operator==(const Storage&) const = default;
 };
+
+// Whether who expects `wanted` can read `have`: the same dims and encoding, at least its halo and padding,
+// and the fill that it expects there.
+bool satisfies(const Storage& have, const Storage& wanted);
+// Whether any axis has a halo or padding.
+bool has_padding(const Storage& s);
 
 // The extent of logical axis `axis` with halo and padding.
 Dim padded_extent(const Storage& s, const Vec<Dim>& shape, int axis);

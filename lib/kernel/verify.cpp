@@ -15,6 +15,7 @@
 //  7. A local is written before it is read, unless it is carried; carried over sequential grid
 // loops.
 //  8. One point writes an element: `set` writes to arguments mention every loop that repeats them.
+//  9. A proven index stays inside of its axis, as far as the first and last step of each loop tell.
 #include "kernel/verify.h"
 
 #include <algorithm>
@@ -160,6 +161,8 @@ class Verifier {
       const Bounds& b = a.bounds[axis];
       bool fits = b.rule != Bounds::Rule::kFill || b.fill.dtype == dtype_of(k_, a);
       sound &= require(fits, "a fill has another dtype than its tensor");
+      if (b.rule == Bounds::Rule::kProven && !a.index[axis].expr)
+        verify_inside(s, a.index[axis].dim, reach_of(a, axis));
     }
     return sound;
   }
@@ -172,6 +175,55 @@ class Verifier {
     if (!require(index.expr->index < s.body.size(), "an index is no node of the body"))
       return false;
     return require(s.body[index.expr->index].type == DType::kI64, "an index is no i64");
+  }
+
+  // What a proven index may be: the axis, and of an argument what holds its fill around it.
+  struct Reach {
+    int64_t lo;
+    Dim past;
+  };
+
+  Reach reach_of(const Access& a, size_t axis) const {
+    if (a.of == Access::Of::kLocal) return {0, k_.locals[a.tensor].shape[axis]};
+    const Arg& arg = k_.args[a.tensor];
+    if (!arg.storage.fill || axis >= arg.storage.padding.size()) return {0, arg.shape[axis]};
+    int64_t lo = arg.storage.padding[axis].lo;
+    return {-lo, padded_extent(arg.storage, arg.shape, static_cast<int>(axis)) - lo};
+  }
+
+  // Tries the corners: all loops at their first steps but one, or but all, at the last.
+  void verify_inside(const Stage& s, const Dim& index, const Reach& reach) {
+    Vec<Loop> loops;
+    for (const Vec<Loop>* list : {&k_.grid, &s.loops})
+      for (const Loop& l : *list)
+        if (uses_loop(index, l.id)) loops.push_back(l);
+    // No step, no index.
+    if (std::any_of(loops.begin(), loops.end(), [](const Loop& l) { return l.extent.is(0); }))
+      return;
+    auto corner = [&](const std::function<bool(const Loop&)>& is_last) {
+      require_inside(index, corner_of(index, loops, is_last), reach);
+    };
+    corner([](const Loop&) { return true; });
+    corner([](const Loop&) { return false; });
+    if (loops.size() < 2) return;
+    for (const Loop& last : loops) corner([&](const Loop& l) { return l.id == last.id; });
+  }
+
+  static Dim corner_of(const Dim& index, const Vec<Loop>& loops,
+                       const std::function<bool(const Loop&)>& is_last) {
+    return substitute(index, [&](const Atom& a) -> std::optional<Dim> {
+      if (a.kind != Atom::Kind::kLoop) return std::nullopt;
+      for (const Loop& l : loops)
+        if (l.id == a.loop && is_last(l)) return l.extent - 1;
+      return Dim(0);
+    });
+  }
+
+  void require_inside(const Dim& index, const Dim& at, const Reach& reach) {
+    std::optional<int64_t> first = at.constant(), past = (at - reach.past).constant();
+    bool inside = (!first || *first >= reach.lo) && (!past || *past < 0);
+    if (inside) return;
+    require(false, fmt::format("{} leaves an axis of {}", to_text(index), to_text(reach.past)));
   }
 
   bool has_steps() const {

@@ -9,11 +9,14 @@ Error bad(const std::string& what) { return Error(kBrokenLir, "lir: " + what); }
 Status verify_placed(const Lir& lir, const Placed& p) {
   if (p.value.index >= lir.graph.values.size()) return bad("a placed value does not exist");
   if (p.buffer >= lir.buffers.size()) return bad("a placed value has no buffer");
-  size_t rank = lir.graph[p.value].type.shape.size();
-  if (p.storage.padding.size() != rank) return bad("a storage has another rank than its value");
-  for (const PhysicalDim& d : p.storage.dims)
-    if (d.axis < 0 || static_cast<size_t>(d.axis) >= rank)
-      return bad("a storage names an axis that its value lacks");
+  const Type& type = lir.graph[p.value].type;
+  if (p.storage.padding.size() != type.shape.size())
+    return bad("a storage has another rank than its value");
+  if (Status sound = verify(p.storage, type.rank()); !sound)
+    return bad(sound.error().first().message);
+  const LirBuffer& b = lir.buffers[p.buffer];
+  if (b.dtype != type.dtype || b.elements != storage_elements(p.storage, type.shape))
+    return bad("a placed value has a buffer of another type or size");
   bool constant = lir.graph[p.value].def.kind == ValueDef::Kind::kConstant;
   if (constant != (lir.buffers[p.buffer].role == LirBuffer::Role::kConstant))
     return bad("a constant lies in a buffer of another role");

@@ -11,6 +11,8 @@ struct Copy {
   ValueId from, to;
   Vec<Loop> loops;
   Vec<Dim> index;
+  // Of `from`.
+  Vec<Dim> shape;
 };
 
 bool is_identity_write(const Access& w, const Vec<Loop>& loops) {
@@ -37,7 +39,8 @@ std::optional<Copy> copy_of(const Kernel& k) {
   loops.insert(loops.end(), s.loops.begin(), s.loops.end());
   if (!is_plain_read(r) || !is_identity_write(w, loops)) return std::nullopt;
   if (k.args[r.tensor].dtype != k.args[w.tensor].dtype) return std::nullopt;
-  Copy c{k.args[r.tensor].value, k.args[w.tensor].value, loops, {}};
+  const Arg& from = k.args[r.tensor];
+  Copy c{from.value, k.args[w.tensor].value, loops, {}, from.shape};
   for (const AxisIndex& i : r.index) c.index.push_back(i.dim);
   return c;
 }
@@ -56,9 +59,21 @@ std::optional<size_t> axis_of_loop(const Copy& c, LoopId loop) {
   return axis;
 }
 
+bool has_different_fills(const Access& a) {
+  const Scalar* first = nullptr;
+  for (const Bounds& b : a.bounds) {
+    if (b.rule != Bounds::Rule::kFill) continue;
+    if (first && *first != b.fill) return true;
+    first = &b.fill;
+  }
+  return false;
+}
+
 // The access of `to` as an access of `from`; nullopt where an index by data or a bounds rule cannot move.
 std::optional<Access> compose(const Copy& c, const Access& a, uint32_t from_arg,
                               const RangeOf& range) {
+  // Of several axes outside, the first one's fill counts: an order that a copy may change.
+  if (has_different_fills(a)) return std::nullopt;
   Access out{.of = Access::Of::kArg, .tensor = from_arg, .combine = a.combine};
   out.index.resize(c.index.size());
   out.bounds.resize(c.index.size());
@@ -69,8 +84,9 @@ std::optional<Access> compose(const Copy& c, const Access& a, uint32_t from_arg,
       at[c.loops[i].id] = a.index[i].dim;
       continue;
     }
+    // Bounds are those of the copy: where it took a part of the axis, they cannot move.
     std::optional<size_t> axis = axis_of_loop(c, c.loops[i].id);
-    if (!axis) return std::nullopt;
+    if (!axis || c.shape[*axis] != c.loops[i].extent) return std::nullopt;
     at[c.loops[i].id] = a.index[i].dim;
     out.bounds[*axis] = a.bounds[i];
     out.index[*axis] = a.index[i];

@@ -131,6 +131,8 @@ Result<std::optional<Vec<LoopId>>> plain_read(const Kernel& k, const Stage& s, V
       std::optional<LoopId> loop = a.index[i].dim.as_loop();
       if (!loop && (write.axes[i].valid() || !a.index[i].dim.is(0)))
         return refuse("the value is read at a computed index");
+      if (loop && std::count(here.begin(), here.end(), *loop))
+        return refuse("a loop reads two axes");
       here.push_back(loop.value_or(LoopId()));
     }
     if (axes && *axes != here) return refuse("the value is read at two indexes");
@@ -165,6 +167,8 @@ class Fuser {
     RLX_TRY_VOID(check_structured());
     RLX_TRY_VOID(move_loops());
     RLX_TRY_VOID(move_extra_loops());
+    // Nothing would be left of the grid that both had.
+    if (demoted_writer_ && demoted_reader_) return refuse("their rows lie over different axes");
     unify_grids();
     return merged();
   }
@@ -230,6 +234,7 @@ class Fuser {
   Status demote_writer(LoopId p) {
     if (is_structured(w_)) return refuse("a tile of the contraction cannot hold a row");
     demote(w_, p);
+    demoted_writer_ = true;
     RLX_TRY(write_, one_to_one_write(w_, v_));
     return {};
   }
@@ -237,6 +242,7 @@ class Fuser {
   Status demote_reader(LoopId loop) {
     if (is_structured(r_)) return refuse("a tile of the contraction cannot hold a row");
     demote(r_, loop);
+    demoted_reader_ = true;
     return collect_reads();
   }
 
@@ -254,18 +260,45 @@ class Fuser {
     if (!is_row_of_writer(extra))
       return refuse("the reader broadcasts the value over loops that the writer does not have");
     for (const Loop& l : extra) demote(r_, l.id);
+    demoted_reader_ = true;
     return collect_reads();
   }
 
-  // Whether the writer has a reduction over just these extents, and they are the reader's innermost loops.
+  // Whether the writer reduces over the same row: these are the reader's innermost loops, and a value that
+  // both touch has them on axes where the writer has loops that it reduces over.
   bool is_row_of_writer(const Vec<Loop>& extra) const {
     if (extra.size() > r_.grid.size()) return false;
     if (!std::equal(extra.rbegin(), extra.rend(), r_.grid.rbegin())) return false;
-    return std::any_of(w_.stages.begin(), w_.stages.end(), [&](const Stage& s) {
-      return s.kind == Kind::kReduce &&
-             std::equal(s.loops.begin(), s.loops.end(), extra.begin(), extra.end(),
-                        [](const Loop& a, const Loop& b) { return a.extent == b.extent; });
+    return any_access(r_, [&](const Stage&, const Access& here) {
+      return any_access(w_, [&](const Stage& s, const Access& there) {
+        return s.kind == Kind::kReduce && is_same_value(here, there) &&
+               std::ranges::all_of(extra, [&](const Loop& l) { return pairs(l, here, s, there); });
+      });
     });
+  }
+
+  template <class F>
+  static bool any_access(const Kernel& k, F f) {
+    for (const Stage& s : k.stages)
+      for (const Vec<Access>* list : {&s.reads, &s.writes})
+        for (const Access& a : *list)
+          if (a.of == Access::Of::kArg && f(s, a)) return true;
+    return false;
+  }
+
+  bool is_same_value(const Access& here, const Access& there) const {
+    return r_.args[here.tensor].value == w_.args[there.tensor].value;
+  }
+
+  // Whether an axis has loop l of the reader here, and there a loop that stage s reduces over.
+  static bool pairs(const Loop& l, const Access& here, const Stage& s, const Access& there) {
+    const Vec<LoopId>& over = s.reduction().over;
+    for (size_t i = 0; i < here.index.size(); ++i) {
+      std::optional<LoopId> loop = there.index[i].dim.as_loop();
+      if (here.index[i].dim.as_loop() == l.id && loop && std::ranges::count(over, *loop))
+        return true;
+    }
+    return false;
   }
 
   // The reader's loops get the writer's ids where they pair in the grid, fresh ones elsewhere.
@@ -301,51 +334,72 @@ class Fuser {
   Status forward(size_t first, size_t reader, size_t read) {
     Access access = w_.stages[reader].reads[read];
     if (access.of != Access::Of::kArg) return {};
-    ValueId u = w_.args[access.tensor].value;
-    std::optional<std::pair<size_t, size_t>> writer = writer_before(first, u);
-    if (!writer) return {};
-    RLX_TRY(Access in_local, local_read(*writer, access));
+    Vec<WriteId> writers = writers_before(first, w_.args[access.tensor].value);
+    if (writers.empty()) return {};
+    if (writers.size() > 1) return refuse("another value of the writer is written in parts");
+    RLX_TRY(Access in_local, local_read(writers[0], access));
     w_.stages[reader].reads[read] = in_local;
     return {};
   }
 
-  std::optional<std::pair<size_t, size_t>> writer_before(size_t end, ValueId u) const {
+  struct WriteId {
+    size_t stage, access;
+  };
+
+  Vec<WriteId> writers_before(size_t end, ValueId u) const {
+    Vec<WriteId> found;
     for (size_t s = 0; s < end; ++s)
       for (size_t a = 0; a < w_.stages[s].writes.size(); ++a)
-        if (is_of(w_, w_.stages[s].writes[a], u)) return std::pair(s, a);
-    return std::nullopt;
+        if (is_of(w_, w_.stages[s].writes[a], u)) found.push_back({s, a});
+    return found;
   }
 
-  // The access of memory as one of the writer's local: grid loops must agree, stage loops become axes.
-  Result<Access> local_read(std::pair<size_t, size_t> writer, const Access& access) {
-    auto [s, a] = writer;
-    const Access write = w_.stages[s].writes[a];
-    Access out{.of = Access::Of::kLocal, .tensor = local_of(s, a)};
-    for (size_t i = 0; i < write.index.size(); ++i) {
-      if (write.index[i].expr || access.index[i].expr)
-        return refuse("the value is indexed by data");
-      if (access.bounds[i].rule != Bounds::Rule::kProven)
-        return refuse("the value is read outside of its bounds");
-      std::optional<LoopId> loop = write.index[i].dim.as_loop();
-      if (loop && contains(w_.stages[s].loops, *loop)) {
-        out.index.push_back(access.index[i]);
-        out.bounds.push_back({});
-      } else if (access.index[i].dim != write.index[i].dim) {
-        return refuse("another value of the writer is read at other grid steps");
-      }
+  // The access of memory as one of the writer's local. What flows decides: an axis of the local is a loop of
+  // the writer's stage, and is read at what the reader has on the value's axis with that loop.
+  Result<Access> local_read(WriteId id, const Access& access) {
+    RLX_TRY(LoopMap at, steps_read(w_.stages[id.stage], id.access, access));
+    Access written = local_of(id);
+    Access out{.of = Access::Of::kLocal, .tensor = written.tensor};
+    for (const AxisIndex& i : written.index) {
+      auto step = at.find(*i.dim.as_loop());
+      if (step == at.end()) return refuse("a local of the writer has an axis that the value lacks");
+      out.index.push_back({step->second});
+      out.bounds.push_back({});
     }
     return out;
   }
 
-  // The local that write a of stage s also fills; made where it is not there yet.
-  uint32_t local_of(size_t s, size_t a) {
-    Stage& stage = w_.stages[s];
+  // At which step of each loop of the writer's stage the element was made that the reader wants.
+  Result<LoopMap> steps_read(const Stage& s, size_t write, const Access& access) const {
+    const Access& w = s.writes[write];
+    if (w.combine != Combine::kSet)
+      return refuse("another value of the writer is combined in place");
+    LoopMap at;
+    for (const Loop& l : s.loops)
+      if (l.extent.is(1)) at[l.id] = 0;
+    for (size_t i = 0; i < w.index.size(); ++i) {
+      if (w.index[i].expr || access.index[i].expr) return refuse("the value is indexed by data");
+      if (access.bounds[i].rule != Bounds::Rule::kProven)
+        return refuse("the value is read outside of its bounds");
+      std::optional<LoopId> loop = w.index[i].dim.as_loop();
+      if (loop && contains(s.loops, *loop)) {
+        at[*loop] = access.index[i].dim;
+      } else if (access.index[i].dim != w.index[i].dim) {
+        return refuse("another value of the writer is read at other grid steps");
+      }
+    }
+    return at;
+  }
+
+  // The write of the local that has what write `id` stores to memory; made where it is not there yet.
+  Access local_of(WriteId id) {
+    Stage& stage = w_.stages[id.stage];
     for (size_t i = 0; i < stage.writes.size(); ++i)
-      if (stage.writes[i].of == Access::Of::kLocal && stage.results[i] == stage.results[a])
-        return stage.writes[i].tensor;
+      if (stage.results[i] == stage.results[id.access] && is_plain_local(stage, stage.writes[i]))
+        return stage.writes[i];
     Access in_local{.of = Access::Of::kLocal, .tensor = static_cast<uint32_t>(w_.locals.size())};
-    Local local{.dtype = stage.body[stage.results[a].index].type};
-    for (const AxisIndex& i : stage.writes[a].index) {
+    Local local{.dtype = stage.body[stage.results[id.access].index].type};
+    for (const AxisIndex& i : stage.writes[id.access].index) {
       std::optional<LoopId> loop = i.dim.as_loop();
       const Loop* l = loop ? find_loop(stage.loops, *loop) : nullptr;
       if (!l) continue;
@@ -355,8 +409,17 @@ class Fuser {
     }
     w_.locals.push_back(local);
     stage.writes.push_back(in_local);
-    stage.results.push_back(stage.results[a]);
-    return in_local.tensor;
+    stage.results.push_back(stage.results[id.access]);
+    return in_local;
+  }
+
+  // Each axis a loop of the stage.
+  static bool is_plain_local(const Stage& s, const Access& a) {
+    return a.of == Access::Of::kLocal && a.combine == Combine::kSet &&
+           std::ranges::all_of(a.index, [&](const AxisIndex& i) {
+             std::optional<LoopId> loop = i.expr ? std::nullopt : i.dim.as_loop();
+             return loop && contains(s.loops, *loop);
+           });
   }
 
   void drop_unneeded_writes() {
@@ -374,6 +437,8 @@ class Fuser {
   ValueId v_;
   const Needed& needed_;
   Write write_;
+  // Whether a grid loop of the one side became a loop of its stages.
+  bool demoted_writer_ = false, demoted_reader_ = false;
   // Per stage of the reader.
   Vec<std::optional<Vec<LoopId>>> reads_;
 };
@@ -382,6 +447,8 @@ class Fuser {
 
 Result<Unit> fuse(const Unit& writer, const Unit& reader, ValueId v, const Needed& needed) {
   RLX_TRY(Kernel merged, Fuser(writer, reader, v, needed).run());
+  if (Status sound = verify(merged); !sound)
+    return refuse("unsound: " + sound.error().first().message);
   Unit out{std::move(merged), writer.nodes};
   out.nodes.insert(out.nodes.end(), reader.nodes.begin(), reader.nodes.end());
   return out;

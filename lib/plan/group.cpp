@@ -165,7 +165,7 @@ Result<Kernel> lower_node(const Graph& g, NodeId n) {
 
 }  // namespace
 
-Result<Vec<Unit>> units_of(const Graph& g) {
+Result<Vec<Unit>> units_of(const Graph& g, bool views) {
   Vec<Unit> units;
   Vec<Diagnostic> problems;
   for (NodeId n : g.top().nodes) {
@@ -177,14 +177,14 @@ Result<Vec<Unit>> units_of(const Graph& g) {
     }
   }
   if (!problems.empty()) return Error(std::move(problems));
-  fold_copies(units, g);
+  if (views) fold_copies(units, g);
   return units;
 }
 
-Groups decide_groups(Vec<Unit> units, const Graph& g) {
+Groups decide_groups(Vec<Unit> units, const Graph& g, bool fusion) {
   Groups out;
   Grouper grouper(std::move(units), g);
-  out.fusions = grouper.decide(out.refusals);
+  if (fusion) out.fusions = grouper.decide(out.refusals);
   out.units = grouper.take();
   return out;
 }

@@ -8,8 +8,9 @@
 
 namespace rlx {
 
-// One kernel a node, in graph order, copies folded away (plan/copies.h). The base of decide and replay.
-Result<Vec<Unit>> units_of(const Graph& g);
+// One kernel a node, in graph order, copies folded away (plan/copies.h) if `views`. The base of decide and
+// replay.
+Result<Vec<Unit>> units_of(const Graph& g, bool views);
 
 struct Groups {
   Vec<Unit> units;
@@ -19,7 +20,7 @@ struct Groups {
   Vec<std::string> refusals;
 };
 
-Groups decide_groups(Vec<Unit> units, const Graph& g);
+Groups decide_groups(Vec<Unit> units, const Graph& g, bool fusion);
 
 // Fuses as an earlier decision says.
 Result<Vec<Unit>> replay_groups(Vec<Unit> units, const Graph& g, const Vec<Fusion>& fusions);

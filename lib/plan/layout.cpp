@@ -5,12 +5,6 @@
 namespace rlx {
 namespace {
 
-bool has_padding(const Storage& s) {
-  return std::any_of(s.padding.begin(), s.padding.end(), [](const AxisPadding& p) {
-    return p.lo != 0 || p.hi != 0 || p.multiple != 1;
-  });
-}
-
 // One storage for both readers, if their orders and fills agree.
 std::optional<Storage> widened(const Storage& a, const Storage& b) {
   if (a.dims != b.dims || a.encoding != b.encoding) return std::nullopt;
@@ -60,21 +54,21 @@ class Layouter {
     Group group{.name = k.name, .nodes = units_[u].nodes, .choice = choices_[u].choice};
     group.args.resize(k.args.size());
     for (size_t a = 0; a < k.args.size(); ++a)
-      if (!k.args[a].written) group.args[a] = operand(k.args[a].value, choices_[u].storages[a]);
+      if (!k.args[a].written) group.args[a] = operand(k.args[a].value, choices_[u].needs[a]);
     for (size_t a = 0; a < k.args.size(); ++a)
       if (k.args[a].written) group.args[a] = place(k.args[a].value, result_storage(u, a));
     lir_.groups.push_back(std::move(group));
   }
 
   // The placed copy of v that a reader with this need reads.
-  uint32_t operand(ValueId v, const std::optional<Storage>& wanted) {
+  uint32_t operand(ValueId v, const Need& need) {
     for (uint32_t id : copies_[v.index])
-      if (!wanted || satisfies(lir_.placed[id].storage, *wanted)) return id;
-    if (g_[v].def.kind == ValueDef::Kind::kConstant)
-      return place(v, wanted.value_or(Storage::row_major(g_[v].type.rank())));
+      if (need.is_met_by(lir_.placed[id].storage)) return id;
+    Storage wanted = need.wanted(g_[v].type.rank());
+    if (g_[v].def.kind == ValueDef::Kind::kConstant) return place(v, std::move(wanted));
     RLX_CHECK(!copies_[v.index].empty(), "a value is read before it is written");
     uint32_t from = copies_[v.index][0];
-    uint32_t to = place(v, *wanted);
+    uint32_t to = place(v, std::move(wanted));
     lir_.groups.push_back({.name = "copy" + std::to_string(to), .args = {from, to}});
     return to;
   }
@@ -83,8 +77,8 @@ class Layouter {
     ValueId v = units_[u].kernel.args[a].value;
     if (is_output(v)) return Storage::row_major(g_[v].type.rank());
     if (std::optional<Storage> s = readers_need(v)) return *s;
-    if (choices_[u].storages[a]) return *choices_[u].storages[a];
-    return followed(u, a);
+    const Need& own = choices_[u].needs[a];
+    return own.kind == Need::Kind::kPrefers ? own.storage : followed(u, a);
   }
 
   std::optional<Storage> readers_need(ValueId v) const {
@@ -92,9 +86,9 @@ class Layouter {
     for (size_t u = 0; u < units_.size(); ++u) {
       const Kernel& k = units_[u].kernel;
       for (size_t a = 0; a < k.args.size(); ++a) {
-        const std::optional<Storage>& wanted = choices_[u].storages[a];
-        if (k.args[a].value != v || k.args[a].written || !wanted) continue;
-        need = need ? widened(*need, *wanted).value_or(*need) : *wanted;
+        const Need& wanted = choices_[u].needs[a];
+        if (k.args[a].value != v || k.args[a].written || wanted.kind != Need::Kind::kLike) continue;
+        need = need ? widened(*need, wanted.storage).value_or(*need) : wanted.storage;
       }
     }
     return need;
@@ -123,16 +117,6 @@ class Layouter {
 };
 
 }  // namespace
-
-bool satisfies(const Storage& have, const Storage& wanted) {
-  if (have.dims != wanted.dims || have.encoding != wanted.encoding) return false;
-  if (has_padding(wanted) && wanted.fill && have.fill != wanted.fill) return false;
-  for (size_t i = 0; i < have.padding.size(); ++i) {
-    const AxisPadding &h = have.padding[i], &w = wanted.padding[i];
-    if (h.lo < w.lo || h.hi < w.hi || h.multiple % w.multiple != 0) return false;
-  }
-  return true;
-}
 
 void lay_out(Lir& lir, const Vec<Unit>& units, const Vec<Alternative>& choices) {
   Layouter(lir, units, choices).run();

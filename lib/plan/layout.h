@@ -11,9 +11,6 @@
 
 namespace rlx {
 
-// Whether a reader that needs `wanted` can read `have`: same order, at least its halo, same fill.
-bool satisfies(const Storage& have, const Storage& wanted);
-
 // Fills Lir::placed and Lir::groups (copies included) from the units and what their choices need:
 // wishes[unit][arg]. Buffers are assigned later.
 void lay_out(Lir& lir, const Vec<Unit>& units, const Vec<Alternative>& choices);

@@ -12,13 +12,15 @@
 namespace rlx {
 namespace {
 
-Result<Vec<Alternative>> choose(const Vec<Unit>& units, const Target& target, Menu menu) {
+// The best of the menu; without layout the last, which takes what is there.
+Result<Vec<Alternative>> choose(const Vec<Unit>& units, const Target& target, Menu menu,
+                                bool layout) {
   Vec<Alternative> chosen;
   Vec<Diagnostic> problems;
   for (const Unit& u : units) {
     Result<Vec<Alternative>> all = menu(u.kernel, target);
     if (all) {
-      chosen.push_back(std::move(all->front()));
+      chosen.push_back(std::move(layout ? all->front() : all->back()));
     } else {
       problems.insert(problems.end(), all.error().items.begin(), all.error().items.end());
     }
@@ -53,11 +55,26 @@ Vec<Kernel> bare_kernels(const Vec<PlannedKernel>& planned) {
 
 }  // namespace
 
+Vec<std::string> plan_switches() { return {"fusion", "layout", "views"}; }
+
+PlanSwitches switches_of(const Vec<std::pair<std::string, std::string>>& options) {
+  PlanSwitches s;
+  for (const auto& [name, value] : options) {
+    if (name != "disable") continue;
+    std::string list = "," + value + ",";
+    s.fusion = list.find(",fusion,") == std::string::npos;
+    s.layout = list.find(",layout,") == std::string::npos;
+    s.views = list.find(",views,") == std::string::npos;
+  }
+  return s;
+}
+
 Result<Plan> plan(Graph g, const Target& target, Menu menu, const PlanOptions& options) {
   Plan out;
-  RLX_TRY(Vec<Unit> units, units_of(g));
-  Groups groups = decide_groups(std::move(units), g);
-  RLX_TRY(Vec<Alternative> choices, choose(groups.units, target, menu));
+  PlanSwitches on = switches_of(options.options);
+  RLX_TRY(Vec<Unit> units, units_of(g, on.views));
+  Groups groups = decide_groups(std::move(units), g, on.fusion);
+  RLX_TRY(Vec<Alternative> choices, choose(groups.units, target, menu, on.layout));
   out.lir.graph = std::move(g);
   out.lir.target = target.text;
   out.lir.options = options.options;
@@ -70,7 +87,7 @@ Result<Plan> plan(Graph g, const Target& target, Menu menu, const PlanOptions& o
 }
 
 Result<Vec<PlannedKernel>> replay(const Lir& lir) {
-  RLX_TRY(Vec<Unit> units, units_of(lir.graph));
+  RLX_TRY(Vec<Unit> units, units_of(lir.graph, switches_of(lir.options).views));
   RLX_TRY(units, replay_groups(std::move(units), lir.graph, lir.fusions));
   size_t planned = 0;
   for (const Group& group : lir.groups) {

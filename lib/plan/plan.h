@@ -5,6 +5,18 @@
 
 namespace rlx {
 
+// Parts of planning that the option "disable" turns off, by name, joined by commas. Results have the same
+// bits without them.
+//   fusion   no two nodes run in one kernel
+//   layout   everything is row-major, and algorithms are those that take any storage
+//   views    reshape, transpose, slice and the like are copies
+struct PlanSwitches {
+  bool fusion = true, layout = true, views = true;
+};
+Vec<std::string> plan_switches();
+// Names that are no switch of plan/ are left to others.
+PlanSwitches switches_of(const Vec<std::pair<std::string, std::string>>& options);
+
 struct PlanOptions {
   // Sorted; stored in the LIR.
   Vec<std::pair<std::string, std::string>> options = {};

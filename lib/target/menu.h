@@ -16,10 +16,36 @@ struct Choice {
   bool operator==(const Choice&) const = default;
 };
 
+// What an algorithm needs of one argument. Nobody may give it anything else: plan/ copies the value where
+// its storage does not meet the need, and the backend refuses what it did not ask for.
+struct Need {
+  enum class Kind : uint8_t {
+    kAny,
+    // Addresses are affine in the indexes: Storage::is_plain().
+    kPlain,
+    // As `storage` says; more halo and padding do no harm.
+    kLike,
+    // A result may lie anywhere; `storage` is how it is written best.
+    kPrefers,
+  };
+
+  Kind kind = Kind::kAny;
+  Storage storage = {};
+
+  static Need plain() { return {Kind::kPlain, {}}; }
+  static Need like(Storage s) { return {Kind::kLike, std::move(s)}; }
+  static Need prefers(Storage s) { return {Kind::kPrefers, std::move(s)}; }
+
+  bool is_met_by(const Storage& have) const;
+  // The storage to make for it where none is there yet, of a value of that rank.
+  Storage wanted(int rank) const;
+  bool operator==(const Need&) const = default;
+};
+
 struct Alternative {
   Choice choice;
-  // What the algorithm needs of each Kernel::args: a storage, or any. Dense alternatives come last.
-  Vec<std::optional<Storage>> storages;
+  // One per Kernel::args. Alternatives that take any storage come last.
+  Vec<Need> needs;
   // Nanoseconds for symbols at 128, roughly; compared, never shown.
   int64_t cost = 0;
 };
@@ -27,6 +53,11 @@ struct Alternative {
 // Best first; never empty: "loops" runs every kernel whose kinds the backend knows. An error names the
 // stage and what the backend lacks (4xxx).
 using Menu = Result<Vec<Alternative>> (*)(const Kernel&, const Target&);
+
+// The row of the menu with that algorithm whose needs the kernel's storages meet; null: none. Tiles may
+// differ: a plan for another target has that target's.
+const Alternative* find_alternative(const Vec<Alternative>& menu, const Kernel& k,
+                                    const std::string& algorithm);
 
 struct PlannedKernel {
   Kernel kernel;

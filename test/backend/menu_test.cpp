@@ -38,7 +38,7 @@ TEST_CASE("loops that take any storage come last") {
   Vec<Alternative> rows = menu_of(parse_kernel(softmax_text("n", "100")));
   REQUIRE(rows.size() == 1);
   CHECK(rows[0].choice == Choice{});
-  CHECK(rows[0].storages == Vec<std::optional<Storage>>(2));
+  CHECK(rows[0].needs == Vec<Need>(2));
 }
 
 TEST_CASE("depthwise windows ask for channels last with a halo") {
@@ -47,7 +47,7 @@ TEST_CASE("depthwise windows ask for channels last with a halo") {
     Vec<Alternative> rows = menu_of(k);
     REQUIRE(rows.size() == 2);
     CHECK(rows[0].cost < rows[1].cost);
-    for (size_t i = 0; i < k.args.size(); ++i) k.args[i].storage = rows[0].storages[i].value();
+    for (size_t i = 0; i < k.args.size(); ++i) k.args[i].storage = rows[0].needs[i].storage;
     CHECK(k.args[0].storage.padding[2] == AxisPadding{1, 1, 1});
     CHECK(k.args[0].storage.padding[3] == AxisPadding{1, 0, 1});
     check_same(k, {{"n", 2}});

@@ -102,6 +102,15 @@ TEST_CASE("one point writes an element") {
         "kernel matmul, stage %y.0: every i0 writes the same element of %y");
 }
 
+TEST_CASE("a proven index stays inside of its axis") {
+  CHECK(broken(kSoftmax, "load %x[i0, i2]", "load %x[i0, i2 + 1]") ==
+        "kernel softmax, stage %y.1: i2 + 1 leaves an axis of 64");
+  CHECK(broken(kSoftmax, "load %x[i0, i2]", "load %x[i0 - 1, i2]") ==
+        "kernel softmax, stage %y.1: i0 - 1 leaves an axis of rows");
+  CHECK(broken(kSoftmax, "for i2 in 64", "for i2 in 65") ==
+        "kernel softmax, stage %y.1: i2 leaves an axis of 64");
+}
+
 TEST_CASE("all problems are told") {
   std::string text(kSoftmax);
   for (auto from : {"acc0 = v2", "acc0 = v2"}) text.replace(text.find(from), 9, "acc0 = v9");

@@ -7,6 +7,7 @@
 #include "backend/cpu/contract.h"
 #include "backend/cpu/loops.h"
 #include "backend/cpu/object.h"
+#include "kernel/codes.h"
 
 namespace rlx::cpu {
 
@@ -60,6 +61,24 @@ Dedup deduplicated(const Vec<PlannedKernel>& kernels) {
 
 bool is_tiled(const Choice& c) {
   return c.algorithm == "contract.panel" || c.algorithm == "conv.direct";
+}
+
+// The algorithm must be on the kernel's menu, and find every operand stored as it needs.
+Status check_choice(const PlannedKernel& p, const Target& target) {
+  RLX_TRY(Vec<Alternative> rows, menu(p.kernel, target));
+  bool fits = find_alternative(rows, p.kernel, p.choice.algorithm) != nullptr;
+  if (is_tiled(p.choice)) fits = fits && is_tile(p.choice.tile) && can_tile(p.kernel);
+  if (fits) return {};
+  Diagnostic d{.code = kUnmetNeed,
+               .message = "kernel " + p.kernel.name + " cannot run as " + p.choice.algorithm +
+                          " where its operands lie"};
+  d.node = p.kernel.stages[0].origin.empty() ? p.kernel.name : p.kernel.stages[0].origin.front();
+  return Error(std::move(d));
+}
+
+Status check_choices(const Vec<PlannedKernel>& kernels, const Target& target) {
+  for (const PlannedKernel& p : kernels) RLX_TRY_VOID(check_choice(p, target));
+  return {};
 }
 
 Work emit_kernel(llvm::Module& module, const std::string& name, const PlannedKernel& p,
@@ -145,7 +164,7 @@ uint64_t append(std::string& blob, const FlatCode& code) {
 
 Result<Code> compile(const Vec<PlannedKernel>& kernels, const Vec<std::string>& symbols,
                      const Target& target, int threads) {
-  for (const PlannedKernel& p : kernels) RLX_TRY_VOID(menu(p.kernel, target));
+  RLX_TRY_VOID(check_choices(kernels, target));
   Dedup d = deduplicated(kernels);
   Vec<Made> made = make_all({kernels, symbols, target}, d, threads);
   Code code;
@@ -164,7 +183,7 @@ Result<Code> compile(const Vec<PlannedKernel>& kernels, const Vec<std::string>& 
 Result<std::string> compile_to_text(const Vec<PlannedKernel>& kernels,
                                     const Vec<std::string>& symbols, const Target& target,
                                     CodeText what) {
-  for (const PlannedKernel& p : kernels) RLX_TRY_VOID(menu(p.kernel, target));
+  RLX_TRY_VOID(check_choices(kernels, target));
   Dedup d = deduplicated(kernels);
   std::string text;
   for (const Made& m : make_all({kernels, symbols, target, what}, d, 1)) text += m.text;

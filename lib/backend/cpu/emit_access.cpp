@@ -41,7 +41,7 @@ class Accessor {
   void store(Value* value) {
     if (r_.combine != Combine::kSet) return combine(value);
     value = to_memory(value);
-    if (is_scalar()) return tag(b_.CreateAlignedStore(value, pointer(), align()));
+    if (is_scalar()) return tag(b_.CreateAlignedStore(lane_zero(value), pointer(), align()));
     value = splat(f_, value, lanes_);
     Value* active = at_.lanes.active;
     if (!is_contiguous()) return scatter(value, active);
@@ -93,6 +93,11 @@ class Accessor {
     Value* bits = b_.CreateBitCast(mask, b_.getIntNTy(static_cast<unsigned>(lanes_)));
     Value* lane = b_.CreateBinaryIntrinsic(llvm::Intrinsic::cttz, bits, b_.getFalse());
     return b_.CreateExtractElement(v, b_.CreateZExt(lane, b_.getInt64Ty()));
+  }
+
+  // What lanes that all write one element have: their loop takes one step, or they are equal.
+  Value* lane_zero(Value* v) {
+    return is_vector(v) ? b_.CreateExtractElement(v, b_.getInt64(0)) : v;
   }
 
   // The lanes that a load may touch; null: all. Conditions that hold for all lanes alike are no part of it.

@@ -75,7 +75,7 @@ Result<Vec<Alternative>> menu(const Kernel& k, const Target& target) {
     rows.push_back(std::move(*windows));
     rows.back().cost = cost / 4;
   }
-  rows.push_back({.storages = Vec<std::optional<Storage>>(k.args.size()), .cost = cost});
+  rows.push_back({.needs = Vec<Need>(k.args.size()), .cost = cost});
   return rows;
 }
 

@@ -28,6 +28,14 @@ bool is_epilogue(const Kernel& k) {
                      [](const Stage& s) { return s.kind == Kind::kMap && s.loops.empty(); });
 }
 
+// Rows past the end repeat the last row: what is written twice must not add up.
+bool writes_only_set(const Kernel& k) {
+  auto sets = [](const Access& w) { return w.combine == Combine::kSet && !indexed_by_data(w); };
+  return std::all_of(k.stages.begin(), k.stages.end(), [&](const Stage& s) {
+    return std::all_of(s.writes.begin(), s.writes.end(), sets);
+  });
+}
+
 bool is_f32_product(const Kernel& k) {
   const Stage& s = k.stages[0];
   if (s.kind == Kind::kContract && s.contract().acc != DType::kF32) return false;
@@ -65,6 +73,13 @@ std::optional<int> column_axis(const Access& b, LoopId column) {
   return std::nullopt;
 }
 
+// Whether 16 columns that follow each other lie so in memory.
+bool is_contiguous(const Kernel& k, const Access& b, const Arg& arg, LoopId column) {
+  RangeOf range = ranges_of(k, k.stages.data(), {});
+  std::optional<Dim> stride = lane_stride(address_of(b, arg, range), column, kLanes);
+  return stride && stride->is(1);
+}
+
 // Panels of 16 columns: the other axes in `order`, between the column's quotient and remainder.
 Storage panels(int column, const Vec<int>& order, size_t rank) {
   Storage s;
@@ -90,31 +105,24 @@ std::optional<Vec<int>> depth_order(const Access& b, int column, const Vec<Loop>
   return order;
 }
 
-// What the right operand must look like: packed where its bytes are known, else contiguous in columns.
-struct Need {
-  bool possible = false;
-  std::optional<Storage> storage = std::nullopt;
-};
-
-Need right_operand(const Kernel& k, const TileLoops& loops) {
+// Packed where its bytes are known, else contiguous in columns: as it is in row-major order, or with the
+// columns' axis moved last. reads_operands() has the last word.
+Storage right_operand(const Kernel& k, const TileLoops& loops) {
   const Access& b = k.stages[0].reads[1];
   const Arg& arg = k.args[b.tensor];
   std::optional<int> axis = column_axis(b, loops.column.id);
   if (arg.constant && axis) {
     if (std::optional<Vec<int>> order = depth_order(b, *axis, loops.depth))
-      return {true, panels(*axis, *order, arg.shape.size())};
+      return panels(*axis, *order, arg.shape.size());
   }
-  RangeOf range = ranges_of(k, k.stages.data(), {});
   Arg dense = arg;
   dense.storage = Storage::row_major(static_cast<int>(arg.shape.size()));
-  std::optional<Dim> stride = lane_stride(address_of(b, dense, range), loops.column.id, 16);
-  if (stride && stride->is(1)) return {true, std::nullopt};
-  if (!axis) return {};
+  if (!axis || is_contiguous(k, b, dense, loops.column.id)) return dense.storage;
   Vec<int> order;
   for (int i = 0; i < static_cast<int>(b.index.size()); ++i)
     if (i != *axis) order.push_back(i);
   order.push_back(*axis);
-  return {true, Storage::ordered(order)};
+  return Storage::ordered(order);
 }
 
 // Channels last, with the halo that the window reads beyond the image.
@@ -136,7 +144,7 @@ Storage image_storage(const Kernel& k, const Stage& s) {
       return Dim(1);
     };
     int64_t reach = (loop_extent(c.window[i]).constant().value_or(1) - 1) * c.dilations[i];
-    p.lo = c.pads_lo[i];
+    p.lo = std::max<int64_t>(0, c.pads_lo[i]);
     Dim last = (loop_extent(c.pixel[i]) - 1) * c.strides[i] + reach - c.pads_lo[i];
     p.hi = std::max<int64_t>(0, (last - arg.shape[i + 2] + 1).constant().value_or(reach));
     padded |= p.lo > 0 || p.hi > 0;
@@ -152,6 +160,12 @@ Storage channels_last(const Arg& arg) {
   for (int i = 2; i < static_cast<int>(arg.shape.size()); ++i) order.push_back(i);
   order.push_back(1);
   return Storage::ordered(order);
+}
+
+// Rows of the tile are written as they are computed: pixels with their channels, rows with their columns.
+Need best_result(const Arg& result, bool conv, const Arg& image) {
+  if (!conv) return Need::prefers(Storage::row_major(static_cast<int>(result.shape.size())));
+  return result.shape.size() == image.shape.size() ? Need::prefers(channels_last(result)) : Need();
 }
 
 std::optional<int64_t> product_of(const Vec<Loop>& loops) {
@@ -192,11 +206,26 @@ int64_t vectors_for(int64_t rows, int64_t panels, bool wide) {
   return std::min(most, panels);
 }
 
+// The kernel with its arguments stored as an algorithm asks.
+Kernel as_needed(Kernel k, const Vec<Need>& needs) {
+  for (size_t a = 0; a < k.args.size(); ++a)
+    k.args[a].storage = needs[a].wanted(static_cast<int>(k.args[a].shape.size()));
+  return k;
+}
+
+bool stays_inside(const Access& a, const Arg& arg, const RangeOf& range) {
+  bool proven = std::all_of(a.bounds.begin(), a.bounds.end(), [](const Bounds& b) {
+    return b.rule == Bounds::Rule::kProven || b.rule == Bounds::Rule::kFill;
+  });
+  return proven && covered_by_halo(a, arg, range);
+}
+
 }  // namespace
 
 std::optional<TileLoops> tile_loops(const Kernel& k) {
-  if (k.stages.empty() || !is_f32_product(k) || !is_epilogue(k) || !is_local_scalar(k))
-    return std::nullopt;
+  bool fits = !k.stages.empty() && is_f32_product(k) && is_epilogue(k) && is_local_scalar(k) &&
+              writes_only_set(k);
+  if (!fits) return std::nullopt;
   const Stage& s = k.stages[0];
   std::optional<LoopId> column = column_of(s);
   if (!column || depends_on(s.reads[0], *column)) return std::nullopt;
@@ -216,6 +245,30 @@ std::optional<TileLoops> tile_loops(const Kernel& k) {
   return out;
 }
 
+bool reads_operands(const Kernel& k, const TileLoops& loops) {
+  const Stage& s = k.stages[0];
+  RangeOf range = ranges_of(k, &s, {});
+  for (const Access& a : s.reads) {
+    const Arg& arg = k.args[a.tensor];
+    if (!stays_inside(a, arg, range)) return false;
+    Dim address = address_of(a, arg, range);
+    for (const Loop& l : loops.depth)
+      if (!step_of(address, l.id, range)) return false;
+  }
+  const Access& b = s.reads[1];
+  return is_contiguous(k, b, k.args[b.tensor], loops.column.id);
+}
+
+bool can_tile(const Kernel& k) {
+  std::optional<TileLoops> loops = tile_loops(k);
+  return loops && reads_operands(k, *loops);
+}
+
+bool is_tile(const Vec<int64_t>& tile) {
+  constexpr int64_t kMost = 64;
+  return tile.size() == 2 && tile[0] >= 1 && tile[0] <= kMost && tile[1] >= 1 && tile[1] <= kMost;
+}
+
 Tile tile_for(const TileLoops& loops, const Isa& isa) {
   int64_t rows = height_for(loops, isa.wide ? 14 : 6);
   int64_t panels = 8;
@@ -229,18 +282,16 @@ std::optional<Alternative> tiled_alternative(const Kernel& k, const Target& targ
   if (!loops) return std::nullopt;
   const Stage& s = k.stages[0];
   bool conv = s.kind == Kind::kConv;
-  Need right = right_operand(k, *loops);
-  if (!right.possible) return std::nullopt;
   Tile tile = tile_for(*loops, Isa(target));
   Alternative out;
   out.choice = {conv ? "conv.direct" : "contract.panel", {tile.rows, tile.vectors}};
-  out.storages.resize(k.args.size());
-  out.storages[s.reads[1].tensor] = right.storage;
-  if (!conv) return out;
-  out.storages[s.reads[0].tensor] = image_storage(k, s);
+  out.needs.resize(k.args.size());
+  // An argument that is both operands must be as the right one asks.
+  out.needs[s.reads[0].tensor] = conv ? Need::like(image_storage(k, s)) : Need::plain();
+  out.needs[s.reads[1].tensor] = Need::like(right_operand(k, *loops));
+  if (!reads_operands(as_needed(k, out.needs), *loops)) return std::nullopt;
   for (size_t a = 0; a < k.args.size(); ++a)
-    if (k.args[a].written && k.args[a].shape.size() == k.args[s.reads[0].tensor].shape.size())
-      out.storages[a] = channels_last(k.args[a]);
+    if (k.args[a].written) out.needs[a] = best_result(k.args[a], conv, k.args[s.reads[0].tensor]);
   return out;
 }
 

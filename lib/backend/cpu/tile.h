@@ -13,6 +13,7 @@
 
 namespace rlx::cpu {
 
+// The loops of the product, by their part in the tile.
 struct TileLoops {
   // Grid loops, outermost first; batch: those on which the right operand depends.
   Vec<Loop> batch, rows;
@@ -24,11 +25,20 @@ struct TileLoops {
 // The loops of a kernel that can be tiled: a contract or ungrouped conv in f32, then maps without loops.
 std::optional<TileLoops> tile_loops(const Kernel& k);
 
+// Whether the tile can read the operands where their storages put them: inside of their bounds, at addresses
+// that each loop of the depth moves evenly, the right one contiguous along the columns.
+bool reads_operands(const Kernel& k, const TileLoops& loops);
+
+// Whether a kernel can be tiled as it is stored.
+bool can_tile(const Kernel& k);
+
 // Rows and vectors of a register tile, for choice.tile.
 struct Tile {
   int64_t rows = 1;
   int64_t vectors = 1;
 };
+// Whether these numbers are a tile: two, none of them absurd.
+bool is_tile(const Vec<int64_t>& tile);
 Tile tile_for(const TileLoops& loops, const Isa& isa);
 
 // "contract.panel" or "conv.direct" with the storages it needs; nothing where the kernel does not fit.

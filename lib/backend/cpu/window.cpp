@@ -97,22 +97,22 @@ std::optional<Alternative> window_alternative(const Kernel& k) {
   if (image == s.reads.end()) return std::nullopt;
   LoopId channel = *image->index[1].dim.as_loop();
   Alternative out;
-  out.storages.resize(k.args.size());
+  out.needs.resize(k.args.size());
   bool weighted = false;
   for (const Access& a : s.reads) {
     auto axis = axis_of(k, a, channel);
     if (!axis) continue;
     const Arg& w = k.args[a.tensor];
-    out.storages[a.tensor] = with_last(w.shape.size(), *axis, w.shape[*axis], w.dtype);
+    out.needs[a.tensor] = Need::like(with_last(w.shape.size(), *axis, w.shape[*axis], w.dtype));
     weighted = true;
   }
   if (!weighted) return std::nullopt;
-  out.storages[image->tensor] = image_storage(k, s, *image);
+  out.needs[image->tensor] = Need::like(image_storage(k, s, *image));
   size_t rank = image->index.size();
   for (size_t i = 0; i < k.args.size(); ++i) {
     const Arg& a = k.args[i];
     if (a.written && a.shape.size() == rank) {
-      out.storages[i] = with_last(rank, 1, a.shape[1], a.dtype);
+      out.needs[i] = Need::prefers(with_last(rank, 1, a.shape[1], a.dtype));
     }
   }
   return out;

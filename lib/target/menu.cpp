@@ -1,0 +1,36 @@
+#include "target/menu.h"
+
+namespace rlx {
+
+bool Need::is_met_by(const Storage& have) const {
+  switch (kind) {
+    case Kind::kAny:
+    case Kind::kPrefers: return true;
+    case Kind::kPlain: return have.is_plain();
+    case Kind::kLike: return satisfies(have, storage);
+  }
+  return false;
+}
+
+Storage Need::wanted(int rank) const {
+  switch (kind) {
+    case Kind::kAny:
+    case Kind::kPlain: return Storage::row_major(rank);
+    case Kind::kLike:
+    case Kind::kPrefers: return storage;
+  }
+  return Storage::row_major(rank);
+}
+
+const Alternative* find_alternative(const Vec<Alternative>& menu, const Kernel& k,
+                                    const std::string& algorithm) {
+  for (const Alternative& row : menu) {
+    bool fits = row.choice.algorithm == algorithm && row.needs.size() == k.args.size();
+    for (size_t a = 0; fits && a < k.args.size(); ++a)
+      fits = row.needs[a].is_met_by(k.args[a].storage);
+    if (fits) return &row;
+  }
+  return nullptr;
+}
+
+}  // namespace rlx
