@@ -195,11 +195,11 @@ class Verifier {
   void verify_inside(const Stage& s, const Dim& index, const Reach& reach) {
     Vec<Loop> loops;
     for (const Vec<Loop>* list : {&k_.grid, &s.loops})
-      for (const Loop& l : *list)
+      for (const Loop& l : *list) {
+        // No step, no index.
+        if (l.extent.is(0)) return;
         if (uses_loop(index, l.id)) loops.push_back(l);
-    // No step, no index.
-    if (std::any_of(loops.begin(), loops.end(), [](const Loop& l) { return l.extent.is(0); }))
-      return;
+      }
     auto corner = [&](const std::function<bool(const Loop&)>& is_last) {
       require_inside(index, corner_of(index, loops, is_last), reach);
     };
