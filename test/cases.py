@@ -10,6 +10,10 @@ holds it. It passes if each of these gives what is wanted, within 1e-3 of the la
 
 and if the outputs of all of them are the same bytes. A case without NAME.want.npz is no valid request: it
 passes if rlx-run ends with a documented exit code other than 0 and 1 and says why.
+
+A case may also be NAME.txt: a model in ONNX's text syntax under lines `# with n=3 k=0`, each of which makes
+it a case with those extents, inputs from a seed, and wants what onnxruntime gives. Those need the packages of
+test/requirements.txt.
 """
 import argparse
 import concurrent.futures
@@ -74,8 +78,37 @@ def check_refused(tool, case, work):
             raise Failed(f"{' '.join(way)}: exit {result.returncode} without an error said")
 
 
+def models_of_text(path, work):
+    """The case files that a text stands for, made in `work`."""
+    import numpy as np
+    import onnx
+    import onnxruntime
+
+    lines = path.read_text().splitlines()
+    model = onnx.parser.parse_model("\n".join(line for line in lines if not line.startswith("#")))
+    onnx.checker.check_model(model)
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 3
+    session = onnxruntime.InferenceSession(model.SerializeToString(), options, ["CPUExecutionProvider"])
+    for number, dims in enumerate([line[7:].split() for line in lines if line.startswith("# with ")] or [[]]):
+        extents = {name: int(value) for name, value in (d.split("=") for d in dims)}
+        rng = np.random.default_rng(number)
+        inputs = {i.name: rng.standard_normal([extents.get(e, e) for e in i.shape], dtype=np.float32)
+                  for i in session.get_inputs()}
+        case = work / f"{path.stem}_{number}.onnx"
+        onnx.save(model, case)
+        np.savez(case.with_suffix(".in.npz"), **inputs)
+        names = [o.name for o in session.get_outputs()]
+        np.savez(case.with_suffix(".want.npz"), **dict(zip(names, session.run(names, inputs))))
+        yield case
+
+
 def check(tool, case):
     """What went wrong, or None."""
+    if case.suffix == ".txt":
+        with tempfile.TemporaryDirectory() as folder:
+            wrong = [check(tool, one) for one in models_of_text(case, pathlib.Path(folder))]
+        return next(filter(None, wrong), None)
     with tempfile.TemporaryDirectory() as work:
         is_request = case.with_suffix(".want.npz").exists()
         try:
@@ -98,7 +131,7 @@ def arguments():
 
 def main():
     a = arguments()
-    cases = sorted(a.folder.rglob("*.onnx"))
+    cases = sorted([*a.folder.rglob("*.onnx"), *a.folder.rglob("*.txt")])
     if a.names:
         cases = [c for c in cases if any(name in str(c) for name in a.names)]
     if not cases:
