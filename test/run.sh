@@ -116,6 +116,18 @@ models() {
   check "versus, its self test" "$python" test/bench/versus.py --self-test
 }
 
+# Small models, each of a kind that once came out wrong, against onnxruntime.
+cases() {
+  venv || { fail "no onnxruntime"; return; }
+  count_lines "$python" test/cases.py --bin build/release/bin test/cases
+}
+
+# Two faults, planted, have to be found.
+mutants() {
+  step "mutants"
+  check "mutants" test/mutants/run --count 2 --seed "$commit"
+}
+
 # Random graphs against the interpreter and onnxruntime. A find that the parent commit shows too is
 # counted, not failed.
 random() {
@@ -191,7 +203,7 @@ format() {
   check "clang-format" [ $? = 0 ]
 }
 
-shares=(release asan tsan no_llvm crash models random fuzz tidy format)
+shares=(release asan tsan no_llvm crash models cases random mutants fuzz tidy format)
 
 # The minutes that docs/ci.md gives a share.
 minutes_of() { sed -n "s/^| $1 | \([0-9]*\) |.*/\1/p" docs/ci.md; }
