@@ -106,7 +106,7 @@ no_llvm() {
 
 # A share of what test/crash/soak does.
 crash() {
-  count_lines test/crash/soak --bin build/release/bin --minutes 5 --seed "$seed"
+  count_lines test/crash/soak --bin build/release/bin --minutes 4 --seed "$seed"
 }
 
 # Whole models, small ones of the usual architectures and real ones, against onnxruntime.
