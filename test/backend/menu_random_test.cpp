@@ -1,0 +1,271 @@
+// Every alternative of the menu on random products, convolutions and rows: what an operator's `lower`
+// writes, with an epilogue, in the storages that the alternative asks for and any others where it asks for
+// none, against the interpreter.
+#include <catch2/catch.hpp>
+
+#include <cstdio>
+#include <cstdlib>
+#include <random>
+
+#include "ir/builder.h"
+#include "ir/verifier.h"
+#include "op/conv.h"
+#include "op/gemm.h"
+#include "op/layer_normalization.h"
+#include "op/max_pool.h"
+#include "op/softmax.h"
+#include "test/backend/program.h"
+
+namespace rlx::test {
+namespace {
+
+class RandomNode {
+ public:
+  explicit RandomNode(unsigned seed) : random_(seed) {}
+
+  // A kernel with row-major arguments.
+  Kernel make() {
+    Result<ValueId> made = node();
+    if (!made) FAIL(to_text(made.error()));
+    auto k = lower(g_, g_[*made].def.node);
+    if (!k) FAIL(to_text(k.error()));
+    for (Arg& a : k->args) a.constant = std::count(constants_.begin(), constants_.end(), a.value);
+    if (below(3) != 0) add_epilogue(*k);
+    return std::move(*k);
+  }
+
+  // Any storage, some of them padded.
+  Storage storage(const Arg& a) {
+    size_t rank = a.shape.size();
+    Vec<int> order;
+    for (size_t i = 0; i < rank; ++i) order.push_back(static_cast<int>(i));
+    if (below(2) == 0) std::shuffle(order.begin(), order.end(), random_);
+    Storage s = Storage::ordered(order);
+    if (rank == 0 || below(3) != 0) return s;
+    s.fill = Scalar::of(a.dtype, pick({0, 3}));
+    s.padding[below(rank)] = {pick<int64_t>({0, 1, 2}), pick<int64_t>({0, 1, 3}),
+                              pick<int64_t>({1, 4, 16})};
+    return s;
+  }
+
+  const Symbols& symbols() const { return symbols_; }
+
+ private:
+  size_t below(size_t n) { return random_() % n; }
+  template <class T>
+  T pick(std::initializer_list<T> items) {
+    return items.begin()[below(items.size())];
+  }
+
+  // Around one, the vector and the tiles; sometimes open.
+  Dim extent() {
+    int64_t n = pick<int64_t>({1, 1, 2, 3, 5, 6, 7, 8, 14, 15, 16, 16, 17, 31, 32, 33, 40});
+    if (below(4) != 0) return n;
+    return open(n);
+  }
+
+  Dim closed() { return pick<int64_t>({1, 2, 3, 8, 15, 16, 17, 24, 33, 40}); }
+
+  Dim open(int64_t n) {
+    std::string name = "s" + std::to_string(symbols_.size());
+    symbols_[name] = n;
+    g_.symbol(name);
+    return Dim::symbol(name);
+  }
+
+  ValueId input(Vec<Dim> shape, bool weight = false) {
+    bool is_closed = std::all_of(shape.begin(), shape.end(),
+                                 [](const Dim& d) { return d.constant().has_value(); });
+    ValueId v = g_.add_input(Type::tensor(type_, std::move(shape)), "x");
+    if (weight && is_closed && below(3) != 0) constants_.push_back(v);
+    return v;
+  }
+
+  Result<ValueId> node() {
+    if (below(8) == 0) type_ = pick({DType::kF64, DType::kF16});
+    switch (below(8)) {
+      case 0:
+      case 1:
+      case 2: return matmul();
+      case 3: return gemm();
+      case 4:
+      case 5:
+      case 6: return conv();
+      default: return row();
+    }
+  }
+
+  GraphBuilder builder() { return {g_, Graph::kTop, {"/node"}}; }
+
+  Result<ValueId> matmul() {
+    Dim m = extent(), n = extent(), k = extent();
+    Vec<Dim> a = {m, k}, b = {k, n};
+    if (below(3) == 0) a.insert(a.begin(), pick<int64_t>({2, 3}));
+    if (a.size() == 3 && below(2) == 0) b.insert(b.begin(), a[0]);
+    ValueId left = input(a), right = input(b, true);
+    return builder().add1("matmul", {left, right});
+  }
+
+  Result<ValueId> gemm() {
+    Dim m = extent(), n = extent(), k = extent();
+    ops::Gemm o;
+    o.transA = below(2), o.transB = below(2);
+    if (below(3) == 0) o.alpha = 0.5F;
+    ValueId a = input(o.transA ? Vec<Dim>{k, m} : Vec<Dim>{m, k});
+    ValueId b = input(o.transB ? Vec<Dim>{n, k} : Vec<Dim>{k, n}, true);
+    Values inputs = {a, b};
+    if (below(2) == 0) inputs.push_back(input(pick({Vec<Dim>{n}, Vec<Dim>{m, n}, Vec<Dim>{m, 1}})));
+    return builder().add1(attrs(o), inputs);
+  }
+
+  Result<ValueId> conv() {
+    ops::Conv o;
+    size_t spatial = 1 + below(2);
+    Dim channels = closed(), per_group = channels, out = closed();
+    if (below(3) == 0) {
+      o.group = *channels.constant(), per_group = 1, out = channels * pick<int64_t>({1, 2});
+    } else if (below(4) == 0) {
+      o.group = 2, per_group = channels, channels = channels * 2, out = out * 2;
+    }
+    Vec<Dim> x = {below(3) == 0 ? open(2) : Dim(pick<int64_t>({1, 2})), channels},
+             w = {out, per_group};
+    Vec<int64_t> high;
+    for (size_t i = 0; i < spatial; ++i) {
+      int64_t size = pick<int64_t>({5, 7, 12, 17});
+      x.push_back(below(5) == 0 ? open(size) : Dim(size));
+      w.emplace_back(pick<int64_t>({1, 2, 3}));
+      o.strides.push_back(pick<int64_t>({1, 1, 2}));
+      o.dilations.push_back(pick<int64_t>({1, 1, 2}));
+      o.pads.push_back(pick<int64_t>({0, 1, 2}));
+      high.push_back(pick<int64_t>({0, 1, 2}));
+    }
+    o.pads.insert(o.pads.end(), high.begin(), high.end());
+    ValueId image = input(x), weights = input(w, true);
+    Values inputs = {image, weights};
+    if (below(2) == 0) inputs.push_back(input({out}, true));
+    return builder().add1(attrs(o), inputs);
+  }
+
+  Result<ValueId> row() {
+    Vec<Dim> shape = {extent(), extent()};
+    if (below(2) == 0) shape.insert(shape.begin(), pick<int64_t>({1, 2, 3}));
+    auto axis = static_cast<int64_t>(below(shape.size()));
+    switch (below(4)) {
+      case 0: return builder().add1(attrs(ops::Softmax{.axis = axis}), {input(shape)});
+      case 1: {
+        Vec<Dim> row(shape.begin() + axis, shape.end());
+        ValueId x = input(shape), scale = input(row);
+        return builder().add1(attrs(ops::LayerNormalization{.axis = axis}), {x, scale});
+      }
+      case 2: {
+        ops::MaxPool o;
+        o.kernel_shape = {3, 2}, o.pads = {1, 0, 1, 1}, o.strides = {1, pick<int64_t>({1, 2})};
+        Vec<Dim> image = {pick<int64_t>({1, 2}), closed(), pick<int64_t>({5, 9}),
+                          pick<int64_t>({6, 17})};
+        ValueId x = input(image);
+        auto all = builder().add(attrs(o), {x}, 1);
+        if (!all) return std::move(all.error());
+        return all->front();
+      }
+      default: {
+        ValueId x = input(shape);
+        auto b = builder();
+        return b.add1("reduce_sum", {x, b.i64s({axis})});
+      }
+    }
+  }
+
+  // The output becomes a local, and a map behind it makes the output: what fusion makes of an elementwise
+  // reader.
+  void add_epilogue(Kernel& k) {
+    Stage& last = k.stages.back();
+    if (!last.loops.empty() && last.kind == Kind::kMap) return;
+    if (last.kind == Kind::kScan || last.writes.size() != 1) return;
+    Access out = last.writes[0];
+    if (out.of != Access::Of::kArg || is_read(k, out.tensor)) return;
+    const DType type = k.args[out.tensor].dtype;
+    const DType inner = is_float(type) && size_of(type) == 2 ? DType::kF32 : type;
+    k.locals.push_back({.dtype = type});
+    auto local = static_cast<uint32_t>(k.locals.size() - 1);
+    last.writes[0] = {.of = Access::Of::kLocal, .tensor = local};
+    Stage s;
+    s.name = last.name + "e";
+    s.origin = {"/epilogue"};
+    auto load = [&](Access a) {
+      s.reads.push_back(std::move(a));
+      ExprId e =
+          add(s.body,
+              {.fn = Fn::kLoad, .type = type, .index = static_cast<uint32_t>(s.reads.size() - 1)});
+      return inner == type ? e : add(s.body, {.fn = Fn::kCast, .type = inner, .args = {e}});
+    };
+    ExprId x = load({.of = Access::Of::kLocal, .tensor = local});
+    if (below(2) == 0) {
+      Arg residual = k.args[out.tensor];
+      residual.name = "%" + std::to_string(90 + k.args.size());
+      residual.value = ValueId(static_cast<uint32_t>(1000 + k.args.size()));
+      residual.written = false;
+      k.args.push_back(residual);
+      Access read = out;
+      read.tensor = static_cast<uint32_t>(k.args.size() - 1);
+      x = add(s.body, {.fn = Fn::kAdd, .type = inner, .args = {x, load(read)}});
+    }
+    Fn fn = pick({Fn::kMax, Fn::kMul, Fn::kAdd});
+    ExprId c = add(s.body, {.fn = Fn::kConst, .type = inner, .scalar = Scalar::of(inner, 0.5)});
+    x = add(s.body, {.fn = fn, .type = inner, .args = {x, c}});
+    if (inner != type) x = add(s.body, {.fn = Fn::kCast, .type = type, .args = {x}});
+    s.writes = {out};
+    s.results = {x};
+    k.stages.push_back(std::move(s));
+  }
+
+  static bool is_read(const Kernel& k, uint32_t arg) {
+    for (const Stage& s : k.stages)
+      for (const Access& a : s.reads)
+        if (a.of == Access::Of::kArg && a.tensor == arg) return true;
+    return false;
+  }
+
+  std::mt19937 random_;
+  Graph g_;
+  DType type_ = DType::kF32;
+  Values constants_;
+  Symbols symbols_;
+};
+
+unsigned seeds() {
+  const char* asked = std::getenv("RLX_RANDOM_KERNELS");
+  return asked ? static_cast<unsigned>(std::atoi(asked)) : 120;
+}
+
+}  // namespace
+
+TEST_CASE("every alternative of the menu on random nodes") {
+  std::map<std::string, int64_t> offered;
+  for (unsigned seed = 0; seed < seeds(); ++seed) {
+    RandomNode random(seed);
+    const Kernel plain = random.make();
+    INFO("seed " << seed << "\n" << to_text(plain));
+    auto valid = verify(plain);
+    if (!valid) FAIL(to_text(valid.error()));
+    for (const Machine& m : machines()) {
+      auto rows = cpu::menu(plain, m.target);
+      if (!rows) FAIL(to_text(rows.error()));
+      for (const Alternative& row : *rows) {
+        Kernel k = plain;
+        for (size_t i = 0; i < k.args.size(); ++i)
+          k.args[i].storage = row.storages[i] ? *row.storages[i] : random.storage(k.args[i]);
+        INFO(m.target.text << " " << row.choice.algorithm << "\n" << to_text(k));
+        check_same_on(m, k, random.symbols(), random_values(seed), row.choice);
+        ++offered[row.choice.algorithm];
+      }
+    }
+  }
+  for (const auto& [algorithm, n] : offered)
+    std::printf("%s: %lld kernels\n", algorithm.c_str(), static_cast<long long>(n));
+  for (const Machine& m : machines())
+    std::printf("%s: %lld kernels on %s instructions\n", m.target.text.c_str(),
+                static_cast<long long>(kernels_run()[m.target.text]), m.real ? "real" : "narrower");
+  CHECK(offered.size() >= 3);
+}
+
+}  // namespace rlx::test
