@@ -176,10 +176,11 @@ static std::optional<Windows> windows_of(Generator& g, int v, bool pool) {
   for (size_t i = 0; i < spatial; ++i) {
     const Dim& d = g.at(v).shape[i + 2];
     int64_t k = g.random.pick<int64_t>({1, 1, 2, 3, 3, 3, 5});
-    int64_t dilation = g.random.percent(20) ? 2 : 1, stride = g.random.percent(30) ? 2 : 1;
+    int64_t dilation = g.random.percent(20) ? 2 : 1;
+    const int64_t stride = g.random.percent(30) ? 2 : 1;
     int64_t reach = dilation * (k - 1) + 1;
-    // A pool's window has an element of the input.
-    int64_t most = pool ? (k > 1 ? 1 : 0) : 2;
+    // A pool's window has an element of the input, which pads and dilations together may miss.
+    int64_t most = pool ? (k > 1 && dilation == 1 ? 1 : 0) : 2;
     int64_t lo = g.random.percent(50) ? std::min(most, k / 2) : g.random.between(0, most);
     int64_t hi = g.random.percent(60) ? lo : g.random.between(0, most);
     if (!g.need(d + lo + hi - reach, 0) || (pool && !g.need(d, 1))) return std::nullopt;
