@@ -89,12 +89,24 @@ bool has_padding(const Storage& s) {
                      [](const AxisPadding& p) { return p != AxisPadding{}; });
 }
 
+namespace {
+
+// Whether the axis is taken apart: what stands before it in its first block then moves all others.
+bool is_blocked(const Storage& s, size_t axis) {
+  return std::any_of(s.dims.begin(), s.dims.end(), [&](const PhysicalDim& d) {
+    return static_cast<size_t>(d.axis) == axis && (d.div != 1 || d.mod != 0);
+  });
+}
+
+}  // namespace
+
 bool satisfies(const Storage& have, const Storage& wanted) {
   if (have.dims != wanted.dims || have.encoding != wanted.encoding) return false;
   if (has_padding(wanted) && wanted.fill && have.fill != wanted.fill) return false;
   for (size_t i = 0; i < have.padding.size(); ++i) {
     const AxisPadding &h = have.padding[i], &w = wanted.padding[i];
     if (h.lo < w.lo || h.hi < w.hi || h.multiple % w.multiple != 0) return false;
+    if (h.lo != w.lo && is_blocked(have, i)) return false;
   }
   return true;
 }

@@ -77,8 +77,8 @@ struct Storage {
   bool operator==(const Storage&) const = default;
 };
 
-// Whether who expects `wanted` can read `have`: the same dims and encoding, at least its halo and padding,
-// and the fill that it expects there.
+// Whether who expects `wanted` can read `have`: the same dims and encoding, at least its halo and padding
+// with its fill; on an axis that is divided the same low halo, since blocks begin there.
 bool satisfies(const Storage& have, const Storage& wanted);
 // Whether any axis has a halo or padding.
 bool has_padding(const Storage& s);

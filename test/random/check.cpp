@@ -121,11 +121,13 @@ Target target_for(bool wide) {
   return v4;
 }
 
-// MIR to an image.
-Result<driver::Compiled> compiled(Graph mir, bool wide) {
+// MIR to an image, without a switch of plan/ if one is named.
+Result<driver::Compiled> compiled(Graph mir, bool wide, const std::string& off = {}) {
   driver::CompileOptions options{.target = target_for(wide)};
+  if (!off.empty()) options.options = {{"disable", off}};
   RLX_TRY_VOID(own_outputs(mir));
-  RLX_TRY(Plan p, plan(std::move(mir), options.target, driver::menu_of(options.target), {}));
+  RLX_TRY(Plan p,
+          plan(std::move(mir), options.target, driver::menu_of(options.target), {options.options}));
   return driver::emitted(std::move(p), options);
 }
 
@@ -166,6 +168,9 @@ class Checks {
     if (!ok() || !optimised()) return std::move(out_);
     template_run();
     if (ok() && ways_.bound && !is_bound_) bound_run();
+    for (const std::string& part : ways_.plan_off) {
+      if (ok()) planned_without(part);
+    }
     for (const std::string& pass : ways_.passes_off) {
       if (ok()) without(pass);
     }
@@ -209,8 +214,8 @@ class Checks {
 
   bool is_undecided(const Error& e) const {
     int code = e.exit_code();
-    return !c_.open.empty() && (code == static_cast<int>(Exit::kUnsupported) ||
-                                code == static_cast<int>(Exit::kShape));
+    return !c_.open.empty() &&
+           (code == static_cast<int>(Exit::kUnsupported) || code == static_cast<int>(Exit::kShape));
   }
 
   bool import() {
@@ -302,6 +307,16 @@ class Checks {
     auto got = run(*program, c_.inputs, {.threads = 1, .check_memory = true});
     if (!got) return void(failed(got.error(), "run bound"));
     agree(*got, *want, "bound bits");
+  }
+
+  void planned_without(const std::string& part) {
+    const std::string name = "without " + part;
+    begin(name);
+    auto program = compiled(mir_, ways_.wide, part);
+    if (!program) return void(failed(program.error(), name));
+    auto got = run(*program, c_.inputs, {.threads = 1, .check_memory = true});
+    if (!got) return void(failed(got.error(), name));
+    agree(*got, interpreted_, name);
   }
 
   void without(const std::string& pass) {

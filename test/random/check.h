@@ -30,6 +30,8 @@ struct Ways {
   bool wide = false;
   // Passes, each of which must not change a bit; empty: none.
   Vec<std::string> passes_off = {};
+  // Switches of plan/, likewise.
+  Vec<std::string> plan_off = {};
 };
 
 struct Finding {

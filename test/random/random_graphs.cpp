@@ -17,6 +17,7 @@ constexpr std::string_view kHelp = R"(usage: random_graphs [flags]
   --ort PYTHON      compare with onnxruntime of that Python
   --keep DIR        write what fails: .onnx, .in.npz, .want.npz, .txt
   --shrinks N       finds to shrink, at most (40)
+  --tries N         steps of one shrinking, at most (500)
   --parent BIN      a random_graphs of the parent commit: its finds are counted apart
   --replay FILE     check one .onnx on the .in.npz beside it
   --worker FILE     ort_worker.py
@@ -56,6 +57,8 @@ int main(int argc, char** argv) {
       o.keep = value;
     } else if (flag == "--shrinks") {
       o.shrinks = std::atoi(value.c_str());
+    } else if (flag == "--tries") {
+      o.tries = std::atoi(value.c_str());
     } else if (flag == "--parent") {
       o.parent = value;
     } else if (flag == "--replay") {

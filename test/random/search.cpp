@@ -14,6 +14,7 @@
 
 #include "frontend/onnx/reader.h"
 #include "ir/text.h"
+#include "plan/plan.h"
 #include "runtime/io/npz.h"
 #include "support/files.h"
 #include "test/random/generate.h"
@@ -27,8 +28,7 @@ using Clock = std::chrono::steady_clock;
 
 constexpr int64_t kBatch = 50;
 constexpr int kOrtDied = 42;
-// Beyond these a find is saved as it is.
-constexpr int kTries = 500;
+// Finds of one kind that are shrunk, where the kind has a name of its own.
 constexpr int kPerKind = 4;
 // How often each pair of view and reader comes in a run of that many graphs.
 constexpr int64_t kLeast = 50, kLong = 20'000;
@@ -55,6 +55,7 @@ Trial trial_of(uint64_t seed, int64_t graph, bool ort) {
   t.ways.onnxruntime = ort;
   t.ways.wide = random.percent(30);
   if (random.percent(20)) t.ways.passes_off = {random.pick(exact_passes())};
+  if (random.percent(25)) t.ways.plan_off = {random.pick(plan_switches())};
   return t;
 }
 
@@ -201,7 +202,7 @@ class Search {
     if (!fails(t)) {
       write_line(lines, "print   not seen again alone\n");
     } else {
-      t = shrunk(std::move(t), fails, kTries);
+      t = shrunk(std::move(t), fails, o_.tries);
     }
     tell(s, lines, t, last);
     return 0;
@@ -446,7 +447,10 @@ int replay(const SearchOptions& o, const std::string& model) {
   Case c{.onnx = *onnx, .inputs = *inputs};
   auto restart = [&] { return o.python.empty() ? nullptr : Ort::start(o.python, o.worker); };
   auto ort = restart();
-  Ways ways{.threads = true, .onnxruntime = ort != nullptr, .passes_off = exact_passes()};
+  Ways ways{.threads = true,
+            .onnxruntime = ort != nullptr,
+            .passes_off = exact_passes(),
+            .plan_off = plan_switches()};
   if (auto file = onnx::read_model(c.onnx, nullptr, "")) {
     for (const Symbol& s : file->graph.symbols) {
       if (s.input < 0) continue;

@@ -22,6 +22,8 @@ struct SearchOptions {
   std::string parent;
   // Finds that are shrunk, at most.
   int shrinks = 40;
+  // Steps of one shrinking, at most.
+  int tries = 500;
 };
 
 // The exit code: 0 nothing found, 1 something, 3 a pair that came too rarely in a long run.
