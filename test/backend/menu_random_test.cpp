@@ -48,6 +48,22 @@ class RandomNode {
     return s;
   }
 
+  // One that meets the need.
+  Storage storage(const Arg& a, const Need& need) {
+    for (int tries = 0; tries < 3; ++tries) {
+      Storage s = storage(a);
+      if (need.is_met_by(s)) return s;
+    }
+    Storage s = need.wanted(static_cast<int>(a.shape.size()));
+    Storage more = s;
+    if (!more.padding.empty() && more.fill) {
+      AxisPadding& p = more.padding[below(more.padding.size())];
+      p.lo += pick<int64_t>({0, 1}), p.hi += pick<int64_t>({0, 2});
+      if (need.is_met_by(more)) return more;
+    }
+    return s;
+  }
+
   const Symbols& symbols() const { return symbols_; }
 
  private:
@@ -232,6 +248,24 @@ class RandomNode {
   Symbols symbols_;
 };
 
+// A storage that does not meet a need is refused, and nothing aborts. How many were.
+int64_t refuses_others(const Machine& m, Kernel k, const Alternative& row, RandomNode& random) {
+  int64_t refused = 0;
+  for (size_t i = 0; i < k.args.size(); ++i) {
+    const Storage right = k.args[i].storage;
+    k.args[i].storage = random.storage(k.args[i]);
+    if (!row.needs[i].is_met_by(k.args[i].storage)) {
+      Vec<std::string> symbols;
+      for (const auto& [name, value] : random.symbols()) symbols.push_back(name);
+      auto code = cpu::compile({{k, row.choice}}, symbols, m.target, 1);
+      CHECK_FALSE(code.ok());
+      ++refused;
+    }
+    k.args[i].storage = right;
+  }
+  return refused;
+}
+
 unsigned seeds() {
   const char* asked = std::getenv("RLX_RANDOM_KERNELS");
   return asked ? static_cast<unsigned>(std::atoi(asked)) : 120;
@@ -241,6 +275,7 @@ unsigned seeds() {
 
 TEST_CASE("every alternative of the menu on random nodes") {
   std::map<std::string, int64_t> offered;
+  int64_t refused = 0;
   for (unsigned seed = 0; seed < seeds(); ++seed) {
     RandomNode random(seed);
     const Kernel plain = random.make();
@@ -253,13 +288,15 @@ TEST_CASE("every alternative of the menu on random nodes") {
       for (const Alternative& row : *rows) {
         Kernel k = plain;
         for (size_t i = 0; i < k.args.size(); ++i)
-          k.args[i].storage = row.storages[i] ? *row.storages[i] : random.storage(k.args[i]);
+          k.args[i].storage = random.storage(k.args[i], row.needs[i]);
         INFO(m.target.text << " " << row.choice.algorithm << "\n" << to_text(k));
         check_same_on(m, k, random.symbols(), random_values(seed), row.choice);
         ++offered[row.choice.algorithm];
+        refused += refuses_others(m, k, row, random);
       }
     }
   }
+  CHECK(refused > 0);
   for (const auto& [algorithm, n] : offered)
     std::printf("%s: %lld kernels\n", algorithm.c_str(), static_cast<long long>(n));
   for (const Machine& m : machines())
