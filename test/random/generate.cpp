@@ -319,7 +319,8 @@ int Generator::of_rank(size_t rank, bool exact) {
   Vec<Dim> shape;
   for (size_t i = 0; i < rank; ++i) shape.push_back(extent());
   for (const Extent& e : m.extents) {
-    if (e.value == 0 && random.percent(50)) shape[random.below(rank)] = Dim::symbol(e.name);
+    if (e.value == 0 && rank > 0 && random.percent(50))
+      shape[random.below(rank)] = Dim::symbol(e.name);
   }
   while (elements(shape) > kMostElements / 2) shape[random.below(rank)] = random.between(1, 4);
   DType t = random.percent(90) ? DType::kF32 : at(any()).dtype;
