@@ -269,7 +269,7 @@ int64_t refuses_others(const Machine& m, Kernel k, const Vec<Alternative>& rows,
 
 unsigned seeds() {
   const char* asked = std::getenv("RLX_RANDOM_KERNELS");
-  return asked ? static_cast<unsigned>(std::atoi(asked)) : 120;
+  return asked ? static_cast<unsigned>(std::atoi(asked)) : 50;
 }
 
 }  // namespace

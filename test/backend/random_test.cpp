@@ -221,7 +221,7 @@ class RandomKernel {
 // RLX_RANDOM_KERNELS asks for more of them.
 unsigned seeds() {
   const char* asked = std::getenv("RLX_RANDOM_KERNELS");
-  return asked ? static_cast<unsigned>(std::atoi(asked)) : 200;
+  return asked ? static_cast<unsigned>(std::atoi(asked)) : 120;
 }
 
 }  // namespace
