@@ -1,6 +1,7 @@
 // Operators that move elements: views, and what selects or repeats.
 #include <algorithm>
 #include <cmath>
+#include <functional>
 
 #include "test/random/generate.h"
 
@@ -60,7 +61,7 @@ Vec<Dim> regrouped(Generator& g, const Vec<Dim>& shape) {
   for (const Dim& d : shape) add_factors(g, d, factors);
   for (const Dim& f : factors) {
     if (f.is(1)) continue;
-    bool joins = !out.empty() && g.random.percent(40);
+    bool joins = !out.empty() && g.random.percent(25);
     if (joins) {
       out.back() = out.back() * f;
     } else {
@@ -123,9 +124,14 @@ Made wanted_shape(Generator& g, int v, const Vec<Dim>& shape) {
 Made reshape(Generator& g, int v) {
   Vec<Dim> shape = regrouped(g, g.at(v).shape);
   if (shape == g.at(v).shape && g.random.percent(80)) shape.insert(shape.begin(), 1);
-  Made target = wanted_shape(g, v, shape);
+  // Where an extent is 0, that is what a 0 means.
+  bool empty = g.elements(shape) == 0;
+  if (empty && !g.closed(shape)) return std::nullopt;
+  Made target = empty ? g.extents(shape) : wanted_shape(g, v, shape);
   if (!target) return target;
-  return g.view("Reshape", v, {*target}, shape);
+  Attributes attributes;
+  if (empty) attributes = {{"allowzero", int64_t{1}}};
+  return g.view("Reshape", v, {*target}, shape, attributes);
 }
 
 Made flatten(Generator& g, int v) {
@@ -331,9 +337,15 @@ Made pad(Generator& g, int v) {
   Vec<int> all;
   for (int i = 0; i < rank; ++i) all.push_back(i);
   g.random.shuffle(all);
+  // What is empty stays so most often, and the last axis keeps its class.
+  auto rests = [&](int axis) {
+    return g.number(shape[static_cast<size_t>(axis)]) == 0 || axis + 1 == rank;
+  };
+  if (g.random.percent(75)) std::stable_partition(all.begin(), all.end(), std::not_fn(rests));
   size_t count = 1 + g.random.below(std::min<size_t>(all.size(), 2));
   for (size_t i = 0; i < count; ++i) {
     auto axis = static_cast<size_t>(all[i]);
+    if (i > 0 && rests(all[i]) && g.random.percent(75)) break;
     low[axis] = g.random.between(0, 2), high[axis] = g.random.between(0, 2);
     bool negative = mode == "constant" && g.random.percent(15);
     if (negative) (g.random.percent(50) ? low : high)[axis] = -1;

@@ -43,8 +43,8 @@ int64_t Generator::extent_value(Class c) {
 
 // Most extents of a model are of one class, so that each class comes at every place.
 void Generator::make_extents() {
-  const Class theme = random.pick({Class::kZero, Class::kOne, Class::kSmall, Class::kSmall,
-                                   Class::kVector, Class::kTile, Class::kTile});
+  const Class theme = random.pick(
+      {Class::kZero, Class::kOne, Class::kSmall, Class::kVector, Class::kVector, Class::kTile});
   size_t count = 3 + random.below(3);
   for (size_t i = 0; i < count; ++i) {
     Class c = theme;
@@ -318,9 +318,10 @@ int Generator::of_rank(size_t rank, bool exact) {
   if (!all.empty() && random.percent(60)) return random.pick(all);
   Vec<Dim> shape;
   for (size_t i = 0; i < rank; ++i) shape.push_back(extent());
+  // An axis of extent 0, most often a batch: few readers take others.
   for (const Extent& e : m.extents) {
-    if (e.value == 0 && rank > 0 && random.percent(50))
-      shape[random.below(rank)] = Dim::symbol(e.name);
+    if (e.value == 0 && rank > 0 && random.percent(85))
+      shape[random.percent(70) ? 0 : random.below(rank)] = Dim::symbol(e.name);
   }
   while (elements(shape) > kMostElements / 2) shape[random.below(rank)] = random.between(1, 4);
   DType t = random.percent(90) ? DType::kF32 : at(any()).dtype;
@@ -363,10 +364,14 @@ bool Generator::meeting() {
   if (view.op == "flatten" && rank == 2) rank = 1 + random.below(4);
   if (view.op == "unsqueeze") --rank;
   if (view.op == "squeeze") ++rank;
-  Made seen = view.emit(*this, of_rank(rank, reader.kind == "arg"));
+  Made seen, made;
+  for (int tries = 0; tries < 4 && !made; ++tries) {
+    seen = view.emit(*this, of_rank(rank, reader.kind == "arg"));
+    if (seen) made = reader.emit(*this, *seen);
+  }
   if (!seen) return false;
   pool_.push_back(*seen);
-  if (Made made = reader.emit(*this, *seen)) pool_.push_back(*made);
+  if (made) pool_.push_back(*made);
   for (size_t more = random.below(3); more > 0; --more) {
     if (Made made = of_any_kind(random, false).emit(*this, *seen)) pool_.push_back(*made);
   }
@@ -407,7 +412,7 @@ bool Generator::siblings() {
 
 // One operator, often behind one view or two, or behind a view of a product.
 bool Generator::step() {
-  if (random.percent(50)) return meeting();
+  if (random.percent(65)) return meeting();
   if (random.percent(30)) return siblings();
   // Late values more often than early ones.
   int v = random.percent(60)
@@ -448,7 +453,7 @@ void Generator::choose_outputs() {
 }
 
 Model Generator::make() {
-  size_t steps = 1 + random.below(6);
+  size_t steps = 2 + random.below(7);
   for (size_t done = 0, tries = 0; done < steps && tries < 40; ++tries) done += step();
   if (m.nodes.empty()) {
     const Value x = at(pool_[0]);

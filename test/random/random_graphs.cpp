@@ -19,6 +19,7 @@ constexpr std::string_view kHelp = R"(usage: random_graphs [flags]
   --shrinks N       finds to shrink, at most (40)
   --tries N         steps of one shrinking, at most (500)
   --parent BIN      a random_graphs of the parent commit: its finds are counted apart
+  --dry 1           make the models and count them only
   --replay FILE     check one .onnx on the .in.npz beside it
   --worker FILE     ort_worker.py
 ends with 0 if nothing is wrong, 1 if something is, 2 for a wrong flag, 3 if a pair of the table came too
@@ -59,6 +60,8 @@ int main(int argc, char** argv) {
       o.shrinks = std::atoi(value.c_str());
     } else if (flag == "--tries") {
       o.tries = std::atoi(value.c_str());
+    } else if (flag == "--dry") {
+      o.dry = value != "0";
     } else if (flag == "--parent") {
       o.parent = value;
     } else if (flag == "--replay") {

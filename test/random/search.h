@@ -22,6 +22,8 @@ struct SearchOptions {
   std::string parent;
   // Finds that are shrunk, at most.
   int shrinks = 40;
+  // Models are made and counted, and nothing is run.
+  bool dry = false;
   // Steps of one shrinking, at most.
   int tries = 500;
 };
