@@ -1,17 +1,17 @@
-// What the tools' command lines share: global flags, and ending with a result or an error.
+// What the tools' command lines share.
 #pragma once
 #include <CLI/CLI.hpp>
-#include <chrono>
-#include <csignal>
-#include <cstdio>
+#include <algorithm>
+#include <charconv>
 #include <string>
 #include <thread>
 #include <vector>
 
 #include "cache/options.h"
+#include "driver/build.h"
 #include "driver/key.h"
-#include "driver/report.h"
 #include "driver/toolchain.h"
+#include "outcome.h"
 #include "support/log.h"
 
 namespace rlx::tools {
@@ -64,52 +64,6 @@ struct Common {
   }
 };
 
-// Collects what a tool has to say and ends it: diagnostics on stderr, the JSON document on stdout.
-class Outcome {
- public:
-  Outcome(std::string tool, int argc, char** argv) {
-    report_.tool = std::move(tool);
-    report_.argv.assign(argv, argv + argc);
-  }
-
-  // The first failure gives the exit code.
-  void fail(const Error& e) {
-    if (report_.exit_code == 0) report_.exit_code = std::max(1, e.exit_code());
-    report_.diagnostics.insert(report_.diagnostics.end(), e.items.begin(), e.items.end());
-    std::fprintf(stderr, "%s\n", to_text(e).c_str());
-  }
-
-  void item(std::function<void(JsonWriter&)> write) { report_.items.push_back(std::move(write)); }
-
-  int end(bool json) {
-    report_.wall_ms =
-        std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start_)
-            .count();
-    if (json) std::fputs(driver::to_json(report_).c_str(), stdout);
-    if (std::fflush(stdout) != 0 && report_.exit_code == 0) report_.exit_code = 11;
-    return report_.exit_code;
-  }
-
- private:
-  driver::Report report_;
-  std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
-};
-
-// Parses argv; gives the exit code where the tool ends here (help, a usage error).
-inline std::optional<int> parse(CLI::App& app, int argc, char** argv) {
-  // A limit on the size of files is a write that fails, like a full disk, and not a death.
-  std::signal(SIGXFSZ, SIG_IGN);
-  try {
-    app.parse(argc, argv);
-    return std::nullopt;
-  } catch (const CLI::Success& e) {
-    return app.exit(e);
-  } catch (const CLI::ParseError& e) {
-    app.exit(e);
-    return static_cast<int>(Exit::kUsage);
-  }
-}
-
 // "batch=1" -> ("batch", 1).
 inline Result<std::pair<std::string, int64_t>> parse_binding(const std::string& text) {
   size_t at = text.find('=');
@@ -128,9 +82,20 @@ inline Result<driver::Dims> parse_bindings(const std::vector<std::string>& texts
   driver::Dims dims;
   for (const std::string& text : texts) {
     RLX_TRY(auto binding, parse_binding(text));
-    dims.push_back(std::move(binding));
+    auto other = std::find_if(dims.begin(), dims.end(),
+                              [&](const auto& d) { return d.first == binding.first; });
+    if (other != dims.end() && other->second != binding.second)
+      return Error(2011, "--dim " + binding.first + " is given twice");
+    if (other == dims.end()) dims.push_back(std::move(binding));
   }
   return dims;
+}
+
+// "KEY  hit|built  TARGET  MODEL" with a line end.
+inline std::string line_of(const driver::Built& built, const std::string& model) {
+  std::string state = built.state();
+  if (!built.stored) state += ", not stored";
+  return built.key + "  " + state + "  " + built.target.text + "  " + model + "\n";
 }
 
 }  // namespace rlx::tools

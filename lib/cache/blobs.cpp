@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cerrno>
 
 #include <fcntl.h>
 #include <fmt/format.h>
@@ -11,6 +12,7 @@
 
 #include "cache/codes.h"
 #include "cache/quarantine.h"
+#include "support/cut_files.h"
 
 namespace rlx::cache {
 namespace {
@@ -38,12 +40,23 @@ BlobBytes adopt(void* data, size_t size) {
   return {std::move(owner), Bytes(static_cast<const std::byte*>(data), size)};
 }
 
+// Weights are used where they lie: there is no going on without them.
+BlobBytes watched(BlobBytes mapped) {
+  struct Watched {
+    BlobBytes bytes;
+    MappedRange range;
+  };
+  Bytes bytes = mapped.bytes();
+  MappedRange range(bytes, MappedRange::IfCut::kEnd);
+  return {std::make_shared<Watched>(std::move(mapped), std::move(range)), bytes};
+}
+
 Result<BlobBytes> map_file(const File& file, const std::string& name) {
   size_t size = file.size();
   if (size == 0) return BlobBytes(nullptr, {});
   void* data = ::mmap(nullptr, size, PROT_READ, MAP_PRIVATE, file.fd.get(), 0);
   if (data == MAP_FAILED) return io_error(kCannotRead, "map", name);
-  return adopt(data, size);
+  return watched(adopt(data, size));
 }
 
 Result<BlobBytes> load_file(const File& file, const std::string& name) {
@@ -80,16 +93,25 @@ Folder Blobs::make_shard(const Digest& digest) const {
   return root_.make("cas").make("sha256").make(shard_name(digest));
 }
 
+// A folder that is not there holds nothing; one that may not be read may hold anything.
+Error Blobs::without_folder(const BlobRef& blob) const {
+  if (errno == ENOENT || errno == ENOTDIR || errno == ELOOP)
+    return Error(kMissing, describe(blob) + " is missing");
+  std::string path = "cas/sha256/" + shard_name(blob.digest);
+  return root_.error(kCannotRead, "open", path);
+}
+
 Result<File> Blobs::open(const BlobRef& blob) const {
   Folder folder = shard(blob.digest);
-  if (!folder.ok()) return Error(kMissing, describe(blob) + " is missing");
+  if (!folder.ok()) return without_folder(blob);
   auto file = folder.open_file(blob.digest.hex());
   if (file) return file;
   if (file.error().first().code == kMissing) {
     return Error(kMissing, describe(blob) + " is missing");
   }
-  return Error(file.error().first().code,
-               fmt::format("{}: {}", describe(blob), file.error().first().message));
+  Diagnostic problem = file.error().first();
+  problem.message = fmt::format("{}: {}", describe(blob), problem.message);
+  return Error(std::move(problem));
 }
 
 bool Blobs::must_digest(const BlobRef& blob, const File& file) {
@@ -162,7 +184,7 @@ Result<bool> Blobs::write(const Folder& folder, const Digest& digest, Bytes data
 
 Status Blobs::put(const Digest& digest, Bytes data) {
   Folder folder = make_shard(digest);
-  if (!folder.ok()) return io_error(kCannotWrite, "make", "cas/sha256/" + shard_name(digest));
+  if (!folder.ok()) return root_.error(kCannotWrite, "make", "cas/sha256/" + shard_name(digest));
   BlobRef blob{.digest = digest, .size = static_cast<int64_t>(data.size())};
   Status there = check_whole(blob);
   if (there) return {};

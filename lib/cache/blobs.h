@@ -45,6 +45,7 @@ class Blobs {
   Folder shard(const Digest& digest) const;
   Folder make_shard(const Digest& digest) const;
   Result<File> open(const BlobRef& blob) const;
+  Error without_folder(const BlobRef& blob) const;
   bool must_digest(const BlobRef& blob, const File& file);
   bool may_map(const BlobRef& blob, const File& file) const;
   Status check_whole(const BlobRef& blob);

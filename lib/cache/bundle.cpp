@@ -6,14 +6,13 @@
 
 #include <archive.h>
 #include <archive_entry.h>
-#include <fcntl.h>
 #include <fmt/format.h>
-#include <unistd.h>
 
 #include "cache/codes.h"
 #include "cache/key.h"
 #include "cache/store_impl.h"
-#include "support/files.h"
+#include "support/codes.h"
+#include "support/output_file.h"
 
 namespace rlx::cache {
 namespace {
@@ -35,11 +34,11 @@ std::string blob_path(const Digest& digest) {
 
 class Writer {
  public:
-  explicit Writer(const std::string& path) : archive_(::archive_write_new()), path_(path) {
+  Writer(int fd, const std::string& path) : archive_(::archive_write_new()), path_(path) {
     ::archive_write_set_format_pax_restricted(archive_);
-    // Never through a link, never over a file.
-    fd_ = Fd(::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0666));
-    if (fd_.ok()) ::archive_write_open_fd(archive_, fd_.get());
+    // The same bytes for a pipe as for a file.
+    ::archive_write_set_bytes_in_last_block(archive_, 1);
+    ::archive_write_open_fd(archive_, fd);
   }
   Writer(const Writer&) = delete;
   Writer& operator=(const Writer&) = delete;
@@ -63,12 +62,12 @@ class Writer {
  private:
   Status problem() const {
     const char* text = ::archive_error_string(archive_);
-    return Error(kCannotWrite, fmt::format("cannot write {}: {}", path_, text ? text : "unknown"));
+    return Error(kCannotWriteFile,
+                 fmt::format("cannot write {}: {}", path_, text ? text : "unknown"));
   }
 
   struct archive* archive_;
   std::string path_;
-  Fd fd_;
 };
 
 class Exporter {
@@ -253,7 +252,9 @@ class Importer {
     if (store_.contains(*digest, wanted->second)) return {};
     RLX_TRY(std::string data, reader.read(wanted->second));
     moved_.bytes += wanted->second;
-    return store_.put_blob(*digest, bytes_of(data));
+    RLX_TRY_VOID(store_.put_blob(*digest, bytes_of(data)));
+    // What could not be stored is no fault of the bundle.
+    return store_.trouble() ? Status(*store_.trouble()) : Status();
   }
 
   Status publish(const Incoming& incoming) {
@@ -299,20 +300,16 @@ Result<Incoming> accept(std::string_view key, std::string meta, std::string sign
 
 Result<Moved> export_bundle(const Store& store, const Vec<std::string>& keys,
                             const std::string& path, const SigningKey* signing) {
-  std::string temporary = fmt::format("{}.{}.part", path, ::getpid());
-  auto moved = [&]() -> Result<Moved> {
-    Writer writer(temporary);
-    return Exporter(store, signing, writer).run(keys);
-  }();
-  if (moved && ::rename(temporary.c_str(), path.c_str()) == 0) return moved;
-  Error error = moved ? io_error(kCannotWrite, "write", path) : moved.error();
-  ::unlink(temporary.c_str());
-  return error;
+  RLX_TRY(OutputFile file, OutputFile::create(path));
+  Writer writer(file.fd(), path);
+  RLX_TRY(Moved moved, Exporter(store, signing, writer).run(keys));
+  RLX_TRY_VOID(file.finish());
+  return moved;
 }
 
 Result<Moved> import_bundle(Store& store, const std::string& path, const TrustedKeys& trusted,
                             bool allow_unsigned) {
-  if (!store.writable()) return Error(kCannotWrite, "the cache cannot be written in this mode");
+  RLX_TRY_VOID(store.check_writable());
   Reader reader(path);
   return Importer(store, trusted, allow_unsigned).run(reader);
 }

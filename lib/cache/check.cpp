@@ -28,18 +28,35 @@ Status check_parts(const Store& store, const Entry& entry) {
   return {};
 }
 
-Finding check_entry(const Store& store, const std::string& key, const Result<Entry>& entry) {
-  if (!entry) return {key, kind_of(entry.error()), entry.error().first().message};
-  Status parts = check_parts(store, *entry);
-  if (parts) return {.key = key};
-  return {key, kind_of(parts.error()), parts.error().first().message};
+Finding found(const std::string& key, const Diagnostic& d) {
+  return {key, kind_of(Error(d)), d.message, d.hint};
+}
+
+// nullopt where the entry is not there, or not any more. A collector takes records first, a publisher
+// brings them last: what lacks a part is looked at again, and is damaged if its record stays.
+std::optional<Finding> check_entry(const Store& store, const std::string& key) {
+  constexpr int kLooks = 3;
+  Finding last;
+  for (int i = 0; i < kLooks; ++i) {
+    auto entry = read_entry(store.root(), key);
+    if (!entry && entry.error().first().code == kMissing) return std::nullopt;
+    Status parts = entry ? check_parts(store, *entry) : Status(entry.error());
+    if (parts) return Finding{.key = key};
+    // The first look may have moved the damage away.
+    if (i == 0) last = found(key, parts.error().first());
+    if (last.kind == Kind::kForeign) break;
+  }
+  // Gone since the last look.
+  auto entry = read_entry(store.root(), key);
+  if (!entry && entry.error().first().code == kMissing) return std::nullopt;
+  return last;
 }
 
 void set_aside(const Store& store, const Finding& finding) {
   KeyLock lock = store.lock(finding.key, std::chrono::seconds(10));
   // It may have been made again meanwhile.
-  if (check_entry(store, finding.key, read_entry(store.root(), finding.key)).kind != Kind::kDamaged)
-    return;
+  auto now = check_entry(store, finding.key);
+  if (!now || now->kind != Kind::kDamaged) return;
   for (const std::string& name : {meta_name(finding.key), lir_name(finding.key)})
     quarantine(store.root(), store.root(), name, finding.what);
 }
@@ -56,18 +73,21 @@ std::string_view name(Kind kind) {
   return "";
 }
 
-Vec<Finding> check(Store& store, const Vec<std::string>& keys, bool repair) {
+Result<Vec<Finding>> check(Store& store, const Vec<std::string>& keys, bool repair) {
   Vec<Finding> findings;
   if (!store.root().ok()) return findings;
+  if (repair) RLX_TRY_VOID(store.check_writable());
+  auto look = [&](const std::string& key) {
+    if (auto finding = check_entry(store, key)) findings.push_back(std::move(*finding));
+  };
   if (keys.empty()) {
-    for_each_record(store.root(), [&](const Record& record) {
-      findings.push_back(check_entry(store, record.key, record.entry));
-    });
+    auto names = store.root().list();
+    if (!names) return store.root().error(kCannotRead, "list", "the cache");
+    for (const std::string& key : keys_of(*names)) look(key);
   }
-  for (const std::string& key : keys)
-    findings.push_back(check_entry(store, key, read_entry(store.root(), key)));
+  for (const std::string& key : keys) look(key);
   for (const Finding& finding : findings) {
-    if (repair && store.writable() && finding.kind == Kind::kDamaged) set_aside(store, finding);
+    if (repair && finding.kind == Kind::kDamaged) set_aside(store, finding);
   }
   return findings;
 }

@@ -24,6 +24,8 @@ enum Code : int {
   kUnsigned = 8009,
   // No key to sign with.
   kNoSigningKey = 8010,
+  // The cache's disk, or its quota, is full.
+  kNoSpace = 11003,
   // No entry of that name.
   kNoEntry = 13001,
 };

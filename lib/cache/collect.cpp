@@ -78,10 +78,11 @@ class Collector {
       : root_(store.root()), options_(options) {}
 
   Result<Collected> run() {
-    lock_ = CollectorLock::try_acquire(root_);
-    if (!lock_.held()) return Collected{.busy = true};
+    RLX_TRY_VOID(check_locks(root_));
+    lock_ = CollectorLock::acquire(root_, options_.wait);
+    if (!lock_.held()) return Collected{.other_collects = true};
     age_rule_ = !clock_jumped(root_);
-    if (!mark()) return io_error(kCannotRead, "list", "the cache");
+    if (!mark()) return root_.error(kCannotRead, "list", "the cache");
     choose();
     if (options_.dry_run) return std::move(out_);
     sweep_entries();
@@ -347,8 +348,7 @@ class Collector {
 }  // namespace
 
 Result<Collected> collect(const Store& store, const CollectOptions& options) {
-  if (!store.writable() && !options.dry_run)
-    return Error(kCannotWrite, "the cache cannot be written in this mode");
+  if (!options.dry_run) RLX_TRY_VOID(store.check_writable());
   return Collector(store, options).run();
 }
 

@@ -20,6 +20,8 @@ struct CollectOptions {
   bool dry_run = false;
   // How long to try for a moment in which nobody publishes.
   std::chrono::milliseconds patience = std::chrono::seconds(10);
+  // How long to wait for another process that collects.
+  std::chrono::milliseconds wait = std::chrono::milliseconds(0);
 };
 
 struct Victim {
@@ -33,7 +35,9 @@ struct Victim {
 };
 
 struct Collected {
-  // Another process collects, or others published all the time: not everything was done.
+  // Another process collects: nothing was done.
+  bool other_collects = false;
+  // Others published all the time: not everything was done.
   bool busy = false;
   Vec<Victim> victims;
   // Files removed besides: blobs without an entry, what crashed processes left, old stamps.
@@ -42,7 +46,7 @@ struct Collected {
   int64_t entries = 0, files = 0, bytes = 0;
 };
 
-// Errors: a cache that cannot be written.
+// Errors: a cache that cannot be written, or not be locked.
 Result<Collected> collect(const Store& store, const CollectOptions& options);
 
 // Collects if the last time is Limits::interval_s ago. Trouble is nobody's failure.

@@ -57,6 +57,7 @@ std::string_view name(Event event) {
     case Event::kOtherAction: return "misses, of another request";
     case Event::kDamaged: return "misses, damaged";
     case Event::kForeign: return "misses, of another format";
+    case Event::kUnreadable: return "misses, not to be read";
     case Event::kUnsigned: return "misses, not signed";
     case Event::kStored: return "stored";
     case Event::kError: return "not stored for trouble";

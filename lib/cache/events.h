@@ -16,6 +16,7 @@ enum class Event : char {
   kDamaged = 'd',
   kForeign = 'f',
   kUnsigned = 'n',
+  kUnreadable = 'x',
   kStored = 's',
   kError = 'e',
   kRemoved = 'r',

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <climits>
 #include <cstdio>
 #include <cstring>
 
@@ -19,10 +20,13 @@ namespace {
 constexpr int kFolderFlags = O_RDONLY | O_DIRECTORY | O_CLOEXEC;
 constexpr mode_t kFolderMode = 0700;
 constexpr mode_t kFileMode = 0444;
-constexpr mode_t kModeBits = 02770;
+// Others may read what is in a folder that they may read, and write nothing.
+constexpr mode_t kModeBits = 02775;
 
 // O_NONBLOCK: a FIFO in place of a file must not hang us before fstat finds it out.
 constexpr int kFileFlags = O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC;
+
+std::string user_text(uid_t uid) { return uid == 0 ? "root" : fmt::format("user {}", uid); }
 
 std::string proc_path(int fd) { return fmt::format("/proc/self/fd/{}", fd); }
 
@@ -44,7 +48,38 @@ bool rename_new(int from, const char* old_name, int to, const char* new_name) {
 }  // namespace
 
 Error io_error(int code, std::string_view doing, std::string_view name) {
-  return Error(code, fmt::format("cannot {} {}: {}", doing, name, std::strerror(errno)));
+  bool full = errno == ENOSPC || errno == EDQUOT || errno == EFBIG;
+  return Error(code == kCannotWrite && full ? kNoSpace : code,
+               fmt::format("cannot {} {}: {}", doing, name, std::strerror(errno)));
+}
+
+Error io_error_at(int code, std::string_view doing, std::string_view name,
+                  const std::string& path) {
+  if (errno != EACCES && errno != EPERM) return io_error(code, doing, name);
+  std::string at = path;
+  struct stat s;
+  // What may not even be looked at is in a folder that may not be entered.
+  while (::stat(at.c_str(), &s) != 0 && at.size() > 1)
+    at.resize(std::max<size_t>(at.find_last_of('/'), 1));
+  return Error(code,
+               fmt::format("cannot {} {}: permission denied ({} belongs to {}, you are {})", doing,
+                           name, at, user_text(s.st_uid), user_text(::geteuid())),
+               code == kCannotWrite ? "another RLX_CACHE_DIR, or run as its owner"
+                                    : "its owner can run `chmod -R a+rX` on the cache, or take "
+                                      "another RLX_CACHE_DIR");
+}
+
+std::string Folder::path() const {
+  char text[PATH_MAX];
+  ssize_t size = ::readlink(proc_path(fd()).c_str(), text, sizeof text);
+  return size < 0 ? std::string() : std::string(text, static_cast<size_t>(size));
+}
+
+Error Folder::error(int code, std::string_view doing, std::string_view name) const {
+  int cause = errno;
+  std::string whole = path() + "/" + std::string(name);
+  errno = cause;
+  return io_error_at(code, doing, name, whole);
 }
 
 Folder Folder::open(const std::string& path) {
@@ -74,7 +109,7 @@ Result<File> Folder::open_file(const std::string& name) const {
   File file{.fd = Fd(::openat(fd(), name.c_str(), kFileFlags))};
   if (!file.fd.ok() && errno == ENOENT) return Error(kMissing, name + " is missing");
   if (!file.fd.ok() && errno == ELOOP) return Error(kDamaged, name + " is a symbolic link");
-  if (!file.fd.ok()) return io_error(kCannotRead, "open", name);
+  if (!file.fd.ok()) return error(kCannotRead, "open", name);
   if (::fstat(file.fd.get(), &file.stat) != 0) return io_error(kCannotRead, "read", name);
   if (!S_ISREG(file.stat.st_mode)) return Error(kDamaged, name + " is not a regular file");
   return file;
@@ -142,10 +177,10 @@ Result<NewFile> NewFile::create(const Folder& folder, const Folder& root, Durabi
 Result<NewFile> NewFile::create_named(const Folder& folder, const Folder& root,
                                       Durability durability) {
   Folder temporary = root.make("tmp");
-  if (!temporary.ok()) return io_error(kCannotWrite, "make", "tmp");
+  if (!temporary.ok()) return root.error(kCannotWrite, "make", "tmp");
   std::string name = random_name();
   Fd fd(::openat(temporary.fd(), name.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, kFileMode));
-  if (!fd.ok()) return io_error(kCannotWrite, "make", "tmp/" + name);
+  if (!fd.ok()) return root.error(kCannotWrite, "make", "tmp/" + name);
   NewFile file(std::move(fd), folder.fd(), durability);
   file.temporary_ = std::move(temporary);
   file.temporary_name_ = std::move(name);
@@ -187,7 +222,7 @@ Status put_file(const Folder& folder, const Folder& root, const std::string& nam
                 Durability durability) {
   RLX_TRY(NewFile file, NewFile::create(folder, root, durability));
   RLX_TRY_VOID(file.append(data, name));
-  if (!folder.remove(name)) return io_error(kCannotWrite, "replace", name);
+  if (!folder.remove(name)) return folder.error(kCannotWrite, "replace", name);
   RLX_TRY(bool linked, file.link(name));
   // Whoever took the name meanwhile wrote a file of the same meaning.
   (void)linked;

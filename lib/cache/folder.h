@@ -16,8 +16,11 @@
 
 namespace rlx::cache {
 
-// "cannot write NAME: No space left on device", from errno.
+// "cannot write NAME: No space left on device", from errno. Where there is no space left kCannotWrite
+// becomes kNoSpace.
 Error io_error(int code, std::string_view doing, std::string_view name);
+// The same for what lies at that path, so that a refusal can say whose it is and what to do.
+Error io_error_at(int code, std::string_view doing, std::string_view name, const std::string& path);
 
 // A regular file open for reading.
 struct File {
@@ -39,6 +42,10 @@ class Folder {
   // Where a call gives a Folder that is not ok, errno says why.
   bool ok() const { return fd_.ok(); }
   int fd() const { return fd_.get(); }
+  // Where it is, for messages.
+  std::string path() const;
+  // io_error_at for a name in it.
+  Error error(int code, std::string_view doing, std::string_view name) const;
   Folder below(const std::string& name) const;
   // Made where it is not there.
   Folder make(const std::string& name) const;

@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <fmt/format.h>
 
+#include "cache/codes.h"
 #include "cache/inflight.h"
 #include "support/log.h"
 
@@ -94,14 +95,31 @@ KeyLock KeyLock::acquire(const Folder& root, std::string_view key,
   return KeyLock(std::move(fd));
 }
 
+Status check_locks(const Folder& root) {
+  Fd fd = open_lock_file(root);
+  if (!fd.ok()) return root.error(kCannotRead, "open", "lock");
+  struct flock range = {};
+  range.l_type = F_RDLCK;
+  range.l_whence = SEEK_SET;
+  range.l_start = kCollectorByte + 2;
+  range.l_len = 1;
+  if (::fcntl(fd.get(), F_OFD_GETLK, &range) == 0) return {};
+  return io_error(kUnusableRoot, "lock in", root.path());
+}
+
 bool is_locked(const Folder& root, std::string_view key) { return is_held(root, byte_of(key)); }
 
 SweepLock SweepLock::try_acquire(const Folder& root) {
   return SweepLock(try_lock(root, kCollectorByte));
 }
 
-CollectorLock CollectorLock::try_acquire(const Folder& root) {
-  return CollectorLock(try_lock(root, kOneCollectorByte));
+CollectorLock CollectorLock::acquire(const Folder& root, std::chrono::milliseconds patience) {
+  auto end = Clock::now() + patience;
+  while (true) {
+    Fd fd = try_lock(root, kOneCollectorByte);
+    if (fd.ok() || !is_busy() || Clock::now() >= end) return CollectorLock(std::move(fd));
+    std::this_thread::sleep_for(kPollEvery);
+  }
 }
 
 PublishLock PublishLock::acquire(const Folder& root) {

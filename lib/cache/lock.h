@@ -26,6 +26,10 @@ class KeyLock {
   Fd fd_;
 };
 
+// That there are locks in this cache: kCannotRead where its lock file may not be opened, kUnusableRoot
+// where the file system has none.
+Status check_locks(const Folder& root);
+
 // Whether a process holds the lock of that key.
 bool is_locked(const Folder& root, std::string_view key);
 
@@ -58,7 +62,8 @@ class SweepLock {
 class CollectorLock {
  public:
   CollectorLock() = default;
-  static CollectorLock try_acquire(const Folder& root);
+  // Waits for another collector that long; not held after it, or where there are no locks.
+  static CollectorLock acquire(const Folder& root, std::chrono::milliseconds patience);
   bool held() const { return fd_.ok(); }
 
  private:

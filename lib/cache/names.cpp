@@ -1,6 +1,7 @@
 #include "cache/names.h"
 
 #include <algorithm>
+#include <cerrno>
 
 #include <fcntl.h>
 #include <fmt/format.h>
@@ -71,9 +72,11 @@ Error ambiguous(std::string_view text, Vec<std::string> keys) {
                            more ? fmt::format(" and {} more", more) : std::string()));
 }
 
-Status need_writable(const Store& store) {
-  if (store.writable()) return {};
-  return Error(kCannotWrite, "the cache cannot be written in this mode");
+// Gone afterwards; whether it was there.
+Result<bool> remove_file(const Folder& folder, const std::string& name) {
+  if (::unlinkat(folder.fd(), name.c_str(), 0) == 0) return true;
+  if (errno == ENOENT) return false;
+  return folder.error(kCannotWrite, "remove", name);
 }
 
 }  // namespace
@@ -92,7 +95,7 @@ Result<std::string> resolve(const Store& store, std::string_view text) {
 
 Status set_tag(const Store& store, std::string_view name, std::string_view key) {
   RLX_TRY_VOID(check_key(name));
-  RLX_TRY_VOID(need_writable(store));
+  RLX_TRY_VOID(store.check_writable());
   const Folder& root = store.root();
   if (has_entry(root, name))
     return Error(kBadKey, fmt::format("'{}' is a key", name), "choose another name");
@@ -100,8 +103,10 @@ Status set_tag(const Store& store, std::string_view name, std::string_view key) 
   return put_file(root, root, tag_file(name), bytes_of(tag_text(key)), store.options().durability);
 }
 
-bool remove_tag(const Store& store, std::string_view name) {
-  return check_key(name) && ::unlinkat(store.root().fd(), tag_file(name).c_str(), 0) == 0;
+Result<bool> remove_tag(const Store& store, std::string_view name) {
+  RLX_TRY_VOID(store.check_writable());
+  if (!check_key(name)) return false;
+  return remove_file(store.root(), tag_file(name));
 }
 
 Vec<Tag> tags(const Store& store) {
@@ -117,16 +122,19 @@ Vec<Tag> tags(const Store& store) {
 
 Status pin(const Store& store, std::string_view key) {
   RLX_TRY_VOID(check_key(key));
-  RLX_TRY_VOID(need_writable(store));
+  RLX_TRY_VOID(store.check_writable());
   if (!has_entry(store.root(), key)) return Error(kNoEntry, fmt::format("no entry '{}'", key));
   Folder folder = store.root().make("pins");
-  if (!folder.ok()) return io_error(kCannotWrite, "make", "pins");
+  if (!folder.ok()) return store.root().error(kCannotWrite, "make", "pins");
   return put_file(folder, store.root(), std::string(key), {}, store.options().durability);
 }
 
-bool unpin(const Store& store, std::string_view key) {
+Result<bool> unpin(const Store& store, std::string_view key) {
+  RLX_TRY_VOID(store.check_writable());
   Folder folder = store.root().below("pins");
-  return folder.ok() && check_key(key) && ::unlinkat(folder.fd(), std::string(key).c_str(), 0) == 0;
+  if (!folder.ok() && errno != ENOENT) return store.root().error(kCannotWrite, "open", "pins");
+  if (!folder.ok() || !check_key(key)) return false;
+  return remove_file(folder, std::string(key));
 }
 
 Vec<std::string> pins(const Folder& root) {
@@ -136,16 +144,16 @@ Vec<std::string> pins(const Folder& root) {
 
 Result<bool> remove(const Store& store, std::string_view key) {
   RLX_TRY_VOID(check_key(key));
-  RLX_TRY_VOID(need_writable(store));
+  RLX_TRY_VOID(store.check_writable());
   const Folder& root = store.root();
   // Not between a publisher's LIR and its record.
   KeyLock lock = store.lock(key, std::chrono::seconds(10));
   bool there = has_entry(root, key);
   for (const std::string& name : {meta_name(key), lir_name(key), signature_name(key)})
-    if (!root.remove(name)) return io_error(kCannotWrite, "remove", name);
+    if (!root.remove(name)) return root.error(kCannotWrite, "remove", name);
   for (const Tag& tag : tags(store))
-    if (tag.key == key) remove_tag(store, tag.name);
-  unpin(store, key);
+    if (tag.key == key) RLX_TRY_VOID(remove_tag(store, tag.name));
+  RLX_TRY_VOID(unpin(store, key));
   if (Folder stats = root.below("stats"); stats.ok()) stats.remove(std::string(key) + ".json");
   return there;
 }

@@ -12,7 +12,7 @@ Result<std::string> resolve(const Store& store, std::string_view text);
 // no such entry, a folder that cannot be written.
 Status set_tag(const Store& store, std::string_view name, std::string_view key);
 // False where there was none.
-bool remove_tag(const Store& store, std::string_view name);
+Result<bool> remove_tag(const Store& store, std::string_view name);
 struct Tag {
   std::string name, key;
 };
@@ -21,7 +21,7 @@ Vec<Tag> tags(const Store& store);
 
 // A pinned entry outlives every limit, and goes only by remove().
 Status pin(const Store& store, std::string_view key);
-bool unpin(const Store& store, std::string_view key);
+Result<bool> unpin(const Store& store, std::string_view key);
 // Sorted.
 Vec<std::string> pins(const Folder& root);
 

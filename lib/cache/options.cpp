@@ -107,10 +107,6 @@ Result<Options> options_from_environment() {
   if (auto level = variable("RLX_CACHE_DURABILITY"); !level.empty()) {
     RLX_TRY(options.durability, parse_durability(level, "RLX_CACHE_DURABILITY"));
   }
-  if (options.root.empty() && options.mode != Mode::kOff) {
-    log::warning("cache: off: none of RLX_CACHE_DIR, XDG_CACHE_HOME and HOME says where it is");
-    options.mode = Mode::kOff;
-  }
   return options;
 }
 

@@ -30,7 +30,7 @@ enum class Verify {
 enum class Durability { kFast, kSafe, kFull };
 
 struct Options {
-  // Absolute. Empty: there is no place for a cache, and it is off.
+  // Absolute. Empty: there is no place for a cache, which opening it finds out.
   std::string root;
   Mode mode = Mode::kReadWrite;
   Verify verify = Verify::kStamp;
@@ -47,7 +47,7 @@ struct Options {
 
 // From RLX_CACHE_DIR, _PATH, _MODE, _DURABILITY, _LIMITS, _MAX_SIZE and _SALT. RLX_CACHE_PATH is
 // root:layer:layer, its root being that of RLX_CACHE_DIR where it is empty. Without either the root
-// is $XDG_CACHE_HOME/rlx, else ~/.cache/rlx, else the cache is off with a warning.
+// is $XDG_CACHE_HOME/rlx, else ~/.cache/rlx, else empty.
 Result<Options> options_from_environment();
 
 // As the variables and the flags spell them; kBadSetting names `setting` and lists the choices.

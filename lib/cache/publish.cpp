@@ -30,10 +30,14 @@ std::string now_text() {
 }  // namespace
 
 Status Store::Impl::tolerate(Status status) {
-  if (status || options.strict) return status;
+  if (status) return status;
+  // What comes after the first follows from it.
+  if (!trouble) trouble = status.error();
+  if (options.strict) return status;
   // What was to be stored changed in the writer's hands: no trouble of the cache's.
   if (status.error().first().code == kChanged) return status;
-  complain("cache: not stored: " + status.error().first().message);
+  const Diagnostic& why = status.error().first();
+  complain("cache: not stored: " + why.message + (why.hint.empty() ? "" : "; hint: " + why.hint));
   return {};
 }
 
@@ -71,6 +75,7 @@ Status Store::publish(const KeyLock& /*lock*/, const Entry& entry, std::string_v
   if (!writable()) return {};
   Status done = impl_->publish(entry, lir, stats);
   note_event(impl_->root, done ? Event::kStored : Event::kError, entry.key, stats.compile_ms);
+  if (done) impl_->trouble.reset();
   return impl_->tolerate(std::move(done));
 }
 
@@ -128,7 +133,7 @@ Status Store::Impl::make_room(const std::string& key) {
   if (problem == kForeign) return std::move(there.error());
   if (problem == kDamaged) quarantine(root, root, name, there.error().first().message);
   for (const std::string& other : {name, signature_name(key)})
-    if (!root.remove(other)) return io_error(kCannotWrite, "remove", other);
+    if (!root.remove(other)) return root.error(kCannotWrite, "remove", other);
   if (!root.remove(lir_name(key))) quarantine(root, root, lir_name(key), "not a file");
   return {};
 }

@@ -26,16 +26,6 @@ Result<Entry> read_entry(const Folder& root, const std::string& key, struct stat
   return parse_meta(key, text);
 }
 
-Vec<std::string> keys_of(const Vec<std::string>& names) {
-  Vec<std::string> keys;
-  for (const std::string& name : names) {
-    if (!name.ends_with(kSuffix)) continue;
-    std::string key = name.substr(0, name.size() - kSuffix.size());
-    if (check_key(key)) keys.push_back(std::move(key));
-  }
-  return keys;
-}
-
 // nullopt where it was removed since it was listed.
 std::optional<Record> read_record(const Folder& root, std::string key) {
   struct stat stat = {};
@@ -66,6 +56,16 @@ int64_t distance(const Vec<Difference>& all) {
 }
 
 }  // namespace
+
+Vec<std::string> keys_of(const Vec<std::string>& names) {
+  Vec<std::string> keys;
+  for (const std::string& name : names) {
+    if (!name.ends_with(kSuffix)) continue;
+    std::string key = name.substr(0, name.size() - kSuffix.size());
+    if (check_key(key)) keys.push_back(std::move(key));
+  }
+  return keys;
+}
 
 Vec<std::string> keys(const Folder& root) { return keys_of(root.names()); }
 

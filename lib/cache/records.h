@@ -15,6 +15,8 @@ struct Record {
   struct stat stat;
 };
 
+// Of the records among names, in their order.
+Vec<std::string> keys_of(const Vec<std::string>& names);
 // Of the records in a folder, sorted; nothing where it cannot be listed.
 Vec<std::string> keys(const Folder& root);
 

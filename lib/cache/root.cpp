@@ -46,7 +46,8 @@ Status check_owner(const std::string& folder, const struct stat& s) {
 
 Status check_folder(const std::string& folder, bool is_root) {
   struct stat s;
-  if (::stat(folder.c_str(), &s) != 0) return io_error(kUnusableRoot, "open cache folder", folder);
+  if (::stat(folder.c_str(), &s) != 0)
+    return io_error_at(kUnusableRoot, "open cache folder", folder, folder);
   RLX_TRY_VOID(check_owner(folder, s));
   bool sticky = !is_root && s.st_uid == 0 && (s.st_mode & S_ISVTX) != 0;
   if (sticky || !writable_by_others(s)) return {};
@@ -91,7 +92,7 @@ Status make_root(const std::string& path) {
     struct stat s;
     if (::stat(folder.c_str(), &s) == 0) continue;
     errno = cause;
-    return io_error(kUnusableRoot, "make cache folder", folder);
+    return io_error_at(kUnusableRoot, "make cache folder", folder, folder);
   }
   return {};
 }
@@ -124,6 +125,10 @@ void write_marks(const Folder& root, Durability durability) {
 }  // namespace
 
 Result<Root> open_root(const Options& options) {
+  if (options.root.empty())
+    return Error(kUnusableRoot,
+                 "none of RLX_CACHE_DIR, XDG_CACHE_HOME and HOME says where the cache is",
+                 "--cache-dir=DIR, or RLX_CACHE_DIR=DIR");
   bool may_write = options.mode == Mode::kReadWrite || options.mode == Mode::kRefresh;
   std::string path = real_path(options.root);
   if (path.empty() && !may_write) return Root();
@@ -131,12 +136,13 @@ Result<Root> open_root(const Options& options) {
     RLX_TRY_VOID(make_root(options.root));
     path = real_path(options.root);
   }
-  if (path.empty()) return io_error(kUnusableRoot, "open cache folder", options.root);
+  if (path.empty())
+    return io_error_at(kUnusableRoot, "open cache folder", options.root, options.root);
   Status safe = check_safe(path);
   bool shared = !safe && safe.error().first().code == kUnsafe && is_trusted(path);
   if (!safe && !shared) return std::move(safe.error());
   Folder root = Folder::open(path);
-  if (!root.ok()) return io_error(kUnusableRoot, "open cache folder", path);
+  if (!root.ok()) return io_error_at(kUnusableRoot, "open cache folder", path, path);
   RLX_TRY_VOID(check_format(root, path));
   if (may_write) write_marks(root, options.durability);
   return Root{std::move(root), shared};

@@ -2,10 +2,8 @@
 
 #include <array>
 #include <cstdlib>
-#include <cstring>
 #include <filesystem>
 
-#include <fcntl.h>
 #include <fmt/format.h>
 #include <openssl/evp.h>
 #include <openssl/pem.h>
@@ -16,6 +14,7 @@
 #include "support/files.h"
 #include "support/json.h"
 #include "support/log.h"
+#include "support/output_file.h"
 
 namespace rlx::cache {
 namespace {
@@ -100,15 +99,11 @@ std::string text_of(BIO* memory) {
   return {data, static_cast<size_t>(size)};
 }
 
-Error cannot_write(const std::string& path) {
-  return Error(kCannotWrite, fmt::format("cannot write {}: {}", path, std::strerror(errno)));
-}
-
-// Never over a file that is there.
-Status write_new(const std::string& path, const std::string& text, mode_t mode) {
-  Fd fd(::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, mode));
-  if (fd.ok() && write_all(fd.get(), bytes_of(text)) && fd.close()) return {};
-  return cannot_write(path);
+// Never over a file that is there: not named yet.
+Result<OutputFile> new_file(const std::string& path, const std::string& text, mode_t mode) {
+  RLX_TRY(OutputFile file, OutputFile::create(path, mode, OutputFile::Over::kNothing));
+  RLX_TRY_VOID(file.append(bytes_of(text)));
+  return file;
 }
 
 const char* variable(const char* name) {
@@ -190,8 +185,12 @@ Status SigningKey::generate(const std::string& path) {
   if (!good) return Error(kNoSigningKey, "no key could be made");
   if (size_t slash = path.find_last_of('/'); slash != std::string::npos)
     RLX_TRY_VOID(make_folders(path.substr(0, slash)));
-  RLX_TRY_VOID(write_new(path, text_of(secret.get()), 0600));
-  return write_new(path + std::string(kPublicSuffix), text_of(open.get()), 0644);
+  // Both or neither, as far as names can tell.
+  RLX_TRY(OutputFile secret_file, new_file(path, text_of(secret.get()), 0600));
+  RLX_TRY(OutputFile open_file,
+          new_file(path + std::string(kPublicSuffix), text_of(open.get()), 0644));
+  RLX_TRY_VOID(secret_file.finish());
+  return open_file.finish();
 }
 
 Signature SigningKey::sign(std::string_view key, std::string_view meta) const {

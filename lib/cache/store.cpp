@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include "cache/clock.h"
 #include "cache/codes.h"
@@ -22,11 +23,16 @@ Lookup missed(Why why, std::string reason) { return {.why = why, .reason = std::
 
 Why why_of(int code) {
   if (code == kMissing) return Why::kAbsent;
+  if (code == kCannotRead) return Why::kUnreadable;
   return code == kForeign ? Why::kForeign : Why::kDamaged;
 }
 
+std::string with_hint(const Diagnostic& d) {
+  return d.hint.empty() ? d.message : d.message + "; hint: " + d.hint;
+}
+
 Lookup missed(const Error& error) {
-  return missed(why_of(error.first().code), error.first().message);
+  return missed(why_of(error.first().code), with_hint(error.first()));
 }
 
 // In a folder that others can write, an entry is what a trusted key says it is.
@@ -51,13 +57,14 @@ Lookup find_in(const Folder& root, bool shared, std::string_view key, const Want
   return Lookup{.hit = std::move(*entry), .lir = std::move(*lir)};
 }
 
-// Not ok where there is none, and the store goes on without.
-Result<Root> open_root_of(const Options& options) {
+// Not ok where there is none, and the store goes on without; `trouble` says why.
+Result<Root> open_root_of(const Options& options, std::optional<Error>& trouble) {
   if (options.mode == Mode::kOff) return Root();
   auto root = open_root(options);
   if (root) return root;
   if (options.strict || root.error().first().code == kUnsafe) return root;
-  log::warning("cache: off: " + root.error().first().message);
+  log::warning("cache: off: " + with_hint(root.error().first()));
+  trouble = std::move(root.error());
   return Root();
 }
 
@@ -77,6 +84,7 @@ std::optional<Event> event_of(const Lookup& found) {
     case Why::kAbsent: return Event::kAbsent;
     case Why::kOtherAction: return Event::kOtherAction;
     case Why::kDamaged: return Event::kDamaged;
+    case Why::kUnreadable: return Event::kUnreadable;
     case Why::kForeign: return Event::kForeign;
     case Why::kUnsigned: return Event::kUnsigned;
     case Why::kOff:
@@ -93,9 +101,10 @@ Store& Store::operator=(Store&&) noexcept = default;
 Store::~Store() = default;
 
 Result<Store> Store::open(const Options& options) {
-  auto opened = open_root_of(options);
-  if (!opened) return std::move(opened.error());
-  Store store(std::make_unique<Impl>(options, std::move(*opened)));
+  std::optional<Error> trouble;
+  RLX_TRY(Root opened, open_root_of(options, trouble));
+  Store store(std::make_unique<Impl>(options, std::move(opened)));
+  store.impl_->trouble = std::move(trouble);
   RLX_TRY_VOID(store.impl_->open_layers());
   return store;
 }
@@ -106,7 +115,8 @@ Status Store::Impl::open_layers() {
     Options of_layer = options;
     of_layer.root = path;
     of_layer.mode = Mode::kReadOnly;
-    RLX_TRY(Root opened, open_root_of(of_layer));
+    std::optional<Error> ignored;
+    RLX_TRY(Root opened, open_root_of(of_layer, ignored));
     if (opened.folder.ok())
       layers.push_back(std::make_unique<Layer>(of_layer, std::move(opened)));
     else
@@ -118,6 +128,19 @@ Status Store::Impl::open_layers() {
 const Options& Store::options() const { return impl_->options; }
 const Folder& Store::root() const { return impl_->root; }
 bool Store::writable() const { return impl_->writable(); }
+const std::optional<Error>& Store::trouble() const { return impl_->trouble; }
+
+Status Store::check_writable() const {
+  const Options& o = impl_->options;
+  if (o.mode == Mode::kOff) return Error(kCannotWrite, "the cache is off", "--cache-mode=rw");
+  if (!impl_->root.ok() && impl_->trouble) return *impl_->trouble;
+  if (o.mode == Mode::kReadOnly)
+    return Error(kCannotWrite, "the cache is only read, as its mode says", "--cache-mode=rw");
+  if (!impl_->root.ok()) return Error(kUnusableRoot, impl_->why_off());
+  if (::faccessat(impl_->root.fd(), ".", W_OK | X_OK, AT_EACCESS) == 0) return {};
+  return io_error_at(kCannotWrite, "write to the cache", o.root, o.root);
+}
+
 bool Store::shared() const { return impl_->shared; }
 
 bool Store::is_vouched_for(const Entry& entry) const {
@@ -133,6 +156,7 @@ Result<std::string> read_lir(const Folder& root, const Entry& entry) {
   std::string name = lir_name(entry.key);
   auto text = root.read(name, kMaxLir);
   // Its meta is there, so that even its absence is damage.
+  if (!text && text.error().first().code != kMissing) return text;
   if (!text) return Error(kDamaged, text.error().first().message);
   if (static_cast<int64_t>(text->size()) != entry.lir_size) {
     return Error(kDamaged, fmt::format("{} is damaged: {} bytes, not {}", name, text->size(),
@@ -169,9 +193,12 @@ Result<Lookup> Store::lookup(std::string_view key, const Wanted& wanted) const {
   if (!impl_->root.ok() && impl_->layers.empty()) return missed(Why::kOff, impl_->why_off());
   Lookup found = impl_->find(key, wanted);
   // A replacement in flight shows a new LIR beside an old meta for a moment.
-  if (found.why == Why::kDamaged) found = impl_->find(key, wanted);
+  bool in_doubt = found.why == Why::kDamaged || found.why == Why::kUnreadable;
+  if (in_doubt) found = impl_->find(key, wanted);
   impl_->note(found, key, wanted.again);
-  if (found.why == Why::kDamaged && impl_->options.strict) return Error(kDamaged, found.reason);
+  if (!impl_->options.strict) return found;
+  if (found.why == Why::kDamaged) return Error(kDamaged, found.reason);
+  if (found.why == Why::kUnreadable) return Error(kCannotRead, found.reason);
   return found;
 }
 

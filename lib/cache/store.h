@@ -46,7 +46,18 @@ struct Wanted {
 };
 
 struct Lookup {
-  enum class Why { kFound, kAbsent, kOtherAction, kDamaged, kForeign, kUnsigned, kOff, kRefresh };
+  enum class Why {
+    kFound,
+    kAbsent,
+    kOtherAction,
+    kDamaged,
+    // Not for this user to read, or not now: it may be whole.
+    kUnreadable,
+    kForeign,
+    kUnsigned,
+    kOff,
+    kRefresh
+  };
 
   // Set on a hit.
   std::optional<Entry> hit = {};
@@ -93,6 +104,11 @@ class Store {
   bool is_vouched_for(const Entry& entry) const;
   // False where publishing does nothing: off, read-only.
   bool writable() const;
+  // Why nothing can be stored: off, read-only, no folder, another's. What is wrong further inside, or
+  // with the disk, is only seen by storing.
+  Status check_writable() const;
+  // Why the last entry was not stored, strict or not.
+  const std::optional<Error>& trouble() const;
 
   // Errors: no key (kBadKey); under strict, a damaged entry.
   Result<Lookup> lookup(std::string_view key, const Wanted& wanted = {}) const;

@@ -55,6 +55,8 @@ struct Store::Impl {
   Blobs blobs;
   Vec<std::unique_ptr<Layer>> layers;
   std::atomic<bool> warned = false;
+  // Why the folder could not be opened; then, what first kept the last entry from being stored.
+  std::optional<Error> trouble = {};
 };
 
 }  // namespace rlx::cache

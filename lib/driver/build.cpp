@@ -36,12 +36,6 @@ class Clock {
   std::chrono::steady_clock::time_point last_ = std::chrono::steady_clock::now();
 };
 
-std::string absolute(const std::string& path) {
-  std::error_code error;
-  std::string full = std::filesystem::absolute(path, error).lexically_normal().string();
-  return error ? path : full;
-}
-
 // All that the stamp's key depends on besides the model's bytes, in one spelling.
 std::string spelled(const BuildRequest& r, const Target& target) {
   std::string text = "target=" + target.text;
@@ -94,17 +88,17 @@ class Builder {
   }
 
   Status from_file() {
-    cache::Request request{absolute(r_.model), spelled(r_, out_.target),
+    cache::Request request{absolute_path(r_.model), spelled(r_, out_.target),
                            compiler_id() + llvm_version()};
     if (auto stamped = r_.strict ? std::nullopt : cache::find_stamp(*store_, request)) {
       RLX_TRY(bool found, find(stamped->key, stamped->action));
       if (found) return {};
     }
-    cache::Snapshot& snapshot = snapshot_;
-    RLX_TRY(ModelFile model, read_model(r_.model));
+    cache::Snapshot snapshot;
+    RLX_TRY(files_, watched_model(r_.model));
     note("import");
-    for (const auto& file : model.files) snapshot.files.push_back(file->stamp());
-    RLX_TRY_VOID(from_graph(std::move(model.graph)));
+    for (const auto& file : files_.files) snapshot.files.push_back(file->stamp());
+    RLX_TRY_VOID(from_graph(std::move(files_.graph)));
     if (!r_.strict) cache::write_stamp(*store_, request, snapshot, {out_.key, action_});
     return {};
   }
@@ -185,7 +179,7 @@ class Builder {
     if (found.hit) return use(*found.hit, {});
     why_ = found.why;
     if (why_ == Lookup::Why::kDamaged || why_ == Lookup::Why::kForeign ||
-        why_ == Lookup::Why::kUnsigned)
+        why_ == Lookup::Why::kUnsigned || why_ == Lookup::Why::kUnreadable)
       store_->complain(found.reason);
     else
       log::debug(found.reason);
@@ -204,9 +198,14 @@ class Builder {
   // Opens a hit; what is damaged in it makes it a miss. An image alone is made again from the LIR.
   Result<bool> use(const cache::Entry& entry, std::string lir) {
     out_.key = entry.key;
-    out_.hit = true;
+    out_.hit = out_.stored = true;
     if (!open_) return true;
     Status image = open_image(entry);
+    bool elsewhere = !image && image.error().first().code == kOtherMachine;
+    // Who asked for a hit asked for nothing to be compiled.
+    if (elsewhere && r_.require_hit)
+      return Error(kOtherMachine, entry.key + ": " + image.error().first().message,
+                   "drop --require-cached: it is made again for this machine");
     if (!image) {
       store_->complain("image of " + entry.key + ": " + image.error().first().message +
                        "; made again from its LIR");
@@ -220,7 +219,7 @@ class Builder {
 
   bool missed(const Error& why) {
     store_->complain(why.first().message + "; compiled again");
-    out_.hit = false;
+    out_.hit = out_.stored = false;
     return false;
   }
 
@@ -303,22 +302,35 @@ class Builder {
     RLX_TRY(found, pull(action));
     if (found) return {};
     explain_miss(action);
+    if (must_store()) RLX_TRY_VOID(store_->check_writable());
     auto start = std::chrono::steady_clock::now();
-    RLX_TRY(Compiled compiled, make());
+    auto made = make();
     note("compile");
-    // Constants are read where they lie in the model's files.
-    if (!cache::is_unchanged(snapshot_))
-      return Error(kModelChanged, r_.model + " changed while it was compiled", "run it again");
+    // Constants are read where they lie in the model's files: what was made of others is nothing.
+    RLX_TRY_VOID(check_unchanged(files_));
+    RLX_TRY(Compiled compiled, std::move(made));
     int64_t ms = std::chrono::duration_cast<std::chrono::milliseconds>(
                      std::chrono::steady_clock::now() - start)
                      .count();
     // Before the record: once that is there nobody clears a note that a kill has left.
     progress_ = {};
-    RLX_TRY_VOID(store_compiled(*store_, lock, action, compiled, ms));
-    push(action.key);
+    RLX_TRY_VOID(store_made(lock, action, compiled, ms));
     note("publish");
     keep(std::move(compiled), action.key);
     return {};
+  }
+
+  // Who turned the cache off knows that it takes nothing.
+  bool must_store() const { return r_.must_store && r_.cache.mode != cache::Mode::kOff; }
+
+  Status store_made(const cache::KeyLock& lock, const Action& action, const Compiled& compiled,
+                    int64_t ms) {
+    RLX_TRY_VOID(store_compiled(*store_, lock, action, compiled, ms));
+    std::optional<Error> trouble = store_->trouble();
+    out_.stored = !trouble && store_->writable();
+    if (out_.stored) push(action.key);
+    if (!must_store() || out_.stored) return {};
+    return trouble ? std::move(*trouble) : store_->check_writable();
   }
 
   // From the remote cache, if there is one and it has the entry.
@@ -358,8 +370,8 @@ class Builder {
   std::optional<Store> store_;
   // After the store, whose folder it writes to.
   cache::InflightNote progress_;
-  // Of the model's files; empty for a graph in memory and for a key.
-  cache::Snapshot snapshot_;
+  // The model's files, without the graph; none for a graph in memory and for a key.
+  ModelFile files_;
   Digest action_ = {};
   Lookup::Why why_ = Lookup::Why::kAbsent;
   Built out_;
@@ -370,8 +382,10 @@ class Builder {
 
 Result<Action> key_of(const BuildRequest& request) {
   RLX_TRY(Target target, parse_target(request.target));
-  RLX_TRY(ModelFile model, read_model(request.model));
-  return action_for(model.graph, request, target);
+  RLX_TRY(ModelFile model, watched_model(request.model));
+  RLX_TRY(Action action, action_for(model.graph, request, target));
+  RLX_TRY_VOID(check_unchanged(model));
+  return action;
 }
 
 Result<Built> build(const BuildRequest& request, bool open) { return Builder(request, open).run(); }

@@ -36,6 +36,9 @@ struct BuildRequest {
   bool strict = false;
   // A miss is an error (exit 6).
   bool require_hit = false;
+  // What is compiled is of no use unless it is stored: an entry that cannot be is an error (exit 8, or 11
+  // where there is no space), if possible before it is compiled. Not where the cache is off by request.
+  bool must_store = false;
   cache::Options cache = {};
   // Asked after the cache, and given what is made where its mode says so.
   cache::RemoteOptions remote = {};
@@ -45,6 +48,8 @@ struct BuildRequest {
 struct Built {
   std::string key;
   bool hit = false;
+  // Whether the cache has it now.
+  bool stored = false;
   Target target;
   image::Image image;
   // The constants' blobs; kept alive by the keepers.
@@ -53,6 +58,8 @@ struct Built {
   Vec<std::pair<std::string, double>> ms;
   // On a miss, what was most like it.
   std::optional<cache::Nearest> nearest;
+
+  const char* state() const { return hit ? "hit" : "built"; }
 };
 
 // Finds or makes the entry. With `open`, its image and blobs are read, and what is damaged is made again;

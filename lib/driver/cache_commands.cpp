@@ -15,12 +15,21 @@
 #include "driver/cache_listing.h"
 #include "driver/toolchain.h"
 #include "lir/lir.h"
+#include "support/log.h"
 
 namespace rlx::driver {
 namespace {
 
 using cache::Entry;
 using cache::Store;
+
+// For whoever looks after a cache one that cannot be used is no empty one.
+Result<Store> open(const cache::Options& options) {
+  RLX_TRY(Store store, Store::open(options));
+  if (store.trouble()) return *store.trouble();
+  return store;
+}
+Result<Store> open(const CacheRequest& request) { return open(request.cache); }
 
 Result<Vec<std::string>> resolved(const Store& store, const Vec<std::string>& names) {
   Vec<std::string> keys;
@@ -48,6 +57,11 @@ using Number = std::pair<const char*, int64_t>;
 Result<Entry> entry_of(const Store& store, const std::string& key) {
   RLX_TRY(cache::Lookup found, store.lookup(key, {.lir = false, .again = true}));
   if (found.hit) return std::move(*found.hit);
+  using Why = cache::Lookup::Why;
+  // Removed since its name was looked up, or what a tag has stood for.
+  if (found.why == Why::kAbsent)
+    return Error(cache::kNoEntry, "no entry '" + key + "'", "`rlx-cache ls` lists them");
+  if (found.why == Why::kUnreadable) return Error(cache::kCannotRead, found.reason);
   return Error(cache::kDamaged, found.reason, "`rlx-cache verify --repair` sets it aside");
 }
 
@@ -67,12 +81,12 @@ int64_t now_s() { return static_cast<int64_t>(::time(nullptr)); }
 }  // namespace
 
 Result<Answer> list_entries(const CacheRequest& request, Order order, const std::string& model) {
-  RLX_TRY(Store store, Store::open(request.cache));
+  RLX_TRY(Store store, open(request));
   return listing(store, order, model);
 }
 
 Result<Answer> show_entries(const CacheRequest& request, bool lir) {
-  RLX_TRY(Store store, Store::open(request.cache));
+  RLX_TRY(Store store, open(request));
   RLX_TRY(Vec<std::string> keys, resolved(store, request.keys));
   Answer answer;
   for (const std::string& key : keys) {
@@ -90,28 +104,40 @@ Result<Answer> show_entries(const CacheRequest& request, bool lir) {
 Result<Answer> verify_entries(const CacheRequest& request, bool repair) {
   cache::Options options = request.cache;
   options.verify = cache::Verify::kFull;
-  RLX_TRY(Store store, Store::open(options));
+  RLX_TRY(Store store, open(options));
   RLX_TRY(Vec<std::string> keys, resolved(store, request.keys));
+  RLX_TRY(Vec<cache::Finding> findings, cache::check(store, keys, repair));
   Answer answer;
-  for (const cache::Finding& f : cache::check(store, keys, repair)) {
+  for (const std::string& key : keys) {
+    if (std::ranges::find(findings, key, &cache::Finding::key) != findings.end()) continue;
+    answer.problems.push_back({{.code = cache::kNoEntry, .message = "no entry '" + key + "'"}});
+  }
+  for (const cache::Finding& f : findings) {
     bool whole = f.kind == cache::Finding::Kind::kWhole;
     add(answer, fmt::format("{:10}  {}{}", name(f.kind), f.key, whole ? "" : "  " + f.what),
         Text("key", f.key), Text("class", std::string(name(f.kind))), Text("problem", f.what));
-    if (f.kind == cache::Finding::Kind::kDamaged || f.kind == cache::Finding::Kind::kUnreadable)
-      answer.problems.push_back({.code = cache::kDamaged,
-                                 .message = f.what,
-                                 .hint = repair ? "set aside; the next request makes it again"
-                                                : "`rlx-cache verify --repair` sets it aside"});
+    if (f.kind == cache::Finding::Kind::kUnreadable)
+      answer.problems.push_back({{.code = cache::kCannotRead, .message = f.what, .hint = f.hint}});
+    if (f.kind == cache::Finding::Kind::kDamaged)
+      answer.problems.push_back({{.code = cache::kDamaged,
+                                  .message = f.what,
+                                  .hint = repair ? "set aside; the next request makes it again"
+                                                 : "`rlx-cache verify --repair` sets it aside"}});
   }
   return answer;
 }
 
 Result<Answer> collect_entries(const CacheRequest& request, const cache::CollectOptions& options) {
-  RLX_TRY(Store store, Store::open(request.cache));
+  RLX_TRY(Store store, open(request));
   if (!store.root().ok()) return Error(cache::kUnusableRoot, "there is no cache to collect");
-  RLX_TRY(cache::Collected done, cache::collect(store, options));
-  if (done.busy)
-    return Error(cache::kCannotWrite, "another process is collecting", "wait for it to end");
+  cache::CollectOptions patient = options;
+  patient.wait = std::chrono::minutes(10);
+  RLX_TRY(cache::Collected done, cache::collect(store, patient));
+  if (done.other_collects)
+    return Error(cache::kCannotWrite, "another process has been collecting for ten minutes",
+                 "end it if it hangs");
+  // What is over the limits still goes with the next collection.
+  if (done.busy) log::warning("cache: not all of it: others published all the time");
   Answer answer;
   int64_t bytes = done.orphan_bytes;
   for (const cache::Victim& v : done.victims) {
@@ -128,7 +154,7 @@ Result<Answer> collect_entries(const CacheRequest& request, const cache::Collect
 }
 
 Result<Answer> show_stats(const CacheRequest& request, int64_t since_s, bool zero) {
-  RLX_TRY(Store store, Store::open(request.cache));
+  RLX_TRY(Store store, open(request));
   Answer answer;
   if (!store.root().ok()) return answer;
   int64_t saved_ms = 0;
@@ -145,12 +171,13 @@ Result<Answer> show_stats(const CacheRequest& request, int64_t since_s, bool zer
       fmt::format("{:28} {:>8.1f}", "seconds of compiling saved",
                   static_cast<double>(saved_ms) / 1000),
       Text("event", "ms of compiling saved"), Number("sum", saved_ms));
-  if (zero && store.writable()) cache::forget_events(store.root());
+  if (zero) RLX_TRY_VOID(store.check_writable());
+  if (zero) cache::forget_events(store.root());
   return answer;
 }
 
 Result<Answer> export_entries(const CacheRequest& request, const std::string& path, bool sign) {
-  RLX_TRY(Store store, Store::open(request.cache));
+  RLX_TRY(Store store, open(request));
   RLX_TRY(Vec<std::string> keys, resolved(store, request.keys));
   std::optional<cache::SigningKey> signing;
   if (sign) {
@@ -166,7 +193,7 @@ Result<Answer> export_entries(const CacheRequest& request, const std::string& pa
 
 Result<Answer> import_entries(const CacheRequest& request, const std::string& path,
                               bool allow_unsigned) {
-  RLX_TRY(Store store, Store::open(request.cache));
+  RLX_TRY(Store store, open(request));
   RLX_TRY(cache::Moved moved,
           cache::import_bundle(store, path, cache::TrustedKeys::load(), allow_unsigned));
   Answer answer;
@@ -175,12 +202,12 @@ Result<Answer> import_entries(const CacheRequest& request, const std::string& pa
 }
 
 Result<Answer> pin_entries(const CacheRequest& request, bool pinned) {
-  RLX_TRY(Store store, Store::open(request.cache));
+  RLX_TRY(Store store, open(request));
   RLX_TRY(Vec<std::string> keys, resolved(store, request.keys));
   Answer answer;
   for (const std::string& key : keys) {
     if (pinned) RLX_TRY_VOID(cache::pin(store, key));
-    if (!pinned) cache::unpin(store, key);
+    if (!pinned) RLX_TRY_VOID(cache::unpin(store, key));
     add(answer, key + (pinned ? "  pinned" : "  not pinned"), Text("key", key));
   }
   return answer;
@@ -188,10 +215,11 @@ Result<Answer> pin_entries(const CacheRequest& request, bool pinned) {
 
 Result<Answer> tag_entry(const CacheRequest& request, const std::string& name,
                          const std::string& key) {
-  RLX_TRY(Store store, Store::open(request.cache));
+  RLX_TRY(Store store, open(request));
   Answer answer;
   if (key.empty()) {
-    if (!cache::remove_tag(store, name)) return Error(cache::kNoEntry, "no tag '" + name + "'");
+    RLX_TRY(bool was_there, cache::remove_tag(store, name));
+    if (!was_there) return Error(cache::kNoEntry, "no tag '" + name + "'");
     return answer;
   }
   RLX_TRY(std::string full, cache::resolve(store, key));
@@ -201,7 +229,7 @@ Result<Answer> tag_entry(const CacheRequest& request, const std::string& name,
 }
 
 Result<Answer> remove_entries(const CacheRequest& request) {
-  RLX_TRY(Store store, Store::open(request.cache));
+  RLX_TRY(Store store, open(request));
   RLX_TRY(Vec<std::string> keys, resolved(store, request.keys));
   Answer answer;
   for (const std::string& key : keys) {
@@ -212,7 +240,7 @@ Result<Answer> remove_entries(const CacheRequest& request) {
 }
 
 Result<Answer> diff_entries(const CacheRequest& request) {
-  RLX_TRY(Store store, Store::open(request.cache));
+  RLX_TRY(Store store, open(request));
   RLX_TRY(Vec<std::string> keys, resolved(store, request.keys));
   RLX_TRY(Entry a, entry_of(store, keys.at(0)));
   RLX_TRY(Entry b, entry_of(store, keys.at(1)));
@@ -234,7 +262,7 @@ Result<Answer> diff_entries(const CacheRequest& request) {
 
 Result<Answer> explain_request(const BuildRequest& request) {
   RLX_TRY(Action action, key_of(request));
-  RLX_TRY(Store store, Store::open(request.cache));
+  RLX_TRY(Store store, open(request.cache));
   RLX_TRY(cache::Lookup found, store.lookup(action.key, {.action = action.digest, .again = true}));
   Answer answer;
   if (found.hit) {
@@ -276,9 +304,9 @@ Result<Answer> examine_folder(const CacheRequest& request) {
         Text("check", check.what), Text("found", check.found),
         Text("state", check.good ? "good" : "problem"));
     if (!check.good)
-      answer.problems.push_back({.code = cache::kUnusableRoot,
-                                 .message = check.what + ": " + check.found,
-                                 .hint = check.cure});
+      answer.problems.push_back({{.code = cache::kUnusableRoot,
+                                  .message = check.what + ": " + check.found,
+                                  .hint = check.cure}});
   }
   return answer;
 }

@@ -5,6 +5,7 @@
 #include "cache/collect.h"
 #include "cache/options.h"
 #include "driver/build.h"
+#include "driver/report.h"
 #include "support/json.h"
 
 namespace rlx::driver {
@@ -15,7 +16,7 @@ struct Answer {
   // An object each, for --json.
   Vec<std::function<void(JsonWriter&)>> items = {};
   // What was found wrong though the command did its work: the exit code is theirs.
-  Vec<Diagnostic> problems = {};
+  Vec<Reported> problems = {};
 };
 
 enum class Order : uint8_t { kAge, kSize, kCost };

@@ -1,6 +1,7 @@
 #include "driver/cache_listing.h"
 
 #include <algorithm>
+#include <cerrno>
 #include <cstring>
 #include <ctime>
 
@@ -10,6 +11,7 @@
 #include <sys/vfs.h>
 #include <unistd.h>
 
+#include "cache/codes.h"
 #include "cache/names.h"
 #include "cache/records.h"
 #include "cache/remote.h"
@@ -111,11 +113,38 @@ std::string signer_of(const Store& store, const Entry& entry) {
 
 // ---- doctor
 
+// The folders that entries lie in, and what is in them.
+Status check_readable(const cache::Folder& root) {
+  if (!root.list()) return root.error(cache::kCannotRead, "list", "the cache");
+  std::string path;
+  cache::Folder folder = cache::Folder::open(root.path());
+  for (const char* name : {"cas", "sha256"}) {
+    path += path.empty() ? name : std::string("/") + name;
+    folder = folder.below(name);
+    if (!folder.ok() && errno == ENOENT) return {};
+    if (!folder.ok()) return root.error(cache::kCannotRead, "open", path);
+  }
+  for (const std::string& shard : folder.names()) {
+    if (folder.below(shard).ok() || errno == ENOENT) continue;
+    return root.error(cache::kCannotRead, "open", path + "/" + shard);
+  }
+  return {};
+}
+
 Check check_place(const cache::Options& options) {
   auto opened = Store::open(options);
-  if (!opened)
-    return {"folder", opened.error().first().message, false, opened.error().first().hint};
-  if (!opened->root().ok()) return {"folder", options.root + " cannot be used", false, "see above"};
+  std::optional<Error> trouble = opened ? opened->trouble() : opened.error();
+  if (trouble) return {"folder", trouble->first().message, false, trouble->first().hint};
+  if (!opened->root().ok())
+    return {"folder", "there is none at " + options.root, false,
+            "the first model that is compiled makes it"};
+  if (Status list = check_readable(opened->root()); !list)
+    return {"folder", list.error().first().message, false, list.error().first().hint};
+  if (options.mode == cache::Mode::kReadOnly)
+    return {.what = "folder", .found = options.root + ", only read"};
+  Status writable = opened->check_writable();
+  if (!writable)
+    return {"folder", writable.error().first().message, false, writable.error().first().hint};
   return {.what = "folder", .found = options.root};
 }
 
@@ -142,14 +171,17 @@ Check check_space(const cache::Options& options) {
 
 Check check_unnamed_files(const cache::Options& options) {
   Fd fd(::open(options.root.c_str(), O_TMPFILE | O_WRONLY | O_CLOEXEC, 0600));
+  if (!fd.ok() && (errno == EACCES || errno == EROFS))
+    return {"unnamed files", "not to be tried: the folder may not be written"};
   return {"unnamed files", fd.ok() ? "yes" : "no: entries are written under temporary names"};
 }
 
 Check check_locks(const cache::Options& options) {
-  cache::Folder root = cache::Folder::open(options.root);
-  bool good = cache::KeyLock::acquire(root, "doctor", std::chrono::milliseconds(0)).held();
-  return {"locks", good ? "yes" : "none: several processes may compile one key", good,
-          "use a file system with open-file-description locks"};
+  Status good = cache::check_locks(cache::Folder::open(options.root));
+  if (good) return {"locks", "yes"};
+  const Diagnostic& why = good.error().first();
+  return {"locks", why.message, false,
+          why.hint.empty() ? "use a file system with open-file-description locks" : why.hint};
 }
 
 Check check_limits(const cache::Options& options) {
@@ -184,12 +216,13 @@ Check check_remote() {
 
 }  // namespace
 
-Answer listing(const Store& store, Order order, const std::string& model) {
+Result<Answer> listing(const Store& store, Order order, const std::string& model) {
   Vec<Row> rows;
-  if (!store.root().ok()) return {};
-  cache::for_each_record(store.root(), [&](const Record& record) {
+  if (!store.root().ok()) return Answer();
+  bool listed = cache::for_each_record(store.root(), [&](const Record& record) {
     if (record.key.starts_with(model)) rows.push_back(row_of(store, record));
   });
+  if (!listed) return store.root().error(cache::kCannotRead, "list", "the cache");
   Vec<std::string> pinned = cache::pins(store.root());
   Vec<cache::Tag> tags = cache::tags(store);
   std::ranges::stable_sort(rows, {}, [&](const Row& row) { return rank(row, order); });

@@ -6,7 +6,7 @@
 namespace rlx::driver {
 
 // A line and an item for each entry whose key begins with `model`, most recently used last.
-Answer listing(const cache::Store& store, Order order, const std::string& model);
+Result<Answer> listing(const cache::Store& store, Order order, const std::string& model);
 // All about one entry.
 void describe(const cache::Store& store, const cache::Entry& entry, Answer& answer);
 

@@ -9,8 +9,6 @@ inline constexpr int kUnknownStage = 2010;
 inline constexpr int kBadManifest = 2012;
 // A remote cache is needed, and none is set.
 inline constexpr int kNoRemote = 2013;
-// The model's file was written while it was read.
-inline constexpr int kModelChanged = 3021;
 // Neither a file nor a key of the cache.
 inline constexpr int kNoModel = 3020;
 // A target that no backend of rlx makes code for yet.

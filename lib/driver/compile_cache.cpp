@@ -30,6 +30,7 @@ Result<Lir> CompileCache::get(const std::string& key) const {
   RLX_TRY(cache::Store store, cache::Store::open(options_));
   RLX_TRY(cache::Lookup found, store.lookup(key));
   if (found.hit) return lir_from_json(found.lir, {});
+  if (found.why == cache::Lookup::Why::kUnreadable) return Error(cache::kCannotRead, found.reason);
   bool absent = found.why == cache::Lookup::Why::kAbsent;
   return Error(absent ? cache::kMissing : cache::kDamaged, found.reason, "compile the model again");
 }

@@ -70,8 +70,7 @@ std::string with_report(std::string text, const EmitRequest& r, const Vec<std::s
   return text;
 }
 
-Result<std::string> emit_graph(const EmitRequest& r) {
-  RLX_TRY(ModelFile model, read_model(r.path));
+Result<std::string> emit_from(ModelFile& model, const EmitRequest& r) {
   if (r.stage == "hir") return to_text(model.graph);
   if (r.passes) {
     if (r.stage != "mir") return no_stage(r);
@@ -90,6 +89,14 @@ Result<std::string> emit_graph(const EmitRequest& r) {
   if (r.stage == "lir") return with_report(to_json(c.lir), r, c.refusals);
   if (r.stage == "image") return image::to_text(c.image);
   return no_stage(r);
+}
+
+Result<std::string> emit_graph(const EmitRequest& r) {
+  RLX_TRY(ModelFile model, watched_model(r.path));
+  auto text = emit_from(model, r);
+  // What was made of other bytes is nothing, and why it failed is no news.
+  RLX_TRY_VOID(check_unchanged(model));
+  return text;
 }
 
 }  // namespace

@@ -5,7 +5,9 @@
 #include <fmt/format.h>
 
 #include "driver/build.h"
+#include "driver/codes.h"
 #include "driver/run_codes.h"
+#include "runtime/cpu/features.h"
 
 namespace rlx::driver {
 namespace {
@@ -39,15 +41,30 @@ runtime::BlobSource source_of(std::map<Digest, cache::BlobBytes> blobs) {
   };
 }
 
+// Code for another machine is never made to be run here: not the first time, not from the cache. A key
+// says no target of its own; its entry is lowered anew for this machine.
+Status check_target(const LoadRequest& request) {
+  RLX_TRY(Target target, parse_target(request.target));
+  if (!is_file(request.model_or_key) || target.kind != Target::Kind::kCpu) return {};
+  Vec<std::string> missing = runtime::cpu::missing_features(target.features);
+  if (missing.empty()) return {};
+  return Error(
+      kOtherMachine,
+      fmt::format("{} needs {}, which this machine lacks", target.text, fmt::join(missing, ", ")),
+      "--target=host; rlxc compiles for other machines");
+}
+
 }  // namespace
 
 Result<Loaded> load(const LoadRequest& request) {
+  RLX_TRY_VOID(check_target(request));
   RLX_TRY(Built built, build(build_request(request), true));
   Loaded loaded;
   loaded.image = std::move(built.image);
   loaded.blobs = source_of(std::move(built.blobs));
   loaded.key = std::move(built.key);
-  loaded.state = built.hit ? "hit" : "built";
+  loaded.state = built.state();
+  loaded.stored = built.stored;
   for (const auto& [step, ms] : built.ms) loaded.load_ms[step] += ms;
   return loaded;
 }

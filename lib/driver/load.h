@@ -43,6 +43,8 @@ struct Loaded {
   std::string key;
   // "hit" or "built".
   std::string state;
+  // Whether the cache has it now.
+  bool stored = false;
   // Milliseconds by step.
   std::map<std::string, double> load_ms;
 };

@@ -2,6 +2,7 @@
 #include <toml++/toml.h>
 
 #include <filesystem>
+#include <set>
 
 #include <fmt/format.h>
 
@@ -57,6 +58,8 @@ class Manifest {
     std::string full = (std::filesystem::path(path_).parent_path() / *path).string();
     for (const std::string& target : targets)
       for (const Dims& dims : bindings) jobs_.push_back({full, target, tag, dims});
+    if (!tag.empty() && !tags_.insert(tag).second)
+      return wrong(path_, model, fmt::format("the tag '{}' names another model too", tag));
     if (jobs_.size() > kMostJobs) return wrong(path_, model, "more than 10000 jobs");
     return {};
   }
@@ -116,6 +119,7 @@ class Manifest {
 
   std::string path_;
   Vec<WarmJob> jobs_;
+  std::set<std::string> tags_;
 };
 
 }  // namespace

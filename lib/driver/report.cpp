@@ -9,7 +9,13 @@ std::string code_text(int code) { return "RLX-E" + std::to_string(code); }
 
 }  // namespace
 
-void write_json(JsonWriter& out, const Diagnostic& d) {
+std::string to_text(const Reported& d) {
+  Diagnostic named = d;
+  if (!d.model.empty()) named.message = d.model + ": " + d.message;
+  return rlx::to_text(named) + '\n';
+}
+
+void write_json(JsonWriter& out, const Reported& d) {
   out.begin_object();
   out.member("severity", "error");
   out.member("code", code_text(d.code));
@@ -27,6 +33,15 @@ void write_json(JsonWriter& out, const Diagnostic& d) {
     out.values(std::span<const std::string>(d.shapes));
   }
   if (!d.hint.empty()) out.member("hint", d.hint);
+  if (!d.model.empty()) out.member("model", d.model);
+  out.end_object();
+}
+
+void write_json(JsonWriter& out, const Remark& remark) {
+  out.begin_object();
+  out.member("severity", "warning");
+  out.member("message", remark.text);
+  if (!remark.model.empty()) out.member("model", remark.model);
   out.end_object();
 }
 
@@ -61,7 +76,8 @@ std::string to_json(const Report& report) {
   out.member("wall_ms", report.wall_ms);
   out.key("diagnostics");
   out.begin_array();
-  for (const Diagnostic& d : report.diagnostics) write_json(out, d);
+  for (const Reported& d : report.diagnostics) write_json(out, d);
+  for (const Remark& remark : report.warnings) write_json(out, remark);
   out.end_array();
   out.key("items");
   out.begin_array();
@@ -69,6 +85,13 @@ std::string to_json(const Report& report) {
   out.end_array();
   out.end_object();
   return out.take() + "\n";
+}
+
+std::string json_beginning(const Report& report) {
+  std::string text = to_json(report);
+  // Inside strings quotes are escaped.
+  text.resize(text.rfind("\"status\""));
+  return text;
 }
 
 }  // namespace rlx::driver

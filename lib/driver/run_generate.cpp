@@ -8,6 +8,7 @@
 #include "driver/run_codes.h"
 #include "driver/run_values.h"
 #include "runtime/binding.h"
+#include "support/codes.h"
 
 namespace rlx::driver {
 namespace {
@@ -92,8 +93,10 @@ Result<TensorSet> generate_inputs(const image::Image& image,
   for (const image::Tensor& input : image.inputs) {
     RLX_TRY(Vec<int64_t> shape, runtime::shape_of(image, input, symbols));
     std::optional<size_t> bytes = tensor_bytes(input.dtype, shape);
-    if (!bytes) return Error(kDimNeeded, fmt::format("input '{}' would be too big", input.name));
-    HostTensor tensor{input.name, input.dtype, std::move(shape), AlignedBytes(*bytes)};
+    std::string what = fmt::format("input {} {}", input.name, type_text(input.dtype, shape));
+    if (!bytes) return Error(kOutOfMemory, what + " is too big", "smaller dims");
+    RLX_TRY(AlignedBytes data, AlignedBytes::make(*bytes, what));
+    HostTensor tensor{input.name, input.dtype, std::move(shape), std::move(data)};
     fill(tensor, seed);
     set.tensors.push_back(std::move(tensor));
   }

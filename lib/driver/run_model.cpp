@@ -34,6 +34,7 @@ class Stopwatch {
 struct Ready {
   std::unique_ptr<runtime::Session> session;
   std::string key, state;
+  bool stored = false;
   std::map<std::string, double> load_ms;
 };
 
@@ -46,10 +47,12 @@ Shapes shapes_of(const TensorSet& set) {
   return shapes;
 }
 
-bool is_npz(const std::string& path) { return path.ends_with(".npz"); }
-
-std::string output_path(const std::string& outputs, const std::string& set) {
-  return is_npz(outputs) ? outputs : (std::filesystem::path(outputs) / (set + ".npz")).string();
+// A .npz, or a pipe or device that takes one; everything else is a folder.
+bool is_file(const std::string& path) {
+  std::error_code error;
+  auto status = std::filesystem::status(path, error);
+  return path.ends_with(".npz") ||
+         (std::filesystem::exists(status) && !std::filesystem::is_directory(status));
 }
 
 // "name" in the model's outputs, or an error that lists them.
@@ -81,7 +84,7 @@ class Runner {
   // One file cannot take the outputs of several sets, nor say what to expect of them.
   Status check_files(size_t sets) const {
     for (const std::string& path : {request_.outputs, request_.expect}) {
-      if (sets <= 1 || path.empty() || !is_npz(path)) continue;
+      if (sets <= 1 || path.empty() || !is_file(path)) continue;
       return Error(kRunUsage,
                    fmt::format("{} is one file, but there are {} input sets", path, sets),
                    "name a folder");
@@ -104,7 +107,10 @@ class Runner {
     load.input_shapes = shapes;
     RLX_TRY(Loaded loaded, loader_(load));
     Stopwatch watch;
-    Ready ready{.key = loaded.key, .state = loaded.state, .load_ms = loaded.load_ms};
+    Ready ready{.key = loaded.key,
+                .state = loaded.state,
+                .stored = loaded.stored,
+                .load_ms = loaded.load_ms};
     runtime::SessionOptions options{.threads = request_.threads,
                                     .check_memory = request_.check_memory,
                                     .dims = request_.load.dims};
@@ -134,6 +140,7 @@ class Runner {
   static RunItem item_of(const Ready& ready, const TensorSet& set) {
     RunItem item{.set = set.name, .key = ready.key, .state = ready.state};
     item.target = ready.session->image().target;
+    item.stored = ready.stored;
     item.load_ms = ready.load_ms;
     item.threads = ready.session->threads();
     return item;
@@ -163,8 +170,9 @@ class Runner {
 
   Status write(const Vec<HostTensor>& outputs, const std::string& set) const {
     if (request_.outputs.empty()) return {};
-    if (!is_npz(request_.outputs)) RLX_TRY_VOID(make_folders(request_.outputs));
-    return write_npz(output_path(request_.outputs, set), outputs);
+    if (is_file(request_.outputs)) return write_npz(request_.outputs, outputs);
+    RLX_TRY_VOID(make_folders(request_.outputs));
+    return write_npz((std::filesystem::path(request_.outputs) / (set + ".npz")).string(), outputs);
   }
 
   Status report(const image::Image& image, const Vec<HostTensor>& outputs, RunItem& item) {

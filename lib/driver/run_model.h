@@ -47,6 +47,8 @@ struct CommandTime {
 struct RunItem {
   std::string set;
   std::string key, state, target;
+  // Whether the cache has the entry.
+  bool stored = false;
   // The symbols that the entry leaves open, with this set's values.
   Vec<std::pair<std::string, int64_t>> dims;
   std::map<std::string, double> load_ms;

@@ -162,6 +162,7 @@ void write_json(JsonWriter& out, const RunItem& item) {
   out.member("set", item.set);
   out.member("key", item.key);
   out.member("state", item.state);
+  out.member("stored", item.stored);
   {
     ObjectWriter object(out, "target");
     out.member("name", item.target);

@@ -12,10 +12,6 @@ std::string number_text(DType dtype, Wide value) {
   return fmt::format("{:.0f}", value);
 }
 
-std::string type_text(const HostTensor& t) {
-  return fmt::format("{}[{}]", name(t.dtype), fmt::join(t.shape, ", "));
-}
-
 Summary summarise(const HostTensor& t) {
   Summary s;
   Wide min = INFINITY, max = -INFINITY, sum = 0;

@@ -44,6 +44,6 @@ Summary summarise(const HostTensor& t);
 // "0.5", "-3": floats by six digits, integers by all.
 std::string number_text(DType dtype, Wide value);
 // "f32[2, 3]".
-std::string type_text(const HostTensor& t);
+inline std::string type_text(const HostTensor& t) { return rlx::type_text(t.dtype, t.shape); }
 
 }  // namespace rlx::driver

@@ -61,6 +61,7 @@ Outcome run(const WarmJob& job, const WarmRequest& request) {
   BuildRequest build_request{.model = job.model, .target = job.target, .dims = job.dims};
   build_request.cache = request.cache;
   build_request.remote = request.remote;
+  build_request.must_store = true;
   auto built = build(build_request, false);
   if (!built) return {.error = built.error()};
   return {built->key, built->hit ? "hit" : "built"};
@@ -92,13 +93,11 @@ void add(Answer& answer, const WarmJob& job, const Outcome& outcome) {
     out.end_object();
     out.member("key", outcome.key);
     out.member("state", state);
+    out.member("stored", !outcome.error);
     out.end_object();
   });
   if (!outcome.error) return;
-  for (Diagnostic d : outcome.error->items) {
-    d.message = job.model + ": " + d.message;
-    answer.problems.push_back(std::move(d));
-  }
+  for (const Diagnostic& d : outcome.error->items) answer.problems.push_back({d, job.model});
 }
 
 std::string json_line(const WarmJob& job) {
@@ -177,12 +176,15 @@ Result<Answer> push_entries(const CacheRequest& request, const cache::RemoteOpti
   if (!server.ok()) return Error(kNoRemote, "there is no remote cache", "set RLX_REMOTE");
   RLX_TRY(cache::SigningKey signing, cache::SigningKey::load());
   RLX_TRY(Store store, Store::open(request.cache));
+  if (store.trouble()) return *store.trouble();
   Vec<std::string> keys = request.keys;
-  if (keys.empty())
-    cache::for_each_record(store.root(), [&](const cache::Record& r) { keys.push_back(r.key); });
+  if (keys.empty()) keys = cache::keys(store.root());
   Answer answer;
   for (const std::string& name : keys) {
-    RLX_TRY(std::string key, cache::resolve(store, name));
+    auto found = cache::resolve(store, name);
+    // Collected since it was listed.
+    if (!found && request.keys.empty()) continue;
+    RLX_TRY(std::string key, std::move(found));
     RLX_TRY(int64_t sent, server.push(store, key, signing));
     answer.text += fmt::format("{}  {} sent\n", key, cache::size_text(sent));
     answer.items.emplace_back([key, sent](JsonWriter& out) {
@@ -199,6 +201,7 @@ Result<Answer> pull_entries(const CacheRequest& request, const cache::RemoteOpti
   cache::Remote server(remote);
   if (!server.ok()) return Error(kNoRemote, "there is no remote cache", "set RLX_REMOTE");
   RLX_TRY(Store store, Store::open(request.cache));
+  RLX_TRY_VOID(store.check_writable());
   Answer answer;
   for (const std::string& key : request.keys) {
     cache::KeyLock lock = store.lock(key);
@@ -211,7 +214,8 @@ Result<Answer> pull_entries(const CacheRequest& request, const cache::RemoteOpti
       out.end_object();
     });
     if (!came)
-      answer.problems.push_back({.code = kNotCached, .message = "the remote cache has no " + key});
+      answer.problems.push_back(
+          {{.code = kNotCached, .message = "the remote cache has no " + key}});
   }
   return answer;
 }

@@ -2,9 +2,12 @@
 
 #include <functional>
 
+#include "frontend/codes.h"
 #include "frontend/hir_json/reader.h"
 #include "frontend/onnx/reader.h"
 #include "ir/text.h"
+#include "ir/verifier.h"
+#include "support/codes.h"
 
 namespace rlx {
 namespace {
@@ -22,13 +25,50 @@ Result<ModelFile> in_file(std::shared_ptr<const MappedFile> file, std::string fo
   return model;
 }
 
+// Text has digests in place of big constants: to read, not to compile.
+Result<Graph> whole_graph(const std::string& path, std::string_view text) {
+  RLX_TRY(Graph g, parse_graph(text));
+  for (const Value& v : g.values) {
+    if (v.def.kind != ValueDef::Kind::kConstant) continue;
+    const Constant& c = g[v.def.constant];
+    auto size = static_cast<int64_t>(c.data.bytes().size());
+    if (c.dtype != DType::kString && size == c.elements() * size_of(c.dtype)) continue;
+    return Error(Diagnostic{.code = kNoWeights,
+                            .message = path + " leaves out the bytes of constant " + v.name,
+                            .shapes = {v.name + ": " + to_text(v.type)},
+                            .hint = "text holds small constants only: give the model that it "
+                                    "was printed from"});
+  }
+  Status valid = verify(g, Level::kHir);
+  if (valid) return g;
+  // To the verifier it is a bug of rlx, here it is the file's.
+  for (Diagnostic& d : valid.error().items) d.code = kInvalidModel;
+  return std::move(valid.error());
+}
+
 }  // namespace
 
 Result<ModelFile> read_model(const std::string& path) {
   RLX_TRY(auto file, MappedFile::open(path));
-  if (path.ends_with(".mir")) return in_file(file, "mir", parse_graph(text_of(*file)));
+  if (path.ends_with(".mir")) return in_file(file, "mir", whole_graph(path, text_of(*file)));
   if (path.ends_with(".json")) return in_file(file, "json", hir_json::read_graph(text_of(*file)));
   return onnx::read_model(std::move(file));
+}
+
+Result<ModelFile> watched_model(const std::string& path) {
+  auto before = stamp_of(path);
+  int cut = cut_files();
+  auto model = read_model(path);
+  if (model || !before) return model;
+  // What was wrong with it may be that it was written over.
+  auto now = stamp_of(path);
+  if (cut == cut_files() && now && *now == *before) return model;
+  return Error(kFileChanged, path + " changed while it was read", "run it again");
+}
+
+Status check_unchanged(const ModelFile& model) {
+  for (const auto& file : model.files) RLX_TRY_VOID(file->check_unchanged());
+  return {};
 }
 
 std::optional<FileRange> locate(const ModelFile& model, Bytes bytes) {

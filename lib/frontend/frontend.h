@@ -22,6 +22,12 @@ struct ModelFile {
 // Reads .mir text and .json by their endings, else ONNX. The error lists all that the model needs and rlx lacks.
 Result<ModelFile> read_model(const std::string& path);
 
+// The same, and an error says whether the file changed while it was read (3021), whatever else it was.
+Result<ModelFile> watched_model(const std::string& path);
+// That no file of the model has changed since it was opened: what its constants view is what was read.
+// Error 3021.
+Status check_unchanged(const ModelFile& model);
+
 // Where in the model's files bytes lie; nullopt where they are in none.
 struct FileRange {
   size_t file = 0;

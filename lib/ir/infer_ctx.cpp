@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "ir/codes.h"
+#include "support/ending.h"
 
 namespace rlx {
 namespace {
@@ -195,6 +196,7 @@ void store_known(const Graph& g, NodeId id, const Vec<Known>& told, Vec<Known>& 
 }  // namespace
 
 void infer_node(Graph& g, NodeId id, Vec<Known>& known, Vec<Diagnostic>& problems) {
+  AtHand here("infer", g[id].origin);
   store_types(g, id, Types(g[id].outputs.size(), Type::unknown()));
   if (std::string problem = arity_problem(g[id]); !problem.empty()) {
     return problems.push_back(diagnostic_of(g, id, kWrongArity, "the node " + problem));

@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include "ir/text.h"
+#include "support/ending.h"
 
 namespace rlx {
 
@@ -386,6 +387,7 @@ Error KernelBuilder::error(int code, std::string message, std::string hint) cons
 }
 
 Result<Kernel> lower(const Graph& g, NodeId node) {
+  AtHand here("lower", g[node].origin);
   const Attrs& attrs = g[node].attrs;
   RLX_CHECK(attrs.op()->lower, std::string(attrs.op()->name) + " has no kernel: expand it first");
   KernelBuilder b(g, node);

@@ -5,6 +5,7 @@
 
 #include "kernel/builder.h"
 #include "kernel/interpreter.h"
+#include "support/ending.h"
 
 namespace rlx {
 namespace {
@@ -55,6 +56,7 @@ bool is_computable(const Graph& g, NodeId id) {
 }
 
 Result<std::map<ValueId, Constant>> evaluate(const Graph& g, NodeId id, double most_points) {
+  AtHand here("fold", g[id].origin);
   std::map<ValueId, Constant> constants;
   if (has_symbols(g, g[id].outputs)) return constants;
   RLX_TRY(Kernel k, lower(g, id));

@@ -8,6 +8,7 @@
 #include "plan/buffers.h"
 #include "plan/group.h"
 #include "plan/layout.h"
+#include "support/ending.h"
 
 namespace rlx {
 namespace {
@@ -147,6 +148,7 @@ Result<std::map<uint32_t, PackedConstant>> pack_constants(Lir& lir) {
   for (const Placed& p : lir.placed) {
     LirBuffer& b = lir.buffers[p.buffer];
     if (b.role != LirBuffer::Role::kConstant || packed.contains(p.buffer)) continue;
+    AtHand here("pack", lir.graph[p.value].name);
     RLX_TRY(PackedConstant form, packed_constant(*lir.graph.constant_of(p.value), p.storage));
     b.packed = form.digest;
     packed.emplace(p.buffer, std::move(form));

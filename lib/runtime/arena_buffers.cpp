@@ -1,4 +1,5 @@
 #include "runtime/buffers.h"
+#include "support/memory.h"
 
 namespace rlx::runtime {
 namespace {
@@ -24,6 +25,8 @@ class ArenaBuffers final : public Buffers {
   Status enter(const image::Placement& placement) override {
     auto wanted = static_cast<size_t>(placement.arena_bytes);
     if (wanted > arena_.size()) {
+      // Pages are only taken when they are touched: too many are a death then and not an error.
+      RLX_TRY_VOID(check_memory("what lies between the kernels", wanted));
       RLX_TRY(arena_, Mapping::make(wanted));
     }
     for (uint32_t b = 0; b < image_.buffers.size(); ++b) {

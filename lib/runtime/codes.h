@@ -32,6 +32,4 @@ inline constexpr int kWrongDevice = 7103;
 // A constant lies outside its blob, or a tensor does not fit its buffer.
 inline constexpr int kDamagedImage = 8103;
 
-inline constexpr int kNoMemory = 11102;
-
 }  // namespace rlx::runtime

@@ -5,7 +5,9 @@
 #include <csignal>
 
 #include <fmt/format.h>
-#include <unistd.h>
+
+#include "support/codes.h"
+#include "support/ending.h"
 
 namespace rlx::runtime {
 namespace {
@@ -14,6 +16,8 @@ constexpr uint32_t kNothing = UINT32_MAX;
 
 std::atomic<const FaultReport*> active{nullptr};
 thread_local volatile uint32_t command_here = kNothing;
+// What was to be done about faults before this came.
+struct sigaction before;
 
 // A line in memory of its own: a signal handler must not allocate.
 class Line {
@@ -53,7 +57,7 @@ Line line_of(const image::Image& image, const Vec<WatchedBuffer>& buffers, const
   const image::Command& c = image.commands[command];
   bool launches = c.kind == image::Command::Kind::kLaunch;
   Line line;
-  line.add("rlx: memory check: command {} ({}) of [", command,
+  line.add("memory check: command {} ({}) of [", command,
            launches ? std::string_view(image.kernels[c.kernel].name) : name(c.kind));
   line.add_list(c.origin);
   line.add("] touches ");
@@ -62,7 +66,6 @@ Line line_of(const image::Image& image, const Vec<WatchedBuffer>& buffers, const
   if (touched == buffers.end()) line.add("{}, which is no buffer", fmt::ptr(address));
   line.add("; its buffers are ");
   line.add_list(c.buffers);
-  line.add("\n");
   return line;
 }
 
@@ -70,18 +73,21 @@ void on_fault(int signal, siginfo_t* info, void*) {
   const FaultReport* report = active.load();
   uint32_t command = command_here;
   if (report == nullptr || command == kNothing) {
-    // Not for this to explain: the instruction runs again and ends the process as ever.
-    std::signal(signal, SIG_DFL);
+    // Not for this to explain: the instruction runs again and ends the process as it would have.
+    sigaction(signal, &before, nullptr);
     return;
   }
-  report->write_line(static_cast<const std::byte*>(info->si_addr), command, STDERR_FILENO);
-  _exit(static_cast<int>(Exit::kInternal));
+  report->end(static_cast<const std::byte*>(info->si_addr), command);
 }
 
 void install_handler() {
   struct sigaction action = {};
   action.sa_sigaction = on_fault;
-  action.sa_flags = SA_SIGINFO;
+  action.sa_flags = SA_SIGINFO | SA_ONSTACK;
+  struct sigaction now;
+  sigaction(SIGSEGV, nullptr, &now);
+  if (now.sa_sigaction == on_fault) return;
+  before = now;
   sigaction(SIGSEGV, &action, nullptr);
 }
 
@@ -100,9 +106,17 @@ FaultReport::~FaultReport() {
 void FaultReport::at_command(uint32_t command) { command_here = command; }
 void FaultReport::at_nothing() { command_here = kNothing; }
 
-void FaultReport::write_line(const std::byte* address, uint32_t command, int to) const {
+std::string FaultReport::line(const std::byte* address, uint32_t command) const {
+  return std::string(line_of(image_, buffers_, address, command).text());
+}
+
+void FaultReport::end(const std::byte* address, uint32_t command) const {
   Line line = line_of(image_, buffers_, address, command);
-  [[maybe_unused]] ssize_t written = write(to, line.text().data(), line.text().size());
+  const Vec<std::string>& origin = image_.commands[command].origin;
+  end_with({.code = kInternalError,
+            .message = line.text(),
+            .node = origin.empty() ? std::string_view() : std::string_view(origin.front()),
+            .hint = "a bug of rlx: please report this line with the command and the model"});
 }
 
 }  // namespace rlx::runtime

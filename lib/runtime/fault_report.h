@@ -30,8 +30,10 @@ class FaultReport {
   static void at_command(uint32_t command);
   static void at_nothing();
 
-  // Writes the line for a fault at that address in that command to a file descriptor.
-  void write_line(const std::byte* address, uint32_t command, int to) const;
+  // What is said of a fault at that address in that command.
+  std::string line(const std::byte* address, uint32_t command) const;
+  // Says it and ends the process, in a signal handler too.
+  [[noreturn]] void end(const std::byte* address, uint32_t command) const;
 
  private:
   const image::Image& image_;

@@ -1,8 +1,11 @@
 #include <cstring>
 #include <unordered_map>
 
+#include <fmt/format.h>
+
 #include "runtime/buffers.h"
 #include "runtime/fault_report.h"
+#include "support/memory.h"
 
 namespace rlx::runtime {
 namespace {
@@ -28,7 +31,9 @@ class GuardedBuffers final : public Buffers {
       int32_t slot = image_.buffers[b].slot;
       std::shared_ptr<GuardedBlock>& block = slot < 0 ? own : slots[slot];
       if (block == nullptr) {
-        RLX_TRY(GuardedBlock made, GuardedBlock::make(placement.bytes[b]));
+        auto bytes = static_cast<size_t>(placement.bytes[b]);
+        RLX_TRY_VOID(check_memory(fmt::format("buffer {}", b), bytes));
+        RLX_TRY(GuardedBlock made, GuardedBlock::make(bytes));
         block = std::make_shared<GuardedBlock>(std::move(made));
         fill_first(b, *block);
       }

@@ -1,14 +1,14 @@
 #include "runtime/memory.h"
 
 #include <algorithm>
-#include <cerrno>
 #include <cstring>
 
 #include <fmt/format.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "runtime/codes.h"
+#include "support/codes.h"
+#include "support/memory.h"
 
 namespace rlx::runtime {
 namespace {
@@ -33,8 +33,7 @@ Result<Mapping> Mapping::make(size_t bytes) {
                     MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
   if (data == MAP_FAILED) {
     mapping.size_ = 0;
-    return Error(kNoMemory,
-                 fmt::format("cannot get {} bytes of memory: {}", bytes, std::strerror(errno)));
+    return no_memory_for("what lies between the kernels", bytes);
   }
   mapping.data_ = static_cast<std::byte*>(data);
   return mapping;
@@ -58,7 +57,7 @@ Result<GuardedBlock> GuardedBlock::make(size_t bytes) {
   block.size_ = bytes;
   bool fenced = block.mapping_.protect(0, page, PROT_NONE) &&
                 block.mapping_.protect(page + room, page, PROT_NONE);
-  if (!fenced) return Error(kNoMemory, "cannot protect memory");
+  if (!fenced) return Error(kOutOfMemory, "cannot protect memory");
   return block;
 }
 

@@ -12,6 +12,7 @@
 #include "runtime/cpu/cores.h"
 #include "runtime/cpu/executor.h"
 #include "runtime/cpu/features.h"
+#include "support/codes.h"
 
 namespace rlx::runtime {
 namespace {
@@ -177,8 +178,10 @@ Status Session::Impl::make_outputs() {
     const image::Tensor& wanted = image.outputs[i];
     RLX_TRY(Vec<int64_t> shape, shape_of(image, wanted, entered->program.symbols));
     std::optional<size_t> bytes = tensor_bytes(wanted.dtype, shape);
-    if (!bytes) return Error(kNoMemory, fmt::format("output '{}' is too big", wanted.name));
-    outputs[i] = {wanted.name, wanted.dtype, std::move(shape), AlignedBytes(*bytes)};
+    std::string what = fmt::format("output {} {}", wanted.name, type_text(wanted.dtype, shape));
+    if (!bytes) return Error(kOutOfMemory, what + " is too big", "smaller dims");
+    RLX_TRY(AlignedBytes data, AlignedBytes::make(*bytes, what));
+    outputs[i] = {wanted.name, wanted.dtype, std::move(shape), std::move(data)};
     RLX_TRY_VOID(fits(outputs[i], wanted.buffer));
     if (!is_shared_output(i)) buffers->set_output(wanted.buffer, outputs[i]);
   }

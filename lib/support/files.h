@@ -3,6 +3,7 @@
 #include <memory>
 #include <string>
 
+#include "support/cut_files.h"
 #include "support/hash.h"
 #include "support/result.h"
 
@@ -10,6 +11,7 @@ namespace rlx {
 
 // What tells one state of a file from another without reading it.
 struct FileStamp {
+  // Absolute.
   std::string path;
   uint64_t device = 0, inode = 0;
   int64_t size = 0;
@@ -20,8 +22,12 @@ struct FileStamp {
 };
 
 Result<FileStamp> stamp_of(const std::string& path);
+// From the root on, its folder without links; `path` itself where the folder is not there.
+std::string absolute_path(const std::string& path);
 
-// A whole file mapped read-only and private. An empty file maps to empty bytes.
+// A whole file mapped read-only and private. An empty file maps to empty bytes. Whoever writes over the
+// file meanwhile changes them too, and whoever cuts it leaves zeros: ask check_unchanged() before they
+// count for anything.
 class MappedFile {
  public:
   static Result<std::shared_ptr<const MappedFile>> open(const std::string& path);
@@ -31,6 +37,8 @@ class MappedFile {
 
   Bytes bytes() const { return {data_, size_}; }
   const FileStamp& stamp() const { return stamp_; }
+  // That the file is what it was when it was opened. Error 3021.
+  Status check_unchanged() const;
 
  private:
   MappedFile() = default;
@@ -38,11 +46,12 @@ class MappedFile {
   const std::byte* data_ = nullptr;
   size_t size_ = 0;
   FileStamp stamp_;
+  MappedRange range_;
 };
 
 Result<std::string> read_file(const std::string& path);
 
-// Writes to a temporary name beside path, then renames: path holds the old bytes or the new ones.
+// All of an OutputFile at once.
 Status write_file(const std::string& path, Bytes data);
 
 // Creates the folder and its parents.

@@ -18,6 +18,11 @@ spdlog::logger& logger() {
   return made;
 }
 
+std::function<void(std::string_view)>& listener() {
+  static auto& made = *new std::function<void(std::string_view)>;
+  return made;
+}
+
 spdlog::level::level_enum spdlog_level(Level level) {
   switch (level) {
     case Level::kDebug: return spdlog::level::debug;
@@ -36,7 +41,11 @@ bool enabled(Level level) { return logger().should_log(spdlog_level(level)); }
 void debug(std::string_view line) { logger().debug("debug: {}", line); }
 void info(std::string_view line) { logger().info("info: {}", line); }
 void note(std::string_view line) { logger().warn("note: {}", line); }
-void warning(std::string_view line) { logger().warn("warning: {}", line); }
+void on_warning(std::function<void(std::string_view)> chosen) { listener() = std::move(chosen); }
+void warning(std::string_view line) {
+  logger().warn("warning: {}", line);
+  if (listener()) listener()(line);
+}
 void error(std::string_view line) { logger().error("error: {}", line); }
 
 void error(const Error& e) {

@@ -1,5 +1,6 @@
 // What a tool says beside its result: levels to stderr, spdlog behind it.
 #pragma once
+#include <functional>
 #include <string_view>
 
 #include "support/result.h"
@@ -18,6 +19,8 @@ void info(std::string_view line);
 // "note: ...": shown by default, and not under -q.
 void note(std::string_view line);
 void warning(std::string_view line);
+// Gets each warning too, shown or not, from whatever thread. Before there are others.
+void on_warning(std::function<void(std::string_view)> listener);
 void error(std::string_view line);
 // A line per diagnostic, "error RLX-E4012: ...".
 void error(const Error& e);

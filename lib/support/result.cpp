@@ -1,8 +1,5 @@
 #include "support/result.h"
 
-#include <cstdio>
-#include <cstdlib>
-
 #include <fmt/format.h>
 
 namespace rlx {
@@ -30,14 +27,6 @@ std::string to_text(const Error& e) {
   std::string text;
   for (const Diagnostic& d : e.items) text += to_text(d) + '\n';
   return text;
-}
-
-void check_failed(const char* file, int line, const char* condition, const std::string& message) {
-  std::string what = fmt::format("rlx: internal error at {}:{}: {}\n", file, line, condition);
-  if (!message.empty()) what += "  " + message + '\n';
-  what += "  this is a bug of rlx: please report these lines with the command and the model\n";
-  std::fputs(what.c_str(), stderr);
-  std::abort();
 }
 
 }  // namespace rlx

@@ -51,8 +51,8 @@ TEST_CASE("a tag stands for a key until it is moved or removed") {
   REQUIRE(set_tag(store, "prod", kOther).ok());
   CHECK(*resolve(store, "prod") == kOther);
   REQUIRE(tags(store).size() == 1);
-  CHECK(remove_tag(store, "prod"));
-  CHECK(!remove_tag(store, "prod"));
+  CHECK(*remove_tag(store, "prod"));
+  CHECK(!*remove_tag(store, "prod"));
   CHECK(!resolve(store, "prod").ok());
   CHECK(!set_tag(store, "../prod", kKey).ok());
   CHECK(!set_tag(store, kKey, kOther).ok());

@@ -41,9 +41,9 @@ Options from_environment() {
 
 TEST_CASE("where the cache is") {
   Environment environment;
-  CHECK(from_environment().mode == Mode::kOff);
+  CHECK(from_environment().root.empty());
   environment.set("HOME", "relative");
-  CHECK(from_environment().mode == Mode::kOff);
+  CHECK(from_environment().root.empty());
   environment.set("HOME", "/home/u");
   CHECK(from_environment().root == "/home/u/.cache/rlx");
   environment.set("XDG_CACHE_HOME", "relative");

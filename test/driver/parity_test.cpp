@@ -375,7 +375,7 @@ TEST_CASE("C12: entries are listed, verified, counted, limited, and locked while
   cache::for_each_record(store->root(), [&](const cache::Record& r) { records += r.entry.ok(); });
   CHECK(records == 1);
   CHECK(cache::tally_events(store->root(), 0)[cache::Event::kStored].count == 1);
-  auto findings = [&] { return cache::check(*store, {}, false); };
+  auto findings = [&] { return *cache::check(*store, {}, false); };
   REQUIRE(findings().size() == 1);
   CHECK(findings()[0].kind == cache::Finding::Kind::kWhole);
   auto lir = f.path(findings()[0].key + ".lir.json");

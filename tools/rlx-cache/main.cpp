@@ -1,6 +1,4 @@
 // rlx-cache: looks after the cache's folder.
-#include <charconv>
-
 #include "calls.h"
 
 namespace rlx {
@@ -116,24 +114,28 @@ class Commands {
   Call chosen_;
 };
 
-}  // namespace
-}  // namespace rlx
-
-int main(int argc, char** argv) {
+int run_tool(int argc, char** argv) {
+  tools::Outcome outcome("rlx-cache", argc, argv);
   CLI::App app("Looks after the cache of compiled models.", "rlx-cache");
-  rlx::Flags f;
-  rlx::Commands commands(app, f);
+  Flags f;
+  Commands commands(app, f);
   f.common.add(app);
   app.require_subcommand(1);
   commands.add_all();
-  if (std::optional<int> code = rlx::tools::parse(app, argc, argv)) return *code;
+  if (std::optional<int> code = outcome.parse(app, argc, argv)) return *code;
   f.common.set_log_level();
-  rlx::tools::Outcome outcome("rlx-cache", argc, argv);
   auto answer = commands.run();
-  if (!answer) outcome.fail(answer.error());
-  if (answer && !answer->problems.empty()) outcome.fail(rlx::Error(answer->problems));
-  if (answer && !f.common.json) std::fwrite(answer->text.data(), 1, answer->text.size(), stdout);
-  if (answer)
-    for (auto& item : answer->items) outcome.item(std::move(item));
-  return outcome.end(f.common.json);
+  if (!answer) {
+    outcome.fail(answer.error());
+    return outcome.end();
+  }
+  outcome.print(answer->text);
+  for (auto& item : answer->items) outcome.item(std::move(item));
+  outcome.fail(answer->problems);
+  return outcome.end();
 }
+
+}  // namespace
+}  // namespace rlx
+
+int main(int argc, char** argv) { return rlx::run_tool(argc, argv); }

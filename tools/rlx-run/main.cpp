@@ -1,6 +1,4 @@
 // rlx-run: runs a model or an entry of the cache, compares its outputs, measures it.
-#include <charconv>
-
 #include "../common.h"
 #include "driver/run_model.h"
 
@@ -79,10 +77,7 @@ Result<driver::RunRequest> request_of(const CLI::App& app, const Flags& f) {
   r.load.strict = f.common.strict;
   RLX_TRY(r.load.cache, f.common.cache_options());
   RLX_TRY(r.load.remote, cache::remote_from_environment());
-  for (const std::string& text : f.dims) {
-    RLX_TRY(auto binding, tools::parse_binding(text));
-    r.load.dims.push_back(std::move(binding));
-  }
+  RLX_TRY(r.load.dims, tools::parse_bindings(f.dims));
   r.tolerance.by_largest = f.scale == "max";
   r.profile = app.got_subcommand("profile");
   if (app.got_subcommand("bench")) {
@@ -91,18 +86,20 @@ Result<driver::RunRequest> request_of(const CLI::App& app, const Flags& f) {
   return r;
 }
 
-void print(const Vec<driver::RunItem>& items) {
+std::string to_text(const Vec<driver::RunItem>& items) {
+  std::string text;
   for (const driver::RunItem& item : items) {
-    if (items.size() > 1) std::printf("set %s\n", item.set.c_str());
-    std::fputs(to_text(item).c_str(), stdout);
+    if (items.size() > 1) text += "set " + item.set + "\n";
+    text += driver::to_text(item);
   }
+  return text;
 }
 
 Status run(const CLI::App& app, const Flags& f, tools::Outcome& outcome) {
   RLX_TRY(driver::RunRequest request, request_of(app, f));
   Vec<driver::RunItem> items;
   Status status = run_model(request, driver::load, items);
-  if (!f.common.json) print(items);
+  outcome.print(to_text(items));
   for (const driver::RunItem& item : items)
     outcome.item([item](JsonWriter& out) { write_json(out, item); });
   return status;
@@ -123,28 +120,18 @@ Vec<char*> with_command(int argc, char** argv, std::string& run) {
   return args;
 }
 
-bool wants_json(const Vec<char*>& args) {
-  return std::any_of(args.begin(), args.end(), [](std::string_view a) { return a == "--json"; });
-}
-
 int run_tool(int argc, char** argv) {
+  tools::Outcome outcome("rlx-run", argc, argv);
   CLI::App app("Runs neural networks from the rlx cache.", "rlx-run");
   Flags f;
   add_commands(app, f);
   std::string run_command = "run";
   Vec<char*> args = with_command(argc, argv, run_command);
-  tools::Outcome outcome("rlx-run", argc, argv);
-  try {
-    app.parse(static_cast<int>(args.size()), args.data());
-  } catch (const CLI::Success& e) {
-    return app.exit(e);
-  } catch (const CLI::ParseError& e) {
-    outcome.fail(Error(2001, e.what(), "rlx-run --help"));
-    return outcome.end(wants_json(args));
-  }
+  if (auto code = outcome.parse(app, static_cast<int>(args.size()), args.data())) return *code;
   f.common.set_log_level();
+  outcome.set_model(f.model, false);
   if (Status status = run(app, f, outcome); !status) outcome.fail(status.error());
-  return outcome.end(f.common.json);
+  return outcome.end();
 }
 
 }  // namespace

@@ -1,6 +1,4 @@
 // rlx-spec: binds dynamic dims to a specialised variant in the cache.
-#include <charconv>
-
 #include "../common.h"
 #include "driver/build.h"
 
@@ -14,6 +12,22 @@ struct Flags {
   std::vector<std::string> dims;
 };
 
+void add_flags(CLI::App& app, Flags& f) {
+  f.common.add(app);
+  app.require_subcommand(1);
+  CLI::App* bind = app.add_subcommand("bind", "make the variant with these dims")->fallthrough();
+  bind->add_option("MODEL", f.model, "a model file or the key of an entry")->required();
+  bind->add_option("--dim", f.dims, "NAME=NUMBER; repeats")->required()->allow_extra_args(false);
+  bind->add_option("-t,--target", f.target, "as for rlxc")->envname("RLX_TARGET");
+}
+
+void write_dims(JsonWriter& out, const driver::Dims& dims) {
+  out.key("dims");
+  out.begin_object();
+  for (const auto& [name, value] : dims) out.member(name, value);
+  out.end_object();
+}
+
 Status bind(const Flags& f, tools::Outcome& outcome) {
   driver::BuildRequest r{.model = f.model, .target = f.target};
   RLX_TRY(r.dims, tools::parse_bindings(f.dims));
@@ -21,44 +35,49 @@ Status bind(const Flags& f, tools::Outcome& outcome) {
   RLX_TRY(r.remote, cache::remote_from_environment());
   r.jobs = f.common.job_count();
   r.strict = f.common.strict;
+  r.must_store = true;
   RLX_TRY(driver::Built built, driver::build(r, false));
-  const char* state = built.hit ? "hit" : "built";
-  if (!f.common.json)
-    std::printf("%s  %s  %s  %s\n", built.key.c_str(), state, built.target.text.c_str(),
-                f.model.c_str());
-  outcome.item([state, key = built.key, target = built.target.text, dims = r.dims,
+  outcome.print(tools::line_of(built, f.model));
+  outcome.item([state = built.state(), stored = built.stored, key = built.key,
+                target = built.target.text, dims = r.dims,
                 nearest = built.nearest](JsonWriter& out) {
     out.begin_object();
     out.member("key", key);
     out.member("state", state);
+    out.member("stored", stored);
     if (nearest) driver::write_json(out, *nearest);
     out.member("target", target);
-    out.key("dims");
-    out.begin_object();
-    for (const auto& [name, value] : dims) out.member(name, value);
-    out.end_object();
+    write_dims(out, dims);
     out.end_object();
   });
   return {};
 }
 
+void fail(const Flags& f, const Error& e, tools::Outcome& outcome) {
+  outcome.fail(e);
+  outcome.item([f](JsonWriter& out) {
+    out.begin_object();
+    out.member("state", "failed");
+    out.member("stored", false);
+    out.member("target", f.target);
+    if (auto dims = tools::parse_bindings(f.dims)) write_dims(out, *dims);
+    out.end_object();
+  });
+}
+
+int run_tool(int argc, char** argv) {
+  tools::Outcome outcome("rlx-spec", argc, argv);
+  CLI::App app("Binds dynamic dims of a compiled model to a specialised variant.", "rlx-spec");
+  Flags f;
+  add_flags(app, f);
+  if (std::optional<int> code = outcome.parse(app, argc, argv)) return *code;
+  f.common.set_log_level();
+  outcome.set_model(f.model, false);
+  if (Status status = bind(f, outcome); !status) fail(f, status.error(), outcome);
+  return outcome.end();
+}
+
 }  // namespace
 }  // namespace rlx
 
-int main(int argc, char** argv) {
-  CLI::App app("Binds dynamic dims of a compiled model to a specialised variant.", "rlx-spec");
-  rlx::Flags f;
-  CLI::App* bind_command = app.add_subcommand("bind", "make the variant with these dims");
-  app.require_subcommand(1);
-  f.common.add(*bind_command);
-  bind_command->add_option("MODEL", f.model, "a model file or the key of an entry")->required();
-  bind_command->add_option("--dim", f.dims, "NAME=NUMBER; repeats")
-      ->required()
-      ->allow_extra_args(false);
-  bind_command->add_option("-t,--target", f.target, "as for rlxc")->envname("RLX_TARGET");
-  if (std::optional<int> code = rlx::tools::parse(app, argc, argv)) return *code;
-  f.common.set_log_level();
-  rlx::tools::Outcome outcome("rlx-spec", argc, argv);
-  if (rlx::Status s = rlx::bind(f, outcome); !s) outcome.fail(s.error());
-  return outcome.end(f.common.json);
-}
+int main(int argc, char** argv) { return rlx::run_tool(argc, argv); }

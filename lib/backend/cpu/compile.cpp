@@ -8,6 +8,7 @@
 #include "backend/cpu/loops.h"
 #include "backend/cpu/object.h"
 #include "kernel/codes.h"
+#include "support/ending.h"
 
 namespace rlx::cpu {
 
@@ -122,6 +123,7 @@ std::string printed(const llvm::Module& module) {
 
 Made make(const Request& r, const Distinct& d, Codegen& codegen) {
   const std::string& name = r.kernels[d.first].kernel.name;
+  AtHand here("compile", name);
   llvm::LLVMContext context;
   llvm::Module module(name.empty() ? "kernel" : name, context);
   Made made;

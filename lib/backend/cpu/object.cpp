@@ -15,6 +15,7 @@
 #include <llvm/IR/Verifier.h>
 #include <llvm/MC/TargetRegistry.h>
 #include <llvm/Object/ELFObjectFile.h>
+#include <llvm/Support/ErrorHandling.h>
 #include <llvm/Support/TargetSelect.h>
 #include <llvm/Target/TargetMachine.h>
 #include <llvm/Transforms/InstCombine/InstCombine.h>
@@ -27,12 +28,23 @@
 #include <mutex>
 
 #include "backend/cpu/isa.h"
+#include "support/codes.h"
+#include "support/ending.h"
 
 namespace rlx::cpu {
 
 namespace {
 
 constexpr const char* kTriple = "x86_64-unknown-linux-gnu";
+
+// What LLVM gives up on is a bug of ours, unless it had no memory.
+void end_of_llvm(void*, const char* reason, bool) {
+  end_with({.code = kInternalError,
+            .message = reason,
+            .node = at_hand(),
+            .hint = "a bug of rlx: please report this line with the command and the model"});
+}
+void memory_of_llvm(void*, const char*, bool) { end_without_memory(0); }
 
 void initialise_llvm() {
   static std::once_flag once;
@@ -41,6 +53,8 @@ void initialise_llvm() {
     LLVMInitializeX86Target();
     LLVMInitializeX86TargetMC();
     LLVMInitializeX86AsmPrinter();
+    llvm::install_fatal_error_handler(end_of_llvm);
+    llvm::install_bad_alloc_error_handler(memory_of_llvm);
   });
 }
 

@@ -3,12 +3,29 @@
 #include <cstring>
 #include <new>
 
+#include <fmt/format.h>
+
+#include "support/memory.h"
+
 namespace rlx {
 
 AlignedBytes::AlignedBytes(size_t size) : size_(size) {
   if (size == 0) return;
   data_.reset(static_cast<std::byte*>(::operator new(size, std::align_val_t{kAlignment})));
   std::memset(data_.get(), 0, size);
+}
+
+Result<AlignedBytes> AlignedBytes::make(size_t size, std::string_view what) {
+  AlignedBytes made;
+  RLX_TRY_VOID(check_memory(what, size));
+  made.size_ = size;
+  if (size == 0) return made;
+  auto* data =
+      static_cast<std::byte*>(::operator new(size, std::align_val_t{kAlignment}, std::nothrow));
+  if (data == nullptr) return no_memory_for(what, size);
+  made.data_.reset(data);
+  std::memset(data, 0, size);
+  return made;
 }
 
 AlignedBytes::AlignedBytes(Bytes bytes) : AlignedBytes(bytes.size()) {
@@ -23,6 +40,10 @@ int64_t HostTensor::elements() const {
   int64_t n = 1;
   for (int64_t d : shape) n *= d;
   return n;
+}
+
+std::string type_text(DType dtype, const Vec<int64_t>& shape) {
+  return fmt::format("{}[{}]", name(dtype), fmt::join(shape, ", "));
 }
 
 std::optional<size_t> tensor_bytes(DType dtype, const Vec<int64_t>& shape) {

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <memory>
 #include <string>
+#include <string_view>
 
 #include "support/dtype.h"
 #include "support/hash.h"
@@ -16,7 +17,9 @@ class AlignedBytes {
   static constexpr size_t kAlignment = 64;
 
   AlignedBytes() = default;
-  // Zeros.
+  // Zeros. Error 11102 that names `what` where there is not that much memory.
+  static Result<AlignedBytes> make(size_t size, std::string_view what);
+  // Zeros, of a size that is known to be there.
   explicit AlignedBytes(size_t size);
   explicit AlignedBytes(Bytes bytes);
   AlignedBytes(const AlignedBytes& o) : AlignedBytes(o.bytes()) {}
@@ -51,6 +54,9 @@ struct HostTensor {
   int64_t elements() const;
   bool operator==(const HostTensor&) const = default;
 };
+
+// "f32[2, 3]".
+std::string type_text(DType dtype, const Vec<int64_t>& shape);
 
 // Bytes of such a tensor; nullopt where an extent is negative, the type has no size, or the product is
 // beyond any memory.

@@ -222,11 +222,11 @@ Result<HostTensor> parse_npy(Bytes file, std::string name) {
     return broken(name, "it holds a bool that is neither 0 nor 1");
   }
   HostTensor t{.name = std::move(name), .dtype = header.dtype, .shape = std::move(header.shape)};
+  RLX_TRY(t.data, AlignedBytes::make(*bytes, t.name + " " + type_text(t.dtype, t.shape)));
   if (!header.fortran_order) {
-    t.data = AlignedBytes(parts.elements);
+    if (*bytes != 0) std::memcpy(t.data.data(), parts.elements.data(), *bytes);
     return t;
   }
-  t.data = AlignedBytes(*bytes);
   from_fortran_order(t.shape, static_cast<size_t>(size_of(t.dtype)), parts.elements.data(),
                      t.data.data(), *bytes);
   return t;
@@ -248,7 +248,9 @@ std::string npy_header(const HostTensor& t) {
 
 Result<HostTensor> read_npy(const std::string& path) {
   RLX_TRY(auto file, MappedFile::open(path));
-  return parse_npy(file->bytes(), stem(path));
+  auto tensor = parse_npy(file->bytes(), stem(path));
+  RLX_TRY_VOID(file->check_unchanged());
+  return tensor;
 }
 
 Status write_npy(const std::string& path, const HostTensor& t) {

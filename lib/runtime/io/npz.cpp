@@ -31,7 +31,9 @@ Result<Vec<HostTensor>> parse_npz(Bytes file, const std::string& path) {
 
 Result<Vec<HostTensor>> read_npz(const std::string& path) {
   RLX_TRY(auto file, MappedFile::open(path));
-  return parse_npz(file->bytes(), path);
+  auto tensors = parse_npz(file->bytes(), path);
+  RLX_TRY_VOID(file->check_unchanged());
+  return tensors;
 }
 
 std::string to_npz(const Vec<HostTensor>& tensors) {

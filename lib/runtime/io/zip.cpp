@@ -6,6 +6,7 @@
 #include <zlib.h>
 
 #include "runtime/io/codes.h"
+#include "support/memory.h"
 
 namespace rlx {
 namespace {
@@ -198,6 +199,7 @@ Result<Bytes> unpack(const ZipEntry& entry, const std::string& path, std::string
   Bytes data = entry.packed;
   if (entry.deflated) {
     if (entry.size / kMostExpansion > entry.packed.size()) return damaged;
+    RLX_TRY_VOID(check_memory(path + ": " + entry.name, entry.size));
     space.resize(entry.size);
     if (!inflate_all(entry.packed, space)) return damaged;
     data = bytes_of(space);
