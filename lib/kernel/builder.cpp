@@ -137,9 +137,10 @@ bool StageBuilder::is_operand() {
 }
 
 // The elements of shape arithmetic that a loop indexes: it lies nowhere in memory.
-const Vec<Dim>* StageBuilder::chosen_dims(const Access& access) const {
+const Vec<Dim>* StageBuilder::chosen_dims(const Access& access) {
   if (access.of != Access::Of::kArg || access.index.size() != 1 || access.index[0].expr)
     return nullptr;
+  if (is_operand()) return nullptr;
   const Arg& arg = kernel_.kernel_.args[access.tensor];
   const ValueDef& def = kernel_.graph_[arg.value].def;
   bool chosen = !arg.written && def.kind == ValueDef::Kind::kDims && !def.dims.empty() &&

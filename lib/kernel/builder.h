@@ -99,7 +99,7 @@ class StageBuilder {
   // Its number among the reads; equal ones are one.
   uint32_t read_of(Access access);
   bool is_operand();
-  const Vec<Dim>* chosen_dims(const Access& access) const;
+  const Vec<Dim>* chosen_dims(const Access& access);
   Ex choose(const Vec<Dim>& elements, const Dim& at);
   std::optional<Expr> known_element(const Access& access);
   std::optional<Expr> known_element(const Arg& arg, const Vec<AxisIndex>& index);

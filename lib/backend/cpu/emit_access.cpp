@@ -1,6 +1,7 @@
 #include "backend/cpu/emit_access.h"
 
 #include <llvm/IR/Constants.h>
+#include <llvm/IR/InlineAsm.h>
 
 namespace rlx::cpu {
 
@@ -45,7 +46,9 @@ class Accessor {
     value = splat(f_, value, lanes_);
     Value* active = at_.lanes.active;
     if (!is_contiguous()) return scatter(value, active);
-    if (active && !r_.whole) return tag(b_.CreateMaskedStore(value, pointer(), align(), active));
+    if (active && !r_.whole) {
+      return tag(b_.CreateMaskedStore(value, pointer(), align(), store_mask(value, active)));
+    }
     if (active && r_.padding) {
       value = select(active, value, to_memory(emit_scalar(f_, *r_.padding)));
     }
@@ -93,6 +96,19 @@ class Accessor {
     Value* bits = b_.CreateBitCast(mask, b_.getIntNTy(static_cast<unsigned>(lanes_)));
     Value* lane = b_.CreateBinaryIntrinsic(llvm::Intrinsic::cttz, bits, b_.getFalse());
     return b_.CreateExtractElement(v, b_.CreateZExt(lane, b_.getInt64Ty()));
+  }
+
+  // Where a mask of one lane is known, LLVM 22 stores that lane of an integer vector as wide as it was before
+  // it was truncated: four bytes where two belong. So it must not know the mask.
+  Value* store_mask(Value* value, Value* active) {
+    bool narrow = value->getType()->getScalarType()->isIntegerTy() && size_of(r_.dtype) < 8;
+    if (!narrow || !f_.isa.wide) return active;
+    llvm::Type* bits = b_.getIntNTy(static_cast<unsigned>(lanes_));
+    llvm::Type* word = b_.getInt32Ty();
+    auto* type = llvm::FunctionType::get(word, {word}, false);
+    auto* same = llvm::InlineAsm::get(type, "", "=r,0", false);
+    Value* hidden = b_.CreateCall(same, {b_.CreateZExt(b_.CreateBitCast(active, bits), word)});
+    return b_.CreateBitCast(b_.CreateTrunc(hidden, bits), active->getType());
   }
 
   // What lanes that all write one element have: their loop takes one step, or they are equal.
