@@ -11,6 +11,7 @@
 #include "cache/options.h"
 #include "driver/key.h"
 #include "driver/report.h"
+#include "driver/switches.h"
 #include "driver/toolchain.h"
 #include "support/log.h"
 
@@ -62,6 +63,22 @@ struct Common {
   int job_count() const {
     return jobs > 0 ? jobs : static_cast<int>(std::max(1U, std::thread::hardware_concurrency()));
   }
+};
+
+// Switches of a compile: part of the key.
+struct SwitchFlags {
+  std::string math;
+  std::vector<std::string> disable;
+
+  void add(CLI::App& app) {
+    app.add_option("--math", math,
+                   "exact: each operation rounds as the model says; default; fast: may overflow "
+                   "elsewhere");
+    app.add_option("--disable", disable, "passes that do not run: NAME[,NAME]; repeats")
+        ->allow_extra_args(false);
+  }
+
+  Result<driver::Options> options() const { return driver::parse_switches(math, disable); }
 };
 
 // Collects what a tool has to say and ends it: diagnostics on stderr, the JSON document on stdout.

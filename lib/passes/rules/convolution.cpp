@@ -1,3 +1,6 @@
+#include <cmath>
+
+#include "kernel/storage.h"
 #include "op/conv.h"
 #include "op/reshape.h"
 #include "passes/rules/rules.h"
@@ -31,6 +34,50 @@ bool is_foldable(const Match& m) {
   return m.is_inner(1) && m.graph.constant_of(m["w"]) && is_per_channel(m, m["c"]);
 }
 
+// A bias is added to the sum as the root would; but 16-bit sums would no longer be rounded before.
+bool is_wide_foldable(const Match& m) { return size_of(m.type().dtype) >= 4 && is_foldable(m); }
+
+double element(const Constant& c, int64_t i) {
+  return scalar_at(c.dtype, c.data.bytes().data() + i * size_of(c.dtype)).as_double();
+}
+
+// Whether every product of an element of `values` with its channel's number is finite and normal; where
+// the element is 0 the product may be 0.
+bool products_are_normal(const Constant& values, const Constant& c) {
+  const int64_t channels = values.shape[0];
+  const int64_t per_channel = channels == 0 ? 0 : values.elements() / channels;
+  const double least = least_normal(values.dtype);
+  for (int64_t i = 0; i < values.elements(); i++) {
+    const double factor = element(c, c.elements() == 1 ? 0 : i / per_channel);
+    const double v = element(values, i);
+    const double product = std::fabs(Scalar::of(values.dtype, v * factor).f);
+    if (!std::isfinite(product) || (product < least && v != 0)) return false;
+  }
+  return true;
+}
+
+bool scales_normally(const Match& m, std::string_view name) {
+  const Constant* values = m.graph.constant_of(m[name]);
+  return values && products_are_normal(*values, *m.graph.constant_of(m["c"]));
+}
+
+bool is_scalable(const Match& m) { return is_foldable(m) && scales_normally(m, "w"); }
+
+bool is_scalable_with_bias(const Match& m) { return is_scalable(m) && scales_normally(m, "b"); }
+
+// Sums of constants may cancel, but not overflow.
+bool is_finite(const Match& m, std::string_view name) {
+  const Constant* c = m.graph.constant_of(m[name]);
+  for (int64_t i = 0; c && i < c->elements(); i++) {
+    // Half of the range: so is the sum of two.
+    const double twice = 2 * element(*c, i);
+    if (!std::isfinite(Scalar::of(c->dtype, twice).f)) return false;
+  }
+  return c != nullptr;
+}
+
+bool is_addable(const Match& m) { return is_foldable(m) && is_finite(m, "b") && is_finite(m, "c"); }
+
 std::optional<ValueId> conv_like(const Match& m, GraphBuilder& g, Values inputs) {
   auto made = g.add1(m.node(1).attrs, std::move(inputs));
   return made ? std::optional(*made) : std::nullopt;
@@ -63,23 +110,52 @@ std::optional<ValueId> scale_into_weights_and_bias(const Match& m, GraphBuilder&
   return conv_like(m, g, {m["x"], *w, *bias});
 }
 
-std::optional<ValueId> offset_becomes_bias(const Match& m, GraphBuilder& g) {
+// x - c is x + -c, bit for bit.
+std::optional<ValueId> negated(const Match& m, GraphBuilder& g) {
   auto c = per_channel(m, g, m["c"]);
-  return c ? conv_like(m, g, {m["x"], m["w"], *c}) : std::nullopt;
+  auto made = c ? g.add1("neg", {*c}) : Result<ValueId>(ValueId());
+  return c && made ? std::optional(*made) : std::nullopt;
 }
 
-std::optional<ValueId> offset_into_bias(const Match& m, GraphBuilder& g) {
-  auto c = per_channel(m, g, m["c"]);
-  if (!c) return std::nullopt;
-  auto bias = g.add1("add", {m["b"], *c});
+std::optional<ValueId> bias_is(const Match& m, GraphBuilder& g, std::optional<ValueId> bias) {
   return bias ? conv_like(m, g, {m["x"], m["w"], *bias}) : std::nullopt;
 }
 
+std::optional<ValueId> offset_becomes_bias(const Match& m, GraphBuilder& g) {
+  return bias_is(m, g, per_channel(m, g, m["c"]));
+}
+
+std::optional<ValueId> difference_becomes_bias(const Match& m, GraphBuilder& g) {
+  return bias_is(m, g, negated(m, g));
+}
+
+std::optional<ValueId> bias_with(const Match& m, GraphBuilder& g, std::string_view op) {
+  auto c = per_channel(m, g, m["c"]);
+  auto bias = c ? g.add1(op, {m["b"], *c}) : Result<ValueId>(ValueId());
+  return bias_is(m, g, c && bias ? std::optional(*bias) : std::nullopt);
+}
+
+std::optional<ValueId> offset_into_bias(const Match& m, GraphBuilder& g) {
+  return bias_with(m, g, "add");
+}
+
+std::optional<ValueId> difference_into_bias(const Match& m, GraphBuilder& g) {
+  return bias_with(m, g, "sub");
+}
+
 constexpr Rule kRules[] = {
-    {"add(conv(x, w), c)", {}, is_foldable, offset_becomes_bias},
-    {"add(conv(x, w, b), c)", {}, is_foldable, offset_into_bias},
-    {"mul(conv(x, w), c)", {}, is_foldable, scale_into_weights},
-    {"mul(conv(x, w, b), c)", {}, is_foldable, scale_into_weights_and_bias},
+    {Math::kExact, "add(conv(x, w), c)", {}, is_wide_foldable, offset_becomes_bias},
+    {Math::kDefault, "add(conv(x, w), c)", {}, is_foldable, offset_becomes_bias},
+    {Math::kDefault, "add(conv(x, w, b), c)", {}, is_addable, offset_into_bias},
+    {Math::kDefault, "mul(conv(x, w), c)", {}, is_scalable, scale_into_weights},
+    {Math::kDefault,
+     "mul(conv(x, w, b), c)",
+     {},
+     is_scalable_with_bias,
+     scale_into_weights_and_bias},
+    {Math::kExact, "sub(conv(x, w), c)", {}, is_wide_foldable, difference_becomes_bias},
+    {Math::kDefault, "sub(conv(x, w), c)", {}, is_foldable, difference_becomes_bias},
+    {Math::kDefault, "sub(conv(x, w, b), c)", {}, is_addable, difference_into_bias},
 };
 
 }  // namespace
