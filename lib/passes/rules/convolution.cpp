@@ -1,8 +1,10 @@
 #include <cmath>
+#include <limits>
 
 #include "kernel/storage.h"
 #include "op/conv.h"
 #include "op/reshape.h"
+#include "passes/evaluate.h"
 #include "passes/rules/rules.h"
 
 namespace rlx {
@@ -19,13 +21,25 @@ bool is_per_channel(const Match& m, ValueId c) {
   return m.graph.constant_of(c) && shape.size() <= rank;
 }
 
+// What was made, as a constant: the next rule looks at it at once.
+std::optional<ValueId> folded(GraphBuilder& g, const Result<ValueId>& made) {
+  if (!made) return std::nullopt;
+  const ValueDef def = g.graph()[*made].def;
+  if (def.kind != ValueDef::Kind::kNode || !is_computable(g.graph(), def.node)) return *made;
+  auto constants = evaluate(g.graph(), def.node, std::numeric_limits<double>::infinity());
+  if (!constants || constants->empty()) return *made;
+  return g.constant(std::move(constants->begin()->second));
+}
+
+std::optional<ValueId> folded(GraphBuilder& g, std::string_view op, Values inputs) {
+  return folded(g, g.add1(op, std::move(inputs)));
+}
+
 // c as a vector with one number a channel.
 std::optional<ValueId> per_channel(const Match& m, GraphBuilder& g, ValueId c) {
-  const bool whole = m.type(c).elements() == m.type().shape[1];
-  auto made = whole ? g.add1("reshape", {c, g.i64s({-1})})
-                    : g.add1("reshape", {c, g.i64s(Vec<int64_t>{1})});
-  if (made && !whole) made = g.add1("expand", {*made, g.dims({m.type().shape[1]})});
-  return made ? std::optional(*made) : std::nullopt;
+  if (m.type(c).elements() == m.type().shape[1]) return folded(g, "reshape", {c, g.i64s({-1})});
+  auto one = folded(g, "reshape", {c, g.i64s(Vec<int64_t>{1})});
+  return one ? folded(g, "expand", {*one, g.dims({m.type().shape[1]})}) : std::nullopt;
 }
 
 // The convolution is only the root's, its weights are constant, and so is what is done to its
@@ -87,34 +101,21 @@ std::optional<ValueId> conv_like(const Match& m, GraphBuilder& g, Values inputs)
 std::optional<ValueId> scaled_weights(const Match& m, GraphBuilder& g, ValueId c) {
   Vec<int64_t> shape(m.type(m["w"]).shape.size(), 1);
   shape[0] = -1;
-  auto column = g.add1("reshape", {c, g.i64s(shape)});
-  if (!column) return std::nullopt;
-  auto made = g.add1("mul", {m["w"], *column});
-  return made ? std::optional(*made) : std::nullopt;
+  auto column = folded(g, "reshape", {c, g.i64s(shape)});
+  return column ? folded(g, "mul", {m["w"], *column}) : std::nullopt;
 }
 
 std::optional<ValueId> scale_into_weights(const Match& m, GraphBuilder& g) {
   auto c = per_channel(m, g, m["c"]);
-  if (!c) return std::nullopt;
-  auto w = scaled_weights(m, g, *c);
-  if (!w) return std::nullopt;
-  return conv_like(m, g, {m["x"], *w});
+  auto w = c ? scaled_weights(m, g, *c) : std::nullopt;
+  return w ? conv_like(m, g, {m["x"], *w}) : std::nullopt;
 }
 
 std::optional<ValueId> scale_into_weights_and_bias(const Match& m, GraphBuilder& g) {
   auto c = per_channel(m, g, m["c"]);
-  if (!c) return std::nullopt;
-  auto w = scaled_weights(m, g, *c);
-  auto bias = g.add1("mul", {m["b"], *c});
-  if (!w || !bias) return std::nullopt;
-  return conv_like(m, g, {m["x"], *w, *bias});
-}
-
-// x - c is x + -c, bit for bit.
-std::optional<ValueId> negated(const Match& m, GraphBuilder& g) {
-  auto c = per_channel(m, g, m["c"]);
-  auto made = c ? g.add1("neg", {*c}) : Result<ValueId>(ValueId());
-  return c && made ? std::optional(*made) : std::nullopt;
+  auto w = c ? scaled_weights(m, g, *c) : std::nullopt;
+  auto bias = w ? folded(g, "mul", {m["b"], *c}) : std::nullopt;
+  return bias ? conv_like(m, g, {m["x"], *w, *bias}) : std::nullopt;
 }
 
 std::optional<ValueId> bias_is(const Match& m, GraphBuilder& g, std::optional<ValueId> bias) {
@@ -125,14 +126,15 @@ std::optional<ValueId> offset_becomes_bias(const Match& m, GraphBuilder& g) {
   return bias_is(m, g, per_channel(m, g, m["c"]));
 }
 
+// x - c is x + -c, bit for bit.
 std::optional<ValueId> difference_becomes_bias(const Match& m, GraphBuilder& g) {
-  return bias_is(m, g, negated(m, g));
+  auto c = per_channel(m, g, m["c"]);
+  return bias_is(m, g, c ? folded(g, "neg", {*c}) : std::nullopt);
 }
 
 std::optional<ValueId> bias_with(const Match& m, GraphBuilder& g, std::string_view op) {
   auto c = per_channel(m, g, m["c"]);
-  auto bias = c ? g.add1(op, {m["b"], *c}) : Result<ValueId>(ValueId());
-  return bias_is(m, g, c && bias ? std::optional(*bias) : std::nullopt);
+  return bias_is(m, g, c ? folded(g, op, {m["b"], *c}) : std::nullopt);
 }
 
 std::optional<ValueId> offset_into_bias(const Match& m, GraphBuilder& g) {
