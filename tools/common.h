@@ -27,6 +27,8 @@ struct Common {
   bool cache_strict = false;
   bool strict = false;
   int jobs = 0;
+  std::string math;
+  std::vector<std::string> disable;
 
   void add(CLI::App& app) {
     app.set_version_flag("--version", driver::version());
@@ -41,6 +43,16 @@ struct Common {
     app.add_flag("--strict", strict, "trust no stamps: read and hash the model each time");
     app.add_option("-j,--jobs", jobs, "threads that compile")->envname("RLX_JOBS");
   }
+
+  // Of commands that compile.
+  void add_switches(CLI::App& app) {
+    app.add_option("--math", math,
+                   "exact, default or fast: how far results may be from the model's");
+    app.add_option("--disable", disable, "passes that do not run: NAME[,NAME]; repeats")
+        ->allow_extra_args(false);
+  }
+
+  Result<driver::Options> switches() const { return driver::parse_switches(math, disable); }
 
   void set_log_level() const {
     if (quiet) return log::set_level(log::Level::kError);
@@ -63,22 +75,6 @@ struct Common {
   int job_count() const {
     return jobs > 0 ? jobs : static_cast<int>(std::max(1U, std::thread::hardware_concurrency()));
   }
-};
-
-// Switches of a compile: part of the key.
-struct SwitchFlags {
-  std::string math;
-  std::vector<std::string> disable;
-
-  void add(CLI::App& app) {
-    app.add_option("--math", math,
-                   "exact: each operation rounds as the model says; default; fast: may overflow "
-                   "elsewhere");
-    app.add_option("--disable", disable, "passes that do not run: NAME[,NAME]; repeats")
-        ->allow_extra_args(false);
-  }
-
-  Result<driver::Options> options() const { return driver::parse_switches(math, disable); }
 };
 
 // Collects what a tool has to say and ends it: diagnostics on stderr, the JSON document on stdout.

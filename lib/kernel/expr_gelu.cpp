@@ -56,7 +56,7 @@ Real limited(Real x, double narrow, double wide) {
 Real gelu(Real x) {
   Real y = limited(abs(x), 15.215, 39.103);
   Parts square = product(y, y);
-  SmallPower power = exp_of_negative(square.high * -0.5, square.low * -0.5);
+  SmallPower power = bounded_exp(square.high * -0.5, square.low * -0.5);
   Real tail = power.mantissa * mills_ratio(y);
   Real negative = x < 0;
   Real share = select(negative, tail, 1 - tail * power.scale);
@@ -76,7 +76,7 @@ Real gelu_tanh(Real x) {
   Real low = factor.low + (cubic.low + square.low * kCubic);
   low = low + fma(square.high, cubic_rest, linear_rest);
   Parts v = product(y, factor.high);
-  SmallPower power = exp_of_negative(-v.high, -fma(y, low, v.low));
+  SmallPower power = bounded_exp(-v.high, -fma(y, low, v.low));
   Real negative = x < 0, one = x.number(1);
   Real share = select(negative, power.mantissa, one) / (1 + power.value());
   return x * share * select(negative, x.number(power.scale), one);

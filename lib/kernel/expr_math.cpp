@@ -84,9 +84,20 @@ Real power_of_two(const Reduced& x, int64_t more) {
 // e^r
 Real exp_of_rest(const Reduced& x) { return fma(fma(x.p, x.r, 1), x.r, 1); }
 
+// Whether x is the lesser of something and a constant up to `bound`.
+bool is_at_most(Real x, double bound) {
+  const Expr& e = (*x.body)[x.id.index];
+  if (e.fn != Fn::kMin) return false;
+  const Expr& most = (*x.body)[e.args[1].index];
+  return most.fn == Fn::kConst && most.scalar.f <= bound;
+}
+
 // e^x = e^r 2^h 2^(n - h) with h = floor(n / 2), so that every n of a finite result is within reach
 // and the last product alone rounds. At the lower clamp the bits of both powers are 0.
+//
+// A bound above makes it cheaper; the bits are the same.
 Real exp(Real x) {
+  if (is_at_most(x, 60)) return macro::bounded_exp(x).value();
   Reduced y = reduced(clamp(x, x.pick(-176.1, -1418), x.pick(89, 709.9)));
   int64_t mantissa_bits = x.is_wide() ? 52 : 23;
   // The rounder's bits are even, and gone once they are shifted to the exponent.
@@ -121,10 +132,10 @@ Real expm1(Real x) {
   return select(abs(x) < x.pick(0x1p-25, 0x1p-54), x, half + half);
 }
 
-// e^-|x| / (1 + e^-|x|) for negative x, else 1 / (1 + e^-|x|).
+// e^x / (1 + e^x), which is 1 long before 60.
 Real sigmoid(Real x) {
-  Real e = macro::exp_of_negative(-abs(x)).value();
-  return select(x < 0, e, x.number(1)) / (1 + e);
+  Real e = macro::bounded_exp(x.apply(Fn::kMin, x.number(60))).value();
+  return e / (1 + e);
 }
 
 // ---- Logarithm --------------------------------------------------------------------------------
@@ -252,14 +263,14 @@ Real log1p_of_unit(Real z) {
 
 // log(1 + e^x)
 Real softplus(Real x) {
-  Real e = macro::exp_of_negative(-abs(x)).value();
+  Real e = macro::bounded_exp(-abs(x)).value();
   return x.apply(Fn::kMax, x.number(0)) + log1p_of_unit(e);
 }
 
 // x tanh(softplus(x)) = x u / v with u = e^2 + 2 e, v = u + 2 and e = e^x; for positive x both are
 // divided by e^2x.
 Real mish(Real x) {
-  macro::SmallPower power = macro::exp_of_negative(-abs(x));
+  macro::SmallPower power = macro::bounded_exp(-abs(x));
   Real e = power.value(), one = x.number(1);
   Real negative = x < 0;
   Real u = select(negative, e + 2, fma(e, 2, 1));
@@ -325,9 +336,9 @@ std::optional<ExprId> expansion(Body& body, const Expr& e) {
 
 }  // namespace
 
-// Of x <= 0 the mantissa is e^r 2^(n + more), which is normal as long as x e^x is no 0. At the clamp its
+// The mantissa is e^r 2^(n + more), which is normal as long as x e^x is no 0. At the clamp its
 // bits are 0.
-macro::SmallPower macro::exp_of_negative(Real x, std::optional<Real> rest) {
+macro::SmallPower macro::bounded_exp(Real x, std::optional<Real> rest) {
   Real limited = x.apply(Fn::kMax, x.number(x.pick(-115.75, -764.5)));
   int64_t more = x.is_wide() ? 80 : 40;
   Reduced y = reduced(limited, rest);

@@ -29,7 +29,7 @@ Real tangent(Real x);
 Real gelu(Real x);
 Real gelu_tanh(Real x);
 
-// e^x for x <= 0, as mantissa * scale: so that what is multiplied before the scale is not cut off
+// e^x for x <= 60, as mantissa * scale: so that what is multiplied before the scale is not cut off
 // where the power is subnormal.
 struct SmallPower {
   Real mantissa;
@@ -39,7 +39,7 @@ struct SmallPower {
 };
 
 // Of x + rest, where rest is far below x; for -infinity 0.
-SmallPower exp_of_negative(Real x, std::optional<Real> rest = std::nullopt);
+SmallPower bounded_exp(Real x, std::optional<Real> rest = std::nullopt);
 
 }  // namespace macro
 

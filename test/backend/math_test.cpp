@@ -6,7 +6,9 @@
 #include <catch2/catch.hpp>
 #include <cmath>
 #include <cstring>
+#include <numbers>
 #include <random>
+#include <set>
 #include <thread>
 
 #include "kernel/builder.h"
@@ -187,11 +189,14 @@ class Function {
   static constexpr int64_t kCount = 1 << 16;
 
   explicit Function(const Row& r)
-      : row_(r), kernel_(kernel_of(r.node)), program_(kernel_, *parse_target("host")) {}
+      : row_(r), kernel_(kernel_of(r.node)), program_(kernel_, *parse_target("host")) {
+    buffers_.emplace_back(kCount * sizeof(T));
+    buffers_.emplace_back(kCount * sizeof(T));
+  }
 
   // Takes in the errors of the arguments, and what the interpreter gives otherwise.
   void measure(const Vec<T>& x, Worst<T>& worst, int64_t& differ) {
-    std::memcpy(in_.data(), x.data(), x.size() * sizeof(T));
+    std::memcpy(buffers_[0].data(), x.data(), x.size() * sizeof(T));
     const T* got = compiled();
     const T* also = interpreted();
     for (size_t i = 0; i < x.size(); ++i) {
@@ -211,24 +216,21 @@ class Function {
   }
 
   const T* compiled() {
-    Vec<Memory> buffers;
-    buffers.push_back(std::move(in_));
-    buffers.push_back(std::move(out_));
-    program_.run(buffers, {}, 0, program_.tiles({}));
-    in_ = std::move(buffers[0]);
-    out_ = std::move(buffers[1]);
-    return reinterpret_cast<const T*>(out_.data());
+    program_.run(buffers_, {}, 0, program_.tiles({}));
+    return reinterpret_cast<const T*>(buffers_[1].data());
   }
 
   const T* interpreted() {
-    REQUIRE(interpret(kernel_, {}, {in_.span(), other_.span()}));
+    REQUIRE(interpret(kernel_, {}, {buffers_[0].span(), other_.span()}));
     return reinterpret_cast<const T*>(other_.data());
   }
 
   const Row& row_;
   Kernel kernel_;
   Program program_;
-  Memory in_{kCount * sizeof(T)}, out_{kCount * sizeof(T)}, other_{kCount * sizeof(T)};
+  // The argument, and the compiled result.
+  Vec<Memory> buffers_;
+  Memory other_{kCount * sizeof(T)};
 };
 
 // Patterns of every exponent, the ends of the mantissa and random ones in equal parts, and the numbers

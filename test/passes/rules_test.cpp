@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <bit>
 #include <fstream>
+#include <set>
 
 #include <catch2/catch.hpp>
 

@@ -10,7 +10,6 @@ using driver::Answer;
 
 struct Flags {
   tools::Common common;
-  tools::SwitchFlags switches;
   std::vector<std::string> keys, dims;
   std::string file, model, name, target = "host", max_size, max_age, max_files, since = "none";
   driver::Order order = driver::Order::kAge;
@@ -33,7 +32,7 @@ inline Result<driver::BuildRequest> build_request_of(const Flags& f) {
   driver::BuildRequest request{.model = f.model, .target = f.target};
   RLX_TRY(request.cache, f.common.cache_options());
   RLX_TRY(request.dims, tools::parse_bindings(f.dims));
-  RLX_TRY(request.options, f.switches.options());
+  RLX_TRY(request.options, f.common.switches());
   return request;
 }
 

@@ -9,7 +9,6 @@ namespace {
 
 struct Flags {
   tools::Common common;
-  tools::SwitchFlags switches;
   std::string model;
   std::string target = "host";
   std::vector<std::string> dims;
@@ -18,7 +17,7 @@ struct Flags {
 Status bind(const Flags& f, tools::Outcome& outcome) {
   driver::BuildRequest r{.model = f.model, .target = f.target};
   RLX_TRY(r.dims, tools::parse_bindings(f.dims));
-  RLX_TRY(r.options, f.switches.options());
+  RLX_TRY(r.options, f.common.switches());
   RLX_TRY(r.cache, f.common.cache_options());
   RLX_TRY(r.remote, cache::remote_from_environment());
   r.jobs = f.common.job_count();
@@ -53,7 +52,7 @@ int main(int argc, char** argv) {
   CLI::App* bind_command = app.add_subcommand("bind", "make the variant with these dims");
   app.require_subcommand(1);
   f.common.add(*bind_command);
-  f.switches.add(*bind_command);
+  f.common.add_switches(*bind_command);
   bind_command->add_option("MODEL", f.model, "a model file or the key of an entry")->required();
   bind_command->add_option("--dim", f.dims, "NAME=NUMBER; repeats")
       ->required()

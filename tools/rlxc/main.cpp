@@ -11,7 +11,6 @@ namespace {
 
 struct Flags {
   tools::Common common;
-  tools::SwitchFlags switches;
   std::vector<std::string> models;
   std::vector<std::string> targets = {"host"};
   std::vector<std::string> dims;
@@ -27,7 +26,7 @@ struct Flags {
 
 void add_flags(CLI::App& app, Flags& f) {
   f.common.add(app);
-  f.switches.add(app);
+  f.common.add_switches(app);
   app.add_option("MODEL", f.models, "model files: .onnx, .mir, .kernel")->required();
   app.add_option("-t,--target", f.targets, "host, cpu:portable, cpu:x86-64-v4, ...; repeats")
       ->allow_extra_args(false)
@@ -71,7 +70,7 @@ Status emit(const Flags& f, const std::string& model, const std::string& target)
   RLX_TRY(r.options.target, parse_target(target));
   RLX_TRY(r.options.dims, tools::parse_bindings(f.dims));
   Vec<PassTime> times;
-  RLX_TRY(r.options.options, f.switches.options());
+  RLX_TRY(r.options.options, f.common.switches());
   r.options.passes = pass_options(f, times);
   r.options.jobs = f.common.job_count();
   if (!f.passes.empty()) r.passes = f.passes;
@@ -87,7 +86,7 @@ Status build(const Flags& f, const std::string& model, const std::string& target
              tools::Outcome& outcome) {
   driver::BuildRequest r{.model = model, .target = target};
   RLX_TRY(r.dims, tools::parse_bindings(f.dims));
-  RLX_TRY(r.options, f.switches.options());
+  RLX_TRY(r.options, f.common.switches());
   r.key = f.key;
   RLX_TRY(r.cache, f.common.cache_options());
   RLX_TRY(r.remote, cache::remote_from_environment());
