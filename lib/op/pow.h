@@ -53,7 +53,9 @@ struct Pow {
       result = select(is_taken, result * square, result);
       square = square * square;
     }
-    return is_signed(y.type()) ? select(is_negative(y), inverse_power(x, y), result) : result;
+    if (!is_signed(y.type())) return result;
+    const Ex inverse = inverse_power(x, y);
+    return select(is_negative(y), inverse, result);
   }
 
   static Ex is_negative(Ex y) { return apply(Fn::kLt, y, constant_like(y, 0)); }
@@ -63,12 +65,18 @@ struct Pow {
     const Ex zero = constant_like(x, 0);
     const Ex one = constant_like(x, 1);
     const auto is = [&](Ex value) { return apply(Fn::kEq, x, value); };
-    const Ex greatest =
-        x.stage->node({.fn = Fn::kConst, .type = x.type(), .scalar = highest(x.type())});
-    const Ex inverse = select(is(one), one, select(is(zero), greatest, zero));
+    const Ex greatest = constant(*x.stage, highest(x.type()));
+    const Ex is_zero = is(zero);
+    const Ex of_others = select(is_zero, greatest, zero);
+    const Ex is_one = is(one);
+    const Ex inverse = select(is_one, one, of_others);
     if (is_unsigned(x.type())) return inverse;
-    const Ex odd = apply(Fn::kNe, apply(Fn::kAnd, y, constant_like(y, 1)), constant_like(y, 0));
-    return select(is(-one), select(odd, -one, one), inverse);
+    const Ex bit = apply(Fn::kAnd, y, constant_like(y, 1));
+    const Ex odd = apply(Fn::kNe, bit, constant_like(y, 0));
+    const Ex minus = -one;
+    const Ex of_minus = select(odd, minus, one);
+    const Ex is_minus = is(minus);
+    return select(is_minus, of_minus, inverse);
   }
 };
 RLX_OP(Pow);

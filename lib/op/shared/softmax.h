@@ -19,7 +19,8 @@ inline Place store_maximum(KernelBuilder& b, const Rows& rows) {
 
 // e^(x - top) for x <= top: the bound, which changes nothing, makes the exponential cheaper.
 inline Ex exp_below(Ex x, Ex top) {
-  return apply(Fn::kExp, apply(Fn::kMin, x - top, constant_like(x, 0)));
+  const Ex below = x - top;
+  return apply(Fn::kExp, apply(Fn::kMin, below, constant_like(x, 0)));
 }
 
 }  // namespace rlx
