@@ -29,7 +29,7 @@ struct Pow {
   }
 
  private:
-  // Beyond, every float is even, and only powers of 0, 1 and -1 are no overflow.
+  // Beyond, powers of 0, 1 and -1 are exact in f64 too, and all others overflow.
   static constexpr double kMostWhole = 0x1p31;
 
   // Whole exponents give whole powers exactly: a power just below one would be cut off.
