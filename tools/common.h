@@ -10,6 +10,7 @@
 #include "cache/options.h"
 #include "driver/build.h"
 #include "driver/key.h"
+#include "driver/switches.h"
 #include "driver/toolchain.h"
 #include "outcome.h"
 #include "support/log.h"
@@ -26,6 +27,8 @@ struct Common {
   bool cache_strict = false;
   bool strict = false;
   int jobs = 0;
+  std::string math;
+  std::vector<std::string> disable;
 
   void add(CLI::App& app) {
     app.set_version_flag("--version", driver::version());
@@ -40,6 +43,16 @@ struct Common {
     app.add_flag("--strict", strict, "trust no stamps: read and hash the model each time");
     app.add_option("-j,--jobs", jobs, "threads that compile")->envname("RLX_JOBS");
   }
+
+  // Of commands that compile.
+  void add_switches(CLI::App& app) {
+    app.add_option("--math", math,
+                   "exact, default or fast: how far results may be from the model's");
+    app.add_option("--disable", disable, "passes that do not run: NAME[,NAME]; repeats")
+        ->allow_extra_args(false);
+  }
+
+  Result<driver::Options> switches() const { return driver::parse_switches(math, disable); }
 
   void set_log_level() const {
     if (quiet) return log::set_level(log::Level::kError);

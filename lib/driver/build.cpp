@@ -117,6 +117,9 @@ class Builder {
     RLX_TRY(Lookup base, store_->lookup(r_.model));
     if (!base.hit)
       return Error(kNoModel, "no such model file or cache entry: " + r_.model, base.reason);
+    if (!r_.options.empty())
+      return Error(kSwitchesOfEntry, "entry " + r_.model + " was compiled with its own switches",
+                   "give the model, or leave --math and --disable out");
     RLX_TRY(Lir shallow, lir_from_json(base.lir, {}));
     RLX_TRY(out_.target, parse_target(shallow.target));
     if (r_.dims.empty()) {

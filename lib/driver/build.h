@@ -29,6 +29,7 @@ struct BuildRequest {
   // template.
   Dims dims = {};
   InputShapes shapes = {};
+  // Switches (driver/switches.h), and whatever else the caller wants in the key. None for a key.
   Options options = {};
   PassOptions passes = {};
   int jobs = 1;

@@ -9,6 +9,12 @@ inline constexpr int kUnknownStage = 2010;
 inline constexpr int kBadManifest = 2012;
 // A remote cache is needed, and none is set.
 inline constexpr int kNoRemote = 2013;
+// --disable names what cannot be turned off.
+inline constexpr int kUnknownSwitch = 2014;
+// --math has another word than exact, default and fast.
+inline constexpr int kUnknownMath = 2015;
+// Switches for an entry that was compiled with its own.
+inline constexpr int kSwitchesOfEntry = 2016;
 // Neither a file nor a key of the cache.
 inline constexpr int kNoModel = 3020;
 // A target that no backend of rlx makes code for yet.

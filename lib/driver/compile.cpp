@@ -1,6 +1,7 @@
 #include "driver/compile.h"
 
 #include "driver/backends.h"
+#include "driver/switches.h"
 #include "driver/toolchain.h"
 #include "passes/bind_dims.h"
 
@@ -45,17 +46,25 @@ Result<image::Image> with_code(const Lir& lir, const Vec<PlannedKernel>& kernels
   return image;
 }
 
+PassOptions pass_options(const CompileOptions& options) {
+  PassOptions passes = options.passes;
+  Switches switches = switches_of(options.options);
+  passes.math = switches.math;
+  passes.off = std::move(switches.disabled);
+  return passes;
+}
+
 Result<Graph> bound(Graph g, const CompileOptions& options) {
   if (options.dims.empty()) return g;
   RLX_TRY(g, bind_dims(std::move(g), options.dims));
-  return optimise(std::move(g), options.passes);
+  return optimise(std::move(g), pass_options(options));
 }
 
 }  // namespace
 
 Result<Graph> optimised(Graph imported, const CompileOptions& options) {
   options.phase("optimising");
-  RLX_TRY(Graph g, optimise(std::move(imported), options.passes));
+  RLX_TRY(Graph g, optimise(std::move(imported), pass_options(options)));
   return bound(std::move(g), options);
 }
 
@@ -85,7 +94,9 @@ Result<Compiled> compile(Graph imported, const CompileOptions& options) {
   return emitted(std::move(p), options);
 }
 
-Result<Compiled> compile_bound(const Lir& base, const CompileOptions& options) {
+Result<Compiled> compile_bound(const Lir& base, const CompileOptions& given) {
+  CompileOptions options = given;
+  options.options = base.options;
   RLX_TRY(Graph g, bound(base.graph, options));
   RLX_TRY(Plan p, plan_graph(std::move(g), options));
   return emitted(std::move(p), options);

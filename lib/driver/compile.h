@@ -11,8 +11,9 @@ struct CompileOptions {
   Target target;
   // Bound before planning; empty: the template.
   Dims dims = {};
-  // Recorded in the LIR; they stand in the key.
+  // Recorded in the LIR; they stand in the key. Switches (driver/switches.h) are obeyed.
   Options options = {};
+  // What does not change results; `off` and `math` come from the options.
   PassOptions passes = {};
   int jobs = 1;
   // An image of that code key, if one is at hand: its code is used, and none is generated.
@@ -42,7 +43,7 @@ Result<Plan> planned(Graph imported, const CompileOptions& options);
 Result<Compiled> emitted(Plan p, const CompileOptions& options);
 // All of it.
 Result<Compiled> compile(Graph imported, const CompileOptions& options);
-// From a stored template: bind its dims and plan again.
+// From a stored template: bind its dims and plan again, with the template's options.
 Result<Compiled> compile_bound(const Lir& base, const CompileOptions& options);
 // From a stored LIR whose image is missing or unusable here; its constants are in the store already.
 Result<image::Image> compile_lir(const Lir& lir, const Target& target, int jobs);

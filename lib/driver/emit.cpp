@@ -4,6 +4,7 @@
 
 #include "driver/backends.h"
 #include "driver/codes.h"
+#include "driver/switches.h"
 #include "frontend/frontend.h"
 #include "ir/text.h"
 #include "support/files.h"
@@ -74,7 +75,9 @@ Result<std::string> emit_from(ModelFile& model, const EmitRequest& r) {
   if (r.stage == "hir") return to_text(model.graph);
   if (r.passes) {
     if (r.stage != "mir") return no_stage(r);
-    RLX_TRY(Graph g, run_passes(std::move(model.graph), *r.passes, r.options.passes));
+    PassOptions passes = r.options.passes;
+    passes.math = switches_of(r.options.options).math;
+    RLX_TRY(Graph g, run_passes(std::move(model.graph), *r.passes, passes));
     return to_text(g);
   }
   if (r.stage == "mir") {

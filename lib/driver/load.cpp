@@ -19,6 +19,7 @@ bool is_file(const std::string& path) {
 
 BuildRequest build_request(const LoadRequest& request) {
   BuildRequest build{.model = request.model_or_key, .target = request.target};
+  build.options = request.options;
   build.jobs = request.jobs;
   build.strict = request.strict;
   build.cache = request.cache;

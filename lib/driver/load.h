@@ -4,6 +4,7 @@
 
 #include "cache/options.h"
 #include "cache/remote.h"
+#include "driver/key.h"
 #include "image/image.h"
 #include "runtime/session.h"
 
@@ -29,6 +30,8 @@ struct LoadRequest {
   Vec<std::pair<std::string, Vec<int64_t>>> input_shapes = {};
   std::string target = "host";
   OnMiss on_miss = OnMiss::kBind;
+  // Switches of a compile (driver/switches.h).
+  Options options = {};
   // Threads that compile.
   int jobs = 1;
   // Trust no stamps: read and hash the model.

@@ -68,6 +68,14 @@ constexpr std::array<Row, kFnCount> kRows{{
     {"cos", 1, kReals},
     {"pow", 2, kReals},
     {"sigmoid", 1, kReals},
+    {"expm1", 1, kReals},
+    {"sinh", 1, kReals},
+    {"cosh", 1, kReals},
+    {"tan", 1, kReals},
+    {"softplus", 1, kReals},
+    {"mish", 1, kReals},
+    {"gelu", 1, kReals},
+    {"gelu_tanh", 1, kReals},
 }};
 
 const Row& row_of(Fn fn) { return kRows[static_cast<size_t>(fn)]; }

@@ -68,9 +68,17 @@ enum class Fn : uint8_t {
   kCos,
   kPow,
   kSigmoid,
+  kExpm1,
+  kSinh,
+  kCosh,
+  kTan,
+  kSoftplus,
+  kMish,
+  kGelu,
+  kGeluTanh,
 };
 
-inline constexpr int kFnCount = static_cast<int>(Fn::kSigmoid) + 1;
+inline constexpr int kFnCount = static_cast<int>(Fn::kGeluTanh) + 1;
 
 // "add", "load", ...
 std::string_view name(Fn fn);

@@ -1,26 +1,37 @@
 // Transcendentals as multiplications, additions, bit operations and selects: branch-free, so that a
 // backend runs them on vectors, and the same bits wherever they run.
 //
-// Error bounds against the exact value, in units of the result's last place:
-//
-//            f32    f64
-//   exp      1.0    1.0    results under 2^-125 (f64: 2^-1021) are 0, as denormals are slow
-//   log      1.5    1.5    denormals included
-//   tanh     3.0    3.0
-//   erf      3.5    2.0
-//   sigmoid  2.5    2.5    where exp(-x) overflows, 0
-//   sin, cos 2.5    2.5    for |x| <= 2^45; beyond, as at 2^45
-//   pow      0.6    2 + 2 |y log x|    in f64 throughout
-//
 // Infinities, NaN and zeros give what IEEE 754 says of the function. Polynomials and rationals are
-// fits of the least relative error; test/kernel/expr_math_test.cpp holds the bounds.
-#include <array>
-#include <limits>
+// fits of the least relative error; test/backend/math_test.cpp holds the bounds.
+#include "kernel/expr_math.h"
 
-#include "kernel/real.h"
+#include <array>
+#include <cmath>
+#include <limits>
 
 namespace rlx {
 namespace {
+
+// Of f64, pow is off by 2 |y log x| more, but for y of 0.5, 1, 2 and 3.
+constexpr std::array kClasses{
+    //         function       f32  f64
+    MathClass{Fn::kExp, 1.0, 1.0},      MathClass{Fn::kLog, 1.5, 1.5},
+    MathClass{Fn::kTanh, 3.0, 3.0},     MathClass{Fn::kErf, 3.5, 2.5},
+    MathClass{Fn::kSin, 2.5, 2.5},      MathClass{Fn::kCos, 2.5, 2.5},
+    MathClass{Fn::kPow, 1.5, 2.0},      MathClass{Fn::kSigmoid, 3.0, 3.0},
+    MathClass{Fn::kExpm1, 2.0, 2.5},    MathClass{Fn::kSinh, 3.0, 3.0},
+    MathClass{Fn::kCosh, 2.0, 2.0},     MathClass{Fn::kTan, 4.5, 4.5},
+    MathClass{Fn::kSoftplus, 2.5, 2.5}, MathClass{Fn::kMish, 5.0, 5.0},
+    MathClass{Fn::kGelu, 7.0, 8.0},     MathClass{Fn::kGeluTanh, 5.0, 5.0},
+};
+
+constexpr bool has_every_macro() {
+  for (size_t i = 0; i < kClasses.size(); ++i) {
+    if (static_cast<size_t>(kClasses[i].fn) != static_cast<size_t>(Fn::kExp) + i) return false;
+  }
+  return static_cast<size_t>(Fn::kExp) + kClasses.size() == kFnCount;
+}
+static_assert(has_every_macro(), "every macro states its class");
 
 constexpr double kInfinity = std::numeric_limits<double>::infinity();
 constexpr double kNan = std::numeric_limits<double>::quiet_NaN();
@@ -52,15 +63,17 @@ struct Reduced {
   Real p;
 };
 
-Reduced reduced(Real x) {
+// With `rest`, of x + rest.
+Reduced reduced(Real x, std::optional<Real> rest = std::nullopt) {
   Real shifted = fma(x, 1.4426950408889634, rounder(x));
   Real n = shifted - rounder(x);
   Real r = fma(n, -x.pick(kLn2F32, kLn2F64), x);
+  if (rest) r = r + *rest;
   r = fma(n, -x.pick(kLn2RestF32, kLn2RestF64), r);
   return {shifted, r, polynomial(r, x.pick(kExpF32, kExpF64))};
 }
 
-// 2^(n + more), of an exponent in range.
+// 2^(n + more), of an exponent in range; 0 where its bits are 0.
 Real power_of_two(const Reduced& x, int64_t more) {
   bool wide = x.r.is_wide();
   int64_t mantissa_bits = wide ? 52 : 23, bias = wide ? 1023 : 127;
@@ -68,23 +81,62 @@ Real power_of_two(const Reduced& x, int64_t more) {
   return (bits + bits.whole((bias + more) << mantissa_bits)).bitcast(x.r.type());
 }
 
-// e^x = 2^n e^r = 2^(n-1) (2 e^r), so that n = 128 is within reach. The clamped ends overflow to
-// infinity and, as the exponent's bits of 2^(n-1) are 0 there, vanish.
+// e^r
+Real exp_of_rest(const Reduced& x) { return fma(fma(x.p, x.r, 1), x.r, 1); }
+
+// Whether x is the lesser of something and a constant up to `bound`.
+bool is_at_most(Real x, double bound) {
+  const Expr& e = (*x.body)[x.id.index];
+  if (e.fn != Fn::kMin) return false;
+  const Expr& most = (*x.body)[e.args[1].index];
+  return most.fn == Fn::kConst && most.scalar.f <= bound;
+}
+
+// e^x = e^r 2^h 2^(n - h) with h = floor(n / 2), so that every n of a finite result is within reach
+// and the last product alone rounds. At the lower clamp the bits of both powers are 0.
+//
+// A bound above makes it cheaper; the bits are the same.
 Real exp(Real x) {
-  Reduced y = reduced(clamp(x, x.pick(-87.4, -708.5), x.pick(89, 709.9)));
-  Real twice = fma(fma(y.p, y.r, 1), y.r + y.r, 2);
-  return twice * power_of_two(y, -1);
+  if (is_at_most(x, 60)) return macro::bounded_exp(x).value();
+  Reduced y = reduced(clamp(x, x.pick(-176.1, -1418), x.pick(89, 709.9)));
+  int64_t mantissa_bits = x.is_wide() ? 52 : 23;
+  // The rounder's bits are even, and gone once they are shifted to the exponent.
+  Real n = y.shifted.bitcast(x.bits_type());
+  Real half = n >> 1;
+  auto power = [&](Real exponent) {
+    Real bits = exponent << mantissa_bits;
+    Real bias = bits.whole(int64_t{x.is_wide() ? 1023 : 127} << mantissa_bits);
+    return (bits + bias).bitcast(x.type());
+  };
+  return exp_of_rest(y) * power(half) * power(n - half);
 }
 
-// e^x - 1 = 2^n (e^r - 1) + (2^n - 1) for |x| < 50, exact near 0 too.
-Real expm1(Real x) {
+// (e^x - 1) / divisor = 2^(n-s) (e^r - 1) + 2^(n-s) - 2^-s, for a power 2^s that keeps 2^(n-s)
+// finite up to the function's end.
+Real part_of_expm1(Real x, int64_t s) {
   Reduced y = reduced(x);
-  Real power = power_of_two(y, 0);
+  Real power = power_of_two(y, -s);
   Real q = fma(y.r * y.r, y.p, y.r);
-  return fma(power, q, power - 1);
+  return fma(power, q, power - std::ldexp(1, static_cast<int>(-s)));
 }
 
-Real sigmoid(Real x) { return 1 / (1 + exp(-x)); }
+// e^x - 1 for |x| < 50, exact near 0 too.
+Real small_expm1(Real x) { return part_of_expm1(x, 0); }
+
+// x itself where it is so small that the function's next term is nothing: subnormals keep all bits,
+// and -0 its sign.
+Real or_tiny(Real x, Real y) { return select(abs(x) < x.pick(0x1p-14, 0x1p-28), x, y); }
+
+Real expm1(Real x) {
+  Real half = part_of_expm1(clamp(x, x.pick(-25, -50), x.pick(89, 709.9)), 1);
+  return select(abs(x) < x.pick(0x1p-25, 0x1p-54), x, half + half);
+}
+
+// e^x / (1 + e^x), which is 1 long before 60.
+Real sigmoid(Real x) {
+  Real e = macro::bounded_exp(x.apply(Fn::kMin, x.number(60))).value();
+  return e / (1 + e);
+}
 
 // ---- Logarithm --------------------------------------------------------------------------------
 
@@ -135,7 +187,7 @@ Real log(Real x) {
 // tanh(|x|) = e / (e + 2) with e = e^(2 |x|) - 1; from the clamp on it is 1.
 Real tanh(Real x) {
   Real limited = abs(x).apply(Fn::kMin, x.number(x.pick(9.02, 20)));
-  Real e = expm1(limited + limited);
+  Real e = small_expm1(limited + limited);
   return with_sign(e / (e + 2), x);
 }
 
@@ -165,7 +217,7 @@ constexpr std::array kErfcQ{1.0,
 
 Real erf_f32(Real x) {
   Real a = abs(x).apply(Fn::kMin, x.number(3.93));
-  return with_sign(abs(expm1(a * polynomial(a, kLogErfc))), x);
+  return with_sign(abs(small_expm1(a * polynomial(a, kLogErfc))), x);
 }
 
 Real erf_f64(Real x) {
@@ -177,44 +229,60 @@ Real erf_f64(Real x) {
 
 Real erf(Real x) { return x.is_wide() ? erf_f64(x) : erf_f32(x); }
 
-// ---- Sine and cosine --------------------------------------------------------------------------
+// ---- Hyperbolic functions -----------------------------------------------------------------------
 
-// (sin(r) / r - 1) / r^2 and (cos(r) - 1 + r^2 / 2) / r^4 in r^2 for |r| <= pi / 4
-constexpr std::array kSinF32{-0.16666654908430104, 0.0083321758369930363, -0.00019516976468893175};
-constexpr std::array kSinF64{-0.16666666666666632,    0.008333333333322368,
-                             -0.00019841269829769541, 2.7557313678146959e-06,
-                             -2.5050755885648718e-08, 1.5896662393967339e-10};
-constexpr std::array kCosF32{0.0416666456183553, -0.001388731304470219, 2.4432783323566367e-05};
-constexpr std::array kCosF64{0.041666666666666595,   -0.0013888888888872897,
-                             2.4801587288752103e-05, -2.7557314150233721e-07,
-                             2.087569685069339e-09,  -1.1358327720135036e-11};
-// pi / 2 as a sum; all parts are positive, so that -0 stays -0.
-constexpr std::array kHalfPi{0x1.921fb54442d18p+0, 0x1.1a62633145c06p-54, 0x1.c1cd129024e09p-107};
+// Where e^|x| / 2 has overflowed for good; quarters of it have not.
+Real limited_magnitude(Real x) { return abs(x).apply(Fn::kMin, x.number(x.pick(89.5, 710.6))); }
 
-// sin(x + quarters * pi / 2). With x = n pi / 2 + r: Cody and Waite's reduction in f64, where every
-// n below 2^51 is an integer and x - n kHalfPi[0] is exact.
-Real sine(Real x, int64_t quarters) {
-  Real w = clamp(x.cast(DType::kF64), -0x1p45, 0x1p45);
-  Real shifted = fma(w, 0.63661977236758134, rounder(w));
-  Real n = shifted - rounder(w);
-  for (double part : kHalfPi) w = fma(n, -part, w);
-  // An infinity has been clamped; its sine is NaN.
-  Real r = fma(x, x.number(0), w.cast(x.type()));
-  Real z = r * r;
-  // A product, as a sum would make 0 of -0.
-  Real s = r * fma(z, polynomial(z, x.pick(kSinF32, kSinF64)), 1);
-  Real c = fma(z * z, polynomial(z, x.pick(kCosF32, kCosF64)), fma(z, -0.5, 1));
-  Real quadrant = shifted.bitcast(DType::kI64);
-  quadrant = quadrant + quadrant.whole(quarters);
-  auto has = [&](int64_t bit) { return !((quadrant & quadrant.whole(bit)) == quadrant.whole(0)); };
-  Real y = select(has(1), c, s);
-  return select(has(2), -y, y);
+// With e = e^|x| - 1: (e + e / (e + 1)) / 2, on a quarter of e.
+Real sinh(Real x) {
+  Real e = part_of_expm1(limited_magnitude(x), 2);
+  Real half = e + e * 0.25 / (e + 0.25);
+  return or_tiny(x, with_sign(half + half, x));
+}
+
+// (e^|x| + 1 / e^|x|) / 2, on a quarter of e^|x|.
+Real cosh(Real x) {
+  Reduced y = reduced(limited_magnitude(x));
+  Real e = exp_of_rest(y) * power_of_two(y, -2);
+  Real half = e + 0.0625 / e;
+  return half + half;
+}
+
+// ---- Softplus and mish --------------------------------------------------------------------------
+
+// log(1 + z) for 0 <= z <= 1.
+Real log1p_of_unit(Real z) {
+  // 1 + z = 2^e (1 + f)
+  Real above = z > 0.41421354;
+  Real f = select(above, fma(z, 0.5, -0.5), z);
+  auto if_above = [&](double value) { return select(above, z.number(value), z.number(0)); };
+  Real rest = log_rest(f) + if_above(z.pick(kLn2RestF32, kLn2RestF64));
+  return (f + rest) + if_above(z.pick(kLn2F32, kLn2F64));
+}
+
+// log(1 + e^x)
+Real softplus(Real x) {
+  Real e = macro::bounded_exp(-abs(x)).value();
+  return x.apply(Fn::kMax, x.number(0)) + log1p_of_unit(e);
+}
+
+// x tanh(softplus(x)) = x u / v with u = e^2 + 2 e, v = u + 2 and e = e^x; for positive x both are
+// divided by e^2x.
+Real mish(Real x) {
+  macro::SmallPower power = macro::bounded_exp(-abs(x));
+  Real e = power.value(), one = x.number(1);
+  Real negative = x < 0;
+  Real u = select(negative, e + 2, fma(e, 2, 1));
+  Real v = select(negative, fma(e, e + 2, 2), fma(e + e, e + 1, 1));
+  Real y = x * (u / v * select(negative, power.mantissa, one));
+  return y * select(negative, x.number(power.scale), one);
 }
 
 // ---- Power ------------------------------------------------------------------------------------
 
 // |x|^y = e^(y log|x|), and IEEE's rules for signs and special values.
-Real pow(Real x, Real y) {
+Real general_pow(Real x, Real y) {
   Real a = x.cast(DType::kF64), b = y.cast(DType::kF64);
   Real magnitude = select(abs(a) == 1, a.number(1), exp(b * log(abs(a))));
   Real half = b * 0.5;
@@ -228,6 +296,20 @@ Real pow(Real x, Real y) {
   return select(b == 0, b.number(1), result).cast(x.type());
 }
 
+// A square root but for two rules of pow: of -0 it is 0, of -infinity infinity.
+Real root(Real x) { return select(x == -kInfinity, x.number(kInfinity), x.apply(Fn::kSqrt) + 0); }
+
+// The powers that models are full of are cheap and exact or nearly so. An exponent that is found at
+// run time takes the same way as a constant one, whose tests fold.
+Real pow(Real x, Real y) {
+  Real square = x * x;
+  Real result = general_pow(x, y);
+  result = select(y == 0.5, root(x), result);
+  result = select(y == 1, x, result);
+  result = select(y == 2, square, result);
+  return select(y == 3, square * x, result);
+}
+
 std::optional<ExprId> expansion(Body& body, const Expr& e) {
   if (!is_macro(e.fn)) return std::nullopt;
   Real x{&body, e.args[0]};
@@ -236,15 +318,38 @@ std::optional<ExprId> expansion(Body& body, const Expr& e) {
     case Fn::kLog: return log(x).id;
     case Fn::kTanh: return tanh(x).id;
     case Fn::kErf: return erf(x).id;
-    case Fn::kSin: return sine(x, 0).id;
-    case Fn::kCos: return sine(x, 1).id;
+    case Fn::kSin: return macro::sine(x).id;
+    case Fn::kCos: return macro::cosine(x).id;
     case Fn::kPow: return pow(x, Real{&body, e.args[1]}).id;
     case Fn::kSigmoid: return sigmoid(x).id;
+    case Fn::kExpm1: return expm1(x).id;
+    case Fn::kSinh: return sinh(x).id;
+    case Fn::kCosh: return cosh(x).id;
+    case Fn::kTan: return macro::tangent(x).id;
+    case Fn::kSoftplus: return softplus(x).id;
+    case Fn::kMish: return mish(x).id;
+    case Fn::kGelu: return macro::gelu(x).id;
+    case Fn::kGeluTanh: return macro::gelu_tanh(x).id;
     default: return std::nullopt;
   }
 }
 
 }  // namespace
+
+// The mantissa is e^r 2^(n + more), which is normal as long as x e^x is no 0. At the clamp its
+// bits are 0.
+macro::SmallPower macro::bounded_exp(Real x, std::optional<Real> rest) {
+  Real limited = x.apply(Fn::kMax, x.number(x.pick(-115.75, -764.5)));
+  int64_t more = x.is_wide() ? 80 : 40;
+  Reduced y = reduced(limited, rest);
+  return {exp_of_rest(y) * power_of_two(y, more), x.pick(0x1p-40, 0x1p-80)};
+}
+
+std::span<const MathClass> math_classes() { return kClasses; }
+
+const MathClass& math_class(Fn fn) {
+  return kClasses[static_cast<size_t>(fn) - static_cast<size_t>(Fn::kExp)];
+}
 
 void expand_math(Body& body, Vec<ExprId>& roots) {
   Body expanded;

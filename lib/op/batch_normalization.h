@@ -1,6 +1,6 @@
-// Channels moved and scaled by statistics of the training data: (x - mean) / sqrt(var + epsilon) *
-// scale + bias. It expands to one product and one sum per element; what depends on the channel
-// alone folds.
+// Channels moved and scaled by statistics of the training data: (x - mean) * factor + bias with
+// factor = scale / sqrt(var + epsilon), which folds. The mean goes first: where it is far from 0, x *
+// factor - mean * factor would cancel.
 #pragma once
 #include "ir/builder.h"
 #include "op/cast.h"
@@ -40,12 +40,12 @@ struct BatchNormalization {
     RLX_TRY(ValueId variance, g.add1("add", {inputs[4], epsilon}));
     RLX_TRY(ValueId deviation, g.add1("sqrt", {variance}));
     RLX_TRY(ValueId factor, g.add1("div", {inputs[1], deviation}));
-    RLX_TRY(ValueId moved, g.add1("mul", {inputs[3], factor}));
-    RLX_TRY(ValueId offset, g.add1("sub", {inputs[2], moved}));
+    RLX_TRY(ValueId means, channel(inputs[3]));
     RLX_TRY(ValueId factors, channel(factor));
-    RLX_TRY(ValueId offsets, channel(offset));
-    RLX_TRY(ValueId scaled, g.add1("mul", {inputs[0], factors}));
-    RLX_TRY(ValueId y, g.add1("add", {scaled, offsets}));
+    RLX_TRY(ValueId biases, channel(inputs[2]));
+    RLX_TRY(ValueId moved, g.add1("sub", {inputs[0], means}));
+    RLX_TRY(ValueId scaled, g.add1("mul", {moved, factors}));
+    RLX_TRY(ValueId y, g.add1("add", {scaled, biases}));
     return Values{y};
   }
 

@@ -40,22 +40,11 @@ Ex sign(Operands x) {
   return select(negative, -one, positive);
 }
 
-// log(1 + exp(x)) without overflow.
-Ex softplus(Operands x) {
-  const Ex tail = apply(Fn::kLog, 1 + apply(Fn::kExp, -apply(Fn::kAbs, x[0])));
-  return greater(x[0], constant_like(x[0], 0)) + tail;
-}
-
 Ex hard_swish(Operands x) {
-  const Ex line = x[0] / 6 + 0.5;
+  // The sum is exact near its zero.
+  const Ex line = (x[0] + 3) / 6;
   const Ex gate = smaller(line, constant_like(x[0], 1));
   return x[0] * greater(gate, constant_like(x[0], 0));
-}
-
-Ex hyperbolic(Ex x, bool odd) {
-  const Ex up = apply(Fn::kExp, x);
-  const Ex down = apply(Fn::kExp, -x);
-  return (odd ? up - down : up + down) * 0.5;
 }
 
 KnownDim fold_all(std::span<const Dim> x, const RangeOf& range, FoldDims step) {
@@ -78,8 +67,14 @@ KnownDim fold_sum_all(std::span<const Dim> x, const RangeOf& range) {
   return fold_all(x, range, fold_add);
 }
 
-constexpr ElementwiseRow floats(std::string_view name, Ex (*value)(Operands)) {
-  return {.name = name, .arity = kUnary, .dtypes = kFloats, .value = value};
+constexpr ElementwiseRow floats(std::string_view name, double ulp, Ex (*value)(Operands)) {
+  return {.name = name, .arity = kUnary, .dtypes = kFloats, .value = value, .ulp = ulp};
+}
+
+// Whose class stands in kernel/expr_math.h.
+template <Fn fn>
+constexpr ElementwiseRow macro(std::string_view name) {
+  return floats(name, 0, [](Operands x) { return apply(fn, x[0]); });
 }
 
 constexpr ElementwiseRow arithmetic(std::string_view name, Ex (*value)(Operands), FoldDims fold) {
@@ -108,22 +103,22 @@ constexpr ElementwiseRow kRows[] = {
         "add", [](Operands x) { return x[0] + x[1]; }, fold_add),
     logical(
         "and", [](Operands x) { return apply(Fn::kAnd, x[0], x[1]); }, fold_and),
-    floats("ceil", [](Operands x) { return apply(Fn::kCeil, x[0]); }),
-    floats("cos", [](Operands x) { return apply(Fn::kCos, x[0]); }),
-    floats("cosh", [](Operands x) { return hyperbolic(x[0], false); }),
+    floats("ceil", 0, [](Operands x) { return apply(Fn::kCeil, x[0]); }),
+    macro<Fn::kCos>("cos"),
+    macro<Fn::kCosh>("cosh"),
     arithmetic(
         "div", [](Operands x) { return x[0] / x[1]; }, fold_div),
     comparison(
         "equal", kAnyDType, [](Operands x) { return apply(Fn::kEq, x[0], x[1]); }, fold_equal),
-    floats("erf", [](Operands x) { return apply(Fn::kErf, x[0]); }),
-    floats("exp", [](Operands x) { return apply(Fn::kExp, x[0]); }),
-    floats("floor", [](Operands x) { return apply(Fn::kFloor, x[0]); }),
+    macro<Fn::kErf>("erf"),
+    macro<Fn::kExp>("exp"),
+    floats("floor", 0, [](Operands x) { return apply(Fn::kFloor, x[0]); }),
     comparison(
         "greater", kNumbers, [](Operands x) { return apply(Fn::kGt, x[0], x[1]); }, fold_greater),
     comparison(
         "greater_or_equal", kNumbers, [](Operands x) { return apply(Fn::kGe, x[0], x[1]); },
         fold_greater_or_equal),
-    floats("hard_swish", hard_swish),
+    floats("hard_swish", 2.5, hard_swish),
     {"identity", kUnary, kAnyDType, [](Operands x) { return x[0]; }, false, fold_identity},
     {"is_nan", kUnary, kFloats, [](Operands x) { return apply(Fn::kIsNan, x[0]); }, true},
     comparison(
@@ -131,7 +126,7 @@ constexpr ElementwiseRow kRows[] = {
     comparison(
         "less_or_equal", kNumbers, [](Operands x) { return apply(Fn::kLe, x[0], x[1]); },
         fold_less_or_equal),
-    floats("log", [](Operands x) { return apply(Fn::kLog, x[0]); }),
+    macro<Fn::kLog>("log"),
     variadic(
         "max", kNumbers, [](Operands x) { return fold_left(x, greater); }, fold_max_all),
     variadic(
@@ -139,7 +134,7 @@ constexpr ElementwiseRow kRows[] = {
         nullptr),
     variadic(
         "min", kNumbers, [](Operands x) { return fold_left(x, smaller); }, fold_min_all),
-    floats("mish", [](Operands x) { return x[0] * apply(Fn::kTanh, softplus(x)); }),
+    macro<Fn::kMish>("mish"),
     arithmetic(
         "mul", [](Operands x) { return x[0] * x[1]; }, fold_mul),
     {"neg", kUnary, kSigned, [](Operands x) { return -x[0]; }, false, fold_neg},
@@ -151,25 +146,21 @@ constexpr ElementwiseRow kRows[] = {
        const Ex negative = apply(Fn::kLt, x[0], constant_like(x[0], 0));
        return select(negative, x[0] * x[1], x[0]);
      }},
-    floats("reciprocal", [](Operands x) { return 1 / x[0]; }),
+    floats("reciprocal", 0.5, [](Operands x) { return 1 / x[0]; }),
     {"relu", kUnary, kSigned, [](Operands x) { return greater(x[0], constant_like(x[0], 0)); }},
-    floats("round", [](Operands x) { return apply(Fn::kRoundEven, x[0]); }),
-    floats("sigmoid", [](Operands x) { return apply(Fn::kSigmoid, x[0]); }),
+    floats("round", 0, [](Operands x) { return apply(Fn::kRoundEven, x[0]); }),
+    macro<Fn::kSigmoid>("sigmoid"),
     {"sign", kUnary, kNumbers, sign},
-    floats("sin", [](Operands x) { return apply(Fn::kSin, x[0]); }),
-    floats("sinh", [](Operands x) { return hyperbolic(x[0], true); }),
-    floats("softplus", softplus),
-    floats("softsign", [](Operands x) { return x[0] / (1 + apply(Fn::kAbs, x[0])); }),
-    floats("sqrt", [](Operands x) { return apply(Fn::kSqrt, x[0]); }),
+    macro<Fn::kSin>("sin"),
+    macro<Fn::kSinh>("sinh"),
+    macro<Fn::kSoftplus>("softplus"),
+    floats("softsign", 1.5, [](Operands x) { return x[0] / (1 + apply(Fn::kAbs, x[0])); }),
+    floats("sqrt", 0.5, [](Operands x) { return apply(Fn::kSqrt, x[0]); }),
     arithmetic(
         "sub", [](Operands x) { return x[0] - x[1]; }, fold_sub),
     variadic("sum", kNumbers, sum_of, fold_sum_all),
-    floats("tan",
-           [](Operands x) {
-             const Ex sine = apply(Fn::kSin, x[0]);
-             return sine / apply(Fn::kCos, x[0]);
-           }),
-    floats("tanh", [](Operands x) { return apply(Fn::kTanh, x[0]); }),
+    macro<Fn::kTan>("tan"),
+    macro<Fn::kTanh>("tanh"),
     logical(
         "xor", [](Operands x) { return apply(Fn::kXor, x[0], x[1]); }, nullptr),
 };

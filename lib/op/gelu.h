@@ -1,7 +1,5 @@
 // x times the normal distribution's cumulative function at x, exactly by erf or nearly by tanh.
 #pragma once
-#include <numbers>
-
 #include "op/op.h"
 #include "op/shared/codes.h"
 #include "op/shared/map.h"
@@ -26,15 +24,8 @@ struct Gelu {
   }
 
   static Status lower(const Gelu& o, KernelBuilder& b) {
-    return lower_unary(b, [&](Ex x) {
-      using std::numbers::inv_sqrtpi;
-      using std::numbers::sqrt2;
-      const Ex half = x * 0.5;
-      if (o.approximate == "none") return half * (1 + apply(Fn::kErf, x / sqrt2));
-      const Ex cube = x * x * x;
-      const Ex inner = (x + cube * 0.044715) * (sqrt2 * inv_sqrtpi);
-      return half * (1 + apply(Fn::kTanh, inner));
-    });
+    const Fn fn = o.approximate == "none" ? Fn::kGelu : Fn::kGeluTanh;
+    return lower_unary(b, [&](Ex x) { return apply(fn, x); });
   }
 };
 RLX_OP(Gelu);

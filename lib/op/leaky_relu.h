@@ -11,6 +11,8 @@ struct LeakyRelu {
   static constexpr Arity arity{.in = 1};
   static constexpr DTypes dtypes = kFloats;
   static constexpr bool elementwise = true;
+  // The greatest error in last places, over all floats.
+  static constexpr double ulp = 0.5;
 
   float alpha = 0.01F;
 

@@ -22,7 +22,7 @@ struct LogSoftmax {
     {
       StageBuilder s = b.reduce(rows.extents());
       const Ex x = s.load(b.input(0), rows.at(s));
-      const Ex e = apply(Fn::kExp, x - s.load(top, {}));
+      const Ex e = exp_below(x, s.load(top, {}));
       s.store(log_sum, {}, apply(Fn::kLog, sum(s, e)));
     }
     StageBuilder s = b.map(rows.extents());

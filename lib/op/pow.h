@@ -22,45 +22,61 @@ struct Pow {
     return lower_map(b, [&](StageBuilder& s, const Vec<Dim>& at) {
       const Ex x = load_broadcast(b, s, 0, at);
       const Ex y = load_broadcast(b, s, 1, at);
-      if (is_float(x.type())) return power(x, y.type() == x.type() ? y : cast(y, x.type()));
-      if (is_integer(y.type())) return integer_power(x, cast(y, x.type()));
+      if (is_float(x.type())) return apply(Fn::kPow, x, cast(y, x.type()));
+      if (is_integer(y.type())) return integer_power(x, y);
       return real_power_of_integer(x, cast(y, DType::kF64));
     });
   }
 
  private:
-  // The powers that models are full of are exact and cheap.
-  static Ex power(Ex x, Ex y) {
-    const Expr& e = y.stage->stage().body[y.id.index];
-    if (e.fn == Fn::kConst && e.scalar.f == 2) return x * x;
-    if (e.fn == Fn::kConst && e.scalar.f == 3) return x * x * x;
-    if (e.fn == Fn::kConst && e.scalar.f == 0.5) return apply(Fn::kSqrt, x);
-    return apply(Fn::kPow, x, y);
-  }
+  // Beyond, powers of 0, 1 and -1 are exact in f64 too, and all others overflow.
+  static constexpr double kMostWhole = 0x1p31;
 
   // Whole exponents give whole powers exactly: a power just below one would be cut off.
   static Ex real_power_of_integer(Ex x, Ex y) {
     const Ex whole = apply(Fn::kEq, y, apply(Fn::kFloor, y));
-    const Ex positive = apply(Fn::kGe, y, constant_like(y, 0));
+    const Ex small = apply(Fn::kLt, apply(Fn::kAbs, y), constant_like(y, kMostWhole));
     const Ex power = cast(apply(Fn::kPow, cast(x, DType::kF64), y), x.type());
-    const Ex exact = integer_power(x, cast(y, x.type()));
-    return select(apply(Fn::kAnd, whole, positive), exact, power);
+    const Ex exact = integer_power(x, cast(y, DType::kI32));
+    return select(apply(Fn::kAnd, whole, small), exact, power);
   }
 
-  // By squaring: 6 bits of y are enough, since beyond them only 0, 1 and -1 fit into 64 bits, whose
-  // powers depend on whether y is odd.
+  // By squaring, over every bit of y: what overflows wraps as the product of so many factors does.
   static Ex integer_power(Ex x, Ex y) {
-    const Ex zero = constant_like(x, 0);
     const Ex one = constant_like(x, 1);
     Ex result = one;
     Ex square = x;
-    for (int bit = 0; bit < 6; bit++) {
-      const Ex taken = apply(Fn::kAnd, y, constant_like(y, static_cast<double>(1 << bit)));
-      const Ex is_taken = apply(Fn::kNe, taken, zero);
+    const int bits = static_cast<int>(size_of(y.type())) * 8 - (is_signed(y.type()) ? 1 : 0);
+    for (int bit = 0; bit < bits; bit++) {
+      const Ex taken = apply(Fn::kAnd, y, y.stage->constant_int(y.type(), int64_t{1} << bit));
+      const Ex is_taken = apply(Fn::kNe, taken, constant_like(y, 0));
       result = select(is_taken, result * square, result);
       square = square * square;
     }
-    return result;
+    if (!is_signed(y.type())) return result;
+    const Ex inverse = inverse_power(x, y);
+    return select(is_negative(y), inverse, result);
+  }
+
+  static Ex is_negative(Ex y) { return apply(Fn::kLt, y, constant_like(y, 0)); }
+
+  // For y < 0, 1 / x^-y cut off: 0 but for x of 1, -1 and 0, whose infinity is the greatest number.
+  static Ex inverse_power(Ex x, Ex y) {
+    const Ex zero = constant_like(x, 0);
+    const Ex one = constant_like(x, 1);
+    const auto is = [&](Ex value) { return apply(Fn::kEq, x, value); };
+    const Ex greatest = constant(*x.stage, highest(x.type()));
+    const Ex is_zero = is(zero);
+    const Ex of_others = select(is_zero, greatest, zero);
+    const Ex is_one = is(one);
+    const Ex inverse = select(is_one, one, of_others);
+    if (is_unsigned(x.type())) return inverse;
+    const Ex bit = apply(Fn::kAnd, y, constant_like(y, 1));
+    const Ex odd = apply(Fn::kNe, bit, constant_like(y, 0));
+    const Ex minus = -one;
+    const Ex of_minus = select(odd, minus, one);
+    const Ex is_minus = is(minus);
+    return select(is_minus, of_minus, inverse);
   }
 };
 RLX_OP(Pow);

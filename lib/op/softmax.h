@@ -24,7 +24,7 @@ struct Softmax {
     {
       StageBuilder s = b.map(rows.extents());
       const Ex x = s.load(b.input(0), rows.at(s));
-      s.store(row, s.loops(), apply(Fn::kExp, x - s.load(top, {})));
+      s.store(row, s.loops(), exp_below(x, s.load(top, {})));
     }
     {
       StageBuilder s = b.reduce(rows.extents());

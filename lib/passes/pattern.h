@@ -1,7 +1,7 @@
 // Rewrites as data: a pattern, a replacement and where it holds.
 //
-//   {"neg(neg(x))", "x"}
-//   {"relu(clip(x, low, high))", "clip(x, low, high)", is_not_negative}
+//   {Math::kExact, "neg(neg(x))", "x"}
+//   {Math::kExact, "relu(clip(x, low, high))", "clip(x, low, high)", is_not_negative}
 //
 // In a pattern a name with brackets is an operator, or several joined by `|`; a number is a
 // constant all of whose elements are that number; `_` is any value; another name is a value, the
@@ -10,6 +10,7 @@
 // Attributes are not looked at: where they matter, a guard or a build function does.
 #pragma once
 #include "ir/builder.h"
+#include "passes/math.h"
 
 namespace rlx {
 
@@ -32,7 +33,21 @@ struct Match {
   bool is_inner(size_t i) const { return uses[node(i).outputs[0].index] == 1; }
 };
 
+// The least level that allows a rule. It has no default: whoever writes a rule says it.
+class Allowed {
+ public:
+  constexpr Allowed(Math least) : least_(least) {}
+  constexpr bool at(Math m) const { return m >= least_; }
+  constexpr Math least() const { return least_; }
+
+ private:
+  Math least_;
+};
+
 struct Rule {
+  // kExact: the replacement gives the same bits (any NaN for a NaN) wherever the guard lets it. Any
+  // other rule stands in docs/numerics.md with its bound.
+  Allowed allowed;
   std::string_view from;
   // Operators with their default attributes over the pattern's values; empty: `build` makes it.
   std::string_view to = {};

@@ -19,16 +19,24 @@ namespace {
 
 struct Pass {
   std::string_view name;
-  Status (*run)(Graph&);
+  Status (*run)(Graph&, Math);
+  // Without it the graph is as good, only slower.
+  bool optional;
 };
 
-constexpr Pass kEliminateCommon{"eliminate_common", eliminate_common};
-constexpr Pass kEliminateDead{"eliminate_dead", eliminate_dead};
-constexpr Pass kExpandBlocks{"expand_blocks", expand_blocks};
-constexpr Pass kFoldConstants{"fold_constants", fold_constants};
-constexpr Pass kInferTypes{"infer_types", infer_types};
-constexpr Pass kShareConstants{"share_constants", share_constants};
-constexpr Pass kSimplify{"simplify", simplify};
+// Of a pass that changes no result.
+template <Status (*run)(Graph&)>
+Status exact(Graph& g, Math) {
+  return run(g);
+}
+
+constexpr Pass kEliminateCommon{"eliminate_common", exact<eliminate_common>, true};
+constexpr Pass kEliminateDead{"eliminate_dead", exact<eliminate_dead>, false};
+constexpr Pass kExpandBlocks{"expand_blocks", exact<expand_blocks>, false};
+constexpr Pass kFoldConstants{"fold_constants", exact<fold_constants>, true};
+constexpr Pass kInferTypes{"infer_types", exact<infer_types>, false};
+constexpr Pass kShareConstants{"share_constants", exact<share_constants>, true};
+constexpr Pass kSimplify{"simplify", simplify, true};
 
 // Sorted by name.
 constexpr std::array kPasses{kEliminateCommon, kEliminateDead,  kExpandBlocks, kFoldConstants,
@@ -42,7 +50,7 @@ class Runner {
   void run(const Pass& pass) {
     if (!status_ || is_off(pass)) return;
     const auto start = std::chrono::steady_clock::now();
-    status_ = pass.run(graph_);
+    status_ = pass.run(graph_, options_.math);
     const auto time = std::chrono::steady_clock::now() - start;
     if (options_.times) options_.times->push_back({pass.name, time});
     if (!status_) return;
@@ -116,6 +124,14 @@ Result<Graph> run_passes(Graph g, const Vec<std::string>& names, const PassOptio
 Vec<std::string> pass_names() {
   Vec<std::string> names;
   for (const Pass& pass : kPasses) names.emplace_back(pass.name);
+  return names;
+}
+
+Vec<std::string> optional_passes() {
+  Vec<std::string> names;
+  for (const Pass& pass : kPasses) {
+    if (pass.optional) names.emplace_back(pass.name);
+  }
   return names;
 }
 

@@ -4,6 +4,7 @@
 #include <chrono>
 
 #include "ir/graph.h"
+#include "passes/math.h"
 
 namespace rlx {
 
@@ -14,8 +15,10 @@ struct PassTime {
 };
 
 struct PassOptions {
-  // Passes that do not run.
+  // Passes that do not run: any, though without some there is nothing to plan.
   Vec<std::string> off = {};
+  // What the others may do to a result.
+  Math math = Math::kDefault;
   // A pass or "all": after each run of it, `print` gets the graph.
   std::string print_after = {};
   std::function<void(std::string_view pass, const Graph&)> print = {};
@@ -32,5 +35,8 @@ Result<Graph> run_passes(Graph g, const Vec<std::string>& names, const PassOptio
 
 // All that run_passes knows, sorted.
 Vec<std::string> pass_names();
+// Those that a user may turn off: they only make a graph better. With and without each of them the
+// results have the same bits, as docs/numerics.md says of which and when.
+Vec<std::string> optional_passes();
 
 }  // namespace rlx

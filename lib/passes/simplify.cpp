@@ -18,11 +18,11 @@ struct ParsedRule {
 // By the operator at the root.
 using RuleBook = std::multimap<std::string, const ParsedRule*, std::less<>>;
 
-Vec<ParsedRule> parsed_rules() {
+Vec<ParsedRule> parsed_rules(Math math) {
   Vec<ParsedRule> parsed;
-  for (std::span<const Rule> family : {arithmetic_rules(), contraction_rules(), convolution_rules(),
-                                       gather_rules(), shape_rules()}) {
+  for (std::span<const Rule> family : all_rules()) {
     for (const Rule& rule : family) {
+      if (!rule.allowed.at(math)) continue;
       ParsedRule p{&rule, parse_pattern(rule.from), std::nullopt};
       if (!rule.to.empty()) p.to = parse_pattern(rule.to);
       parsed.push_back(std::move(p));
@@ -41,7 +41,7 @@ ValueId resolved(const Replacement& replacement, ValueId v) {
 
 class Simplifier {
  public:
-  explicit Simplifier(Graph& g) : g_(g), rules_(parsed_rules()) {
+  Simplifier(Graph& g, Math math) : g_(g), rules_(parsed_rules(math)) {
     for (const ParsedRule& rule : rules_) {
       for (const std::string& op : rule.from.names) book_.emplace(op, &rule);
     }
@@ -115,8 +115,13 @@ constexpr int kMostRounds = 16;
 
 }  // namespace
 
-Status simplify(Graph& g) {
-  Simplifier simplifier(g);
+Vec<std::span<const Rule>> all_rules() {
+  return {arithmetic_rules(), contraction_rules(), convolution_rules(), gather_rules(),
+          shape_rules()};
+}
+
+Status simplify(Graph& g, Math math) {
+  Simplifier simplifier(g, math);
   for (int round = 0; round < kMostRounds && simplifier.run(); round++) {
   }
   return {};

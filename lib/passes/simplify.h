@@ -3,10 +3,12 @@
 // worse.
 #pragma once
 #include "ir/graph.h"
+#include "passes/math.h"
 
 namespace rlx {
 
-// Types are known, and stay: a rewrite that would change a type is not made.
-Status simplify(Graph& g);
+// Types are known, and stay: a rewrite that would change a type is not made. `math` says which rules
+// there are.
+Status simplify(Graph& g, Math math);
 
 }  // namespace rlx

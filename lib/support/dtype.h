@@ -33,6 +33,11 @@ std::optional<DType> dtype_named(std::string_view name);
 int64_t size_of(DType t);
 
 constexpr bool is_float(DType t) { return t >= DType::kF16 && t <= DType::kF64; }
+// The least positive float of a type that has all of its digits.
+constexpr double least_normal(DType t) {
+  if (t == DType::kF16) return 0x1p-14;
+  return t == DType::kF64 ? 0x1p-1022 : 0x1p-126;
+}
 constexpr bool is_integer(DType t) { return t >= DType::kI8 && t <= DType::kU64; }
 constexpr bool is_signed(DType t) { return t >= DType::kI8 && t <= DType::kI64; }
 constexpr bool is_unsigned(DType t) { return t >= DType::kU8 && t <= DType::kU64; }

@@ -121,26 +121,26 @@ constexpr double kInf = INFINITY;
 }  // namespace
 
 TEST_CASE("errors of f32 functions") {
-  check_bound<float>(Fn::kExp, std::exp, -86.98, 200, 1.0);
+  check_bound<float>(Fn::kExp, std::exp, -200, 200, 1.0);
   check_bound<float>(Fn::kLog, std::log, 0x1p-149, 3e38, 1.5);
   check_bound<float>(Fn::kTanh, std::tanh, -1e30, 1e30, 3.0);
   check_bound<float>(Fn::kTanh, std::tanh, -10, 10, 3.0);
   check_bound<float>(Fn::kErf, std::erf, -1e30, 1e30, 3.5);
   check_bound<float>(Fn::kErf, std::erf, -4.5, 4.5, 3.5);
-  check_bound<float>(Fn::kSigmoid, sigmoid, -87, 200, 2.5);
-  check_bound<float>(Fn::kSin, std::sin, -0x1p45, 0x1p45, 2.5);
-  check_bound<float>(Fn::kCos, std::cos, -0x1p45, 0x1p45, 2.5);
+  check_bound<float>(Fn::kSigmoid, sigmoid, -200, 200, 3.0);
+  check_bound<float>(Fn::kSin, std::sin, -3e38, 3e38, 2.5);
+  check_bound<float>(Fn::kCos, std::cos, -3e38, 3e38, 2.5);
   check_bound<float>(Fn::kSin, std::sin, -1e5, 1e5, 2.5);
   check_bound<float>(Fn::kCos, std::cos, -20, 20, 2.5);
 }
 
 TEST_CASE("errors of f64 functions") {
-  check_bound<double>(Fn::kExp, std::exp, -707.7, 800, 1.0);
+  check_bound<double>(Fn::kExp, std::exp, -800, 800, 1.0);
   check_bound<double>(Fn::kLog, std::log, 0x1p-1074, 1e300, 1.5);
   check_bound<double>(Fn::kTanh, std::tanh, -25, 25, 3.0);
   check_bound<double>(Fn::kErf, std::erf, -7, 7, 2.0);
-  check_bound<double>(Fn::kSigmoid, sigmoid, -700, 800, 2.5);
-  check_bound<double>(Fn::kSin, std::sin, -0x1p45, 0x1p45, 2.5);
+  check_bound<double>(Fn::kSigmoid, sigmoid, -800, 800, 3.0);
+  check_bound<double>(Fn::kSin, std::sin, -1e308, 1e308, 2.5);
   check_bound<double>(Fn::kCos, std::cos, -100, 100, 2.5);
 }
 
@@ -183,12 +183,12 @@ TEMPLATE_TEST_CASE("special values", "", float, double) {
   }
 }
 
-TEST_CASE("exp ends where results would be denormal, and at infinity") {
+TEST_CASE("exp goes down to the last denormal, and up to infinity") {
   Expansion<float> exp(Fn::kExp);
   CHECK(exp(88.72283F) < kInf);
   CHECK(exp(88.72284F) == kInf);
-  CHECK(exp(-86.98F) > 0x1p-126F);
-  CHECK(exp(-87.0F) == 0);
+  CHECK(exp(-103.9F) == 0x1p-149F);
+  CHECK(exp(-104.0F) == 0);
   CHECK_FALSE(std::signbit(exp(-1000.0F)));
 }
 
@@ -216,7 +216,7 @@ TEST_CASE("pow") {
     if (std::isinf(static_cast<float>(want))) {
       REQUIRE(is_same(got[i], want));
     } else {
-      REQUIRE(std::fabs(got[i] - want) <= 0.6L * last_place<float>(want));
+      REQUIRE(std::fabs(got[i] - want) <= 1.5L * last_place<float>(want));
     }
   }
 }

@@ -32,6 +32,7 @@ inline Result<driver::BuildRequest> build_request_of(const Flags& f) {
   driver::BuildRequest request{.model = f.model, .target = f.target};
   RLX_TRY(request.cache, f.common.cache_options());
   RLX_TRY(request.dims, tools::parse_bindings(f.dims));
+  RLX_TRY(request.options, f.common.switches());
   return request;
 }
 

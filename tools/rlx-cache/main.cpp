@@ -102,6 +102,7 @@ class Commands {
     option("MODEL", f_.model, "a model file")->required();
     option("-t,--target", f_.target, "as for rlxc")->envname("RLX_TARGET");
     option("--dim", f_.dims, "NAME=NUMBER; repeats")->allow_extra_args(false);
+    f_.common.add_switches(*command_);
   }
   Result<Answer> asked(Result<Answer> (*call)(const driver::BuildRequest&)) const {
     RLX_TRY(driver::BuildRequest request, build_request_of(f_));

@@ -54,6 +54,7 @@ void add_run_flags(CLI::App& app, Flags& f) {
 CLI::App& add_command(CLI::App& app, Flags& f, const std::string& name, const std::string& what) {
   CLI::App& command = *app.add_subcommand(name, what)->fallthrough();
   add_load_flags(command, f);
+  f.common.add_switches(command);
   add_run_flags(command, f);
   return command;
 }
@@ -72,6 +73,7 @@ Result<driver::RunRequest> request_of(const CLI::App& app, const Flags& f) {
   driver::RunRequest r = f.request;
   r.load.model_or_key = f.model;
   r.load.target = f.target;
+  RLX_TRY(r.load.options, f.common.switches());
   r.load.on_miss = f.require_cached ? driver::OnMiss::kError : kOnMiss.at(f.on_miss);
   r.load.jobs = f.common.job_count();
   r.load.strict = f.common.strict;

@@ -16,6 +16,7 @@ void add_flags(CLI::App& app, Flags& f) {
   f.common.add(app);
   app.require_subcommand(1);
   CLI::App* bind = app.add_subcommand("bind", "make the variant with these dims")->fallthrough();
+  f.common.add_switches(*bind);
   bind->add_option("MODEL", f.model, "a model file or the key of an entry")->required();
   bind->add_option("--dim", f.dims, "NAME=NUMBER; repeats")->required()->allow_extra_args(false);
   bind->add_option("-t,--target", f.target, "as for rlxc")->envname("RLX_TARGET");
@@ -31,6 +32,7 @@ void write_dims(JsonWriter& out, const driver::Dims& dims) {
 Status bind(const Flags& f, tools::Outcome& outcome) {
   driver::BuildRequest r{.model = f.model, .target = f.target};
   RLX_TRY(r.dims, tools::parse_bindings(f.dims));
+  RLX_TRY(r.options, f.common.switches());
   RLX_TRY(r.cache, f.common.cache_options());
   RLX_TRY(r.remote, cache::remote_from_environment());
   r.jobs = f.common.job_count();

@@ -2,6 +2,7 @@
 
 #include <llvm/IR/Constants.h>
 
+#include <algorithm>
 #include <cmath>
 
 #include "backend/cpu/extremum.h"
@@ -66,7 +67,15 @@ class FnEmitter {
       case Fn::kSin:
       case Fn::kCos:
       case Fn::kPow:
-      case Fn::kSigmoid: break;
+      case Fn::kSigmoid:
+      case Fn::kExpm1:
+      case Fn::kSinh:
+      case Fn::kCosh:
+      case Fn::kTan:
+      case Fn::kSoftplus:
+      case Fn::kMish:
+      case Fn::kGelu:
+      case Fn::kGeluTanh: break;
     }
     RLX_CHECK(false, std::string(name(fn)) + " is no function of values");
     return nullptr;
@@ -252,10 +261,13 @@ Value* FnEmitter::float_remainder(Value* a, Value* b) {
   Value* part = unary(llvm::Intrinsic::fabs, b);
   Value* zero = llvm::Constant::getNullValue(a->getType());
   Value* one = llvm::ConstantFP::get(a->getType(), 1);
-  Value* finite = b_.CreateFCmpOLT(whole, llvm::ConstantFP::getInfinity(a->getType()));
+  Value* infinity = llvm::ConstantFP::getInfinity(a->getType());
+  Value* finite = b_.CreateFCmpOLT(whole, infinity);
   Value* defined = b_.CreateAnd(finite, b_.CreateFCmpOGT(part, zero));
-  Value* x = b_.CreateSelect(defined, whole, zero);
-  Value* y = b_.CreateSelect(defined, part, one);
+  // An infinite divisor leaves a whole, and its halves would never fall below it.
+  Value* bounded = b_.CreateAnd(defined, b_.CreateFCmpOLT(part, infinity));
+  Value* x = b_.CreateSelect(bounded, whole, zero);
+  Value* y = b_.CreateSelect(bounded, part, one);
 
   Value* t = emit_repeat(f_, {y}, [&](Regs& c) -> Value* {
     Value* twice = b_.CreateFAdd(c[0], c[0]);
@@ -272,6 +284,7 @@ Value* FnEmitter::float_remainder(Value* a, Value* b) {
     return any(f_, going);
   })[0];
 
+  left = b_.CreateSelect(bounded, left, whole);
   left = b_.CreateBinaryIntrinsic(llvm::Intrinsic::copysign, left, a);
   return b_.CreateSelect(defined, left, llvm::ConstantFP::getNaN(a->getType()));
 }
@@ -291,6 +304,118 @@ int lanes_of(const Regs& values) {
   }
   return lanes;
 }
+
+// Writes the nodes of a body in order; what only the first choice of a select needs, if that is much,
+// is skipped where no lane takes it.
+class BodyEmitter {
+ public:
+  BodyEmitter(Function& f, const Stage& s, const Vec<ExprId>& roots, const Leaves& leaves)
+      : f_(f),
+        stage_(s),
+        body_(s.body),
+        leaves_(leaves),
+        wanted_(needed(s, roots)),
+        nodes_(s.body.size()) {
+    find_seldom(roots);
+  }
+
+  Regs emit() {
+    for (size_t i = 0; i < body_.size(); ++i) {
+      if (wanted_[i] && select_of_[i] == kAlways) nodes_[i] = emit_node(i);
+    }
+    return std::move(nodes_);
+  }
+
+ private:
+  static constexpr uint32_t kAlways = UINT32_MAX;
+  // A test and a branch cost about as much as so many nodes.
+  static constexpr size_t kMuch = 40;
+
+  // For every select: the nodes from which each path to a root goes through its first choice.
+  void find_seldom(const Vec<ExprId>& roots) {
+    select_of_.assign(body_.size(), kAlways);
+    if (body_.size() <= kMuch) return;
+    for (size_t i = body_.size(); i-- > 0;) {
+      const Expr& e = body_[i];
+      if (!wanted_[i] || e.fn != Fn::kSelect || select_of_[i] != kAlways) continue;
+      Vec<bool> only = only_for(static_cast<uint32_t>(i), roots);
+      if (static_cast<size_t>(std::count(only.begin(), only.end(), true)) < kMuch) continue;
+      for (size_t k = 0; k < only.size(); ++k) {
+        if (only[k]) select_of_[k] = static_cast<uint32_t>(i);
+      }
+    }
+  }
+
+  // Without the first choice of select i these nodes are not needed.
+  Vec<bool> only_for(uint32_t select, const Vec<ExprId>& roots) const {
+    Vec<bool> reached(body_.size());
+    for (ExprId r : roots) reached[r.index] = true;
+    for (size_t i = body_.size(); i-- > 0;) {
+      if (!reached[i]) continue;
+      const Expr& e = body_[i];
+      for (size_t a = 0; a < e.args.size(); ++a) {
+        if (i != select || a != 1) reached[e.args[a].index] = true;
+      }
+      if (e.fn != Fn::kLoad) continue;
+      for (const AxisIndex& axis : stage_.reads[e.index].index) {
+        if (axis.expr) reached[axis.expr->index] = true;
+      }
+    }
+    Vec<bool> only(body_.size());
+    for (size_t i = 0; i < select; ++i) only[i] = wanted_[i] && !reached[i] && !is_leaf(body_[i]);
+    // A leaf is at hand, and may be an access: those stay where they are.
+    return only;
+  }
+
+  static bool is_leaf(const Expr& e) { return arity(e.fn) == 0; }
+
+  Value* emit_node(size_t i) {
+    const Expr& e = body_[i];
+    switch (e.fn) {
+      case Fn::kConst: return emit_scalar(f_, e.scalar);
+      case Fn::kIndex: return leaves_.index(e.dim);
+      case Fn::kLoad: return leaves_.load(e.index, nodes_);
+      case Fn::kAcc: return leaves_.acc[e.index];
+      default: break;
+    }
+    bool seldom = e.fn == Fn::kSelect && select_of_[e.args[1].index] == i;
+    return seldom ? emit_seldom(i) : emit_plain(e);
+  }
+
+  Value* emit_plain(const Expr& e) {
+    Regs args;
+    for (ExprId arg : e.args) args.push_back(nodes_[arg.index]);
+    // The condition of a select is a bool, whatever is selected.
+    size_t typed = e.fn == Fn::kSelect ? 1 : 0;
+    DType operand = body_[e.args[typed].index].type;
+    if (is_bounded_cast(body_, e)) return FnEmitter(f_, operand, e.type).bounded_cast(args[0]);
+    return emit_fn(f_, e.fn, operand, e.type, std::move(args));
+  }
+
+  Value* emit_seldom(size_t i) {
+    const Expr& e = body_[i];
+    Value* condition = nodes_[e.args[0].index];
+    Value* otherwise = nodes_[e.args[2].index];
+    int lanes = lanes_of({condition, otherwise});
+    otherwise = splat(f_, otherwise, lanes);
+    return emit_if(f_, any(f_, condition), {otherwise}, [&] {
+      for (size_t k = 0; k < i; ++k) {
+        if (select_of_[k] == i) nodes_[k] = emit_node(k);
+      }
+      Regs args{condition, nodes_[e.args[1].index], otherwise};
+      return Regs{splat(f_, emit_fn(f_, Fn::kSelect, e.type, e.type, std::move(args)), lanes)};
+    })[0];
+  }
+
+  Function& f_;
+  const Stage& stage_;
+  const Body& body_;
+  const Leaves& leaves_;
+  Vec<bool> wanted_;
+  Regs nodes_;
+  // The select whose first choice alone needs a node.
+  Vec<uint32_t> select_of_;
+};
 
 }  // namespace
 
@@ -334,28 +459,7 @@ Value* emit_fn(Function& f, Fn fn, DType operand, DType result, Regs args) {
 }
 
 Regs emit_body(Function& f, const Stage& s, const Vec<ExprId>& roots, const Leaves& leaves) {
-  Vec<bool> wanted = needed(s, roots);
-  Regs nodes(s.body.size());
-  auto emit_node = [&](const Expr& e) -> Value* {
-    switch (e.fn) {
-      case Fn::kConst: return emit_scalar(f, e.scalar);
-      case Fn::kIndex: return leaves.index(e.dim);
-      case Fn::kLoad: return leaves.load(e.index, nodes);
-      case Fn::kAcc: return leaves.acc[e.index];
-      default: break;
-    }
-    Regs args;
-    for (ExprId arg : e.args) args.push_back(nodes[arg.index]);
-    // The condition of a select is a bool, whatever is selected.
-    size_t typed = e.fn == Fn::kSelect ? 1 : 0;
-    DType operand = s.body[e.args[typed].index].type;
-    if (is_bounded_cast(s.body, e)) return FnEmitter(f, operand, e.type).bounded_cast(args[0]);
-    return emit_fn(f, e.fn, operand, e.type, std::move(args));
-  };
-  for (size_t i = 0; i < s.body.size(); ++i) {
-    if (wanted[i]) nodes[i] = emit_node(s.body[i]);
-  }
-  return nodes;
+  return BodyEmitter(f, s, roots, leaves).emit();
 }
 
 }  // namespace rlx::cpu

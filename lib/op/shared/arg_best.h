@@ -10,6 +10,17 @@ inline Result<Types> infer_arg_best(const InferCtx& c, int64_t axis, bool keepdi
   return Types{Type::tensor(DType::kI64, reduced_shape(c.in(0).shape, {checked}, keepdims))};
 }
 
+// Whether x takes the place of the best so far, for of several equal ones the last or the first. NaN is
+// better than any number, as it is what the maximum of the row would be.
+inline Ex takes_place(Ex x, Ex best, bool last, Fn better) {
+  const Ex wins = last ? apply(Fn::kNot, apply(better, best, x)) : apply(better, x, best);
+  if (!is_float(x.type())) return wins;
+  const Ex is_nan = apply(Fn::kIsNan, x);
+  const Ex was_number = apply(Fn::kNot, apply(Fn::kIsNan, best));
+  if (last) return apply(Fn::kAnd, wins, apply(Fn::kOr, is_nan, was_number));
+  return apply(Fn::kOr, wins, apply(Fn::kAnd, is_nan, was_number));
+}
+
 // `better` is kGt or kLt; `worst` is no better than any element.
 inline Status lower_arg_best(KernelBuilder& b, int64_t axis, bool keepdims, bool last, Fn better,
                              const Scalar& worst) {
@@ -18,8 +29,7 @@ inline Status lower_arg_best(KernelBuilder& b, int64_t axis, bool keepdims, bool
   const Ex x = s.load(b.input(0), rows.at(s));
   const int best = s.add_accumulator(x.type(), worst);
   const int place = s.add_accumulator(DType::kI64, Scalar::of_int(DType::kI64, 0));
-  const Ex wins =
-      last ? apply(Fn::kNot, apply(better, s.acc(best), x)) : apply(better, x, s.acc(best));
+  const Ex wins = takes_place(x, s.acc(best), last, better);
   s.set_combine(best, select(wins, x, s.acc(best)));
   const Ex here = s.index(s.loop(0));
   s.set_combine(place, select(wins, here, s.acc(place)));

@@ -17,4 +17,10 @@ inline Place store_maximum(KernelBuilder& b, const Rows& rows) {
   return top;
 }
 
+// e^(x - top) for x <= top: the bound, which changes nothing, makes the exponential cheaper.
+inline Ex exp_below(Ex x, Ex top) {
+  const Ex below = x - top;
+  return apply(Fn::kExp, apply(Fn::kMin, below, constant_like(x, 0)));
+}
+
 }  // namespace rlx

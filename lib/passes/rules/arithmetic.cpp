@@ -7,10 +7,31 @@
 namespace rlx {
 namespace {
 
-bool is_not_negative(const Match& m) {
-  const Constant* c = m.graph.constant_of(m["low"]);
+bool is_scalar_from_zero(const Constant* c) {
   return c && c->elements() == 1 && scalar_at(c->dtype, c->data.bytes().data()).as_double() >= 0;
 }
+
+// A clip ends in its upper bound, wherever the lower one is.
+bool is_not_negative(const Match& m) {
+  return is_scalar_from_zero(m.graph.constant_of(m["low"])) &&
+         is_scalar_from_zero(m.graph.constant_of(m["high"]));
+}
+
+// The operand beside x is a constant all of whose zeros have this sign, or is of integers.
+bool is_zero_of_sign(const Match& m, bool negative) {
+  const Values& inputs = m.node(0).inputs;
+  const Constant* zero = m.graph.constant_of(inputs[0] == m["x"] ? inputs[1] : inputs[0]);
+  if (!zero || !is_float(zero->dtype)) return zero != nullptr;
+  for (int64_t i = 0; i < zero->elements(); i++) {
+    const std::byte* element = zero->data.bytes().data() + i * size_of(zero->dtype);
+    if (std::signbit(scalar_at(zero->dtype, element).as_double()) != negative) return false;
+  }
+  return true;
+}
+
+// -0 + -0 and -0 - 0 are -0, but -0 + 0 is 0.
+bool adds_nothing(const Match& m) { return is_zero_of_sign(m, true); }
+bool takes_nothing(const Match& m) { return is_zero_of_sign(m, false); }
 
 // Bits of precision, and of range without the sign.
 bool holds_all_of(DType wide, DType narrow) {
@@ -56,41 +77,44 @@ std::optional<ValueId> times_inverse(const Match& m, GraphBuilder& g) {
 }
 
 constexpr Rule kRules[] = {
-    {"abs(abs(x))", "abs(x)"},
-    {"add(x, 0)", "x"},
-    {"and(x, 1)", "x"},
-    {"and(x, x)", "x"},
-    {"cast(cast(x))", {}, inner_cast_loses_nothing, cast_once},
-    {"cast(x)", "x"},
-    {"ceil|floor|round(ceil|floor|round(x))",
+    {Math::kExact, "abs(abs(x))", "abs(x)"},
+    {Math::kExact, "add(x, 0)", "x", adds_nothing},
+    {Math::kDefault, "add(x, 0)", "x"},
+    {Math::kExact, "and(x, 1)", "x"},
+    {Math::kExact, "and(x, x)", "x"},
+    {Math::kExact, "cast(cast(x))", {}, inner_cast_loses_nothing, cast_once},
+    {Math::kExact, "cast(x)", "x"},
+    {Math::kExact,
+     "ceil|floor|round(ceil|floor|round(x))",
      {},
      nullptr,
      [](const Match& m, GraphBuilder&) { return std::optional(m.node(1).outputs[0]); }},
-    {"clip(x)", "x"},
-    {"clip(clip(x, low, high), low, high)", "clip(x, low, high)"},
-    {"div(x, 1)", "x"},
-    {"div(x, c)", {}, is_power_of_two, times_inverse},
-    {"identity(x)", "x"},
-    {"max(x)", "x"},
-    {"max(x, x)", "x"},
-    {"mean(x)", "x"},
-    {"min(x)", "x"},
-    {"min(x, x)", "x"},
-    {"mul(x, 1)", "x"},
-    {"neg(neg(x))", "x"},
-    {"not(not(x))", "x"},
-    {"or(x, 0)", "x"},
-    {"or(x, x)", "x"},
-    {"pow(x, 1)", "x"},
-    {"relu(clip(x, low, high))", "clip(x, low, high)", is_not_negative},
-    {"relu(relu(x))", "relu(x)"},
-    {"relu(sigmoid(x))", "sigmoid(x)"},
-    {"sub(x, 0)", "x"},
-    {"sum(x)", "x"},
-    {"where(0, _, x)", "x"},
-    {"where(1, x, _)", "x"},
-    {"where(_, x, x)", "x"},
-    {"xor(x, 0)", "x"},
+    {Math::kExact, "clip(x)", "x"},
+    {Math::kExact, "clip(clip(x, low, high), low, high)", "clip(x, low, high)"},
+    {Math::kExact, "div(x, 1)", "x"},
+    {Math::kExact, "div(x, c)", {}, is_power_of_two, times_inverse},
+    {Math::kExact, "identity(x)", "x"},
+    {Math::kExact, "max(x)", "x"},
+    {Math::kExact, "max(x, x)", "x"},
+    {Math::kExact, "mean(x)", "x"},
+    {Math::kExact, "min(x)", "x"},
+    {Math::kExact, "min(x, x)", "x"},
+    {Math::kExact, "mul(x, 1)", "x"},
+    {Math::kExact, "neg(neg(x))", "x"},
+    {Math::kExact, "not(not(x))", "x"},
+    {Math::kExact, "or(x, 0)", "x"},
+    {Math::kExact, "or(x, x)", "x"},
+    {Math::kExact, "pow(x, 1)", "x"},
+    {Math::kExact, "relu(clip(x, low, high))", "clip(x, low, high)", is_not_negative},
+    {Math::kExact, "relu(relu(x))", "relu(x)"},
+    {Math::kExact, "relu(sigmoid(x))", "sigmoid(x)"},
+    {Math::kExact, "sub(x, 0)", "x", takes_nothing},
+    {Math::kDefault, "sub(x, 0)", "x"},
+    {Math::kExact, "sum(x)", "x"},
+    {Math::kExact, "where(0, _, x)", "x"},
+    {Math::kExact, "where(1, x, _)", "x"},
+    {Math::kExact, "where(_, x, x)", "x"},
+    {Math::kExact, "xor(x, 0)", "x"},
 };
 
 }  // namespace

@@ -139,7 +139,7 @@ std::optional<ValueId> broadcast_instead(const Match& m, GraphBuilder& g) {
 }
 
 constexpr Rule kRules[] = {
-    {"gather_nd(data, indices)", {}, nullptr, broadcast_instead},
+    {Math::kExact, "gather_nd(data, indices)", {}, nullptr, broadcast_instead},
 };
 
 }  // namespace

@@ -17,4 +17,7 @@ std::span<const Rule> convolution_rules();
 // Picking that picks everything.
 std::span<const Rule> gather_rules();
 
+// All of these.
+Vec<std::span<const Rule>> all_rules();
+
 }  // namespace rlx

@@ -106,23 +106,25 @@ std::optional<ValueId> concat_once(const Match& m, GraphBuilder& g) {
 
 // A rewrite that keeps the type makes x of one of these only where x has that type already.
 constexpr Rule kRules[] = {
-    {"concat(concat(...), ...)", {}, is_same_concat, concat_once},
-    {"concat(x)", "x"},
-    {"expand(x, _)", "x"},
-    {"flatten|reshape|squeeze|unsqueeze(x, ...)", "x"},
-    {"flatten|reshape|squeeze|unsqueeze(transpose(flatten|reshape|squeeze|unsqueeze(x, ...)), ...)",
+    {Math::kExact, "concat(concat(...), ...)", {}, is_same_concat, concat_once},
+    {Math::kExact, "concat(x)", "x"},
+    {Math::kExact, "expand(x, _)", "x"},
+    {Math::kExact, "flatten|reshape|squeeze|unsqueeze(x, ...)", "x"},
+    {Math::kExact,
+     "flatten|reshape|squeeze|unsqueeze(transpose(flatten|reshape|squeeze|unsqueeze(x, ...)), ...)",
      {},
      nullptr,
      transpose_whole},
-    {"flatten|reshape|squeeze|unsqueeze(flatten|reshape|squeeze|unsqueeze(x, ...), ...)",
+    {Math::kExact,
+     "flatten|reshape|squeeze|unsqueeze(flatten|reshape|squeeze|unsqueeze(x, ...), ...)",
      {},
      nullptr,
      reshape_once},
-    {"slice(x, ...)", "x", goes_forward},
-    {"tile(x, _)", "x"},
-    {"transpose(transpose(x))", {}, nullptr, transpose_once},
-    {"transpose(x)", "x", moves_nothing},
-    {"transpose(x)", {}, moves_nothing, reshape_once},
+    {Math::kExact, "slice(x, ...)", "x", goes_forward},
+    {Math::kExact, "tile(x, _)", "x"},
+    {Math::kExact, "transpose(transpose(x))", {}, nullptr, transpose_once},
+    {Math::kExact, "transpose(x)", "x", moves_nothing},
+    {Math::kExact, "transpose(x)", {}, moves_nothing, reshape_once},
 };
 
 }  // namespace

@@ -1,0 +1,26 @@
+// What a user may ask of a compile besides target and dims: how exact it is, and which passes run. As
+// options (name and value) they stand in the key, in the LIR and in the stamp of a request; what is the
+// default is not written.
+#pragma once
+#include "driver/key.h"
+#include "passes/math.h"
+
+namespace rlx::driver {
+
+struct Switches {
+  Math math = Math::kDefault;
+  // Sorted, each once.
+  Vec<std::string> disabled = {};
+
+  bool is_disabled(std::string_view name) const;
+};
+
+// What can be turned off: optional passes, and steps of the plan.
+Vec<std::string> switch_names();
+// From the texts of --math and --disable (names joined by commas); errors 2014 and 2015 name the nearest.
+// Empty texts are no switches.
+Result<Options> parse_switches(const std::string& math, const std::vector<std::string>& disabled);
+// Back from options that parse_switches made; others, of an entry of another rlx, are left out.
+Switches switches_of(const Options& options);
+
+}  // namespace rlx::driver
