@@ -55,6 +55,7 @@ std::string spelled(const BuildRequest& r, const Target& target) {
     text.append("\nshape ").append(name).append("=");
     for (int64_t e : extents) text.append(std::to_string(e)).append(",");
   }
+  for (const std::string& name : r.given) text.append("\ngiven ").append(name);
   return text + "\nkey=" + r.key + "\nsalt=" + r.cache.salt;
 }
 
@@ -101,7 +102,7 @@ class Builder {
       if (found) return {};
     }
     cache::Snapshot& snapshot = snapshot_;
-    RLX_TRY(ModelFile model, read_model(r_.model));
+    RLX_TRY(ModelFile model, read_model(r_.model, r_.given));
     note("import");
     for (const auto& file : model.files) snapshot.files.push_back(file->stamp());
     RLX_TRY_VOID(from_graph(std::move(model.graph)));
@@ -370,7 +371,7 @@ class Builder {
 
 Result<Action> key_of(const BuildRequest& request) {
   RLX_TRY(Target target, parse_target(request.target));
-  RLX_TRY(ModelFile model, read_model(request.model));
+  RLX_TRY(ModelFile model, read_model(request.model, request.given));
   return action_for(model.graph, request, target);
 }
 

@@ -24,11 +24,11 @@ Result<ModelFile> in_file(std::shared_ptr<const MappedFile> file, std::string fo
 
 }  // namespace
 
-Result<ModelFile> read_model(const std::string& path) {
+Result<ModelFile> read_model(const std::string& path, const Vec<std::string>& given) {
   RLX_TRY(auto file, MappedFile::open(path));
   if (path.ends_with(".mir")) return in_file(file, "mir", parse_graph(text_of(*file)));
   if (path.ends_with(".json")) return in_file(file, "json", hir_json::read_graph(text_of(*file)));
-  return onnx::read_model(std::move(file));
+  return onnx::read_model(std::move(file), given);
 }
 
 std::optional<FileRange> locate(const ModelFile& model, Bytes bytes) {

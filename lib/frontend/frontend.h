@@ -19,8 +19,9 @@ struct ModelFile {
   Vec<std::shared_ptr<const MappedFile>> files = {};
 };
 
-// Reads .mir text and .json by their endings, else ONNX. The error lists all that the model needs and rlx lacks.
-Result<ModelFile> read_model(const std::string& path);
+// Reads .mir text and .json by their endings, else ONNX. The error lists all that the model needs and rlx
+// lacks. An input with a default of that name in `given` is an input; the others are their defaults.
+Result<ModelFile> read_model(const std::string& path, const Vec<std::string>& given = {});
 
 // Where in the model's files bytes lie; nullopt where they are in none.
 struct FileRange {

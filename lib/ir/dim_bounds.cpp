@@ -72,6 +72,9 @@ const Atom* next_atom(const Dim& d, int last_rank) {
   return best;
 }
 
+// Bounds of products multiply out: longer sums are given up.
+constexpr size_t kMostTerms = 64;
+
 constexpr int kSymbolRank = 3;
 constexpr int kLoopRank = 1;
 
@@ -80,8 +83,9 @@ class Prover {
   explicit Prover(const RangeOf& range) : range_(range) {}
 
   bool nonnegative(const Dim& d) {
+    if (d.is_overflow()) return false;
     if (auto c = d.constant()) return *c >= 0;
-    if (--fuel_ < 0) return false;
+    if (--fuel_ < 0 || d.terms().size() > kMostTerms) return false;
     if (plainly_nonnegative(d)) return true;
     const Atom x = *next_atom(d, kSymbolRank);
     Parts parts = parts_of(d, x);

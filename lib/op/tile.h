@@ -25,8 +25,7 @@ struct Tile {
     const Vec<Dim>& in = b.in(0).shape;
     return lower_view(b, [&](Vec<Dim> at) {
       for (size_t axis = 0; axis < at.size(); axis++) {
-        if (in[axis] != b.out().shape[axis])
-          at[axis] = in[axis].is(0) ? Dim(0) : mod(at[axis], in[axis]);
+        if (in[axis] != b.out().shape[axis]) at[axis] = mod(at[axis], in[axis]);
       }
       return at;
     });

@@ -3,12 +3,29 @@
 #include <cstring>
 #include <new>
 
+#include "runtime/memory.h"
+
 namespace rlx {
 
-AlignedBytes::AlignedBytes(size_t size) : size_(size) {
-  if (size == 0) return;
-  data_.reset(static_cast<std::byte*>(::operator new(size, std::align_val_t{kAlignment})));
-  std::memset(data_.get(), 0, size);
+AlignedBytes::AlignedBytes(size_t size) {
+  std::optional<AlignedBytes> made = make(size);
+  RLX_CHECK(made.has_value(), "there is no memory for " + std::to_string(size) + " bytes");
+  *this = *std::move(made);
+}
+
+std::optional<AlignedBytes> AlignedBytes::make(size_t size) {
+  AlignedBytes bytes;
+  if (size == 0) return bytes;
+  // The system gives more than there is, and ends who touches it; it is only asked where that may be.
+  constexpr size_t kMuch = size_t{1} << 28;
+  if (size >= kMuch && static_cast<int64_t>(size) > runtime::available_memory())
+    return std::nullopt;
+  void* data = ::operator new(size, std::align_val_t{kAlignment}, std::nothrow);
+  if (data == nullptr) return std::nullopt;
+  std::memset(data, 0, size);
+  bytes.data_.reset(static_cast<std::byte*>(data));
+  bytes.size_ = size;
+  return bytes;
 }
 
 AlignedBytes::AlignedBytes(Bytes bytes) : AlignedBytes(bytes.size()) {

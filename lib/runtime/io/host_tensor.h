@@ -2,6 +2,7 @@
 #pragma once
 #include <algorithm>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "support/dtype.h"
@@ -18,6 +19,8 @@ class AlignedBytes {
   AlignedBytes() = default;
   // Zeros.
   explicit AlignedBytes(size_t size);
+  // Zeros, or nullopt where the system has not that much memory: of sizes that a file or a user names.
+  static std::optional<AlignedBytes> make(size_t size);
   explicit AlignedBytes(Bytes bytes);
   AlignedBytes(const AlignedBytes& o) : AlignedBytes(o.bytes()) {}
   AlignedBytes(AlignedBytes&&) noexcept = default;
