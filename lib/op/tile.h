@@ -13,7 +13,7 @@ struct Tile {
   static constexpr DTypes dtypes = kAnyDType;
 
   static Result<Types> infer(const Tile&, InferCtx& c) {
-    RLX_TRY(Vec<Dim> repeats, known_dims(c, 1, "repeats"));
+    RLX_TRY(Vec<Dim> repeats, known_extents(c, 1, "repeats"));
     Vec<Dim> shape = c.in(0).shape;
     if (repeats.size() != shape.size())
       return c.error(kBadInput, "repeats is not one number an axis");

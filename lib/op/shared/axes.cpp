@@ -62,6 +62,21 @@ Result<Vec<Dim>> known_dims(const InferCtx& c, int i, std::string_view what) {
       "compute it from shapes, constants and inputs that are short integer vectors");
 }
 
+Result<Vec<Dim>> known_extents(InferCtx& c, int i, std::string_view what) {
+  RLX_TRY(Vec<Dim> dims, known_dims(c, i, what));
+  std::map<std::string, Dim> zeros;
+  for (const Dim& d : dims) {
+    each_atom(d, [&](const Atom& a) {
+      const Symbol* s = c.graph().find_symbol(a.symbol);
+      if (s && s->sign < 0) zeros.emplace(a.symbol, 0);
+    });
+  }
+  for (const auto& [negative, zero] : zeros)
+    RLX_TRY_VOID(c.require_equal(Dim::symbol(negative), zero));
+  for (Dim& d : dims) d = substitute_symbols(d, zeros);
+  return dims;
+}
+
 Result<std::optional<Vec<int64_t>>> known_integers(const InferCtx& c, int i,
                                                    std::string_view what) {
   if (!c.has(i)) return std::optional<Vec<int64_t>>();

@@ -30,6 +30,8 @@ Status require_broadcast_to(InferCtx& c, int i, const Vec<Dim>& shape, std::stri
 Result<std::optional<Vec<int64_t>>> known_integers(const InferCtx& c, int i, std::string_view what);
 // The same where the elements may be symbolic.
 Result<Vec<Dim>> known_dims(const InferCtx& c, int i, std::string_view what);
+// The same of extents: that the elements of inputs among them are not negative is assumed.
+Result<Vec<Dim>> known_extents(InferCtx& c, int i, std::string_view what);
 // Of an input that inference has accepted; empty where it is left out.
 Vec<int64_t> integers_at(const KernelBuilder& b, int i);
 
