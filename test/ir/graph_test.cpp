@@ -3,6 +3,7 @@
 #include <catch2/catch.hpp>
 
 #include "fake_ops.h"
+#include "ir/codes.h"
 
 namespace rlx {
 namespace {
@@ -119,7 +120,12 @@ TEST_CASE("shape arithmetic is told from node to node") {
   ValueId shape = *b.add1("shape", {x});
   CHECK(to_text(*b.known(shape)) == "[n, 4]");
   CHECK(to_text(b.type(*b.add1("reshape", {x, shape}))) == "f32[n, 4]");
-  CHECK(to_text(b.type(*b.add1("reshape", {x, b.i64s({2, -3})}))) == "f32[2, -3]");
+  CHECK(to_text(b.type(*b.add1("reshape", {x, b.i64s({2, 3})}))) == "f32[2, 3]");
+  // Whatever an operator makes of it, no tensor has such extents.
+  CHECK(b.add1("reshape", {x, b.i64s({2, -3})}).error().first().code == kModelMismatch);
+  CHECK(b.add1("reshape", {x, b.i64s({2, kMostBytes})}).error().first().code == kTooLarge);
+  CHECK(b.add1("reshape", {x, b.dims({Dim::symbol("n") * kMostBytes})}).error().first().code ==
+        kTooLarge);
   CHECK(to_text(b.type(*b.add1("reshape", {x, b.dims({Dim::symbol("n") * 4})}))) == "f32[n * 4]");
   CHECK(g.constant_of(b.dims({1, 2})) != nullptr);
   // A shape that only the data tells is a fresh symbol.
