@@ -35,10 +35,19 @@ void each_extent(Graph& g, F f) {
   }
 }
 
+// Without what was inferred: other extents make other types.
+void forget_types(Graph& g) {
+  for (Value& v : g.values) {
+    if (v.def.kind == ValueDef::Kind::kNode) v.type = Type::unknown();
+  }
+  g.facts.clear();
+}
+
 std::string open_name(int64_t extent) { return "open" + std::to_string(extent); }
 
 // Each number among the inputs' extents becomes a symbol, equal ones the same.
 Graph opened(Graph g) {
+  forget_types(g);
   for (size_t i = 0; i < g.inputs().size(); ++i) {
     Vec<Dim>& shape = g[g.inputs()[i]].type.shape;
     for (size_t axis = 0; axis < shape.size(); ++axis) {
@@ -72,12 +81,12 @@ Graph fixed(const Graph& g, const Extents& extents) {
   return out;
 }
 
-Vec<Tensor> inputs_for(const Graph& g, const Extents& extents) {
+Vec<Tensor> inputs_for(const Graph& g) {
   Vec<Tensor> inputs;
   for (ValueId v : g.inputs()) {
     const Type& type = g[v].type;
     Tensor t{type.dtype, {}, {}};
-    for (const Dim& d : type.shape) t.shape.push_back(evaluate(d, extents).value());
+    for (const Dim& d : type.shape) t.shape.push_back(d.constant().value());
     // Integers may be indexes, of which 0 is the one that most axes have.
     t.bytes.assign(static_cast<size_t>(t.elements() * size_of(type.dtype)), '\0');
     if (type.dtype == DType::kF32) t = test::random_f32(t.shape);
@@ -113,18 +122,23 @@ Result<std::unique_ptr<runtime::Session>> session_of(Graph g) {
                                 {.threads = 2, .check_memory = true});
 }
 
-// Whether the session gave what the interpreter does; false where it refused the extents.
-bool check_run(runtime::Session& session, const Graph& g, const Extents& extents) {
-  Vec<Tensor> inputs = inputs_for(g, extents);
+// Whether the session gave what the interpreter makes of the graph, whose extents are numbers; false where
+// it refused them.
+bool check_run(runtime::Session& session, const Graph& g) {
+  Vec<Tensor> inputs = inputs_for(g);
   auto got = session.run(on_host(g, inputs));
   if (!got) {
     // Extents, and data that they leave without a place; never a fault of rlx.
     CHECK(got.error().exit_code() == 5);
     return false;
   }
-  auto want = interpreted(fixed(g, extents), inputs);
-  if (!want) INFO(to_text(want.error()));
-  REQUIRE(want.ok());
+  auto want = interpreted(g, inputs);
+  if (!want) {
+    // -1 beside a 0: n * 4 / n is 4 for a template, and nothing for numbers.
+    INFO(to_text(want.error()));
+    CHECK(want.error().first().message.find("not defined beside a 0") != std::string::npos);
+    return false;
+  }
   REQUIRE(want->size() == got->size());
   for (size_t i = 0; i < got->size(); ++i) {
     const HostTensor& t = (*got)[i];
@@ -161,7 +175,7 @@ struct Sweep {
         Extents varied = extents;
         varied[name] = value;
         INFO("open, " << name << " = " << value);
-        ++(check_run(**session, open, varied) ? ran : refused);
+        ++(check_run(**session, fixed(g, varied)) ? ran : refused);
       }
     }
   }
@@ -174,7 +188,7 @@ struct Sweep {
         INFO("fixed, " << name << " = " << value);
         auto session = session_of(fixed(g, varied));
         if (session) {
-          ++(check_run(**session, fixed(g, varied), {}) ? ran : refused);
+          ++(check_run(**session, fixed(g, varied)) ? ran : refused);
           continue;
         }
         check_refusal(session.error());
