@@ -49,6 +49,7 @@ std::string spelled(const BuildRequest& r, const Target& target) {
     text.append("\nshape ").append(name).append("=");
     for (int64_t e : extents) text.append(std::to_string(e)).append(",");
   }
+  for (const std::string& name : r.given) text.append("\ngiven ").append(name);
   return text + "\nkey=" + r.key + "\nsalt=" + r.cache.salt;
 }
 
@@ -94,8 +95,8 @@ class Builder {
       RLX_TRY(bool found, find(stamped->key, stamped->action));
       if (found) return {};
     }
-    cache::Snapshot snapshot;
-    RLX_TRY(files_, watched_model(r_.model));
+    cache::Snapshot& snapshot = snapshot_;
+    RLX_TRY(files_, watched_model(r_.model, r_.given));
     note("import");
     for (const auto& file : files_.files) snapshot.files.push_back(file->stamp());
     RLX_TRY_VOID(from_graph(std::move(files_.graph)));
@@ -385,7 +386,7 @@ class Builder {
 
 Result<Action> key_of(const BuildRequest& request) {
   RLX_TRY(Target target, parse_target(request.target));
-  RLX_TRY(ModelFile model, watched_model(request.model));
+  RLX_TRY(ModelFile model, watched_model(request.model, request.given));
   RLX_TRY(Action action, action_for(model.graph, request, target));
   RLX_TRY_VOID(check_unchanged(model));
   return action;

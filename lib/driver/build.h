@@ -25,6 +25,8 @@ struct BuildRequest {
   std::string key = {};
   // As written; "host" resolves to this machine.
   std::string target = "host";
+  // Inputs with defaults that are given all the same.
+  Vec<std::string> given = {};
   // What to bind: symbols by name, or the extents of inputs, from which the symbols follow. Neither: the
   // template.
   Dims dims = {};

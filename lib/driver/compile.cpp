@@ -1,8 +1,11 @@
 #include "driver/compile.h"
 
+#include <algorithm>
+
 #include "driver/backends.h"
 #include "driver/switches.h"
 #include "driver/toolchain.h"
+#include "op/shared/codes.h"
 #include "passes/bind_dims.h"
 
 namespace rlx::driver {
@@ -60,12 +63,30 @@ Result<Graph> bound(Graph g, const CompileOptions& options) {
   return optimise(std::move(g), pass_options(options));
 }
 
+// What an operator cannot do with open extents it may do with numbers.
+bool may_need_dims(const Error& e) {
+  return std::any_of(e.items.begin(), e.items.end(),
+                     [](const Diagnostic& d) { return d.code == kMustBeKnown; });
+}
+
+Result<Graph> bound_first(Graph imported, const CompileOptions& options) {
+  RLX_TRY(Graph g, run_passes(std::move(imported), {"eliminate_dead"}));
+  RLX_TRY(g, bind_dims(std::move(g), options.dims));
+  return optimise(std::move(g), options.passes);
+}
+
 }  // namespace
 
 Result<Graph> optimised(Graph imported, const CompileOptions& options) {
   options.phase("optimising");
-  RLX_TRY(Graph g, optimise(std::move(imported), pass_options(options)));
-  return bound(std::move(g), options);
+  if (options.dims.empty()) return optimise(std::move(imported), pass_options(options));
+  auto g = optimise(imported, pass_options(options));
+  if (!g && !may_need_dims(g.error())) return g;
+  if (g) g = bound(std::move(*g), options);
+  if (g) return g;
+  // Nor is what was made of open extents, and assumed of them, always right for numbers.
+  auto again = bound_first(std::move(imported), options);
+  return again ? std::move(again) : std::move(g);
 }
 
 Result<Plan> planned(Graph imported, const CompileOptions& options) {

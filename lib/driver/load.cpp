@@ -1,5 +1,6 @@
 #include "driver/load.h"
 
+#include <algorithm>
 #include <filesystem>
 
 #include <fmt/format.h>
@@ -55,11 +56,31 @@ Status check_target(const LoadRequest& request) {
       "--target=host; rlxc compiles for other machines");
 }
 
+// What is given that is no input or output of the image: defaults that are to be replaced, if the model
+// has such inputs.
+Vec<std::string> others(const LoadRequest& request, const image::Image& image) {
+  Vec<std::string> names;
+  for (const auto& [name, shape] : request.input_shapes) {
+    const auto named = [&](const image::Tensor& t) { return t.name == name; };
+    if (!name.empty() && std::ranges::none_of(image.inputs, named) &&
+        std::ranges::none_of(image.outputs, named))
+      names.push_back(name);
+  }
+  return names;
+}
+
 }  // namespace
 
 Result<Loaded> load(const LoadRequest& request) {
   RLX_TRY_VOID(check_target(request));
-  RLX_TRY(Built built, build(build_request(request), true));
+  BuildRequest wanted = build_request(request);
+  RLX_TRY(Built built, build(wanted, true));
+  wanted.given = others(request, built.image);
+  if (!wanted.given.empty() && is_file(wanted.model)) {
+    const bool hit = built.hit;
+    RLX_TRY(built, build(wanted, true));
+    built.hit &= hit;
+  }
   Loaded loaded;
   loaded.image = std::move(built.image);
   loaded.blobs = source_of(std::move(built.blobs));

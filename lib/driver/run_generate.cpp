@@ -74,7 +74,8 @@ Result<Vec<int64_t>> symbols_of(const image::Image& image,
   for (const image::Symbol& symbol : image.symbols) {
     auto given = std::ranges::find(dims, symbol.name, &std::pair<std::string, int64_t>::first);
     values.push_back(given == dims.end() ? 0 : given->second);
-    if (given != dims.end()) continue;
+    // The other part of an element goes by the name of the first.
+    if (given != dims.end() || symbol.sign < 0) continue;
     missing.push_back(symbol.name);
     flags.push_back(fmt::format("--dim {}=N", symbol.name));
   }
@@ -82,6 +83,18 @@ Result<Vec<int64_t>> symbols_of(const image::Image& image,
   return Error(kDimNeeded,
                fmt::format("to make up inputs, values are needed for {}", fmt::join(missing, ", ")),
                fmt::format("{}, or give inputs: --inputs", fmt::join(flags, " ")));
+}
+
+// Of the image's input `index`.
+void set_elements_that_are_dims(const image::Image& image, const Vec<int64_t>& symbols,
+                                size_t index, HostTensor& tensor) {
+  for (size_t i = 0; i < symbols.size(); ++i) {
+    const image::Symbol& symbol = image.symbols[i];
+    bool is_it = symbol.element >= 0 && static_cast<size_t>(symbol.input) == index;
+    if (!is_it || symbol.sign < 0) continue;
+    size_t at = sizeof(int64_t) * static_cast<size_t>(symbol.element);
+    std::memcpy(tensor.data.data() + at, &symbols[i], sizeof(int64_t));
+  }
 }
 
 }  // namespace
@@ -98,6 +111,7 @@ Result<TensorSet> generate_inputs(const image::Image& image,
     RLX_TRY(AlignedBytes data, AlignedBytes::make(*bytes, what));
     HostTensor tensor{input.name, input.dtype, std::move(shape), std::move(data)};
     fill(tensor, seed);
+    set_elements_that_are_dims(image, symbols, set.tensors.size(), tensor);
     set.tensors.push_back(std::move(tensor));
   }
   return set;

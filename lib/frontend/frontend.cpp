@@ -48,17 +48,17 @@ Result<Graph> whole_graph(const std::string& path, std::string_view text) {
 
 }  // namespace
 
-Result<ModelFile> read_model(const std::string& path) {
+Result<ModelFile> read_model(const std::string& path, const Vec<std::string>& given) {
   RLX_TRY(auto file, MappedFile::open(path));
   if (path.ends_with(".mir")) return in_file(file, "mir", whole_graph(path, text_of(*file)));
   if (path.ends_with(".json")) return in_file(file, "json", hir_json::read_graph(text_of(*file)));
-  return onnx::read_model(std::move(file));
+  return onnx::read_model(std::move(file), given);
 }
 
-Result<ModelFile> watched_model(const std::string& path) {
+Result<ModelFile> watched_model(const std::string& path, const Vec<std::string>& given) {
   auto before = stamp_of(path);
   int cut = cut_files();
-  auto model = read_model(path);
+  auto model = read_model(path, given);
   if (model || !before) return model;
   // What was wrong with it may be that it was written over.
   auto now = stamp_of(path);

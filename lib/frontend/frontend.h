@@ -19,11 +19,12 @@ struct ModelFile {
   Vec<std::shared_ptr<const MappedFile>> files = {};
 };
 
-// Reads .mir text and .json by their endings, else ONNX. The error lists all that the model needs and rlx lacks.
-Result<ModelFile> read_model(const std::string& path);
+// Reads .mir text and .json by their endings, else ONNX. The error lists all that the model needs and rlx
+// lacks. An input with a default of that name in `given` is an input; the others are their defaults.
+Result<ModelFile> read_model(const std::string& path, const Vec<std::string>& given = {});
 
 // The same, and an error says whether the file changed while it was read (3021), whatever else it was.
-Result<ModelFile> watched_model(const std::string& path);
+Result<ModelFile> watched_model(const std::string& path, const Vec<std::string>& given = {});
 // That no file of the model has changed since it was opened: what its constants view is what was read.
 // Error 3021.
 Status check_unchanged(const ModelFile& model);

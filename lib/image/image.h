@@ -56,6 +56,9 @@ struct Symbol {
   // The input and axis whose extent is the value; -1: given by the caller.
   int32_t input = -1;
   int32_t axis = -1;
+  // In place of the axis: which element e of that input gives the value, max(sign * e, 0); else -1.
+  int32_t element = -1;
+  int32_t sign = 1;
   int64_t min = 0, max = INT64_MAX, multiple_of = 1;
 
   bool operator==(const Symbol&) const = default;

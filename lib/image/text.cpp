@@ -58,7 +58,10 @@ class Listing {
 
   std::string line(const Symbol& s) const {
     if (s.input < 0) return fmt::format("{} = given, {}", s.name, range_of(s));
-    return fmt::format("{} = input {} axis {}, {}", s.name, s.input, s.axis, range_of(s));
+    bool element = s.element >= 0;
+    std::string_view kind = !element ? "axis" : s.sign < 0 ? "minus element" : "element";
+    return fmt::format("{} = input {} {} {}, {}", s.name, s.input, kind,
+                       element ? s.element : s.axis, range_of(s));
   }
   std::string line(const Tensor& t) const {
     Vec<std::string> shape;

@@ -41,10 +41,23 @@ bool is_known(BufferKind kind) { return kind <= BufferKind::kConstant; }
 bool is_known(CommandKind kind) { return kind <= CommandKind::kWait; }
 bool is_known(DType t) { return t < DType::kString; }
 
+// Of an i64 scalar, or of a vector whose extent is a number.
+bool has_element(const Tensor& input, int32_t element) {
+  if (input.dtype != DType::kI64) return false;
+  if (input.shape.empty()) return element == 0;
+  const Vec<Extent::Step>& steps = input.shape[0].steps;
+  return input.shape.size() == 1 && steps.size() == 1 && steps[0].op == Extent::Op::kConst &&
+         element < steps[0].operand;
+}
+
 bool has_source(const Image& image, const Symbol& symbol) {
-  if (symbol.input == -1) return symbol.axis == -1;
+  if (symbol.sign != 1 && (symbol.sign != -1 || symbol.element < 0)) return false;
+  if (symbol.input == -1) return symbol.axis == -1 && symbol.element == -1;
   if (static_cast<uint32_t>(symbol.input) >= image.inputs.size()) return false;
-  return static_cast<uint32_t>(symbol.axis) < image.inputs[symbol.input].shape.size();
+  if (symbol.element >= 0)
+    return symbol.axis == -1 && has_element(image.inputs[symbol.input], symbol.element);
+  return symbol.element == -1 &&
+         static_cast<uint32_t>(symbol.axis) < image.inputs[symbol.input].shape.size();
 }
 
 Status verify_symbols(const Image& image) {
@@ -55,7 +68,7 @@ Status verify_symbols(const Image& image) {
     if (!names.accept(symbol.name)) return wrong(where, "its name is empty or taken");
     if (symbol.min > symbol.max || symbol.multiple_of < 1)
       return wrong(where, "its range is empty");
-    if (!has_source(image, symbol)) return wrong(where, "its source axis is unknown");
+    if (!has_source(image, symbol)) return wrong(where, "its source is unknown");
   }
   return {};
 }

@@ -76,8 +76,17 @@ std::optional<Dim> Dim::sum(Vec<Term> terms) {
   return d;
 }
 
+Dim Dim::overflow() {
+  Dim d;
+  d.terms_.push_back({0, {}});
+  return d;
+}
+
+bool Dim::is_overflow() const { return terms_.size() == 1 && terms_[0].coefficient == 0; }
+
 std::optional<int64_t> Dim::constant() const {
   if (terms_.empty()) return 0;
+  if (is_overflow()) return std::nullopt;
   if (terms_.size() > 1 || !terms_[0].factors.empty()) return std::nullopt;
   return terms_[0].coefficient;
 }
@@ -108,6 +117,7 @@ std::optional<std::string> Dim::as_symbol() const {
 // ---- Sums and products ------------------------------------------------------------------------
 
 std::optional<Dim> checked_add(const Dim& a, const Dim& b) {
+  if (a.is_overflow() || b.is_overflow()) return Dim::overflow();
   if (a.terms_.empty()) return b;
   if (b.terms_.empty()) return a;
   Dim sum;
@@ -146,6 +156,7 @@ std::optional<Term> multiply(const Term& a, const Term& b) {
 }  // namespace
 
 std::optional<Dim> checked_mul(const Dim& a, const Dim& b) {
+  if (a.is_overflow() || b.is_overflow()) return Dim::overflow();
   Vec<Term> terms;
   terms.reserve(a.terms_.size() * b.terms_.size());
   for (const Term& x : a.terms_) {
@@ -162,24 +173,29 @@ std::optional<Dim> checked_mul(const Dim& a, const Dim& b) {
   return product;
 }
 
-Dim operator+(const Dim& a, const Dim& b) {
-  auto sum = checked_add(a, b);
-  RLX_CHECK(sum.has_value(), "extents overflow in " + to_text(a) + " + " + to_text(b));
-  return std::move(*sum);
+Dim operator+(const Dim& a, const Dim& b) { return checked_add(a, b).value_or(Dim::overflow()); }
+
+Dim operator-(const Dim& a, const Dim& b) {
+  return dims::checked_sub(a, b).value_or(Dim::overflow());
 }
 
-Dim operator-(const Dim& a, const Dim& b) { return a + b * Dim(-1); }
-
-Dim operator*(const Dim& a, const Dim& b) {
-  auto product = checked_mul(a, b);
-  RLX_CHECK(product.has_value(), "extents overflow in (" + to_text(a) + ") * (" + to_text(b) + ")");
-  return std::move(*product);
-}
+Dim operator*(const Dim& a, const Dim& b) { return checked_mul(a, b).value_or(Dim::overflow()); }
 
 Dim product(const Vec<Dim>& dims) {
   Dim p = 1;
   for (const Dim& d : dims) p = p * d;
   return p;
+}
+
+bool has_no_value(const Dim& d) {
+  if (d.is_overflow()) return true;
+  bool without = false;
+  each_atom(d, [&](const Atom& a) {
+    if (a.kind != Atom::Kind::kFloorDiv && a.kind != Atom::Kind::kMod) return;
+    const std::optional<int64_t> divisor = a.args[1].constant();
+    without |= a.args[0].is_overflow() || a.args[1].is_overflow() || (divisor && *divisor < 1);
+  });
+  return without;
 }
 
 // ---- Walking ----------------------------------------------------------------------------------
@@ -229,8 +245,7 @@ std::optional<int64_t> evaluate(const Atom& a, const Symbols& symbols) {
   if (a.kind == Atom::Kind::kMin) return std::min(*x, *y);
   if (a.kind == Atom::Kind::kMax) return std::max(*x, *y);
   if (*y <= 0) return std::nullopt;
-  int64_t quotient = floor_quotient(*x, *y);
-  return a.kind == Atom::Kind::kFloorDiv ? quotient : *x - quotient * *y;
+  return a.kind == Atom::Kind::kFloorDiv ? floor_quotient(*x, *y) : dims::remainder(*x, *y);
 }
 
 std::optional<int64_t> evaluate(const Term& t, const Symbols& symbols) {
@@ -247,6 +262,7 @@ std::optional<int64_t> evaluate(const Term& t, const Symbols& symbols) {
 }  // namespace
 
 std::optional<int64_t> evaluate(const Dim& d, const Symbols& symbols) {
+  if (d.is_overflow()) return std::nullopt;
   std::optional<int64_t> sum = 0;
   for (const Term& t : d.terms()) {
     auto value = evaluate(t, symbols);
@@ -276,7 +292,7 @@ bool has_operators(const Dim& d) {
 }
 
 Dim map_factors(const Dim& d, const std::function<Dim(const Atom&)>& f) {
-  if (d.constant()) return d;
+  if (d.constant() || d.is_overflow()) return d;
   if (const Atom* a = lone_atom(d)) return f(*a);
   Dim sum;
   for (const Term& t : d.terms()) {

@@ -4,6 +4,9 @@
 // mod, min, max of Dims. It is kept in a canonical form (like terms added, terms and factors sorted), so
 // equal polynomials are equal values, on every machine. Symbols are identified by name; the table of a
 // Graph says what is known of each. Values of symbols are never negative.
+//
+// Files name any number. Arithmetic that leaves int64_t gives Dim::overflow(), which stays itself under
+// all further arithmetic and has no value; inference refuses it (kTooLarge), so nobody else meets it.
 #pragma once
 #include <compare>
 #include <cstdint>
@@ -18,6 +21,10 @@
 
 namespace rlx {
 
+// What a tensor's bytes, and so its extents and indexes, stay below: more than a 64-bit address space
+// holds, and far enough from overflow for sums of them.
+inline constexpr int64_t kMostBytes = int64_t{1} << 47;
+
 struct Atom;
 struct Term;
 
@@ -31,8 +38,11 @@ class Dim {
   static Dim atom(Atom a);
   // The sum of terms in any order, like ones too; nullopt on overflow.
   static std::optional<Dim> sum(Vec<Term> terms);
+  // What arithmetic gives that leaves int64_t.
+  static Dim overflow();
+  bool is_overflow() const;
 
-  // The value where it is one; overflow is RLX_CHECKed by arithmetic, so the caller bounds its input.
+  // The value where it is one.
   std::optional<int64_t> constant() const;
   bool is(int64_t value) const { return constant() == value; }
   // The single loop that this is, alone and with factor 1.
@@ -51,7 +61,7 @@ class Dim {
   friend std::optional<Dim> checked_mul(const Dim& a, const Dim& b);
 
  private:
-  // Of higher degree first, then by factors; no coefficient is 0.
+  // Of higher degree first, then by factors; no coefficient is 0, but for the one of overflow().
   Vec<Term> terms_;
 };
 
@@ -80,7 +90,8 @@ struct Term {
 
 inline Dim::Dim(int constant) : Dim(static_cast<int64_t>(constant)) {}
 
-// Division rounds to minus infinity, a remainder is never negative. The divisor is positive.
+// Division rounds to minus infinity, a remainder is never negative. A divisor that is not positive
+// leaves an expression without a value (has_no_value).
 Dim floor_div(const Dim& a, const Dim& b);
 Dim ceil_div(const Dim& a, const Dim& b);
 Dim mod(const Dim& a, const Dim& b);
@@ -89,6 +100,9 @@ Dim max(const Dim& a, const Dim& b);
 Dim product(const Vec<Dim>& dims);
 // a / b where b divides a as a polynomial.
 std::optional<Dim> exact_div(const Dim& a, const Dim& b);
+
+// Whether d has no value whatever the symbols are: it overflows, or divides by a number below 1.
+bool has_no_value(const Dim& d);
 
 // Calls f for every atom of d, those inside others too.
 void each_atom(const Dim& d, const std::function<void(const Atom&)>& f);

@@ -72,6 +72,19 @@ const Atom* next_atom(const Dim& d, int last_rank) {
   return best;
 }
 
+// Terms and factors, those inside others too.
+int size_of(const Dim& d) {
+  int size = 0;
+  for (const Term& t : d.terms()) {
+    ++size;
+    for (const Atom& a : t.factors) {
+      ++size;
+      for (const Dim& arg : a.args) size += size_of(arg);
+    }
+  }
+  return size;
+}
+
 constexpr int kSymbolRank = 3;
 constexpr int kLoopRank = 1;
 
@@ -80,8 +93,9 @@ class Prover {
   explicit Prover(const RangeOf& range) : range_(range) {}
 
   bool nonnegative(const Dim& d) {
+    if (d.is_overflow()) return false;
     if (auto c = d.constant()) return *c >= 0;
-    if (--fuel_ < 0) return false;
+    if (!burn(d)) return false;
     if (plainly_nonnegative(d)) return true;
     const Atom x = *next_atom(d, kSymbolRank);
     Parts parts = parts_of(d, x);
@@ -90,6 +104,14 @@ class Prover {
   }
 
  private:
+  // Whether a step with d may still be made. Bounds of nested products multiply out: one of a large
+  // expression counts for many.
+  bool burn(const Dim& d) {
+    constexpr int kPlain = 16;
+    fuel_ -= 1 + size_of(d) / kPlain;
+    return fuel_ >= 0;
+  }
+
   // Shown without replacing anything: no term can be negative.
   bool plainly_nonnegative(const Dim& d) {
     for (const Term& t : d.terms()) {
@@ -175,7 +197,7 @@ class Prover {
   std::optional<Dim> limit_of(Dim d, Side side) {
     int last_rank = next_atom(d, kLoopRank) ? kLoopRank : kSymbolRank;
     while (const Atom* next = next_atom(d, last_rank)) {
-      if (--fuel_ < 0) return std::nullopt;
+      if (!burn(d)) return std::nullopt;
       const Atom x = *next;
       Parts parts = parts_of(d, x);
       auto least = side_of(parts.cofactor);

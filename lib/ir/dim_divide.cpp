@@ -38,7 +38,9 @@ Split split_by_term(const Dim& a, const Term& b) {
     auto factors = without(t.factors, b.factors);
     int64_t whole = factors ? whole_part(t, b.coefficient) : 0;
     if (whole != 0) quotient.push_back({whole, std::move(*factors)});
-    int64_t left = t.coefficient - whole * b.coefficient;
+    // Of INT64_MIN the whole part is rounded down, and its product may not fit.
+    int64_t left = whole == 0 ? t.coefficient : t.coefficient % b.coefficient;
+    if (left < 0 && whole != 0 && t.factors.empty()) left += b.coefficient;
     if (left != 0) rest.push_back({left, t.factors});
   }
   return {sum_of(std::move(quotient)), sum_of(std::move(rest))};
@@ -122,10 +124,8 @@ Dim without_inner_mods(const Dim& a, const Dim& b) {
   return result;
 }
 
-void check_divisor(const Dim& b) {
-  auto constant = b.constant();
-  RLX_CHECK(!constant || *constant > 0, "division of an extent by " + to_text(b));
-}
+// Divided by what is no divisor an expression stays as it is.
+bool is_divisor(const Dim& b) { return b.constant().value_or(1) > 0; }
 
 Atom operation(Atom::Kind kind, Dim a, Dim b) {
   Atom atom{.kind = kind};
@@ -138,7 +138,8 @@ Atom operation(Atom::Kind kind, Dim a, Dim b) {
 }  // namespace
 
 Dim floor_div(const Dim& a, const Dim& b) {
-  check_divisor(b);
+  if (a.is_overflow() || b.is_overflow()) return Dim::overflow();
+  if (!is_divisor(b)) return Dim::atom(operation(Atom::Kind::kFloorDiv, a, b));
   if (b.is(1) || a.is(0)) return a;
   auto x = a.constant(), y = b.constant();
   if (x && y) return floor_quotient(*x, *y);
@@ -151,10 +152,11 @@ Dim floor_div(const Dim& a, const Dim& b) {
 Dim ceil_div(const Dim& a, const Dim& b) { return floor_div(a + b - 1, b); }
 
 Dim mod(const Dim& a, const Dim& b) {
-  check_divisor(b);
+  if (a.is_overflow() || b.is_overflow()) return Dim::overflow();
+  if (!is_divisor(b)) return Dim::atom(operation(Atom::Kind::kMod, a, b));
   if (b.is(1) || a.is(0)) return 0;
   auto x = a.constant(), y = b.constant();
-  if (x && y) return *x - floor_quotient(*x, *y) * *y;
+  if (x && y) return dims::remainder(*x, *y);
   if (Split s = split(a, b); !s.quotient.is(0)) return mod(s.rest, b);
   if (Dim plain = without_inner_mods(a, b); plain != a) return mod(plain, b);
   Term g = common_divisor(a, b);
@@ -164,7 +166,7 @@ Dim mod(const Dim& a, const Dim& b) {
 }
 
 std::optional<Dim> exact_div(const Dim& a, const Dim& b) {
-  if (b.is(0)) return std::nullopt;
+  if (b.is(0) || a.is_overflow() || b.is_overflow()) return std::nullopt;
   Dim quotient, rest = a;
   // The leading term falls in each step, so that this ends.
   while (!rest.is(0)) {
@@ -205,6 +207,7 @@ void add_operand(Vec<Dim>& operands, const Dim& d, Atom::Kind kind) {
 }
 
 Dim extremum(const Dim& a, const Dim& b, Atom::Kind kind) {
+  if (a.is_overflow() || b.is_overflow()) return Dim::overflow();
   auto x = a.constant(), y = b.constant();
   if (x && y) return kind == Atom::Kind::kMin ? std::min(*x, *y) : std::max(*x, *y);
   Vec<Dim> flat, operands;

@@ -19,6 +19,9 @@ inline std::optional<int64_t> multiply(int64_t a, int64_t b) {
 // Rounds to minus infinity; b is positive.
 constexpr int64_t floor_quotient(int64_t a, int64_t b) { return a / b - (a % b < 0 ? 1 : 0); }
 
+// Never negative; b is positive.
+constexpr int64_t remainder(int64_t a, int64_t b) { return a % b + (a % b < 0 ? b : 0); }
+
 std::optional<Dim> checked_sub(const Dim& a, const Dim& b);
 
 // floordiv, mod, min, max of a and b.

@@ -97,6 +97,7 @@ void append_term(std::string& out, const Term& t) {
 
 std::string to_text(const Dim& d) {
   if (auto c = d.constant()) return std::to_string(*c);
+  if (d.is_overflow()) return "overflow";
   const Term& first = d.terms()[0];
   bool lone = first.coefficient == 1 && first.factors.size() == 1;
   std::string out = lone ? atom_text(first.factors[0]) : std::string();

@@ -43,7 +43,8 @@ class Fingerprint {
     for (const Symbol& s : g_.symbols) {
       h_.field("symbol", std::string_view(s.name));
       h_.field("source", static_cast<uint8_t>(s.source));
-      for (int64_t n : {int64_t{s.input}, int64_t{s.axis}, s.min, s.max, s.multiple_of}) {
+      for (int64_t n : {int64_t{s.input}, int64_t{s.axis}, int64_t{s.element}, int64_t{s.sign},
+                        s.min, s.max, s.multiple_of}) {
         h_.field("number", n);
       }
     }
@@ -64,6 +65,7 @@ class Fingerprint {
     h_.field("value", static_cast<uint8_t>(v.def.kind));
     h_.field("type", std::string_view(to_text(v.type)));
     h_.field("name", std::string_view(v.name));
+    h_.field("declared", std::string_view(to_text(v.declared)));
     if (v.def.kind == ValueDef::Kind::kDims)
       h_.field("dims", std::string_view(to_text(v.def.dims)));
     if (v.def.kind == ValueDef::Kind::kConstant && with_data_) {

@@ -67,6 +67,9 @@ struct Value {
   // The model's name for it; may be empty.
   std::string name;
   ValueDef def;
+  // What the model's file says the type is, symbols "?" where it names no number; the first inference
+  // compares it with what it finds (kDeclaredMismatch). Unknown: nothing, or compared.
+  Type declared = {};
 };
 
 struct Node {
@@ -97,7 +100,12 @@ struct Symbol {
   // Index of the graph input and its axis that give the value, with source kInput.
   int input = -1;
   int axis = -1;
-  int64_t min = 1;
+  // In place of the axis: which element of that input, an i64 vector or scalar, gives the value. Values are
+  // never negative, so an element is the difference of two symbols: of sign 1, max(element, 0), and of sign
+  // -1, max(-element, 0).
+  int element = -1;
+  int sign = 1;
+  int64_t min = 0;
   int64_t max = INT32_MAX;
   int64_t multiple_of = 1;
 

@@ -88,6 +88,8 @@ const Constant* InferCtx::constant(int i) const {
 }
 
 void InferCtx::set_known(int output, Vec<Dim> elements) {
+  // What is no number is left to the run, whose arithmetic wraps around.
+  if (std::any_of(elements.begin(), elements.end(), has_no_value)) return;
   told_.at(static_cast<size_t>(output)) = std::move(elements);
 }
 
@@ -118,12 +120,12 @@ Dim InferCtx::new_symbol() {
 Dim InferCtx::simplified(const Dim& d) const { return simplify(d, graph_.symbol_ranges()); }
 
 bool InferCtx::can_equal(const Dim& a, const Dim& b) const {
-  auto difference = checked_add(a, Dim(-1) * b);
-  if (!difference) return false;
-  if (auto c = difference->constant()) return *c == 0;
+  const Dim difference = a - b;
+  if (difference.is_overflow()) return false;
+  if (auto c = difference.constant()) return *c == 0;
   const RangeOf range = graph_.symbol_ranges();
-  return !proven_nonnegative(*difference - 1, range) &&
-         !proven_nonnegative(Dim(-1) - *difference, range);
+  return !proven_nonnegative(difference - 1, range) &&
+         !proven_nonnegative(Dim(-1) - difference, range);
 }
 
 Status InferCtx::require_equal(const Dim& a, const Dim& b) {
@@ -131,24 +133,40 @@ Status InferCtx::require_equal(const Dim& a, const Dim& b) {
   Dim x = simplified(a), y = simplified(b);
   if (x == y) return {};
   if (!can_equal(x, y)) {
-    return error(kExtentMismatch,
+    return error(kModelMismatch,
                  "extents " + to_text(a) + " and " + to_text(b) + " have to be the same", kHint);
   }
   if (y < x) std::swap(x, y);
-  bool known = std::any_of(graph_.facts.begin(), graph_.facts.end(), [&](const Fact& f) {
-    return f.relation == Fact::Relation::kEqual && f.a == x && f.b == y;
-  });
-  if (known) return {};
-  std::string origin = node().origin.empty() ? std::string() : node().origin.front();
-  graph_.facts.push_back({.a = std::move(x), .b = std::move(y), .node = std::move(origin)});
+  add_fact(Fact::Relation::kEqual, std::move(x), std::move(y));
   return {};
+}
+
+Status InferCtx::require_at_most(const Dim& a, const Dim& b) {
+  Dim x = simplified(a), y = simplified(b);
+  const RangeOf range = graph_.symbol_ranges();
+  if (proven_nonnegative(y - x, range)) return {};
+  if (proven_nonnegative(x - y - 1, range)) {
+    return error(kModelMismatch, to_text(a) + " has to be at most " + to_text(b), kHint);
+  }
+  add_fact(Fact::Relation::kLessEqual, std::move(x), std::move(y));
+  return {};
+}
+
+void InferCtx::add_fact(Fact::Relation relation, Dim a, Dim b) {
+  bool known = std::any_of(graph_.facts.begin(), graph_.facts.end(), [&](const Fact& f) {
+    return f.relation == relation && f.a == a && f.b == b;
+  });
+  if (known) return;
+  std::string origin = node().origin.empty() ? std::string() : node().origin.front();
+  graph_.facts.push_back(
+      {.relation = relation, .a = std::move(a), .b = std::move(b), .node = std::move(origin)});
 }
 
 Result<Dim> InferCtx::broadcast(const Dim& a, const Dim& b) {
   if (b.is(1)) return a;
   if (a.is(1)) return b;
   if (!can_equal(a, b)) {
-    return error(kExtentMismatch,
+    return error(kModelMismatch,
                  "extents " + to_text(a) + " and " + to_text(b) + " are neither the same nor 1",
                  kHint);
   }
@@ -174,6 +192,47 @@ bool has_unknown_input(const Graph& g, const Node& node) {
   return std::any_of(node.inputs.begin(), node.inputs.end(), [&](ValueId v) {
     return v.valid() && g[v].type.kind == Type::Kind::kUnknown;
   });
+}
+
+// The greatest that the extent can be for symbols of 1; nullopt beyond kMostBytes.
+std::optional<int64_t> weight(const Dim& d) {
+  if (d.is_overflow()) return std::nullopt;
+  int64_t sum = 0;
+  for (const Term& t : d.terms()) {
+    if (t.coefficient <= -kMostBytes || t.coefficient >= kMostBytes) return std::nullopt;
+    sum += std::abs(t.coefficient);
+    if (sum >= kMostBytes) return std::nullopt;
+  }
+  return std::max<int64_t>(sum, 1);
+}
+
+constexpr size_t kMostAxes = 64;
+
+bool is_too_large(const Type& t) {
+  if (t.shape.size() > kMostAxes) return true;
+  int64_t bytes = std::max<int64_t>(size_of(t.dtype), 1);
+  for (const Dim& d : t.shape) {
+    const auto extent = weight(d);
+    if (!extent || __builtin_mul_overflow(bytes, *extent, &bytes) || bytes >= kMostBytes)
+      return true;
+  }
+  return false;
+}
+
+// What no tensor's type may be; it is said of the node that would make it.
+std::optional<Error> fault_of(const InferCtx& c, const Type& t) {
+  if (!t.is_tensor()) return std::nullopt;
+  if (is_too_large(t)) {
+    return c.error(kTooLarge, "a tensor " + to_text(t) + " is too large",
+                   "a tensor has at most 64 axes and takes less than 2^47 bytes");
+  }
+  const RangeOf range = c.graph().symbol_ranges();
+  for (const Dim& d : t.shape) {
+    if (has_no_value(d)) return c.error(kModelMismatch, to_text(d) + " divides by 0");
+    if (proven_nonnegative(Dim(-1) - d, range))
+      return c.error(kModelMismatch, "an extent is negative: " + to_text(d));
+  }
+  return std::nullopt;
 }
 
 // An operator tells the types of all its outputs; a node may lack the last of them.
@@ -207,6 +266,9 @@ void infer_node(Graph& g, NodeId id, Vec<Known>& known, Vec<Diagnostic>& problem
   InferCtx ctx(g, id, known, problems);
   auto types = attrs.op()->infer(attrs.data(), ctx);
   if (!types) return ctx.report(types.error());
+  for (const Type& t : *types) {
+    if (auto fault = fault_of(ctx, t)) return ctx.report(*fault);
+  }
   store_types(g, id, std::move(*types));
   store_known(g, id, ctx.told(), known);
 }

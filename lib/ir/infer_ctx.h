@@ -28,6 +28,8 @@ class InferCtx {
   Dim new_symbol();
   // Notes that the model needs a == b: nothing where it holds, a problem where it cannot, else a Fact.
   Status require_equal(const Dim& a, const Dim& b);
+  // The same of a <= b.
+  Status require_at_most(const Dim& a, const Dim& b);
   // The extent of broadcasting a with b; assumes equality of two unknowns.
   Result<Dim> broadcast(const Dim& a, const Dim& b);
   Result<Vec<Dim>> broadcast(const Vec<Dim>& a, const Vec<Dim>& b);
@@ -43,6 +45,7 @@ class InferCtx {
  private:
   // Whether some values of the symbols make them equal; true where that is not decided.
   bool can_equal(const Dim& a, const Dim& b) const;
+  void add_fact(Fact::Relation relation, Dim a, Dim b);
 
   Graph& graph_;
   NodeId node_;

@@ -169,6 +169,8 @@ class GraphReader {
     RLX_TRY(s.source, symbol_source(in));
     RLX_TRY(s.input, small(in, "input"));
     RLX_TRY(s.axis, small(in, "axis"));
+    RLX_TRY(s.element, small(in, "element"));
+    RLX_TRY(s.sign, small(in, "sign"));
     RLX_TRY(s.min, in.integer("min"));
     RLX_TRY(s.max, in.integer("max"));
     RLX_TRY(s.multiple_of, in.integer("multiple_of"));

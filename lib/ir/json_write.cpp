@@ -91,6 +91,8 @@ class GraphWriter {
     out_.member("source", source_name(s.source));
     out_.member("input", s.input);
     out_.member("axis", s.axis);
+    out_.member("element", s.element);
+    out_.member("sign", s.sign);
     out_.member("min", s.min);
     out_.member("max", s.max);
     out_.member("multiple_of", s.multiple_of);

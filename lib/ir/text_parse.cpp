@@ -71,8 +71,10 @@ class GraphParser {
     } else {
       RLX_TRY_VOID(in_.expect("input"));
       RLX_TRY(s.input, small());
-      RLX_TRY_VOID(in_.expect("axis"));
-      RLX_TRY(s.axis, small());
+      if (in_.eat("minus")) s.sign = -1;
+      int& place = in_.eat("element") ? s.element : s.axis;
+      if (&place == &s.axis) RLX_TRY_VOID(in_.expect("axis"));
+      RLX_TRY(place, small());
     }
     return {};
   }

@@ -40,7 +40,10 @@ std::string symbol_source(const Symbol& s) {
     case Symbol::Source::kUser: return "user";
     case Symbol::Source::kInput: break;
   }
-  return "input " + std::to_string(s.input) + " axis " + std::to_string(s.axis);
+  const std::string input = "input " + std::to_string(s.input);
+  const std::string element = (s.sign < 0 ? " minus element " : " element ");
+  if (s.element >= 0) return input + element + std::to_string(s.element);
+  return input + " axis " + std::to_string(s.axis);
 }
 
 std::string declaration(const Symbol& s) {

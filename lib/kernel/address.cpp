@@ -92,6 +92,8 @@ class Lanes {
     if (!step) return std::nullopt;
     int64_t shift = constant_term(a);
     int64_t g = std::gcd(divisor_of(a - shift), divisor_of(b));
+    // Nothing is divided by an empty extent.
+    if (g == 0) return std::nullopt;
     int64_t first = shift - floor_div(shift, g).constant().value() * g;
     int64_t span;
     if (__builtin_mul_overflow(*step, lanes_ - 1, &span)) return std::nullopt;
@@ -144,7 +146,7 @@ class Lanes {
   int64_t quotient_divisor(const Dim& a, const Dim& b) const {
     auto c = b.constant();
     int64_t whole = divisor_of(a);
-    return c && whole % *c == 0 ? whole / *c : 1;
+    return c && *c > 0 && whole % *c == 0 ? whole / *c : 1;
   }
 
   LoopId v_;

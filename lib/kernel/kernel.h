@@ -128,7 +128,8 @@ struct Conv {
   LoopId batch, out_channel, in_channel;
   Vec<LoopId> pixel = {}, window = {};
   Vec<int64_t> strides = {}, dilations = {};
-  Vec<int64_t> pads_lo = {};
+  // Negative where the window starts inside of the axis.
+  Vec<Dim> pads_lo = {};
   int64_t groups = 1;
   DType acc = DType::kF32;
 

@@ -191,7 +191,7 @@ class StageParser {
     if (in_.eat("window")) return loops(c.window);
     if (in_.eat("strides")) return numbers(c.strides);
     if (in_.eat("dilations")) return numbers(c.dilations);
-    if (in_.eat("pads")) return numbers(c.pads_lo);
+    if (in_.eat("pads")) return dims(c.pads_lo);
     RLX_TRY_VOID(in_.expect("groups"));
     RLX_TRY(c.groups, in_.integer());
     return {};
@@ -215,6 +215,11 @@ class StageParser {
 
   Status numbers(Vec<int64_t>& all) {
     RLX_TRY(all, parse_numbers(in_));
+    return {};
+  }
+
+  Status dims(Vec<Dim>& all) {
+    RLX_TRY(all, parse_list<Dim>(in_, [](Cursor& c) { return parse_dim(c); }));
     return {};
   }
 

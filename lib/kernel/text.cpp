@@ -199,7 +199,7 @@ class StagePrinter {
                      loop_text(c.out_channel), loop_text(c.in_channel), loops_text(c.pixel),
                      loops_text(c.window)));
     line(fmt::format("strides {} dilations {} pads {} groups {}", numbers_text(c.strides),
-                     numbers_text(c.dilations), numbers_text(c.pads_lo), c.groups));
+                     numbers_text(c.dilations), to_text(c.pads_lo), c.groups));
     line(fmt::format("acc0 : {}", name(c.acc)));
   }
 

@@ -46,8 +46,8 @@ struct AveragePool {
     for (size_t i = 0; i < window.axes.size(); i++) {
       const WindowAxis& w = window.axes[i];
       const bool padding = o.count_include_pad != 0;
-      count = count * (w.inside ? Dim(w.kernel)
-                                : w.met(at[i + 2], padding ? w.pad_lo : 0, padding ? w.pad_hi : 0));
+      const Dim lo = padding ? w.pad_lo : Dim(0), hi = padding ? w.pad_hi : Dim(0);
+      count = count * (w.inside ? Dim(w.kernel) : w.met(at[i + 2], lo, hi));
     }
     return count;
   }

@@ -1,6 +1,7 @@
 // Holds elements between min and max; either may be left out.
 #pragma once
 #include "op/op.h"
+#include "op/shared/axes.h"
 #include "op/shared/map.h"
 
 namespace rlx::ops {
@@ -15,14 +16,16 @@ struct Clip {
 
   static Result<Types> infer(const Clip&, InferCtx& c) {
     RLX_TRY_VOID(require_same_dtype(c));
+    RLX_TRY_VOID(require_scalar(c, 1, "min"));
+    RLX_TRY_VOID(require_scalar(c, 2, "max"));
     return Types{c.in(0)};
   }
 
   static Status lower(const Clip&, KernelBuilder& b) {
     return lower_map(b, [&](StageBuilder& s, const Vec<Dim>& at) {
       Ex x = s.load(b.input(0), at);
-      if (b.has(1)) x = apply(Fn::kMax, x, load_broadcast(b, s, 1, at));
-      if (b.has(2)) x = apply(Fn::kMin, x, load_broadcast(b, s, 2, at));
+      if (b.has(1)) x = apply(Fn::kMax, x, load_scalar(b, s, 1));
+      if (b.has(2)) x = apply(Fn::kMin, x, load_scalar(b, s, 2));
       return x;
     });
   }

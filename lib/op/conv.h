@@ -33,11 +33,11 @@ struct Conv {
     RLX_TRY(WindowAttributes attributes, attributes_of(o, c));
     RLX_TRY(Window window, window_of(c, attributes));
     RLX_TRY_VOID(c.require_equal(x.shape[1], w.shape[1] * o.group));
-    if (!exact_div(w.shape[0], o.group)) {
-      return c.error(kBadInput, "the output channels are no multiple of group");
-    }
+    RLX_TRY_VOID(divided(c, w.shape[0], o.group, "the number of output channels"));
     if (c.has(2)) {
-      RLX_TRY_VOID(c.require_equal(c.in(2).elements(), w.shape[0]));
+      if (c.in(2).rank() != 1 || c.in(2).dtype != x.dtype)
+        return c.error(kBadInput, "the bias is no vector of x's element type");
+      RLX_TRY_VOID(c.require_equal(c.in(2).shape[0], w.shape[0]));
     }
     Vec<Dim> shape = window.out();
     shape.insert(shape.begin(), {x.shape[0], w.shape[0]});
@@ -70,7 +70,10 @@ struct Conv {
     const Vec<Dim>& w = c.in(1).shape;
     for (size_t axis = 2; axis < w.size(); axis++) {
       const std::optional<int64_t> extent = w[axis].constant();
-      if (!extent) return c.error(kMustBeKnown, "the window has a symbolic extent");
+      if (!extent) {
+        return c.error(kMustBeKnown, "the window has the symbolic extent " + to_text(w[axis]),
+                       "bind the dims that it depends on");
+      }
       a.kernel_shape.push_back(*extent);
     }
     if (!o.kernel_shape.empty() && o.kernel_shape != a.kernel_shape) {
@@ -88,7 +91,7 @@ struct Conv {
   static Operands load(const Conv& o, KernelBuilder& b, StageBuilder& s, const Window& window,
                        const Vec<Dim>& at, const Dim& channel, const Vec<Dim>& k) {
     const Vec<Dim>& w = b.in(1).shape;
-    const Dim group = o.group == 1 ? Dim(0) : floor_div(at[1], *exact_div(w[0], o.group));
+    const Dim group = o.group == 1 ? Dim(0) : floor_div(at[1], floor_div(w[0], o.group));
     Vec<Dim> x_at = window.position({at.begin() + 2, at.end()}, k);
     x_at.insert(x_at.begin(), {at[0], group * w[1] + channel});
     Vec<Bounds> bounds = window.bounds(Scalar::of(b.in(0).dtype, 0));

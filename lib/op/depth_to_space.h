@@ -18,11 +18,11 @@ struct DepthToSpace {
   static Result<Types> infer(const DepthToSpace& o, InferCtx& c) {
     const Vec<Dim>& in = c.in(0).shape;
     const int64_t s = o.blocksize;
-    if (in.size() != 4 || s < 1) return c.error(kBadInput, "the input is no batch of images");
+    if (in.size() != 4) return c.error(kBadInput, "the input is no batch of images");
+    if (s < 1 || s > INT16_MAX) return c.error(kBadAttribute, "blocksize is " + std::to_string(s));
     if (o.mode != "DCR" && o.mode != "CRD") return c.error(kBadAttribute, "mode is " + o.mode);
-    std::optional<Dim> channels = exact_div(in[1], s * s);
-    if (!channels) return c.error(kBadInput, "the channels are no multiple of the block");
-    return Types{Type::tensor(c.in(0).dtype, {in[0], *channels, in[2] * s, in[3] * s})};
+    RLX_TRY(Dim channels, divided(c, in[1], s * s, "the number of channels"));
+    return Types{Type::tensor(c.in(0).dtype, {in[0], channels, in[2] * s, in[3] * s})};
   }
 
   static Status lower(const DepthToSpace& o, KernelBuilder& b) {

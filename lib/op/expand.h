@@ -13,8 +13,8 @@ struct Expand {
   static constexpr DTypes dtypes = kAnyDType;
 
   static Result<Types> infer(const Expand&, InferCtx& c) {
-    RLX_TRY(Vec<Dim> shape, known_dims(c, 1, "the shape"));
-    RLX_TRY(shape, c.broadcast(c.in(0).shape, shape));
+    RLX_TRY(Vec<Dim> shape, known_extents(c, 1, "the shape"));
+    RLX_TRY(shape, broadcast(c, c.in(0).shape, std::move(shape)));
     Type out = Type::tensor(c.in(0).dtype, std::move(shape));
     tell_repeated(c, out);
     return Types{std::move(out)};
@@ -26,6 +26,22 @@ struct Expand {
   }
 
  private:
+  // As between two tensors, but an extent that the run tells may be 1 where data's is not: then it
+  // asks for data's.
+  static Result<Vec<Dim>> broadcast(InferCtx& c, const Vec<Dim>& in, Vec<Dim> shape) {
+    for (size_t i = 0; i < std::min(in.size(), shape.size()); i++) {
+      const Dim& extent = in[in.size() - 1 - i];
+      Dim& wanted = shape[shape.size() - 1 - i];
+      // What is computed from extents is one, and broadcast() assumes that they are equal.
+      const auto name = wanted.as_symbol();
+      const Symbol* s = name ? c.graph().find_symbol(*name) : nullptr;
+      if (extent.is(1) || !s || s->element < 0) continue;
+      RLX_TRY_VOID(c.require_equal((wanted - 1) * (wanted - extent), 0));
+      wanted = extent;
+    }
+    return c.broadcast(in, shape);
+  }
+
   static void tell_repeated(InferCtx& c, const Type& out) {
     Known known = c.known(0);
     const std::optional<int64_t> count = out.elements().constant();

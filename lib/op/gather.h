@@ -21,6 +21,7 @@ struct Gather {
     Vec<Dim> shape = data.shape;
     shape.erase(shape.begin() + axis);
     shape.insert(shape.begin() + axis, c.in(1).shape.begin(), c.in(1).shape.end());
+    RLX_TRY_VOID(require_chosen(c, data.shape[static_cast<size_t>(axis)]));
     Type out = Type::tensor(data.dtype, std::move(shape));
     RLX_TRY_VOID(tell_chosen(c, out));
     return Types{std::move(out)};
@@ -58,6 +59,28 @@ struct Gather {
     return std::nullopt;
   }
 
+  static std::string outside(int64_t index, int64_t extent) {
+    return "index " + std::to_string(index) + " is outside of " + std::to_string(extent) +
+           " elements";
+  }
+
+  // Indexes that are numbers say how many elements there have to be.
+  static Status require_chosen(InferCtx& c, const Dim& extent) {
+    Known indices = c.known(1);
+    if (!indices) return {};
+    int64_t least = 0;
+    for (const Dim& index : *indices) {
+      if (!index.constant()) continue;
+      // No axis is longer than that.
+      const int64_t at = std::clamp(*index.constant(), -kMostBytes, kMostBytes);
+      const int64_t needed = at < 0 ? -at : at + 1;
+      if (needed > extent.constant().value_or(INT64_MAX))
+        return c.error(kBadInput, outside(*index.constant(), *extent.constant()));
+      least = std::max(least, needed);
+    }
+    return least == 0 ? Status() : c.require_at_most(least, extent);
+  }
+
   static Status tell_chosen(InferCtx& c, const Type& out) {
     Known data = c.known(0);
     Known indices = c.known(1);
@@ -68,8 +91,7 @@ struct Gather {
       if (!at) return {};
       const auto size = static_cast<int64_t>(data->size());
       if (*at < -size || *at >= size) {
-        return c.error(kBadInput, "index " + std::to_string(*at) + " is outside of " +
-                                      std::to_string(size) + " elements");
+        return c.error(kBadInput, outside(*at, size));
       }
       chosen.push_back((*data)[static_cast<size_t>(*at < 0 ? *at + size : *at)]);
     }

@@ -29,8 +29,8 @@ struct Gemm {
     RLX_TRY_VOID(c.require_equal(a.shape[1 - row], b.shape[1 - column]));
     Vec<Dim> shape = {a.shape[row], b.shape[column]};
     if (c.has(2)) {
-      RLX_TRY(Vec<Dim> all, c.broadcast(shape, c.in(2).shape));
-      if (all.size() != 2) return c.error(kBadInput, "C does not broadcast to the product");
+      if (c.in(2).dtype != a.dtype) return c.error(kBadInput, "C has another element type");
+      RLX_TRY_VOID(require_broadcast_to(c, 2, shape, "C does not broadcast to the product"));
     }
     return Types{Type::tensor(a.dtype, std::move(shape))};
   }

@@ -27,9 +27,9 @@ struct LayerNormalization {
     RLX_TRY(int axis, checked_axis(c, o.axis, x.rank()));
     for (int i = 1; i < c.inputs(); i++) {
       if (!c.has(i)) continue;
-      RLX_TRY(Vec<Dim> shape, c.broadcast(x.shape, c.in(i).shape));
-      if (shape.size() != x.shape.size())
-        return c.error(kBadInput, "scale or bias is larger than a row");
+      if (c.in(i).dtype != x.dtype)
+        return c.error(kBadInput, "inputs have different element types");
+      RLX_TRY_VOID(require_broadcast_to(c, i, x.shape, "scale or bias is larger than a row"));
     }
     Type statistic = Type::tensor(compute_type(x.dtype), x.shape);
     for (int k : iota(axis, x.rank())) statistic.shape[static_cast<size_t>(k)] = 1;

@@ -45,18 +45,37 @@ struct MaxPool {
     return {o.auto_pad, o.kernel_shape, o.strides, o.dilations, o.pads, o.ceil_mode != 0};
   }
 
-  // Padding is never greater than an element, so that its places do not show: the first element
-  // wins.
+  // The first of the greatest elements wins; padding is no element.
   static void store_with_place(const MaxPool& o, KernelBuilder& b, StageBuilder& s,
                                const Window& window, const Vec<Dim>& at, Ex x) {
     const Ex place = s.index(place_of(o, b, window, at, s.loops()));
     const int best = s.add_accumulator(x.type(), lowest(x.type()));
-    const int where = s.add_accumulator(DType::kI64, Scalar::of_int(DType::kI64, 0));
+    const int where = s.add_accumulator(DType::kI64, Scalar::of_int(DType::kI64, -1));
     const Ex better = apply(Fn::kGt, x, s.acc(best));
+    // None is greater than the least value of the type.
+    const Ex so_far = s.acc(where);
+    const Ex none = apply(Fn::kLt, so_far, constant_like(so_far, 0));
+    const Ex first = is_element(b, s, window, at, none);
     s.set_combine(best, apply(Fn::kMax, s.acc(best), x));
-    s.set_combine(where, select(better, place, s.acc(where)));
+    const Ex wins = apply(Fn::kOr, better, first);
+    s.set_combine(where, select(wins, place, s.acc(where)));
     s.store(b.output(), at, s.acc(best));
     s.store(b.output(1), at, s.acc(where));
+  }
+
+  // Whether `also` holds and the place under the stage's loops is no padding.
+  static Ex is_element(KernelBuilder& b, StageBuilder& s, const Window& window, const Vec<Dim>& at,
+                       Ex also) {
+    const Vec<Dim> index = window.position({at.begin() + 2, at.end()}, s.loops());
+    for (size_t i = 0; i < index.size(); i++) {
+      if (window.axes[i].inside) continue;
+      const Ex here = s.index(index[i]);
+      const Ex last = s.index(b.in(0).shape[i + 2] - 1);
+      const Ex low = apply(Fn::kGe, here, constant_like(here, 0));
+      also = apply(Fn::kAnd, also, low);
+      also = apply(Fn::kAnd, also, apply(Fn::kLe, here, last));
+    }
+    return also;
   }
 
   static Dim place_of(const MaxPool& o, const KernelBuilder& b, const Window& window,

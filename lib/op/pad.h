@@ -27,9 +27,15 @@ struct Pad {
       RLX_TRY_VOID(checked_axes(c, *given, rank));
     }
     if (pads.size() != 2 * n) return c.error(kBadInput, "pads is not two numbers an axis");
+    RLX_TRY_VOID(require_scalar(c, 2, "the constant"));
+    if (c.has(2) && c.in(2).dtype != c.in(0).dtype)
+      return c.error(kBadInput, "the constant has another element type than data");
     Vec<Dim> shape = c.in(0).shape;
     for (size_t i = 0; i < n; i++) {
       Dim& extent = shape[axis_at(given, i, rank)];
+      const bool copies =
+          rule_of(o) != Bounds::Rule::kFill && !(pads[i].is(0) && pads[i + n].is(0));
+      if (copies) RLX_TRY_VOID(require_elements(c, extent, "the axis to repeat"));
       extent = c.simplified(max(extent + pads[i] + pads[i + n], 0));
     }
     return Types{Type::tensor(c.in(0).dtype, std::move(shape))};

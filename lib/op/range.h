@@ -42,10 +42,13 @@ struct Range {
     RLX_TRY(auto delta, known_integers(c, 2, "delta"));
     const int64_t step = delta->front();
     if (step == 0) return c.error(kBadInput, "delta is 0");
-    if (!is_small(start[0]) || !is_small(limit[0]))
-      return c.error(kBadInput, "the range is too long");
+    // A distance that leaves 64 bits may be one that is not gone.
+    const auto from = start[0].constant(), to = limit[0].constant();
+    if (from && to && (step > 0 ? *from >= *to : *from <= *to)) return Dim(0);
     const Dim distance = step > 0 ? limit[0] - start[0] : start[0] - limit[0];
-    return c.simplified(max(ceil_div(distance, step > 0 ? step : -step), 0));
+    // (distance + size - 1) floordiv size, without a sum that may be too large for it.
+    const Dim size = step == INT64_MIN ? Dim(INT64_MAX) : Dim(step > 0 ? step : -step);
+    return c.simplified(max(floor_div(distance - 1, size) + 1, 0));
   }
 
   static Result<Dim> count_of_floats(const InferCtx& c) {

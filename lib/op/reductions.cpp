@@ -74,7 +74,6 @@ struct Reduce {
     const RangeOf range = c.graph().symbol_ranges();
     Dim result = known->front();
     for (size_t i = 1; i < known->size(); i++) {
-      if (!is_small(result) || !is_small((*known)[i])) return;
       const std::array pair{result, (*known)[i]};
       KnownDim next = kRows[row].fold(pair, range);
       if (!next) return;

@@ -6,7 +6,7 @@
 namespace rlx::ops {
 
 // Inputs: data, shape (known). In shape, -1 is the extent that is left over and, unless allowzero,
-// 0 is the extent of data's same axis.
+// 0 is the extent of data's same axis; where only the run knows an extent, it is neither.
 struct Reshape {
   static constexpr std::string_view name = "reshape";
   static constexpr int version = 1;
@@ -17,7 +17,7 @@ struct Reshape {
   int64_t allowzero = 0;
 
   static Result<Types> infer(const Reshape& o, InferCtx& c) {
-    RLX_TRY(Vec<Dim> shape, known_dims(c, 1, "the new shape"));
+    RLX_TRY(Vec<Dim> shape, known_extents(c, 1, "the new shape"));
     const Type& in = c.in(0);
     std::optional<size_t> open;
     for (size_t axis = 0; axis < shape.size(); axis++) {
@@ -45,7 +45,8 @@ struct Reshape {
   static Result<Dim> left_over(const InferCtx& c, const Dim& all, const Dim& others) {
     if (others.is(0)) return c.error(kBadInput, "-1 in the new shape is not defined beside a 0");
     if (std::optional<Dim> exact = exact_div(all, others)) return *exact;
-    return c.simplified(floor_div(all, others));
+    // Where the others are 0, so are all elements, and the extent may be anything.
+    return c.simplified(floor_div(all, max(others, 1)));
   }
 };
 RLX_OP(Reshape);

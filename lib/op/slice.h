@@ -32,20 +32,16 @@ struct Slice {
     }
     if (steps && contains_zero(*steps)) return c.error(kBadInput, "a step is 0");
     const RangeOf range = c.graph().symbol_ranges();
-    std::optional<Vec<Part>> parts = parts_of(c, range);
-    if (!parts) {
-      return c.error(kMustBeKnown, "whether starts or ends count from the end depends on the dims",
-                     "bind the dims that they depend on");
-    }
+    const Vec<Part> parts = parts_of(c, range);
     Vec<Dim> shape = c.in(0).shape;
-    for (const Part& p : *parts) shape[static_cast<size_t>(p.axis)] = p.count;
+    for (const Part& p : parts) shape[static_cast<size_t>(p.axis)] = p.count;
     Type out = Type::tensor(c.in(0).dtype, std::move(shape));
-    if (Known data = c.known(0); data && rank == 1) tell_part(c, out, *data, *parts);
+    if (Known data = c.known(0); data && rank == 1) tell_part(c, out, *data, parts);
     return Types{std::move(out)};
   }
 
   static Status lower(const Slice&, KernelBuilder& b) {
-    const Vec<Part> parts = parts_of(b, b.graph().symbol_ranges()).value();
+    const Vec<Part> parts = parts_of(b, b.graph().symbol_ranges());
     return lower_view(b, [&](Vec<Dim> at) {
       for (const Part& p : parts) {
         Dim& index = at[static_cast<size_t>(p.axis)];
@@ -60,10 +56,9 @@ struct Slice {
     return std::find(steps.begin(), steps.end(), 0) != steps.end();
   }
 
-  // What is taken of each axis, from an InferCtx or a KernelBuilder; nullopt where signs are not
-  // decided.
+  // What is taken of each axis, from an InferCtx or a KernelBuilder.
   template <class Ctx>
-  static std::optional<Vec<Part>> parts_of(const Ctx& c, const RangeOf& range) {
+  static Vec<Part> parts_of(const Ctx& c, const RangeOf& range) {
     const Vec<Dim> starts = *c.known(1);
     const Vec<Dim> ends = *c.known(2);
     const int rank = c.in(0).rank();
@@ -74,9 +69,7 @@ struct Slice {
       const int64_t step = c.has(4) ? c.known(4)->at(i).constant().value() : 1;
       const int at = axis_of(axis, rank);
       const Dim& extent = c.in(0).shape[static_cast<size_t>(at)];
-      std::optional<Part> part = part_of_axis(at, starts[i], ends[i], step, extent, range);
-      if (!part) return std::nullopt;
-      parts.push_back(*std::move(part));
+      parts.push_back(part_of_axis(at, starts[i], ends[i], step, extent, range));
     }
     return parts;
   }

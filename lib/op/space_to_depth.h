@@ -16,11 +16,11 @@ struct SpaceToDepth {
   static Result<Types> infer(const SpaceToDepth& o, InferCtx& c) {
     const Vec<Dim>& in = c.in(0).shape;
     const int64_t s = o.blocksize;
-    if (in.size() != 4 || s < 1) return c.error(kBadInput, "the input is no batch of images");
-    std::optional<Dim> height = exact_div(in[2], s);
-    std::optional<Dim> width = exact_div(in[3], s);
-    if (!height || !width) return c.error(kBadInput, "the image is no multiple of the block");
-    return Types{Type::tensor(c.in(0).dtype, {in[0], in[1] * (s * s), *height, *width})};
+    if (in.size() != 4) return c.error(kBadInput, "the input is no batch of images");
+    if (s < 1 || s > INT16_MAX) return c.error(kBadAttribute, "blocksize is " + std::to_string(s));
+    RLX_TRY(Dim height, divided(c, in[2], s, "the height"));
+    RLX_TRY(Dim width, divided(c, in[3], s, "the width"));
+    return Types{Type::tensor(c.in(0).dtype, {in[0], in[1] * (s * s), height, width})};
   }
 
   static Status lower(const SpaceToDepth& o, KernelBuilder& b) {

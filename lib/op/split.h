@@ -22,7 +22,7 @@ struct Split {
     RLX_TRY(int axis, checked_axis(c, o.axis, in.rank()));
     const Dim& extent = in.shape[static_cast<size_t>(axis)];
     RLX_TRY(Vec<Dim> parts,
-            c.has(1) ? known_dims(c, 1, "the extents of the parts") : equal_parts(c, extent));
+            c.has(1) ? known_extents(c, 1, "the extents of the parts") : equal_parts(c, extent));
     if (static_cast<int>(parts.size()) != c.outputs()) {
       return c.error(kBadInput, "there are more parts than outputs, or fewer");
     }

@@ -13,7 +13,7 @@ struct Tile {
   static constexpr DTypes dtypes = kAnyDType;
 
   static Result<Types> infer(const Tile&, InferCtx& c) {
-    RLX_TRY(Vec<Dim> repeats, known_dims(c, 1, "repeats"));
+    RLX_TRY(Vec<Dim> repeats, known_extents(c, 1, "repeats"));
     Vec<Dim> shape = c.in(0).shape;
     if (repeats.size() != shape.size())
       return c.error(kBadInput, "repeats is not one number an axis");
@@ -25,8 +25,7 @@ struct Tile {
     const Vec<Dim>& in = b.in(0).shape;
     return lower_view(b, [&](Vec<Dim> at) {
       for (size_t axis = 0; axis < at.size(); axis++) {
-        if (in[axis] != b.out().shape[axis])
-          at[axis] = in[axis].is(0) ? Dim(0) : mod(at[axis], in[axis]);
+        if (in[axis] != b.out().shape[axis]) at[axis] = mod(at[axis], in[axis]);
       }
       return at;
     });

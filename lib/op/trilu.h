@@ -16,6 +16,8 @@ struct Trilu {
 
   static Result<Types> infer(const Trilu&, InferCtx& c) {
     if (c.in(0).rank() < 2) return c.error(kBadInput, "the input is no matrix");
+    RLX_TRY_VOID(require_scalar(c, 1, "k"));
+    if (c.has(1) && c.in(1).dtype != DType::kI64) return c.error(kBadInput, "k is not of type i64");
     return Types{c.in(0)};
   }
 

@@ -5,6 +5,8 @@
 
 #include <fmt/format.h>
 
+#include "ir/codes.h"
+#include "op/shared/codes.h"
 #include "passes/codes.h"
 #include "passes/infer_types.h"
 #include "passes/names.h"
@@ -35,10 +37,24 @@ std::optional<Diagnostic> fault_of(const Graph& g, const std::string& name, int6
                       .message = fmt::format("the model has no dim \"{}\"", name),
                       .hint = hint_for(name, symbol_names(g))};
   }
+  const bool negative = s->element >= 0 && s->sign > 0 && value < 0;
+  if (negative && value > INT64_MIN) return std::nullopt;
   if (value >= s->min && value <= s->max && value % s->multiple_of == 0) return std::nullopt;
   return Diagnostic{.code = kDimOutOfRange,
                     .message = fmt::format("{} cannot be {}", name, value),
                     .hint = range_text(*s)};
+}
+
+// An input's element, which goes by the name of its positive part, is two symbols.
+Binding parts_of(const Graph& g, const std::string& name, int64_t value) {
+  Binding parts;
+  const Symbol* s = g.find_symbol(name);
+  if (!s || s->element < 0 || s->sign < 0) return parts;
+  for (const Symbol& part : g.symbols) {
+    if (part.input == s->input && part.element == s->element)
+      parts.emplace(part.name, std::max<int64_t>(value * part.sign, 0));
+  }
+  return parts;
 }
 
 // Every wrong name, value and repetition.
@@ -46,9 +62,14 @@ Result<Binding> checked_binding(const Graph& g, const DimValues& values) {
   Vec<Diagnostic> problems;
   Binding binding;
   for (const auto& [name, value] : values) {
-    if (auto fault = fault_of(g, name, value)) problems.push_back(*std::move(fault));
+    if (auto fault = fault_of(g, name, value)) {
+      problems.push_back(*std::move(fault));
+      continue;
+    }
+    for (const auto& [symbol, part] : parts_of(g, name, value)) binding.emplace(symbol, part);
     auto [at, is_new] = binding.emplace(name, value);
-    if (is_new || at->second.is(value)) continue;
+    const bool is_element = g.find_symbol(name) && g.find_symbol(name)->element >= 0;
+    if (is_new || is_element || at->second.is(value)) continue;
     problems.push_back(
         {.code = kContradiction,
          .message = fmt::format("{} is given both {} and {}", name, to_text(at->second), value)});
@@ -69,7 +90,13 @@ void substitute(Graph& g, const Binding& binding) {
     f.a = substitute_symbols(f.a, binding);
     f.b = substitute_symbols(f.b, binding);
   }
-  std::erase_if(g.symbols, [&](const Symbol& s) { return binding.contains(s.name); });
+  // That an input's element has its value is still to be seen.
+  for (Symbol& s : g.symbols) {
+    auto bound = s.element < 0 ? binding.end() : binding.find(s.name);
+    if (bound != binding.end()) s.min = s.max = *bound->second.constant();
+  }
+  std::erase_if(g.symbols,
+                [&](const Symbol& s) { return s.element < 0 && binding.contains(s.name); });
 }
 
 std::set<std::string> live_origins(const Graph& g) {
@@ -134,6 +161,8 @@ Error with_values(Error e, const DimValues& values) {
   Vec<std::string> given;
   for (const auto& [name, value] : values) given.push_back(fmt::format("{}={}", name, value));
   for (Diagnostic& d : e.items) {
+    // What no dims could mend has been said before these were bound.
+    if (d.code == kBadInput || d.code == kModelMismatch) d.code = kExtentMismatch;
     d.hint =
         fmt::format("bound are {}", fmt::join(given, ", ")) + (d.hint.empty() ? "" : "; " + d.hint);
   }

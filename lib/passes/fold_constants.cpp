@@ -10,7 +10,7 @@ namespace {
 // Results up to this size are always worth it, above the second one only if no larger than the
 // operands.
 constexpr int64_t kSmallBytes = int64_t{64} << 10;
-constexpr int64_t kMostBytes = int64_t{16} << 20;
+constexpr int64_t kMostFoldedBytes = int64_t{16} << 20;
 // How many times its operands a result may take otherwise.
 constexpr int64_t kMostGrowth = 16;
 // Points that are interpreted for one node: about a second.
@@ -40,7 +40,7 @@ bool is_worth_folding(const Graph& g, const Node& node) {
   if (!in || !out) return false;
   if (*out <= kSmallBytes) return true;
   if (node.op().view) return false;
-  return *out <= *in || (*out <= kMostBytes && *out <= *in * kMostGrowth);
+  return *out <= *in || (*out <= kMostFoldedBytes && *out <= *in * kMostGrowth);
 }
 
 // The same bytes under another shape.

@@ -2,10 +2,13 @@
 
 #include <algorithm>
 
+#include "ir/codes.h"
 #include "ir/infer_ctx.h"
 #include "kernel/storage.h"
+#include "op/shared/codes.h"
 #include "passes/codes.h"
 #include "passes/evaluate.h"
+#include "passes/input_elements.h"
 #include "passes/walk.h"
 
 namespace rlx {
@@ -60,6 +63,17 @@ bool is_small(const Graph& g, const Values& values) {
   });
 }
 
+// Whether a type that stands in the file cannot be the one that was inferred.
+bool contradicts(const Type& declared, const Type& inferred) {
+  if (!declared.is_tensor() || !inferred.is_tensor()) return false;
+  if (declared.dtype != inferred.dtype || declared.rank() != inferred.rank()) return true;
+  for (size_t i = 0; i < inferred.shape.size(); i++) {
+    const auto a = declared.shape[i].constant(), b = inferred.shape[i].constant();
+    if (a && b && *a != *b) return true;
+  }
+  return false;
+}
+
 // One walk over all nodes.
 class Inference {
  public:
@@ -67,11 +81,19 @@ class Inference {
 
   Status run() {
     replace_constant_dims();
+    for (auto& [input, elements] : named_inputs(g_)) {
+      const Type type = g_[input].type;
+      replacement_.emplace(input, solved_value(g_, type, elements));
+    }
     for (NodeId id : execution_order(g_)) visit(id);
     if (!problems_.empty()) return Error(std::move(problems_));
     g_.replace_uses(replacement_);
     return {};
   }
+
+  // The nodes that could not do without an operand that depends on data.
+  const Vec<NodeId>& starved() const { return starved_; }
+  const Vec<Known>& known() const { return known_; }
 
  private:
   // Dims whose symbols are bound.
@@ -94,11 +116,38 @@ class Inference {
       for (ValueId v : g_[id].outputs) g_[v].type = Type::unknown();
       return;
     }
+    if (g_[id].op_name() == "slice") widen_operands(id);
     const size_t problems = problems_.size();
     infer_node(g_, id, known_, problems_);
-    if (problems_.size() > problems) return;
+    if (problems_.size() > problems) {
+      if (problems_.back().code == kMustBeKnown) starved_.push_back(id);
+      return;
+    }
+    for (ValueId v : g_[id].outputs) compare_with_declared(id, v);
     solve(id);
     compute(id);
+  }
+
+  // Its starts and ends may be i32, for which expressions have no form; an index is none the wider.
+  void widen_operands(NodeId id) {
+    for (size_t i = 1; i < g_[id].inputs.size(); i++) {
+      const ValueId v = g_[id].inputs[i];
+      const Known known = known_elements(g_, v, known_);
+      if (!known || g_[v].type.dtype != DType::kI32 || are_constant(*known)) continue;
+      const int rank = g_[v].type.rank();
+      g_[id].inputs[i] = g_.add_dims(*known, rank);
+    }
+  }
+
+  // Later the file's word is not asked: dims that are bound change types.
+  void compare_with_declared(NodeId id, ValueId v) {
+    const Type declared = std::exchange(g_[v].declared, Type::unknown());
+    if (!contradicts(declared, g_[v].type)) return;
+    Diagnostic d = diagnostic_of(g_, id, kDeclaredMismatch,
+                                 "output " + g_[v].name + " is declared as " + to_text(declared) +
+                                     ", but its node makes " + to_text(g_[v].type));
+    d.hint = "the model contradicts itself: export it again, or correct the declaration";
+    problems_.push_back(std::move(d));
   }
 
   // Outputs whose elements the operator told.
@@ -129,31 +178,69 @@ class Inference {
   Graph& g_;
   Vec<Known> known_;
   Vec<Diagnostic> problems_;
+  Vec<NodeId> starved_;
   std::map<ValueId, ValueId> replacement_;
 };
 
-// c where d is min(symbol, c).
-std::optional<int64_t> cap_of(const Dim& d, const Dim& symbol) {
+// ---- What is learned of symbols ---------------------------------------------------------------
+
+// The symbol that d is the lesser of, and c, where d is min(symbol, c).
+std::optional<std::pair<Dim, int64_t>> capped(const Dim& d) {
   if (d.terms().size() != 1 || d.terms()[0].coefficient != 1) return std::nullopt;
   const Vec<Atom>& factors = d.terms()[0].factors;
   if (factors.size() != 1 || factors[0].kind != Atom::Kind::kMin) return std::nullopt;
-  const Vec<Dim>& args = factors[0].args;
-  if (args[0] == symbol) return args[1].constant();
-  return args[1] == symbol ? args[0].constant() : std::nullopt;
+  for (size_t i : {0, 1}) {
+    const Dim &symbol = factors[0].args[i], &cap = factors[0].args[1 - i];
+    if (symbol.as_symbol() && cap.constant()) return std::pair(symbol, *cap.constant());
+  }
+  return std::nullopt;
+}
+
+// c where d is min(symbol, c).
+std::optional<int64_t> cap_of(const Dim& d, const Dim& symbol) {
+  const auto parts = capped(d);
+  return parts && parts->first == symbol ? std::optional(parts->second) : std::nullopt;
+}
+
+// The symbol of an input's extent or of the caller that d is.
+Symbol* bounded_symbol(Graph& g, const Dim& d) {
+  const std::optional<std::string> name = d.as_symbol();
+  if (!name || !g.find_symbol(*name)) return nullptr;
+  Symbol& s = g.symbol(*name);
+  return s.source == Symbol::Source::kData ? nullptr : &s;
+}
+
+// c <= s and s <= c are ranges.
+bool narrows_by_order(Graph& g, const Fact& f) {
+  const std::optional<int64_t> lo = f.a.constant(), hi = f.b.constant();
+  Symbol* s = lo ? bounded_symbol(g, f.b) : hi ? bounded_symbol(g, f.a) : nullptr;
+  if (!s || (lo && *lo > s->max) || (hi && *hi < s->min)) return false;
+  if (lo) s->min = std::max(s->min, *lo);
+  if (hi) s->max = std::min(s->max, *hi);
+  return true;
+}
+
+// min(s, c) == c.
+bool narrows_by_cap(Graph& g, const Fact& f) {
+  const bool left = f.b.constant().has_value();
+  const auto parts = capped(left ? f.a : f.b);
+  const std::optional<int64_t> c = (left ? f.b : f.a).constant();
+  if (!parts || !c || parts->second != *c) return false;
+  return narrows_by_order(g, {.relation = Fact::Relation::kLessEqual, .a = *c, .b = parts->first});
 }
 
 // An input's extent s that has to be min(s, c) is at most c: a range is checked where the input is
 // bound, and lets all extents be s. True where a range changed.
 bool narrow_ranges(Graph& g) {
   const auto narrows = [&](const Fact& f) {
-    if (f.relation != Fact::Relation::kEqual || f.proven) return false;
+    if (f.proven) return false;
+    if (f.relation == Fact::Relation::kLessEqual) return narrows_by_order(g, f);
+    if (narrows_by_cap(g, f)) return true;
     for (auto [symbol, other] : {std::pair(&f.a, &f.b), std::pair(&f.b, &f.a)}) {
-      const std::optional<std::string> name = symbol->as_symbol();
-      if (!name || !g.find_symbol(*name)) continue;
-      Symbol& s = g.symbol(*name);
+      Symbol* s = bounded_symbol(g, *symbol);
       const std::optional<int64_t> cap = cap_of(*other, *symbol);
-      if (!cap || *cap < s.min || s.source == Symbol::Source::kData) continue;
-      s.max = std::min(s.max, *cap);
+      if (!s || !cap || *cap < s->min) continue;
+      s->max = std::min(s->max, *cap);
       return true;
     }
     return false;
@@ -165,7 +252,12 @@ bool narrow_ranges(Graph& g) {
 
 Status infer_types(Graph& g) {
   do {
-    RLX_TRY_VOID(Inference(g).run());
+    Inference inference(g);
+    Status inferred = inference.run();
+    if (inferred) continue;
+    if (!name_elements(g, inference.starved(), inference.known())) return inferred;
+    // The same again, with more known.
+    if (inferred = infer_types(g); !inferred) return inferred;
   } while (narrow_ranges(g));
   return {};
 }

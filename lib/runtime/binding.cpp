@@ -1,6 +1,7 @@
 #include "runtime/binding.h"
 
 #include <algorithm>
+#include <cstring>
 
 #include <fmt/format.h>
 
@@ -80,7 +81,8 @@ class Binder {
 
   int64_t value_of(const Symbol& symbol, const Vec<std::pair<std::string, int64_t>>& dims) {
     if (symbol.input >= 0) {
-      int64_t value = binding_.inputs[symbol.input]->shape[symbol.axis];
+      const HostTensor& input = *binding_.inputs[symbol.input];
+      int64_t value = symbol.element < 0 ? input.shape[symbol.axis] : element_of(input, symbol);
       check_range(symbol, value);
       return value;
     }
@@ -94,11 +96,24 @@ class Binder {
     return given->second;
   }
 
+  static int64_t element_of(const HostTensor& input, const Symbol& symbol) {
+    // That the input is shorter is said of its extents.
+    if (symbol.element >= input.elements()) return 0;
+    int64_t value = 0;
+    std::memcpy(&value, input.data.data() + sizeof value * symbol.element, sizeof value);
+    if (symbol.sign > 0) return std::max<int64_t>(value, 0);
+    // The least number has no opposite: out of every range.
+    return value == INT64_MIN ? value : std::max<int64_t>(-value, 0);
+  }
+
   void check_range(const Symbol& symbol, int64_t value) {
     std::string wanted = wanted_of(symbol, value);
     if (wanted.empty()) return;
     std::string subject = fmt::format("dim {}", symbol.name);
-    if (symbol.input >= 0) {
+    if (symbol.element >= 0) {
+      subject = fmt::format("input '{}': {}element {}, {},", image_.inputs[symbol.input].name,
+                            symbol.sign < 0 ? "minus " : "", symbol.element, symbol.name);
+    } else if (symbol.input >= 0) {
       subject = fmt::format("input '{}': axis {}, {},", image_.inputs[symbol.input].name,
                             symbol.axis, symbol.name);
     }
@@ -140,8 +155,9 @@ class Binder {
 
   std::string source_of(const Symbol& symbol) const {
     if (symbol.input < 0) return fmt::format("; {} is given", symbol.name);
-    return fmt::format("; {} is axis {} of input '{}'", symbol.name, symbol.axis,
-                       image_.inputs[symbol.input].name);
+    bool element = symbol.element >= 0;
+    return fmt::format("; {} is {} {} of input '{}'", symbol.name, element ? "element" : "axis",
+                       element ? symbol.element : symbol.axis, image_.inputs[symbol.input].name);
   }
 
   const Image& image_;

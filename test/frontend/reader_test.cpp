@@ -82,6 +82,30 @@ TEST_CASE("an input with an initializer is no input") {
   CHECK(model->graph.inputs().size() == 1);
 }
 
+TEST_CASE("an input whose default is given up is one like the others") {
+  GraphSpec spec = small();
+  spec.inputs.push_back(f32("w"));
+  const std::string bytes = model(graph(spec));
+  auto keeper = std::make_shared<const std::string>(bytes);
+  auto with = onnx::read_model(*keeper, keeper, "", {"w", "y"});
+  REQUIRE(with.ok());
+  REQUIRE(with->graph.inputs().size() == 2);
+  CHECK(with->graph[with->graph.inputs()[1]].name == "w");
+}
+
+TEST_CASE("what the file says of a value stays with it until it is inferred") {
+  GraphSpec spec = small();
+  spec.outputs = {f32("y", {"batch", 3})};
+  auto model = read(spec);
+  REQUIRE(model.ok());
+  const Graph& g = model->graph;
+  CHECK(to_text(g[g.outputs()[0]].declared) == "f32[\"?\", 3]");
+  // 0 is what exporters write for what they do not know.
+  spec.outputs = {f32("y", {-1, 0})};
+  model = read(spec);
+  CHECK(to_text(model->graph[model->graph.outputs()[0]].declared) == "f32[\"?\", \"?\"]");
+}
+
 TEST_CASE("nodes are put in an order in which they can run") {
   GraphSpec spec = small();
   std::swap(spec.nodes[0], spec.nodes[1]);

@@ -28,12 +28,24 @@ TEST_CASE("names are there and unique") {
         "symbols[1]: its name is empty or taken");
 }
 
+// The second symbol is that element of the input, negated.
+static void use_element(Image& i, int32_t number) {
+  i.symbols[1] = {.name = "e", .input = 0, .element = number, .sign = -1};
+  i.inputs[0].dtype = DType::kI64;
+  i.inputs[0].shape = {Extent::constant(4)};
+  i.symbols[0].input = i.symbols[0].axis = -1;
+}
+
 TEST_CASE("symbols have a source and a range") {
-  CHECK(after([](Image& i) { i.symbols[0].input = 1; }) ==
-        "symbols[0]: its source axis is unknown");
-  CHECK(after([](Image& i) { i.symbols[0].axis = 2; }) == "symbols[0]: its source axis is unknown");
-  CHECK(after([](Image& i) { i.symbols[0].axis = -1; }) ==
-        "symbols[0]: its source axis is unknown");
+  CHECK(after([](Image& i) { i.symbols[0].input = 1; }) == "symbols[0]: its source is unknown");
+  CHECK(after([](Image& i) { i.symbols[0].axis = 2; }) == "symbols[0]: its source is unknown");
+  CHECK(after([](Image& i) { i.symbols[0].axis = -1; }) == "symbols[0]: its source is unknown");
+  // An element is one of an i64 vector whose extent is a number.
+  CHECK(after([](Image& i) { i.symbols[1].element = 0; }) == "symbols[1]: its source is unknown");
+  CHECK(after([](Image& i) { i.symbols[0].element = 0; }) == "symbols[0]: its source is unknown");
+  CHECK(after([](Image& i) { i.symbols[0].sign = -1; }) == "symbols[0]: its source is unknown");
+  CHECK(after([](Image& i) { use_element(i, 3); }) == "");
+  CHECK(after([](Image& i) { use_element(i, 4); }) == "symbols[1]: its source is unknown");
   CHECK(after([](Image& i) { i.symbols[0].min = 65; }) == "symbols[0]: its range is empty");
   CHECK(after([](Image& i) { i.symbols[0].multiple_of = 0; }) == "symbols[0]: its range is empty");
 }

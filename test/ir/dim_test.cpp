@@ -38,6 +38,48 @@ TEST_CASE("polynomials have one form") {
   CHECK(Dim(INT64_MIN).constant() == INT64_MIN);
 }
 
+TEST_CASE("what leaves 64 bits has no value, and stays without") {
+  const Dim most = INT64_MAX, least = INT64_MIN, n = "n"_d;
+  const Vec<Dim> gone = {most + 1,
+                         least - 1,
+                         most * 2,
+                         n * most * 2,
+                         Dim(0) - least,
+                         ceil_div(most, 2),
+                         product({n, most, 4}),
+                         mod(least - 1, 7),
+                         max(n, most + 1)};
+  for (const Dim& d : gone) {
+    CHECK(d.is_overflow());
+    for (const Dim& made : {d + 1, d - d, d * 0, floor_div(d, 2), mod(n, d), min(d, 1)})
+      CHECK(made.is_overflow());
+    CHECK(!d.constant());
+    CHECK(!evaluate(d, {{"n", 1}}));
+    CHECK(has_no_value(d));
+    CHECK(to_text(d) == "overflow");
+    CHECK(d == substitute_symbols(d, {{"n", 2}}));
+    CHECK(!proven_nonnegative(d, ranges_of({})));
+    CHECK(simplify(d, ranges_of({})) == d);
+  }
+  // These stay.
+  CHECK(mod(least, 3) == 1);
+  CHECK(floor_div(least, 3) == Dim(-3074457345618258603));
+  CHECK(floor_div(n + least, 3) == floor_div(n + 1, 3) - Dim(3074457345618258603));
+  CHECK(most + least == -1);
+}
+
+TEST_CASE("a divisor that is none leaves an expression without a value") {
+  const Dim n = "n"_d;
+  for (const Dim& d : {floor_div(n, 0), mod(n, 0), floor_div(6, -2), floor_div(n, 0) + 3,
+                       max(mod(4, 0), n), substitute_symbols(floor_div(6, n), {{"n", 0}})}) {
+    CHECK(has_no_value(d));
+    CHECK(!d.constant());
+    CHECK(!evaluate(d, {{"n", 1}}));
+    simplify(d, ranges_of({}));
+  }
+  CHECK(!has_no_value(floor_div(6, n)));
+}
+
 TEST_CASE("dims print as they are read") {
   CHECK(to_text("64*batch + 1"_d) == "batch * 64 + 1");
   CHECK(to_text("1 - batch"_d) == "-batch + 1");

@@ -11,7 +11,7 @@ namespace {
 
 constexpr const char* kText = R"(graph "a \"model\"" {
   symbol batch = input 0 axis 0, max 64
-  symbol "a b" = data, min 0, multiple_of 4
+  symbol "a b" = data, min 1, multiple_of 4
   symbol n = user
   %0 = input "image" : f32[batch, 3]
   %1 = input "flag" : bool[]

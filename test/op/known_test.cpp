@@ -50,7 +50,8 @@ TEST_CASE("arithmetic on extents") {
   CHECK(solved("%y = div(%s, %two)") == "[n floordiv 2, 2, m floordiv 2]");
   CHECK(solved("%y = mod(%s, %two)") == "[n mod 2, 0, m mod 2]");
   CHECK(solved("%y = min(%s, %two)") == "[min(n, 2), 2, min(m, 2)]");
-  CHECK(solved("%y = max(%s, %one, %zero)") == "[n, 4, m]");
+  CHECK(solved("%y = max(%s, %one, %zero)") == "[max(n, 1), 4, max(m, 1)]");
+  CHECK(solved("%y = max(%s, %zero)") == "[n, 4, m]");
   CHECK(solved("%y = neg(%s)") == "[-n, -4, -m]");
   CHECK(solved("%t = neg(%s)\n%y = abs(%t)") == "[n, 4, m]");
   CHECK(solved("%y = sum(%s, %s, %one)") == "[n * 2 + 1, 9, m * 2 + 1]");
@@ -60,8 +61,10 @@ TEST_CASE("comparisons of extents that hold for all sizes") {
   CHECK(solved("%y = equal(%s, %s)") == "[1, 1, 1]");
   CHECK(solved("%m = constant [-1] : i64[1]\n%y = equal(%s, %m)") == "[0, 0, 0]");
   CHECK(solved("%y = equal(%s, %two)") == "unknown");
-  CHECK(solved("%y = greater(%s, %zero)") == "[1, 1, 1]");
-  CHECK(solved("%y = less_or_equal(%s, %zero)") == "[0, 0, 0]");
+  CHECK(solved("%y = greater_or_equal(%s, %zero)") == "[1, 1, 1]");
+  CHECK(solved("%y = less(%s, %zero)") == "[0, 0, 0]");
+  // An extent may be 0.
+  CHECK(solved("%y = greater(%s, %zero)") == "unknown");
   CHECK(solved("%y = less(%s, %two)") == "unknown");
   CHECK(solved("%e = equal(%s, %s)\n%y = not(%e)") == "[0, 0, 0]");
 }

@@ -40,9 +40,9 @@ TEST_CASE("reshape") {
   CHECK(of("f32[2, 3]", {3, 2}) == "f32[3, 2]");
   CHECK(of("f32[1]", {}) == "f32[]");
   CHECK(of("f32[0, 4]", {0, 2, 2}) == "f32[0, 2, 2]");
-  CHECK(of("f32[2, 3]", {4, 2}).find("RLX-E5001") != std::string::npos);
+  CHECK(of("f32[2, 3]", {4, 2}).find("RLX-E3203") != std::string::npos);
   CHECK(of("f32[2, 3]", {-1, -1}).find("more than one -1") != std::string::npos);
-  CHECK(inferred("%x = input \"x\" : f32[4]\n%s = input \"s\" : i64[2]\n%y = reshape(%x, "
+  CHECK(inferred("%x = input \"x\" : f32[4]\n%s = input \"s\" : i64[k]\n%y = reshape(%x, "
                  "%s)\noutput \"y\" = %y")
             .find("RLX-E4201") != std::string::npos);
   for (const Vec<int64_t>& shape :
@@ -78,7 +78,7 @@ TEST_CASE("flatten, squeeze, unsqueeze") {
   CHECK(of("flatten(%x) {axis = -2}") == "f32[n, 4]");
   CHECK(of("squeeze(%x)") == "f32[n, 4]");
   CHECK(of("squeeze(%x, %a)", "[-1] : i64[1]") == "f32[n, 1, 4]");
-  CHECK(of("squeeze(%x, %a)", "[2] : i64[1]").find("RLX-E5001") != std::string::npos);
+  CHECK(of("squeeze(%x, %a)", "[2] : i64[1]").find("RLX-E3203") != std::string::npos);
   CHECK(of("unsqueeze(%x, %a)", "[0, -1] : i64[2]") == "f32[1, n, 1, 4, 1, 1]");
   CHECK(of("unsqueeze(%x, %a)", "[6] : i64[1]").find("RLX-E3201") != std::string::npos);
   Tensor want = counted({2, 4});
@@ -130,8 +130,8 @@ TEST_CASE("slice of symbolic extents") {
                           "slice(%x, %a, %b, %c, %d)"));
   };
   CHECK(of(0, INT64_MAX, 1) == "f32[n]");
-  CHECK(of(-1, INT64_MAX, 1) == "f32[1]");
-  CHECK(of(0, -1, 1) == "f32[n - 1]");
+  CHECK(of(-1, INT64_MAX, 1) == "f32[min(n, 1)]");
+  CHECK(of(0, -1, 1) == "f32[max(0, n - 1)]");
   CHECK(of(-1, INT64_MIN, -1) == "f32[n]");
   CHECK(of(0, 4, 1) == "f32[min(n, 4)]");
   CHECK(of(0, INT64_MAX, 0).find("a step is 0") != std::string::npos);

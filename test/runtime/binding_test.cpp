@@ -50,6 +50,31 @@ TEST_CASE("inputs are sorted and give the symbols") {
   CHECK(binding->symbols == Vec<int64_t>{4, 3});
 }
 
+TEST_CASE("an element of an input is the difference of two symbols") {
+  Image image;
+  image.inputs = {{"shape", DType::kI64, {Extent::constant(2)}, 0}};
+  for (int32_t element : {0, 1}) {
+    for (int32_t sign : {1, -1}) {
+      std::string name = "shape" + std::to_string(element) + (sign < 0 ? "-" : "+");
+      image.symbols.push_back({.name = name, .input = 0, .element = element, .sign = sign});
+    }
+  }
+  HostTensor shape = tensor("shape", DType::kI64, {2});
+  const auto symbols_for = [&](int64_t first, int64_t second) {
+    const int64_t elements[] = {first, second};
+    shape.data = AlignedBytes({reinterpret_cast<const std::byte*>(elements), sizeof elements});
+    auto binding = bind_inputs(image, {&shape, 1}, {});
+    return binding ? binding->symbols : Vec<int64_t>{};
+  };
+  CHECK(symbols_for(7, -1) == Vec<int64_t>{7, 0, 0, 1});
+  CHECK(symbols_for(0, INT64_MAX) == Vec<int64_t>{0, 0, INT64_MAX, 0});
+  // It has no opposite.
+  CHECK(symbols_for(0, INT64_MIN).empty());
+  // Of another extent than the model's nothing is read.
+  shape = tensor("shape", DType::kI64, {0});
+  CHECK(!bind_inputs(image, {&shape, 1}, {}).ok());
+}
+
 TEST_CASE("names: unknown, missing, twice") {
   Vec<HostTensor> inputs = good();
   inputs[2].name = "maks";

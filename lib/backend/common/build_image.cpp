@@ -76,7 +76,8 @@ class Builder {
     out_.isa = code.isa;
     out_.code = std::move(code.blob);
     for (const Symbol& s : g_.symbols)
-      out_.symbols.push_back({s.name, s.input, s.axis, s.min, s.max, s.multiple_of});
+      out_.symbols.push_back(
+          {s.name, s.input, s.axis, s.element, s.sign, s.min, s.max, s.multiple_of});
     for (const LirBuffer& b : lir_.buffers) out_.buffers.push_back(buffer(b));
     add_signature();
     add_guards();

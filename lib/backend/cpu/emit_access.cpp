@@ -3,6 +3,8 @@
 #include <llvm/IR/Constants.h>
 #include <llvm/IR/InlineAsm.h>
 
+#include "image/image.h"
+
 namespace rlx::cpu {
 
 namespace {
@@ -136,6 +138,26 @@ class Accessor {
     return f_.local(r_.tensor);
   }
 
+  // Whether an axis may be empty at which the index was clamped: then there is no element to touch, and
+  // whatever is read in its place is not used.
+  Value* all_exist() {
+    Value* exist = nullptr;
+    for (const Guard& g : r_.guards) {
+      if (g.masked || g.extent.constant().value_or(0) > 0) continue;
+      Value* some = b_.CreateICmpSGT(emit_dim(f_, at_, g.extent), f_.i64(0));
+      exist = exist ? b_.CreateAnd(exist, some) : some;
+    }
+    return exist;
+  }
+
+  // p, or where there is no element the scratch behind the trap, which has room for a vector.
+  Value* existing(Value* p) {
+    Value* exist = all_exist();
+    if (!exist) return p;
+    Value* nowhere = b_.CreateConstInBoundsGEP1_64(b_.getInt8Ty(), f_.scratch, image::kTrapBytes);
+    return b_.CreateSelect(exist, p, nowhere);
+  }
+
   // Of lane 0. What does not move with the lanes is added first, so that it leaves their loop, constants
   // last, as they go into the instruction.
   Value* pointer() {
@@ -150,12 +172,16 @@ class Accessor {
     for (const Dim& part : {still, moving, constant}) {
       if (!part.is(0)) p = b_.CreateGEP(element(), p, emit_dim(f_, at_, part));
     }
-    return p;
+    return existing(p);
   }
 
   Value* pointers() {
     Value* offsets = splat(f_, emit_dim_per_lane(f_, at_, r_.address), lanes_);
-    return b_.CreateGEP(element(), base(), offsets);
+    if (Value* exist = all_exist()) {
+      Value* start = llvm::Constant::getNullValue(offsets->getType());
+      offsets = b_.CreateSelect(exist, offsets, start);
+    }
+    return b_.CreateGEP(element(), existing(base()), offsets);
   }
 
   llvm::Type* element() { return memory_type(f_, r_.dtype); }

@@ -72,7 +72,7 @@ class Emitter {
     if (llvm::Value* shift = power_of_two_shift(f_, b)) {
       return binary(a, shift, [&](auto* x, auto* y) { return f_.b.CreateAShr(x, y); });
     }
-    return binary(a, b, [&](auto* x, auto* y) {
+    return binary(a, positive(b), [&](auto* x, auto* y) {
       llvm::Value* quotient = f_.b.CreateSDiv(x, y);
       llvm::Value* rest = f_.b.CreateSub(x, f_.b.CreateMul(quotient, y));
       return f_.b.CreateAdd(quotient, f_.b.CreateAShr(rest, 63));
@@ -84,11 +84,17 @@ class Emitter {
       llvm::Value* mask = f_.b.CreateSub(b, f_.i64(1));
       return binary(a, mask, [&](auto* x, auto* y) { return f_.b.CreateAnd(x, y); });
     }
-    return binary(a, b, [&](auto* x, auto* y) {
+    return binary(a, positive(b), [&](auto* x, auto* y) {
       llvm::Value* rest = f_.b.CreateSRem(x, y);
       llvm::Value* wrapped = f_.b.CreateAdd(rest, y);
       return f_.b.CreateSelect(f_.b.CreateICmpSLT(rest, zero_like(rest)), wrapped, rest);
     });
+  }
+
+  // An extent of 0 divides nothing that is used, but the division may have left the loop that does not run.
+  llvm::Value* positive(llvm::Value* divisor) {
+    llvm::Value* one = splat(f_, f_.i64(1), width(divisor));
+    return f_.b.CreateBinaryIntrinsic(llvm::Intrinsic::smax, divisor, one);
   }
 
   static llvm::Value* zero_like(llvm::Value* v) {

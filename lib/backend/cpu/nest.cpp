@@ -175,6 +175,9 @@ void cut_tiles(Nest& n) {
   n.tiles = ceil_div(n.steps, n.steps_per_tile);
 }
 
+// The widest vector of a lane loop: emit_access.cpp reads so much in place of what does not exist.
+constexpr int64_t kVectorBytes = kLanes * 8;
+
 Dim aligned(const Dim& bytes) { return ceil_div(bytes, 64) * 64; }
 
 void lay_out_scratch(Nest& n) {
@@ -187,7 +190,8 @@ void lay_out_scratch(Nest& n) {
     Dim elements = storage_elements(memory.storage, memory.shape) * copies;
     end = end + aligned(elements * size_of(l.dtype));
   }
-  n.scratch_bytes = end;
+  n.scratch_bytes =
+      end.constant() ? max(end, image::kTrapBytes + kVectorBytes) : end + kVectorBytes;
 }
 
 }  // namespace

@@ -36,10 +36,17 @@ bool writes_only_set(const Kernel& k) {
   });
 }
 
+// The halo of its image is a number, so the padding has to be one.
+bool is_plain_conv(const Conv& c) {
+  return c.acc == DType::kF32 && c.groups == 1 &&
+         std::all_of(c.pads_lo.begin(), c.pads_lo.end(),
+                     [](const Dim& pad) { return pad.constant().has_value(); });
+}
+
 bool is_f32_product(const Kernel& k) {
   const Stage& s = k.stages[0];
   if (s.kind == Kind::kContract && s.contract().acc != DType::kF32) return false;
-  if (s.kind == Kind::kConv && (s.conv().acc != DType::kF32 || s.conv().groups != 1)) return false;
+  if (s.kind == Kind::kConv && !is_plain_conv(s.conv())) return false;
   if (s.kind != Kind::kContract && s.kind != Kind::kConv) return false;
   return std::all_of(s.reads.begin(), s.reads.end(), [&](const Access& a) {
     return a.of == Access::Of::kArg && k.args[a.tensor].dtype == DType::kF32 && !indexed_by_data(a);
@@ -144,7 +151,7 @@ Storage image_storage(const Kernel& k, const Stage& s) {
       return Dim(1);
     };
     int64_t reach = (loop_extent(c.window[i]).constant().value_or(1) - 1) * c.dilations[i];
-    p.lo = std::max<int64_t>(0, c.pads_lo[i]);
+    p.lo = std::max<int64_t>(0, c.pads_lo[i].constant().value_or(0));
     Dim last = (loop_extent(c.pixel[i]) - 1) * c.strides[i] + reach - c.pads_lo[i];
     p.hi = std::max<int64_t>(0, (last - arg.shape[i + 2] + 1).constant().value_or(reach));
     padded |= p.lo > 0 || p.hi > 0;

@@ -1,5 +1,7 @@
 #include "frontend/onnx/reader.h"
 
+#include <algorithm>
+
 #include <fmt/format.h>
 
 #include "frontend/codes.h"
@@ -37,6 +39,14 @@ std::optional<int64_t> own_opset(const ModelProto& model) {
   return std::nullopt;
 }
 
+// An input whose default is not taken is one like the others.
+void drop_defaults(GraphProto& g, const Vec<std::string>& given) {
+  std::erase_if(g.initializers, [&](const TensorProto& t) {
+    return std::ranges::find(given, t.name) != given.end() &&
+           std::ranges::find(g.inputs, t.name, &ValueInfoProto::name) != g.inputs.end();
+  });
+}
+
 std::string folder_of(const std::string& path) {
   size_t slash = path.rfind('/');
   if (slash == std::string::npos) return ".";
@@ -46,7 +56,7 @@ std::string folder_of(const std::string& path) {
 }  // namespace
 
 Result<ModelFile> read_model(std::string_view file, std::shared_ptr<const void> keeper,
-                             std::string folder) {
+                             std::string folder, const Vec<std::string>& given) {
   RLX_TRY(ModelProto model, parse_model(file));
   auto opset = own_opset(model);
   if (!model.graph)
@@ -57,16 +67,18 @@ Result<ModelFile> read_model(std::string_view file, std::shared_ptr<const void> 
   Vec<Diagnostic> problems;
   check_ir_version(model.ir_version, problems);
   check_opset(*opset, problems);
+  drop_defaults(*model.graph, given);
   GraphReader(*opset, tensors, out.graph, problems).read(*model.graph);
   if (!problems.empty()) return Error(std::move(problems));
   out.files = tensors.external_files();
   return out;
 }
 
-Result<ModelFile> read_model(std::shared_ptr<const MappedFile> file) {
+Result<ModelFile> read_model(std::shared_ptr<const MappedFile> file,
+                             const Vec<std::string>& given) {
   Bytes all = file->bytes();
   std::string_view text(reinterpret_cast<const char*>(all.data()), all.size());
-  RLX_TRY(ModelFile model, read_model(text, file, folder_of(file->stamp().path)));
+  RLX_TRY(ModelFile model, read_model(text, file, folder_of(file->stamp().path), given));
   model.files.insert(model.files.begin(), std::move(file));
   return model;
 }

@@ -29,7 +29,11 @@ Status Scope::declare(const GraphProto& g) {
 Status Scope::define(std::string_view name, ValueId v) {
   if (is_initializer(name) || !values_.emplace(name, v).second) return taken(name);
   Value& value = graph_[v];
-  if (value.name.empty()) value.name = name;
+  if (!value.name.empty()) return {};
+  value.name = name;
+  auto declared = declared_.find(name);
+  if (value.def.kind == ValueDef::Kind::kNode && declared != declared_.end())
+    value.declared = declared_type(*declared->second);
   return {};
 }
 

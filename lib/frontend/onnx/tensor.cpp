@@ -48,9 +48,6 @@ constexpr std::array<ElementType, 29> kElementTypes{{
     {"float6e3m2", {}},
 }};
 
-// What a 64-bit address space can hold.
-constexpr int64_t kMostBytes = int64_t{1} << 47;
-
 std::string label(const TensorProto& t) {
   return t.name.empty() ? "a tensor" : fmt::format("tensor \"{}\"", t.name);
 }

@@ -162,6 +162,15 @@ Types input_types(const Vec<const ValueInfoProto*>& inputs, Graph& g, Vec<Diagno
   return types;
 }
 
+Type declared_type(const TypeProto& type) {
+  auto dtype = dtype_of(type.elem_type);
+  if (type.kind != TypeProto::Kind::kTensor || !type.has_shape || !dtype) return Type::unknown();
+  Vec<Dim> shape;
+  for (const DimProto& d : type.dims)
+    shape.push_back(d.value.value_or(0) > 0 ? Dim(*d.value) : Dim::symbol("?"));
+  return Type::tensor(*dtype, std::move(shape));
+}
+
 std::string declared_text(const TypeProto& type) {
   auto dtype = dtype_of(type.elem_type);
   if (type.kind != TypeProto::Kind::kTensor) return {};

@@ -12,6 +12,10 @@ namespace rlx::onnx {
 // The types of all inputs, and g's symbols. An input with a problem has an unknown type.
 Types input_types(const Vec<const ValueInfoProto*>& inputs, Graph& g, Vec<Diagnostic>& problems);
 
+// What the file says of a value that a node makes: extents that are no numbers above 0 are "?", since
+// exporters write 0 and -1 for what they do not know. Unknown where it says too little.
+Type declared_type(const TypeProto& type);
+
 // "f32[batch, 3, ?]": what the file declares, for messages; empty where it declares nothing.
 std::string declared_text(const TypeProto& type);
 

@@ -5,8 +5,9 @@
 
 namespace rlx {
 
-inline Result<Types> infer_arg_best(const InferCtx& c, int64_t axis, bool keepdims) {
+inline Result<Types> infer_arg_best(InferCtx& c, int64_t axis, bool keepdims) {
   RLX_TRY(int checked, checked_axis(c, axis, c.in(0).rank()));
+  RLX_TRY_VOID(require_elements(c, c.in(0).shape[static_cast<size_t>(checked)], "the axis"));
   return Types{Type::tensor(DType::kI64, reduced_shape(c.in(0).shape, {checked}, keepdims))};
 }
 

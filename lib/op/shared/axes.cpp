@@ -26,12 +26,55 @@ Result<Vec<int>> checked_axes(const InferCtx& c, const Vec<int64_t>& axes, int r
   return result;
 }
 
+Status require_elements(InferCtx& c, const Dim& extent, std::string_view what) {
+  if (extent.is(0)) return c.error(kBadInput, std::string(what) + " has no elements");
+  return c.require_at_most(1, extent);
+}
+
+Result<Dim> divided(InferCtx& c, const Dim& d, int64_t by, std::string_view what) {
+  if (std::optional<Dim> exact = exact_div(d, by)) return *exact;
+  if (d.constant()) {
+    return c.error(kBadInput, std::string(what) + ", " + to_text(d) + ", is no multiple of " +
+                                  std::to_string(by));
+  }
+  RLX_TRY_VOID(c.require_equal(mod(d, by), 0));
+  return c.simplified(floor_div(d, by));
+}
+
+Status require_broadcast_to(InferCtx& c, int i, const Vec<Dim>& shape, std::string_view message) {
+  RLX_TRY(Vec<Dim> all, c.broadcast(shape, c.in(i).shape));
+  bool larger = all.size() != shape.size();
+  // Where both are symbols broadcast() has assumed that they are equal.
+  for (size_t k = 0; !larger && k < all.size(); k++) larger = shape[k].is(1) && !all[k].is(1);
+  return larger ? Status(c.error(kBadInput, std::string(message))) : Status();
+}
+
+Status require_scalar(const InferCtx& c, int i, std::string_view what) {
+  if (!c.has(i) || c.in(i).elements().is(1)) return {};
+  return c.error(kBadInput, std::string(what) + " is not one element");
+}
+
 Result<Vec<Dim>> known_dims(const InferCtx& c, int i, std::string_view what) {
   if (Known known = c.known(i)) return *std::move(known);
   return c.error(
       kMustBeKnown,
       std::string(what) + " (input " + std::to_string(i) + ") depends on data at run time",
-      "make it a constant or compute it from shapes; a graph input can be bound with --set");
+      "compute it from shapes, constants and inputs that are short integer vectors");
+}
+
+Result<Vec<Dim>> known_extents(InferCtx& c, int i, std::string_view what) {
+  RLX_TRY(Vec<Dim> dims, known_dims(c, i, what));
+  std::map<std::string, Dim> zeros;
+  for (const Dim& d : dims) {
+    each_atom(d, [&](const Atom& a) {
+      const Symbol* s = c.graph().find_symbol(a.symbol);
+      if (s && s->sign < 0) zeros.emplace(a.symbol, 0);
+    });
+  }
+  for (const auto& [negative, zero] : zeros)
+    RLX_TRY_VOID(c.require_equal(Dim::symbol(negative), zero));
+  for (Dim& d : dims) d = substitute_symbols(d, zeros);
+  return dims;
 }
 
 Result<std::optional<Vec<int64_t>>> known_integers(const InferCtx& c, int i,

@@ -2,11 +2,10 @@
 
 #include <algorithm>
 
+#include "kernel/storage.h"
+
 namespace rlx {
 namespace {
-
-// Sums and products of a few such numbers stay in an int64_t.
-constexpr int64_t kSmall = int64_t{1} << 31;
 
 KnownDim truth(bool value) { return Dim(value ? 1 : 0); }
 
@@ -25,6 +24,14 @@ std::optional<bool> truth_of(const Dim& d) {
   return std::nullopt;
 }
 
+// Whether the type holds the value; of one narrower than 64 bits the coefficients tell.
+bool is_held(DType type, const Dim& d) {
+  if (type == DType::kI64) return true;
+  return std::all_of(d.terms().begin(), d.terms().end(), [&](const Term& t) {
+    return Scalar::of_int(type, t.coefficient).i == t.coefficient;
+  });
+}
+
 // Of an input; constants that are truths count as 0 and 1.
 Known elements_of(const InferCtx& c, int i) {
   if (Known known = c.known(i)) return known;
@@ -36,12 +43,6 @@ Known elements_of(const InferCtx& c, int i) {
 
 }  // namespace
 
-bool is_small(const Dim& d) {
-  return std::all_of(d.terms().begin(), d.terms().end(), [](const Term& t) {
-    return t.coefficient > -kSmall && t.coefficient < kSmall;
-  });
-}
-
 KnownDim fold_add(std::span<const Dim> x, const RangeOf&) { return x[0] + x[1]; }
 KnownDim fold_sub(std::span<const Dim> x, const RangeOf&) { return x[0] - x[1]; }
 KnownDim fold_mul(std::span<const Dim> x, const RangeOf&) { return x[0] * x[1]; }
@@ -49,7 +50,7 @@ KnownDim fold_mul(std::span<const Dim> x, const RangeOf&) { return x[0] * x[1]; 
 KnownDim fold_div(std::span<const Dim> x, const RangeOf& range) {
   const std::optional<int64_t> a = x[0].constant();
   const std::optional<int64_t> b = x[1].constant();
-  if (b == 0) return std::nullopt;
+  if (b == 0 || (a == INT64_MIN && b == -1)) return std::nullopt;
   // Integer division truncates, a Dim's rounds down.
   if (a && b) return Dim(*a / *b);
   const bool rounds_down = proven_nonnegative(x[0], range) && proven_nonnegative(x[1] - 1, range);
@@ -126,8 +127,9 @@ KnownDim fold_where(std::span<const Dim> x, const RangeOf&) {
 void tell(InferCtx& c, const Type& out, Vec<Dim> elements, int output) {
   if (out.rank() > 1 || elements.size() > kMostKnown || is_float(out.dtype)) return;
   const bool fits = out.elements().is(static_cast<int64_t>(elements.size()));
-  const bool small = std::all_of(elements.begin(), elements.end(), is_small);
-  if (fits && small) c.set_known(output, std::move(elements));
+  const bool held = std::all_of(elements.begin(), elements.end(),
+                                [&](const Dim& d) { return is_held(out.dtype, d); });
+  if (fits && held) c.set_known(output, std::move(elements));
 }
 
 void tell_known(InferCtx& c, const Type& out, FoldDims fold) {
@@ -136,7 +138,7 @@ void tell_known(InferCtx& c, const Type& out, FoldDims fold) {
   Vec<Vec<Dim>> inputs;
   for (int i = 0; i < c.inputs(); i++) {
     Known known = elements_of(c, i);
-    if (!known || !std::all_of(known->begin(), known->end(), is_small)) return;
+    if (!known) return;
     inputs.push_back(*std::move(known));
   }
   const RangeOf range = c.graph().symbol_ranges();

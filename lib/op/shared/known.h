@@ -32,9 +32,6 @@ KnownDim fold_not(std::span<const Dim> x, const RangeOf& range);
 // condition, then, else
 KnownDim fold_where(std::span<const Dim> x, const RangeOf& range);
 
-// Whether arithmetic on d cannot overflow: what the model's own numbers are held to.
-bool is_small(const Dim& d);
-
 // Longer vectors are data, not shapes.
 inline constexpr size_t kMostKnown = 64;
 

@@ -1,7 +1,5 @@
 // The part of an axis that a slice takes.
 #pragma once
-#include <optional>
-
 #include "ir/dim.h"
 
 namespace rlx {
@@ -14,9 +12,8 @@ struct Part {
   int64_t step = 1;
 };
 
-// From `start` to before `end` as ONNX and numpy clamp them; nullopt where it is open whether a
-// symbolic one counts from the end. step is not 0.
-std::optional<Part> part_of_axis(int axis, const Dim& start, const Dim& end, int64_t step,
-                                 const Dim& extent, const RangeOf& range);
+// From `start` to before `end` as ONNX and numpy clamp them. step is not 0.
+Part part_of_axis(int axis, const Dim& start, const Dim& end, int64_t step, const Dim& extent,
+                  const RangeOf& range);
 
 }  // namespace rlx

@@ -25,29 +25,29 @@ Dim out_extent(const WindowAxis& w, bool ceil_mode) {
   return min(ceil_div(room, w.stride) + 1, floor_div(w.in + w.pad_lo - 1, w.stride) + 1);
 }
 
-// Padding such that the output has in / stride elements, rounded up; nullopt where that is
-// symbolic.
-bool pad_to_same(WindowAxis& w, bool upper, const RangeOf& range) {
+// Padding such that the output has in / stride elements, rounded up.
+void pad_to_same(WindowAxis& w, bool upper, const RangeOf& range) {
   w.out = simplify(ceil_div(w.in, w.stride), range);
   const Dim missing = max((w.out - 1) * w.stride + w.reach() - w.in, 0);
-  const std::optional<int64_t> total = simplify(missing, range).constant();
-  if (!total) return false;
-  w.pad_lo = upper ? *total / 2 : *total - *total / 2;
-  w.pad_hi = *total - w.pad_lo;
-  return true;
+  const Dim total = simplify(missing, range);
+  w.pad_lo = upper ? floor_div(total, 2) : ceil_div(total, 2);
+  w.pad_hi = upper ? ceil_div(total, 2) : floor_div(total, 2);
 }
 
 bool stays_inside(const WindowAxis& w, bool ceil_mode) {
-  if (w.pad_lo > 0) return false;
+  const std::optional<int64_t> lo = w.pad_lo.constant(), hi = w.pad_hi.constant();
+  if (!lo || !hi || *lo > 0) return false;
   const std::optional<int64_t> past = (w.in - w.position(w.out - 1, w.kernel - 1)).constant();
-  return past ? *past > 0 : w.pad_hi == 0 && !ceil_mode;
+  return past ? *past > 0 : *hi <= 0 && !ceil_mode;
 }
 
 std::optional<Fault> check(const WindowAttributes& a, size_t rank) {
+  // No image is larger, and products of two stay in 64 bits.
+  constexpr int64_t kMost = int64_t{1} << 24;
   auto fits = [&](const Vec<int64_t>& values, size_t n, int64_t least) {
     if (!values.empty() && values.size() != n) return false;
     return std::all_of(values.begin(), values.end(),
-                       [&](int64_t v) { return v >= least && v < INT32_MAX; });
+                       [&](int64_t v) { return v >= least && v <= kMost; });
   };
   if (a.kernel_shape.size() != rank || !fits(a.kernel_shape, rank, 1)) {
     return Fault{kBadAttribute, "kernel_shape does not fit the spatial axes"};
@@ -55,7 +55,8 @@ std::optional<Fault> check(const WindowAttributes& a, size_t rank) {
   if (!fits(a.strides, rank, 1)) return Fault{kBadAttribute, "strides do not fit the spatial axes"};
   if (!fits(a.dilations, rank, 1))
     return Fault{kBadAttribute, "dilations do not fit the spatial axes"};
-  if (!fits(a.pads, 2 * rank, 0)) return Fault{kBadAttribute, "pads do not fit the spatial axes"};
+  if (!fits(a.pads, 2 * rank, -kMost))
+    return Fault{kBadAttribute, "pads do not fit the spatial axes", "each is below 2^24"};
   return std::nullopt;
 }
 
@@ -77,12 +78,8 @@ Outcome window_over(const WindowAttributes& a, const Vec<Dim>& spatial, const Ra
       w.pad_lo = at_or(a.pads, i, 0);
       w.pad_hi = at_or(a.pads, i + rank, 0);
     }
-    if (!same) {
-      w.out = simplify(max(out_extent(w, a.ceil_mode), 0), range);
-    } else if (!pad_to_same(w, a.auto_pad == "SAME_UPPER", range)) {
-      return Fault{kMustBeKnown, "the padding of auto_pad depends on a symbolic extent",
-                   "bind the dims that it depends on"};
-    }
+    if (!same) w.out = simplify(max(out_extent(w, a.ceil_mode), 0), range);
+    if (same) pad_to_same(w, a.auto_pad == "SAME_UPPER", range);
     w.inside = stays_inside(w, a.ceil_mode);
     window.axes.push_back(std::move(w));
   }
@@ -93,9 +90,9 @@ Vec<Dim> spatial_of(const Type& t) { return {t.shape.begin() + 2, t.shape.end()}
 
 }  // namespace
 
-Dim WindowAxis::met(const Dim& o, int64_t lo, int64_t hi) const {
+Dim WindowAxis::met(const Dim& o, const Dim& lo, const Dim& hi) const {
   const Dim first = position(o, 0);
-  const Dim from = max(ceil_div(Dim(-lo) - first, dilation), 0);
+  const Dim from = max(ceil_div(Dim(0) - lo - first, dilation), 0);
   const Dim to = min(ceil_div(in + hi - first, dilation), kernel);
   return to - from;
 }

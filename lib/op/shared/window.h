@@ -23,8 +23,9 @@ struct WindowAxis {
   int64_t kernel = 1;
   int64_t stride = 1;
   int64_t dilation = 1;
-  int64_t pad_lo = 0;
-  int64_t pad_hi = 0;
+  // Negative where the window starts, or ends, inside of the axis.
+  Dim pad_lo = {};
+  Dim pad_hi = {};
   Dim in = {};
   Dim out = {};
   // No window meets padding or runs over the end.
@@ -34,7 +35,7 @@ struct WindowAxis {
   int64_t reach() const { return (kernel - 1) * dilation + 1; }
   Dim position(const Dim& o, const Dim& k) const { return o * stride + k * dilation - pad_lo; }
   // How many k of a window at o meet elements from `lo` elements before the axis to `hi` beyond it.
-  Dim met(const Dim& o, int64_t lo, int64_t hi) const;
+  Dim met(const Dim& o, const Dim& lo, const Dim& hi) const;
 };
 
 struct Window {
@@ -49,7 +50,7 @@ struct Window {
 };
 
 // The window of an operator whose first input is [batch, channel, spatial...]. The error is one of
-// the model's attributes, or of a padding that depends on a symbolic extent.
+// the model's attributes.
 Result<Window> window_of(const InferCtx& c, const WindowAttributes& a);
 Window window_of(const KernelBuilder& b, const WindowAttributes& a);
 

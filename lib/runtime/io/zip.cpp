@@ -173,6 +173,13 @@ void append(std::string& out, T... values) {
   (out.append(reinterpret_cast<const char*>(&values), sizeof values), ...);
 }
 
+// Bit 11: the name is UTF-8; without it readers take it for code page 437.
+uint16_t flags_of(std::string_view name) {
+  bool ascii =
+      std::ranges::all_of(name, [](char c) { return static_cast<unsigned char>(c) < 128; });
+  return ascii ? 0 : 1 << 11;
+}
+
 uint32_t narrow(uint64_t value) { return static_cast<uint32_t>(std::min(value, kIn64)); }
 
 }  // namespace
@@ -215,7 +222,7 @@ void ZipWriter::add(std::string_view name, std::initializer_list<Bytes> parts) {
     w.crc = checksum(w.crc, part);
   }
   bool wide = w.size >= kIn64;
-  append(out_, kLocalMagic, wide ? kZip64Version : kStoredVersion, uint16_t{0}, kStored,
+  append(out_, kLocalMagic, wide ? kZip64Version : kStoredVersion, flags_of(name), kStored,
          uint16_t{0}, kNoDate, w.crc, narrow(w.size), narrow(w.size),
          static_cast<uint16_t>(name.size()), static_cast<uint16_t>(wide ? 20 : 0));
   out_ += name;
@@ -230,9 +237,9 @@ void ZipWriter::add_directory_entry(const Written& w) {
   if (w.offset >= kIn64) append(wide, w.offset);
   auto extra = static_cast<uint16_t>(wide.empty() ? 0 : wide.size() + 4);
   uint16_t version = wide.empty() ? kStoredVersion : kZip64Version;
-  append(out_, kDirectoryMagic, version, version, uint16_t{0}, kStored, uint16_t{0}, kNoDate, w.crc,
-         narrow(w.size), narrow(w.size), static_cast<uint16_t>(w.name.size()), extra, uint16_t{0},
-         uint16_t{0}, uint16_t{0}, uint32_t{0}, narrow(w.offset));
+  append(out_, kDirectoryMagic, version, version, flags_of(w.name), kStored, uint16_t{0}, kNoDate,
+         w.crc, narrow(w.size), narrow(w.size), static_cast<uint16_t>(w.name.size()), extra,
+         uint16_t{0}, uint16_t{0}, uint16_t{0}, uint32_t{0}, narrow(w.offset));
   out_ += w.name;
   if (!wide.empty()) append(out_, kZip64Field, static_cast<uint16_t>(wide.size()));
   out_ += wide;

@@ -47,6 +47,20 @@ TEST_CASE("what is written reads back, and is the same each time") {
   CHECK(parse(to_npz({}))->empty());
 }
 
+TEST_CASE("a name beyond ASCII is marked as UTF-8, in both of its places") {
+  const HostTensor plain{"y", DType::kF32, {0}};
+  HostTensor other = plain;
+  other.name = "\xc3\xa4";
+  const std::string with = to_npz({other}), without = to_npz({plain});
+  const auto flags = [](const std::string& zip, std::string_view magic, size_t at) {
+    return static_cast<unsigned char>(zip[zip.find(magic) + at + 1]);
+  };
+  CHECK(flags(with, {"PK\3\4", 4}, 6) == 8);
+  CHECK(flags(with, {"PK\1\2", 4}, 8) == 8);
+  CHECK(flags(without, {"PK\3\4", 4}, 6) == 0);
+  CHECK(flags(without, {"PK\1\2", 4}, 8) == 0);
+}
+
 TEST_CASE("a cut archive is an error wherever the cut is") {
   for (std::string_view hex : {test::kStored, test::kDeflated}) {
     std::string file = from_hex(hex);

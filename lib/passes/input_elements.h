@@ -1,0 +1,17 @@
+// Inputs whose elements decide extents: the shape of a reshape, the end of a slice. Each such element is
+// the difference of two symbols whose values the run reads from the input (Symbol::element), so that
+// inference goes on with it as with the extent of an axis. Only inputs that an operator cannot do without are named so: the elements
+// of others are data.
+#pragma once
+#include "ir/infer_ctx.h"
+
+namespace rlx {
+
+// The inputs that have such symbols, with their elements.
+std::map<ValueId, Vec<Dim>> named_inputs(const Graph& g);
+
+// Gives symbols to the elements of the short integer inputs that the operands of these nodes are
+// computed from; false where that tells nothing more.
+bool name_elements(Graph& g, const Vec<NodeId>& starved, const Vec<Known>& known);
+
+}  // namespace rlx
