@@ -95,7 +95,7 @@ class Builder {
       RLX_TRY(bool found, find(stamped->key, stamped->action));
       if (found) return {};
     }
-    cache::Snapshot& snapshot = snapshot_;
+    cache::Snapshot snapshot;
     RLX_TRY(files_, watched_model(r_.model, r_.given));
     note("import");
     for (const auto& file : files_.files) snapshot.files.push_back(file->stamp());

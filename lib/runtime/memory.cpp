@@ -1,10 +1,7 @@
 #include "runtime/memory.h"
 
 #include <algorithm>
-#include <array>
-#include <cerrno>
 #include <cstring>
-#include <fstream>
 
 #include <fmt/format.h>
 #include <sys/mman.h>
@@ -28,29 +25,6 @@ bool all_nan(const std::byte* from, const std::byte* to) {
 }
 
 }  // namespace
-
-int64_t available_memory() {
-  std::ifstream info("/proc/meminfo");
-  std::string name, unit;
-  int64_t kibibytes = 0, sum = 0;
-  bool told = false;
-  while (info >> name >> kibibytes) {
-    std::getline(info, unit);
-    if (name != "MemAvailable:" && name != "SwapFree:") continue;
-    told |= name == "MemAvailable:";
-    sum += kibibytes << 10;
-  }
-  return told ? sum : INT64_MAX;
-}
-
-std::string size_text(int64_t bytes) {
-  constexpr std::array kUnits{"KiB", "MiB", "GiB", "TiB"};
-  if (bytes < 1024) return fmt::format("{} bytes", bytes);
-  size_t unit = 0;
-  double size = static_cast<double>(bytes) / 1024;
-  for (; size >= 1024 && unit + 1 < kUnits.size(); ++unit) size /= 1024;
-  return fmt::format("{:.1f} {}", size, kUnits[unit]);
-}
 
 Result<Mapping> Mapping::make(size_t bytes) {
   Mapping mapping;

@@ -1,7 +1,6 @@
 // Anonymous memory by the page.
 #pragma once
 #include <cstddef>
-#include <string>
 #include <utility>
 
 #include "support/hash.h"
@@ -12,11 +11,6 @@ namespace rlx::runtime {
 inline constexpr size_t kAlignment = 64;
 
 constexpr size_t round_up(size_t bytes, size_t to) { return (bytes + to - 1) / to * to; }
-
-// Bytes that this machine could still give, as /proc/meminfo says; INT64_MAX where it says nothing.
-int64_t available_memory();
-// "32.0 GiB", "17 bytes".
-std::string size_text(int64_t bytes);
 
 // Zeroed pages that take no memory before they are touched.
 class Mapping {

@@ -96,7 +96,6 @@ struct Session::Impl {
  private:
   Result<Plan*> plan_for(const Vec<int64_t>& symbols);
   Result<Plan> make_plan(const Vec<int64_t>& symbols) const;
-  Status fits_memory(const image::Placement& placement) const;
   Status enter(Plan& plan);
   Status set_inputs(const Binding& binding);
   Status make_outputs();
@@ -119,33 +118,10 @@ Status Session::Impl::load(const BlobSource& blobs) {
   return {};
 }
 
-// Memory that is mapped is only missed when it is touched, and then nobody can say so.
-Status Session::Impl::fits_memory(const image::Placement& placement) const {
-  // The machine is only asked where the answer may matter.
-  constexpr int64_t kMuch = int64_t{1} << 28;
-  int64_t needed = placement.arena_bytes;
-  const image::Tensor* largest = nullptr;
-  for (const image::Tensor& output : image.outputs) {
-    int64_t bytes = placement.bytes[output.buffer];
-    needed += bytes;
-    if (largest == nullptr || bytes > placement.bytes[largest->buffer]) largest = &output;
-  }
-  if (needed < kMuch) return {};
-  int64_t available = available_memory();
-  if (needed <= available) return {};
-  std::string message = fmt::format("these dims need {} of memory, {} are free", size_text(needed),
-                                    size_text(available));
-  if (largest != nullptr)
-    message += fmt::format("; output '{}' takes {}", largest->name,
-                           size_text(placement.bytes[largest->buffer]));
-  return Error(kNoMemory, std::move(message), "smaller dims need less");
-}
-
 Result<Plan> Session::Impl::make_plan(const Vec<int64_t>& symbols) const {
   RLX_TRY_VOID(check_guards(image, symbols));
   Plan plan;
   RLX_TRY(plan.placement, place(image, symbols));
-  RLX_TRY_VOID(fits_memory(plan.placement));
   RLX_TRY(plan.program,
           cpu::make_program(image, plan.placement, symbols, code.functions, executor->threads()));
   return plan;
