@@ -157,8 +157,9 @@ Result<Kernel> lower_node(const Graph& g, NodeId n) {
   for (const Arg& a : k.args) {
     if (g[a.value].def.kind != ValueDef::Kind::kDims || !reads(k, a.value)) continue;
     Diagnostic d{.code = 4041,
-                 .message = "shape arithmetic is indexed by data or multiplied as a matrix, which is "
-                            "not supported yet"};
+                 .message =
+                     "shape arithmetic is indexed by data or multiplied as a matrix, which is "
+                     "not supported yet"};
     d.node = g[n].origin.front();
     d.op = std::string(g[n].op_name());
     return Error(std::move(d));
