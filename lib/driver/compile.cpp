@@ -72,7 +72,7 @@ bool may_need_dims(const Error& e) {
 Result<Graph> bound_first(Graph imported, const CompileOptions& options) {
   RLX_TRY(Graph g, run_passes(std::move(imported), {"eliminate_dead"}));
   RLX_TRY(g, bind_dims(std::move(g), options.dims));
-  return optimise(std::move(g), options.passes);
+  return optimise(std::move(g), pass_options(options));
 }
 
 }  // namespace

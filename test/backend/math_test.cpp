@@ -221,7 +221,8 @@ class Function {
   }
 
   const T* interpreted() {
-    REQUIRE(interpret(kernel_, {}, {buffers_[0].span(), other_.span()}));
+    // Catch2 counts in one thread only.
+    RLX_CHECK(interpret(kernel_, {}, {buffers_[0].span(), other_.span()}).ok());
     return reinterpret_cast<const T*>(other_.data());
   }
 
@@ -320,7 +321,7 @@ TEST_CASE("every macro of one operand has a row") {
 TEST_CASE("scalar functions keep their stated errors for every f32", "[.every]") {
   const char* only = std::getenv("RLX_ONLY");
   for (const Row& r : rows()) {
-    if (only && !r.node.starts_with(only)) continue;
+    if (only && !r.node.starts_with(std::string(only) + "(")) continue;
     Worst<float> worst;
     int64_t differ = 0;
     measure_all(r, worst, differ);
