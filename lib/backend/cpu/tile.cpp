@@ -122,9 +122,9 @@ Storage right_operand(const Kernel& k, const TileLoops& loops) {
     if (std::optional<Vec<int>> order = depth_order(b, *axis, loops.depth))
       return panels(*axis, *order, arg.shape.size());
   }
-  Arg dense = arg;
-  dense.storage = Storage::row_major(static_cast<int>(arg.shape.size()));
-  if (!axis || is_contiguous(k, b, dense, loops.column.id)) return dense.storage;
+  // An axis of extent 1 behind the columns' would do no harm, but for its padding.
+  int rank = static_cast<int>(arg.shape.size());
+  if (!axis || *axis + 1 == rank) return Storage::row_major(rank);
   Vec<int> order;
   for (int i = 0; i < static_cast<int>(b.index.size()); ++i)
     if (i != *axis) order.push_back(i);
