@@ -11,7 +11,7 @@ packages="
   g++ cmake ninja-build ccache python3
   llvm-22-dev llvm-22-tools lld-22
   libarchive-dev libcli11-dev libcurl4-openssl-dev libfmt-dev libprotozero-dev libsimdjson-dev
-  libspdlog-dev libssl-dev libtomlplusplus-dev zlib1g-dev
+  libspdlog-dev libssl-dev libtomlplusplus-dev libzstd-dev zlib1g-dev
   catch2 libonnx-testdata"
 case "${1:-}" in
   "") ;;

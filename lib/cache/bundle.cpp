@@ -17,7 +17,7 @@
 namespace rlx::cache {
 namespace {
 
-constexpr size_t kPiece = size_t{1} << 20;
+constexpr size_t kBundlePiece = size_t{1} << 20;
 // Of all records and signatures of a bundle, which are held before anything is known of them.
 constexpr size_t kMaxRecords = size_t{256} << 20;
 constexpr std::string_view kCas = "cas/sha256/";
@@ -158,7 +158,7 @@ class Reader {
     auto wanted = static_cast<size_t>(size());
     while (data.size() < wanted) {
       size_t done = data.size();
-      data.resize(std::min(wanted, done + kPiece));
+      data.resize(std::min(wanted, done + kBundlePiece));
       la_ssize_t got = ::archive_read_data(archive_, data.data() + done, data.size() - done);
       if (got <= 0) return problem();
       data.resize(done + static_cast<size_t>(got));

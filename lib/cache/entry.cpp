@@ -13,7 +13,7 @@
 namespace rlx::cache {
 namespace {
 
-constexpr int64_t kFormat = 1;
+constexpr int64_t kEntryFormat = 1;
 
 using Layout = JsonWriter::Layout;
 
@@ -65,7 +65,7 @@ std::string write_meta(const Entry& entry, const Digest* self) {
   writer.member("action", entry.action.hex());
   write_blobs(writer, entry.blobs);
   writer.member("fingerprint", entry.fingerprint.hex());
-  writer.member("format", kFormat);
+  writer.member("format", kEntryFormat);
   write_map(writer, "inputs", entry.inputs);
   writer.key("isa");
   writer.values(std::span(entry.isa));
@@ -168,12 +168,12 @@ std::optional<Digest> checked_self(std::string_view text) {
   return sha256(bytes_of(others)) == *self ? self : std::nullopt;
 }
 
-Status check_format(std::string_view key, const JsonReader& root) {
+Status check_entry_format(std::string_view key, const JsonReader& root) {
   auto format = root.integer("format");
   if (!format) return damaged(key, format.error().first().message);
-  if (*format == kFormat) return {};
+  if (*format == kEntryFormat) return {};
   return Error(kForeign, fmt::format("{} has format {}, this rlx reads format {}", meta_name(key),
-                                     *format, kFormat));
+                                     *format, kEntryFormat));
 }
 
 }  // namespace
@@ -196,7 +196,7 @@ Result<Entry> parse_meta(std::string_view key, std::string_view text) {
   auto json = Json::parse(text);
   if (!json) return damaged(key, json.error().first().message);
   JsonReader root(*json, "it");
-  RLX_TRY_VOID(check_format(key, root));
+  RLX_TRY_VOID(check_entry_format(key, root));
   auto entry = read_entry(root);
   if (!entry) return damaged(key, entry.error().first().message);
   // One comparison refuses other orders, spaces, unknown members and repeated ones.

@@ -13,7 +13,7 @@ namespace {
 constexpr const char* kFile = "events";
 constexpr const char* kOlder = "events.old";
 // About 40,000 lines; then a new file is begun and the one before forgotten.
-constexpr off_t kMaxSize = off_t{4} << 20;
+constexpr off_t kMaxEventsSize = off_t{4} << 20;
 
 template <class Number>
 bool next(std::string_view& line, Number& number) {
@@ -38,7 +38,7 @@ void add_line(std::string_view line, int64_t since_s, std::map<Event, Tally>& al
 }
 
 void add_file(const Folder& stats, const char* file, int64_t since_s, std::map<Event, Tally>& all) {
-  auto text = stats.read(file, static_cast<size_t>(kMaxSize) * 2);
+  auto text = stats.read(file, static_cast<size_t>(kMaxEventsSize) * 2);
   if (!text) return;
   for (std::string_view rest = *text; !rest.empty();) {
     size_t end = rest.find('\n');
@@ -80,7 +80,7 @@ void note_event(const Folder& root, Event event, std::string_view key, int64_t n
   std::string line = fmt::format("{} {} {} {}\n", static_cast<char>(event),
                                  static_cast<int64_t>(::time(nullptr)), number, key);
   write_all(fd.get(), bytes_of(line));
-  if (s.st_size > kMaxSize) ::renameat(stats.fd(), kFile, stats.fd(), kOlder);
+  if (s.st_size > kMaxEventsSize) ::renameat(stats.fd(), kFile, stats.fd(), kOlder);
 }
 
 std::map<Event, Tally> tally_events(const Folder& root, int64_t since_s) {

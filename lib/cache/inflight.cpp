@@ -14,9 +14,11 @@
 namespace rlx::cache {
 namespace {
 
-constexpr std::string_view kSuffix = ".json";
+constexpr std::string_view kInflightSuffix = ".json";
 
-std::string file_of(std::string_view key) { return std::string(key) + std::string(kSuffix); }
+std::string file_of(std::string_view key) {
+  return std::string(key) + std::string(kInflightSuffix);
+}
 
 std::string host_name() {
   std::array<char, 256> name = {};
@@ -84,8 +86,8 @@ std::string progress_of(const Folder& root, std::string_view key) {
 }
 
 bool is_at_work(const Folder& root, std::string_view file_name) {
-  if (!file_name.ends_with(kSuffix)) return false;
-  std::string_view key = file_name.substr(0, file_name.size() - kSuffix.size());
+  if (!file_name.ends_with(kInflightSuffix)) return false;
+  std::string_view key = file_name.substr(0, file_name.size() - kInflightSuffix.size());
   return check_key(key) && is_locked(root, key);
 }
 

@@ -13,13 +13,13 @@
 namespace rlx::cache {
 namespace {
 
-constexpr std::string_view kSuffix = ".meta.json";
+constexpr std::string_view kRecordSuffix = ".meta.json";
 // A miss is explained in milliseconds, however big the cache is.
 constexpr size_t kMostCompared = 500;
 // Weights differ whenever the graph does.
 constexpr std::string_view kGraph = "graph", kWeights = "weights";
 
-Result<Entry> read_entry(const Folder& root, const std::string& key, struct stat& stat) {
+Result<Entry> read_record(const Folder& root, const std::string& key, struct stat& stat) {
   RLX_TRY(File file, root.open_file(meta_name(key)));
   stat = file.stat;
   RLX_TRY(std::string text, read_whole(file, meta_name(key), kMaxMeta));
@@ -29,7 +29,7 @@ Result<Entry> read_entry(const Folder& root, const std::string& key, struct stat
 // nullopt where it was removed since it was listed.
 std::optional<Record> read_record(const Folder& root, std::string key) {
   struct stat stat = {};
-  auto entry = read_entry(root, key, stat);
+  auto entry = read_record(root, key, stat);
   if (!entry && entry.error().first().code == kMissing) return std::nullopt;
   return Record{.key = std::move(key), .entry = std::move(entry), .stat = stat};
 }
@@ -60,8 +60,8 @@ int64_t distance(const Vec<Difference>& all) {
 Vec<std::string> keys_of(const Vec<std::string>& names) {
   Vec<std::string> keys;
   for (const std::string& name : names) {
-    if (!name.ends_with(kSuffix)) continue;
-    std::string key = name.substr(0, name.size() - kSuffix.size());
+    if (!name.ends_with(kRecordSuffix)) continue;
+    std::string key = name.substr(0, name.size() - kRecordSuffix.size());
     if (check_key(key)) keys.push_back(std::move(key));
   }
   return keys;

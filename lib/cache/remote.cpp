@@ -70,7 +70,7 @@ class Breaker {
 // No answer, or the server's own failure.
 bool is_trouble(const Response& r) { return r.status == 0 || r.status >= 500; }
 
-std::string describe(const Response& r) {
+std::string describe_response(const Response& r) {
   return r.status == 0 ? r.problem : fmt::format("HTTP {}", r.status);
 }
 
@@ -83,7 +83,8 @@ struct Remote::Impl {
   Result<std::string> get(const std::string& path, int64_t limit) {
     Response r = http.get(path, limit);
     if (r.status == 200) return std::move(r.body);
-    if (is_trouble(r)) return Error(kCannotRead, fmt::format("{}: {}", options.url, describe(r)));
+    if (is_trouble(r))
+      return Error(kCannotRead, fmt::format("{}: {}", options.url, describe_response(r)));
     return Error(kMissing, fmt::format("{} has no {}", options.url, path));
   }
 
@@ -132,7 +133,7 @@ struct Remote::Impl {
     Response r = http.put(path, bytes);
     if (r.status >= 200 && r.status < 300) return {};
     return Error(kCannotWrite,
-                 fmt::format("{} did not take {}: {}", options.url, path, describe(r)));
+                 fmt::format("{} did not take {}: {}", options.url, path, describe_response(r)));
   }
 
   RemoteOptions options;
@@ -197,7 +198,7 @@ Result<int64_t> Remote::ping() const {
   auto start = std::chrono::steady_clock::now();
   Response r = impl_->http.head("/cas/" + sha256({}).hex());
   if (is_trouble(r))
-    return Error(kCannotRead, fmt::format("{}: {}", impl_->options.url, describe(r)));
+    return Error(kCannotRead, fmt::format("{}: {}", impl_->options.url, describe_response(r)));
   return std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::steady_clock::now() -
                                                                start)
       .count();

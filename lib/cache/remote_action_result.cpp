@@ -30,7 +30,7 @@ bool is_text(const protozero::pbf_reader& reader, protozero::pbf_tag_type tag) {
   return is_field(reader, tag, protozero::pbf_wire_type::length_delimited);
 }
 
-void read_digest(protozero::pbf_reader reader, RawFile& file) {
+void read_output_digest(protozero::pbf_reader reader, RawFile& file) {
   while (reader.next()) {
     if (is_text(reader, kHash))
       file.hash = reader.get_string();
@@ -47,7 +47,7 @@ RawFile read_file(protozero::pbf_reader reader) {
     if (is_text(reader, kPath))
       file.path = reader.get_string();
     else if (is_text(reader, kDigest))
-      read_digest(reader.get_message(), file);
+      read_output_digest(reader.get_message(), file);
     else
       reader.skip();
   }

@@ -28,23 +28,23 @@ struct Curl {
 };
 
 template <class F>
-bool find(void* library, const char* name, F& function) {
+bool find_function(void* library, const char* name, F& function) {
   function = reinterpret_cast<F>(::dlsym(library, name));
   return function != nullptr;
 }
 
 bool load(Curl& c) {
   void* library = ::dlopen("libcurl.so.4", RTLD_NOW | RTLD_LOCAL);
-  return library && find(library, "curl_global_init", c.global_init) &&
-         find(library, "curl_easy_init", c.easy_init) &&
-         find(library, "curl_easy_cleanup", c.easy_cleanup) &&
-         find(library, "curl_easy_reset", c.easy_reset) &&
-         find(library, "curl_easy_setopt", c.easy_setopt) &&
-         find(library, "curl_easy_perform", c.easy_perform) &&
-         find(library, "curl_easy_getinfo", c.easy_getinfo) &&
-         find(library, "curl_easy_strerror", c.easy_strerror) &&
-         find(library, "curl_slist_append", c.slist_append) &&
-         find(library, "curl_slist_free_all", c.slist_free_all) &&
+  return library && find_function(library, "curl_global_init", c.global_init) &&
+         find_function(library, "curl_easy_init", c.easy_init) &&
+         find_function(library, "curl_easy_cleanup", c.easy_cleanup) &&
+         find_function(library, "curl_easy_reset", c.easy_reset) &&
+         find_function(library, "curl_easy_setopt", c.easy_setopt) &&
+         find_function(library, "curl_easy_perform", c.easy_perform) &&
+         find_function(library, "curl_easy_getinfo", c.easy_getinfo) &&
+         find_function(library, "curl_easy_strerror", c.easy_strerror) &&
+         find_function(library, "curl_slist_append", c.slist_append) &&
+         find_function(library, "curl_slist_free_all", c.slist_free_all) &&
          c.global_init(CURL_GLOBAL_DEFAULT) == CURLE_OK;
 }
 

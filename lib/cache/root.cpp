@@ -23,7 +23,7 @@ constexpr std::string_view kTag =
     "# This folder is a cache made by rlx; backups may leave it out "
     "(https://bford.info/cachedir/).\n";
 constexpr const char* kFormatName = "rlx-cache.json";
-constexpr std::string_view kFormat = "{\"format\": 1, \"mode\": \"private\"}\n";
+constexpr std::string_view kRootFormat = "{\"format\": 1, \"mode\": \"private\"}\n";
 constexpr const char* kLockName = "lock";
 
 bool writable_by_others(const struct stat& s) {
@@ -99,9 +99,9 @@ Status make_root(const std::string& path) {
 
 // A folder that says another format is somebody else's; one that says nothing is new, and one whose
 // words were torn by a power loss is ours to mark again.
-Status check_format(const Folder& root, const std::string& path) {
+Status check_root_format(const Folder& root, const std::string& path) {
   auto text = root.read(kFormatName, 4096);
-  if (!text || *text == kFormat) return {};
+  if (!text || *text == kRootFormat) return {};
   auto json = Json::parse(*text);
   if (!json || !JsonReader(*json, kFormatName).integer("format")) return {};
   return Error(kForeign, path + " is a cache of another format",
@@ -110,7 +110,7 @@ Status check_format(const Folder& root, const std::string& path) {
 
 // Left out where the file system is read-only: entries can be read all the same.
 void write_marks(const Folder& root, Durability durability) {
-  for (auto [name, text] : {std::pair(kTagName, kTag), std::pair(kFormatName, kFormat)}) {
+  for (auto [name, text] : {std::pair(kTagName, kTag), std::pair(kFormatName, kRootFormat)}) {
     auto there = root.read(name, text.size());
     if (there && *there == text) continue;
     if (!put_file(root, root, name, bytes_of(text), durability)) return;
@@ -143,7 +143,7 @@ Result<Root> open_root(const Options& options) {
   if (!safe && !shared) return std::move(safe.error());
   Folder root = Folder::open(path);
   if (!root.ok()) return io_error_at(kUnusableRoot, "open cache folder", path, path);
-  RLX_TRY_VOID(check_format(root, path));
+  RLX_TRY_VOID(check_root_format(root, path));
   if (may_write) write_marks(root, options.durability);
   return Root{std::move(root), shared};
 }

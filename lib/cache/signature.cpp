@@ -93,7 +93,7 @@ bool verifies(void* key, const std::string& message, const std::string& signatur
                             message.size()) == 1;
 }
 
-std::string text_of(BIO* memory) {
+std::string pem_text(BIO* memory) {
   char* data = nullptr;
   int64_t size = BIO_get_mem_data(memory, &data);
   return {data, static_cast<size_t>(size)};
@@ -106,7 +106,7 @@ Result<OutputFile> new_file(const std::string& path, const std::string& text, mo
   return file;
 }
 
-const char* variable(const char* name) {
+const char* non_empty_variable(const char* name) {
   const char* text = std::getenv(name);
   return text && *text ? text : nullptr;
 }
@@ -147,16 +147,16 @@ Result<Vec<Signature>> parse_signatures(std::string_view text) {
 }
 
 std::string config_folder() {
-  if (const char* dir = variable("XDG_CONFIG_HOME"); dir && *dir == '/')
+  if (const char* dir = non_empty_variable("XDG_CONFIG_HOME"); dir && *dir == '/')
     return std::string(dir) + "/rlx";
-  if (const char* home = variable("HOME")) return std::string(home) + "/.config/rlx";
+  if (const char* home = non_empty_variable("HOME")) return std::string(home) + "/.config/rlx";
   return {};
 }
 
 std::string SigningKey::default_path() { return config_folder() + "/signing.key"; }
 
 Result<SigningKey> SigningKey::load() {
-  const char* chosen = variable("RLX_SIGNING_KEY");
+  const char* chosen = non_empty_variable("RLX_SIGNING_KEY");
   std::string path = chosen ? chosen : default_path();
   struct stat s;
   if (::stat(path.c_str(), &s) != 0)
@@ -186,9 +186,9 @@ Status SigningKey::generate(const std::string& path) {
   if (size_t slash = path.find_last_of('/'); slash != std::string::npos)
     RLX_TRY_VOID(make_folders(path.substr(0, slash)));
   // Both or neither, as far as names can tell.
-  RLX_TRY(OutputFile secret_file, new_file(path, text_of(secret.get()), 0600));
+  RLX_TRY(OutputFile secret_file, new_file(path, pem_text(secret.get()), 0600));
   RLX_TRY(OutputFile open_file,
-          new_file(path + std::string(kPublicSuffix), text_of(open.get()), 0644));
+          new_file(path + std::string(kPublicSuffix), pem_text(open.get()), 0644));
   RLX_TRY_VOID(secret_file.finish());
   return open_file.finish();
 }

@@ -12,9 +12,9 @@ namespace rlx::cache {
 namespace {
 
 constexpr int64_t kDoubtNs = 2'000'000'000;
-constexpr size_t kMaxSize = size_t{8} << 20;
+constexpr size_t kMaxStampSize = size_t{8} << 20;
 constexpr size_t kHexLength = 64;
-constexpr int64_t kFormat = 2;
+constexpr int64_t kStampFormat = 2;
 
 using Layout = JsonWriter::Layout;
 
@@ -68,10 +68,10 @@ void write_list(JsonWriter& writer, std::string_view name, const Vec<T>& items,
 }
 
 // The digest of the rest on the first line, then JSON.
-std::string text_of(const Stamp& stamp) {
+std::string stamp_text(const Stamp& stamp) {
   JsonWriter writer;
   writer.begin_object(Layout::kLines);
-  writer.member("format", kFormat);
+  writer.member("format", kStampFormat);
   writer.member("key", stamp.key);
   writer.member("name", stamp.name);
   writer.member("action", stamp.action.hex());
@@ -126,7 +126,7 @@ Result<Stamp> parse(std::string_view json) {
   RLX_TRY(Json tree, Json::parse(json));
   JsonReader reader(tree, "stamp");
   RLX_TRY(int64_t format, reader.integer("format"));
-  if (format != kFormat) return reader.wrong("another format");
+  if (format != kStampFormat) return reader.wrong("another format");
   Stamp stamp;
   RLX_TRY(stamp.key, reader.string("key"));
   RLX_TRY(stamp.name, reader.string("name"));
@@ -151,12 +151,12 @@ bool still_holds(const Snapshot& snapshot) {
 }
 
 // The stamp of that name, if it is whole and ours.
-std::optional<Stamp> find(const Store& store, const std::string& name) {
+std::optional<Stamp> find_stamp(const Store& store, const std::string& name) {
   Folder stamps = store.root().below("stamps");
   if (!stamps.ok() || store.options().mode == Mode::kRefresh) return std::nullopt;
   auto file = stamps.open_file(name);
   if (!file || file->stat.st_uid != ::geteuid()) return std::nullopt;
-  auto text = read_whole(*file, name, kMaxSize);
+  auto text = read_whole(*file, name, kMaxStampSize);
   if (!text || text->size() <= kHexLength) return std::nullopt;
   std::string_view json = std::string_view(*text).substr(kHexLength + 1);
   if (!text->starts_with(sha256(bytes_of(json)).hex() + '\n')) return std::nullopt;
@@ -170,7 +170,7 @@ void write(const Store& store, const Stamp& stamp) {
   if (!store.writable()) return;
   Folder stamps = store.root().make("stamps");
   if (!stamps.ok()) return;
-  (void)put_file(stamps, store.root(), stamp.name, bytes_of(text_of(stamp)), Durability::kFast);
+  (void)put_file(stamps, store.root(), stamp.name, bytes_of(stamp_text(stamp)), Durability::kFast);
 }
 
 bool inside_files(const Sources& sources) {
@@ -198,7 +198,7 @@ bool is_unchanged(const Snapshot& snapshot) {
 }
 
 std::optional<Stamped> find_stamp(const Store& store, const Request& request) {
-  auto stamp = find(store, request_name(store, request));
+  auto stamp = find_stamp(store, request_name(store, request));
   if (!stamp || !check_key(stamp->key)) return std::nullopt;
   const Snapshot& snapshot = stamp->sources.snapshot;
   if (!still_holds(snapshot) || snapshot.files.front().path != request.model) return std::nullopt;
@@ -216,7 +216,7 @@ void write_stamp(const Store& store, const Request& request, const Snapshot& sna
 
 std::optional<Sources> find_sources(const Store& store, std::string_view key) {
   if (!check_key(key)) return std::nullopt;
-  auto stamp = find(store, sources_name(key));
+  auto stamp = find_stamp(store, sources_name(key));
   if (!stamp || stamp->key != key || !inside_files(stamp->sources)) return std::nullopt;
   stamp->sources.unchanged = still_holds(stamp->sources.snapshot);
   return std::move(stamp->sources);

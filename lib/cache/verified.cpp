@@ -13,7 +13,7 @@ namespace rlx::cache {
 namespace {
 
 // About 50,000 lines. Past it the file is begun anew.
-constexpr size_t kMaxSize = size_t{8} << 20;
+constexpr size_t kMaxVerifiedSize = size_t{8} << 20;
 constexpr size_t kCheckLength = 16;
 
 std::string file_name() { return "verified-" + boot_id(); }
@@ -73,7 +73,7 @@ void Verified::load() {
   if (!stamps.ok()) return;
   auto file = stamps.open_file(file_name());
   if (!file || file->stat.st_uid != ::geteuid() || file->stat.st_nlink != 1) return;
-  auto text = read_whole(*file, file_name(), kMaxSize);
+  auto text = read_whole(*file, file_name(), kMaxVerifiedSize);
   if (!text) return;
   for (std::string_view rest = *text; !rest.empty();) {
     size_t end = rest.find('\n');
@@ -91,7 +91,8 @@ void Verified::append(const std::string& line) const {
   struct stat s;
   if (!fd.ok() || ::fstat(fd.get(), &s) != 0 || !S_ISREG(s.st_mode) || s.st_nlink != 1) return;
   if (s.st_uid != ::geteuid()) return;
-  if (static_cast<size_t>(s.st_size) + line.size() > kMaxSize && ::ftruncate(fd.get(), 0) != 0) {
+  if (static_cast<size_t>(s.st_size) + line.size() > kMaxVerifiedSize &&
+      ::ftruncate(fd.get(), 0) != 0) {
     return;
   }
   write_all(fd.get(), bytes_of(line));

@@ -65,7 +65,7 @@ Row row_of(const Store& store, const Record& record) {
   return row;
 }
 
-std::string line_of(const Row& row) {
+std::string row_line(const Row& row) {
   if (!row.problem.empty()) return fmt::format("{}  {}\n", row.key, row.problem);
   int64_t age = std::max<int64_t>(0, static_cast<int64_t>(::time(nullptr)) - row.used_s);
   std::string marks;
@@ -231,7 +231,7 @@ Result<Answer> listing(const Store& store, Order order, const std::string& model
     row.pinned = std::ranges::binary_search(pinned, row.key);
     for (const cache::Tag& tag : tags)
       if (tag.key == row.key) row.tags.push_back(tag.name);
-    answer.text += line_of(row);
+    answer.text += row_line(row);
     answer.items.emplace_back([row](JsonWriter& out) { write_row(out, row); });
   }
   return answer;

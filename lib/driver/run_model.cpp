@@ -48,7 +48,7 @@ Shapes shapes_of(const TensorSet& set) {
 }
 
 // A .npz, or a pipe or device that takes one; everything else is a folder.
-bool is_file(const std::string& path) {
+bool is_one_file(const std::string& path) {
   std::error_code error;
   auto status = std::filesystem::status(path, error);
   return path.ends_with(".npz") ||
@@ -84,7 +84,7 @@ class Runner {
   // One file cannot take the outputs of several sets, nor say what to expect of them.
   Status check_files(size_t sets) const {
     for (const std::string& path : {request_.outputs, request_.expect}) {
-      if (sets <= 1 || path.empty() || !is_file(path)) continue;
+      if (sets <= 1 || path.empty() || !is_one_file(path)) continue;
       return Error(kRunUsage,
                    fmt::format("{} is one file, but there are {} input sets", path, sets),
                    "name a folder");
@@ -170,7 +170,7 @@ class Runner {
 
   Status write(const Vec<HostTensor>& outputs, const std::string& set) const {
     if (request_.outputs.empty()) return {};
-    if (is_file(request_.outputs)) return write_npz(request_.outputs, outputs);
+    if (is_one_file(request_.outputs)) return write_npz(request_.outputs, outputs);
     RLX_TRY_VOID(make_folders(request_.outputs));
     return write_npz((std::filesystem::path(request_.outputs) / (set + ".npz")).string(), outputs);
   }

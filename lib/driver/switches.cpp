@@ -24,7 +24,7 @@ Vec<std::string> split(std::string_view text) {
   return names;
 }
 
-Status check_name(const std::string& name) {
+Status check_switch(const std::string& name) {
   const Vec<std::string> known = switch_names();
   if (std::find(known.begin(), known.end(), name) != known.end()) return {};
   return Error(kUnknownSwitch, fmt::format("--disable: there is no \"{}\" to turn off", name),
@@ -49,7 +49,7 @@ Result<Options> parse_switches(const std::string& math, const std::vector<std::s
   Vec<std::string> names;
   for (const std::string& text : disabled) {
     for (std::string& name : split(text)) {
-      RLX_TRY_VOID(check_name(name));
+      RLX_TRY_VOID(check_switch(name));
       names.push_back(std::move(name));
     }
   }

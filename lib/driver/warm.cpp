@@ -24,7 +24,7 @@ Vec<std::string> argv_of(const WarmJob& job) {
   return argv;
 }
 
-std::string text_of(const WarmJob& job) {
+std::string job_text(const WarmJob& job) {
   std::string text = fmt::format("{}  {}", job.model, job.target);
   for (const auto& [name, value] : job.dims) text += fmt::format("  {}={}", name, value);
   return text;
@@ -80,9 +80,9 @@ Vec<Outcome> run_all(const Vec<WarmJob>& jobs, const WarmRequest& request) {
   return outcomes;
 }
 
-void add(Answer& answer, const WarmJob& job, const Outcome& outcome) {
+void add_job(Answer& answer, const WarmJob& job, const Outcome& outcome) {
   std::string state = outcome.error ? "failed" : outcome.state;
-  answer.text += fmt::format("{:6}  {}  {}\n", state, text_of(job), outcome.key);
+  answer.text += fmt::format("{:6}  {}  {}\n", state, job_text(job), outcome.key);
   answer.items.emplace_back([=](JsonWriter& out) {
     out.begin_object();
     out.member("model", job.model);
@@ -149,7 +149,7 @@ Result<Answer> warm(const WarmRequest& request) {
   RLX_TRY(Vec<WarmJob> jobs, share_of(request));
   Vec<Outcome> outcomes = run_all(jobs, request);
   Answer answer;
-  for (size_t i = 0; i < jobs.size(); ++i) add(answer, jobs[i], outcomes[i]);
+  for (size_t i = 0; i < jobs.size(); ++i) add_job(answer, jobs[i], outcomes[i]);
   RLX_TRY(Store store, Store::open(request.cache));
   for (size_t i = 0; i < jobs.size(); ++i) {
     if (jobs[i].tag.empty() || outcomes[i].error) continue;

@@ -8,37 +8,37 @@ namespace rlx::image {
 namespace {
 
 using Op = Extent::Op;
-using Number = std::optional<int64_t>;
+using Value = std::optional<int64_t>;
 
 bool is_leaf(Op op) { return op == Op::kConst || op == Op::kSymbol; }
 
-Number add(int64_t a, int64_t b) {
+Value add(int64_t a, int64_t b) {
   int64_t sum;
-  return __builtin_add_overflow(a, b, &sum) ? Number() : sum;
+  return __builtin_add_overflow(a, b, &sum) ? Value() : sum;
 }
 
-Number subtract(int64_t a, int64_t b) {
+Value subtract(int64_t a, int64_t b) {
   int64_t difference;
-  return __builtin_sub_overflow(a, b, &difference) ? Number() : difference;
+  return __builtin_sub_overflow(a, b, &difference) ? Value() : difference;
 }
 
-Number multiply(int64_t a, int64_t b) {
+Value multiply(int64_t a, int64_t b) {
   int64_t product;
-  return __builtin_mul_overflow(a, b, &product) ? Number() : product;
+  return __builtin_mul_overflow(a, b, &product) ? Value() : product;
 }
 
-Number remainder(int64_t a, int64_t b) {
+Value remainder(int64_t a, int64_t b) {
   if (b <= 0) return {};
   int64_t r = a % b;
   return r < 0 ? r + b : r;
 }
 
-Number floor_divide(int64_t a, int64_t b) {
+Value floor_divide(int64_t a, int64_t b) {
   if (b <= 0) return {};
   return a / b - (a % b < 0 ? 1 : 0);
 }
 
-Number apply(Op op, int64_t a, int64_t b) {
+Value apply(Op op, int64_t a, int64_t b) {
   switch (op) {
     case Op::kConst:
     case Op::kSymbol: return {};
@@ -55,10 +55,10 @@ Number apply(Op op, int64_t a, int64_t b) {
   return {};
 }
 
-Number leaf(Extent::Step step, const Vec<int64_t>& symbols) {
+Value leaf(Extent::Step step, const Vec<int64_t>& symbols) {
   if (step.op == Op::kConst) return step.operand;
   auto index = static_cast<uint64_t>(step.operand);
-  return index < symbols.size() ? Number(symbols[index]) : Number();
+  return index < symbols.size() ? Value(symbols[index]) : Value();
 }
 
 // Text with how tightly its outermost operator binds: 0 comparison, 1 sum, 2 product, 3 whole.
@@ -113,12 +113,11 @@ std::optional<int64_t> evaluate(const Extent& e, const Vec<int64_t>& symbols) {
     size_t taken = is_leaf(step.op) ? 0 : 2;
     if (depth < taken || depth - taken == stack.size()) return {};
     depth -= taken;
-    Number value =
-        taken == 0 ? leaf(step, symbols) : apply(step.op, stack[depth], stack[depth + 1]);
+    Value value = taken == 0 ? leaf(step, symbols) : apply(step.op, stack[depth], stack[depth + 1]);
     if (!value) return {};
     stack[depth++] = *value;
   }
-  return depth == 1 ? Number(stack[0]) : Number();
+  return depth == 1 ? Value(stack[0]) : Value();
 }
 
 bool well_formed(const Extent& e, size_t symbols) {

@@ -42,21 +42,21 @@ bool same_value(const T& a, const T& b) {
 
 // ---- Text -------------------------------------------------------------------------------------
 
-std::string text_of(int64_t v) { return std::to_string(v); }
-std::string text_of(float v) { return float_text(v); }
-std::string text_of(bool v) { return v ? "true" : "false"; }
-std::string text_of(DType v) { return std::string(name(v)); }
-std::string text_of(const std::string& v) { return quoted(v); }
+std::string attribute_text(int64_t v) { return std::to_string(v); }
+std::string attribute_text(float v) { return float_text(v); }
+std::string attribute_text(bool v) { return v ? "true" : "false"; }
+std::string attribute_text(DType v) { return std::string(name(v)); }
+std::string attribute_text(const std::string& v) { return quoted(v); }
 
 template <class T>
-std::string text_of(const std::optional<T>& v) {
-  return v ? text_of(*v) : "none";
+std::string attribute_text(const std::optional<T>& v) {
+  return v ? attribute_text(*v) : "none";
 }
 
 template <class T>
-std::string text_of(const Vec<T>& items) {
+std::string attribute_text(const Vec<T>& items) {
   std::string out = "[";
-  for (const T& item : items) out += (out.size() == 1 ? "" : ", ") + text_of(item);
+  for (const T& item : items) out += (out.size() == 1 ? "" : ", ") + attribute_text(item);
   return out + "]";
 }
 
@@ -222,7 +222,7 @@ Vec<Attribute> changed_attributes(const Attrs& attrs) {
 }
 
 std::string to_text(const AttrRef& value) {
-  return std::visit([](auto* v) { return text_of(*v); }, value);
+  return std::visit([](auto* v) { return attribute_text(*v); }, value);
 }
 
 Status parse_attribute(Cursor& in, const AttrRef& into) {

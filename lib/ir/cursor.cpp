@@ -11,12 +11,12 @@ bool is_digit(char c) { return c >= '0' && c <= '9'; }
 bool is_letter(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_'; }
 bool is_word(char c) { return is_letter(c) || is_digit(c); }
 
+}  // namespace
+
 int hex_value(char c) {
   if (is_digit(c)) return c - '0';
   return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
 }
-
-}  // namespace
 
 void Cursor::skip_blanks() {
   at_ = std::min(text_.find_first_not_of(" \t\r\n", at_), text_.size());

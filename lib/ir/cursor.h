@@ -9,6 +9,9 @@
 
 namespace rlx {
 
+// Of a lower-case hexadecimal digit; -1 for what is none.
+int hex_value(char c);
+
 // Blanks before a token are skipped; comments (from // to the end of the line) only by skip_comments,
 // as // is a division in Dims.
 class Cursor {

@@ -209,6 +209,12 @@ void each_atom(const Dim& d, const std::function<void(const Atom&)>& f) {
   }
 }
 
+bool uses_loop(const Dim& d, LoopId loop) {
+  bool found = false;
+  each_atom(d, [&](const Atom& a) { found |= a.kind == Atom::Kind::kLoop && a.loop == loop; });
+  return found;
+}
+
 Dim substitute(const Dim& d, const std::function<std::optional<Dim>(const Atom&)>& f) {
   return dims::map_factors(d, [&](const Atom& a) {
     if (a.args.empty()) return f(a).value_or(Dim::atom(a));

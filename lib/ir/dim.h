@@ -106,6 +106,7 @@ bool has_no_value(const Dim& d);
 
 // Calls f for every atom of d, those inside others too.
 void each_atom(const Dim& d, const std::function<void(const Atom&)>& f);
+bool uses_loop(const Dim& d, LoopId loop);
 // Replaces atoms for which f gives a Dim, innermost first.
 Dim substitute(const Dim& d, const std::function<std::optional<Dim>(const Atom&)>& f);
 Dim substitute_symbols(const Dim& d, const std::map<std::string, Dim>& values);

@@ -116,7 +116,7 @@ std::string to_text(const Vec<Dim>& dims) {
 namespace {
 
 // What a text may at most ask of the parser: it may come from anywhere.
-constexpr int kMaxDepth = 64;
+constexpr int kMaxDimDepth = 64;
 constexpr int kMaxFactors = 1024;
 constexpr size_t kMaxTerms = 256;
 constexpr size_t kMaxDegree = 64;
@@ -187,7 +187,7 @@ class DimParser {
     char digit = after.peek();
     if (digit >= '0' && digit <= '9') return number();
     in_ = after;
-    if (++depth_ > kMaxDepth) return in_.error("this extent is nested too deep");
+    if (++depth_ > kMaxDimDepth) return in_.error("this extent is nested too deep");
     RLX_TRY(Dim d, factor());
     --depth_;
     return bounded(checked_mul(d, -1));
@@ -199,7 +199,7 @@ class DimParser {
   }
 
   Result<Dim> enclosed() {
-    if (++depth_ > kMaxDepth) return in_.error("this extent is nested too deep");
+    if (++depth_ > kMaxDimDepth) return in_.error("this extent is nested too deep");
     RLX_TRY_VOID(in_.expect("("));
     RLX_TRY(Dim d, sum());
     RLX_TRY_VOID(in_.expect(")"));
@@ -218,7 +218,7 @@ class DimParser {
   }
 
   Result<Dim> extremum(std::string_view name) {
-    if (++depth_ > kMaxDepth) return in_.error("this extent is nested too deep");
+    if (++depth_ > kMaxDimDepth) return in_.error("this extent is nested too deep");
     in_.eat(name);
     RLX_TRY_VOID(in_.expect("("));
     RLX_TRY(Dim a, sum());

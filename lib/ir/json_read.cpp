@@ -1,5 +1,6 @@
 #include "ir/attributes.h"
 #include "ir/constant_text.h"
+#include "ir/cursor.h"
 #include "ir/text.h"
 #include "ir/verifier.h"
 
@@ -8,11 +9,6 @@ namespace {
 
 // Ids take memory before anything defines them; no model has more.
 constexpr size_t kMostIds = size_t{1} << 20;
-
-int hex_value(char c) {
-  if (c >= '0' && c <= '9') return c - '0';
-  return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
 
 Result<std::string> bytes_from(const JsonReader& in) {
   RLX_TRY(std::string hex, in.string());

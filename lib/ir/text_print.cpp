@@ -24,7 +24,7 @@ std::string origin_text(const Origin& origin) {
   return out.empty() ? out : " @ [" + out + "]";
 }
 
-std::string call_text(const Graph& g, const Node& node) {
+std::string node_call_text(const Graph& g, const Node& node) {
   std::string out = std::string(node.op_name()) + "(" + values_text(node.inputs) + ")";
   if (std::string attributes = to_text(node.attrs); !attributes.empty()) {
     out += " {" + attributes + "}";
@@ -112,7 +112,7 @@ class Printer {
   void node(const Node& node) {
     free_values(node.inputs);
     std::string text = values_text(node.outputs);
-    text += (text.empty() ? "" : " = ") + call_text(g_, node);
+    text += (text.empty() ? "" : " = ") + node_call_text(g_, node);
     if (node.regions.empty()) return line(text);
     open(text + " {");
     for (RegionId r : node.regions) region(g_[r]);
@@ -159,6 +159,6 @@ class Printer {
 }  // namespace
 
 std::string to_text(const Graph& g) { return Printer(g).graph(); }
-std::string to_text(const Graph& g, NodeId node) { return call_text(g, g[node]); }
+std::string to_text(const Graph& g, NodeId node) { return node_call_text(g, g[node]); }
 
 }  // namespace rlx

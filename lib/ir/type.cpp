@@ -6,11 +6,9 @@
 namespace rlx {
 namespace {
 
-using Kind = Type::Kind;
-
 std::string tensor_text(const Type& t) { return std::string(name(t.dtype)) + to_text(t.shape); }
 
-Result<Type> parse_tensor(Cursor& in, Kind kind) {
+Result<Type> parse_tensor(Cursor& in, Type::Kind kind) {
   auto dtype = dtype_named(in.word());
   if (!dtype) return in.error("a type is missing here");
   RLX_TRY(Vec<Dim> shape, parse_dims(in));
@@ -18,16 +16,17 @@ Result<Type> parse_tensor(Cursor& in, Kind kind) {
 }
 
 // Sequences of optionals of sequences end somewhere in any model.
-constexpr int kMaxDepth = 16;
+constexpr int kMaxTypeDepth = 16;
 
 Result<Type> parse_nested(Cursor& in, int depth);
 
-Result<Type> parse_wrapped(Cursor& in, Kind kind, int depth) {
-  if (depth == kMaxDepth) return in.error("this type is nested too deep");
+Result<Type> parse_wrapped(Cursor& in, Type::Kind kind, int depth) {
+  if (depth == kMaxTypeDepth) return in.error("this type is nested too deep");
   RLX_TRY_VOID(in.expect("("));
-  RLX_TRY(Type inner, kind == Kind::kState ? parse_tensor(in, kind) : parse_nested(in, depth + 1));
+  RLX_TRY(Type inner,
+          kind == Type::Kind::kState ? parse_tensor(in, kind) : parse_nested(in, depth + 1));
   RLX_TRY_VOID(in.expect(")"));
-  if (kind == Kind::kState) return inner;
+  if (kind == Type::Kind::kState) return inner;
   Type t{.kind = kind};
   t.element.push_back(std::move(inner));
   return t;
@@ -35,21 +34,21 @@ Result<Type> parse_wrapped(Cursor& in, Kind kind, int depth) {
 
 Result<Type> parse_nested(Cursor& in, int depth) {
   if (in.eat("?")) return Type::unknown();
-  if (in.eat("seq")) return parse_wrapped(in, Kind::kSequence, depth);
-  if (in.eat("optional")) return parse_wrapped(in, Kind::kOptional, depth);
-  if (in.eat("state")) return parse_wrapped(in, Kind::kState, depth);
-  return parse_tensor(in, Kind::kTensor);
+  if (in.eat("seq")) return parse_wrapped(in, Type::Kind::kSequence, depth);
+  if (in.eat("optional")) return parse_wrapped(in, Type::Kind::kOptional, depth);
+  if (in.eat("state")) return parse_wrapped(in, Type::Kind::kState, depth);
+  return parse_tensor(in, Type::Kind::kTensor);
 }
 
 }  // namespace
 
 std::string to_text(const Type& t) {
   switch (t.kind) {
-    case Kind::kUnknown: return "?";
-    case Kind::kTensor: return tensor_text(t);
-    case Kind::kState: return "state(" + tensor_text(t) + ")";
-    case Kind::kSequence: return "seq(" + to_text(t.element.at(0)) + ")";
-    case Kind::kOptional: return "optional(" + to_text(t.element.at(0)) + ")";
+    case Type::Kind::kUnknown: return "?";
+    case Type::Kind::kTensor: return tensor_text(t);
+    case Type::Kind::kState: return "state(" + tensor_text(t) + ")";
+    case Type::Kind::kSequence: return "seq(" + to_text(t.element.at(0)) + ")";
+    case Type::Kind::kOptional: return "optional(" + to_text(t.element.at(0)) + ")";
   }
   return {};
 }

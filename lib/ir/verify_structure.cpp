@@ -9,7 +9,7 @@ namespace {
 std::string number(ValueId v) { return "%" + std::to_string(v.index); }
 
 // A region that is being walked, nodes before `next` being done.
-struct Frame {
+struct OpenFrame {
   RegionId region;
   // Sorted.
   Values captures;
@@ -34,7 +34,7 @@ class StructureVerifier {
 
  private:
   void step() {
-    Frame& frame = open_.back();
+    OpenFrame& frame = open_.back();
     const Region& region = g_[frame.region];
     if (frame.next < region.nodes.size()) return node(region.nodes[frame.next++]);
     uses(region.results, "the results of region " + std::to_string(frame.region.index), false);
@@ -91,7 +91,7 @@ class StructureVerifier {
     const ValueDef& def = g_[v].def;
     if (def.kind == ValueDef::Kind::kDims) return true;
     if (def.kind == ValueDef::Kind::kConstant) return def.constant.index < g_.constants.size();
-    const Frame& frame = open_.back();
+    const OpenFrame& frame = open_.back();
     return home_[v.index] == frame.region ||
            std::binary_search(frame.captures.begin(), frame.captures.end(), v);
   }
@@ -121,7 +121,7 @@ class StructureVerifier {
   // The region that defines a value, once the walk has seen it.
   Vec<RegionId> home_;
   Vec<bool> placed_nodes_, owned_regions_;
-  Vec<Frame> open_;
+  Vec<OpenFrame> open_;
   Vec<Diagnostic> problems_;
 };
 

@@ -17,7 +17,7 @@ concept Number = Float<T> || Int<T>;
 template <class T>
 concept Bits = std::integral<T>;
 
-struct Strip {
+struct Strips {
   std::span<const std::byte* const> args;
   std::byte* out;
   int64_t count;
@@ -29,14 +29,14 @@ struct Strip {
 };
 
 template <class T, class R = T, class F>
-void unary(const Strip& s, F f) {
+void unary(const Strips& s, F f) {
   const T* a = s.arg<T>(0);
   R* out = reinterpret_cast<R*>(s.out);
   for (int64_t i = 0; i < s.count; ++i) out[i] = f(a[i]);
 }
 
 template <class T, class R = T, class F>
-void binary(const Strip& s, F f) {
+void binary(const Strips& s, F f) {
   const T *a = s.arg<T>(0), *b = s.arg<T>(1);
   R* out = reinterpret_cast<R*>(s.out);
   for (int64_t i = 0; i < s.count; ++i) out[i] = f(a[i], b[i]);
@@ -146,7 +146,7 @@ T inverted(T a) {
 
 // Each returns whether it knows the function.
 template <Number T>
-bool arithmetic(Fn fn, const Strip& s) {
+bool arithmetic(Fn fn, const Strips& s) {
   switch (fn) {
     case Fn::kAdd: return binary<T>(s, plus<T>), true;
     case Fn::kSub: return binary<T>(s, minus<T>), true;
@@ -162,7 +162,7 @@ bool arithmetic(Fn fn, const Strip& s) {
 }
 
 template <Number T>
-void fused(const Strip& s) {
+void fused(const Strips& s) {
   const T *a = s.arg<T>(0), *b = s.arg<T>(1), *c = s.arg<T>(2);
   T* out = reinterpret_cast<T*>(s.out);
   for (int64_t i = 0; i < s.count; ++i) {
@@ -174,7 +174,7 @@ void fused(const Strip& s) {
 }
 
 template <class T>
-bool comparison(Fn fn, const Strip& s) {
+bool comparison(Fn fn, const Strips& s) {
   switch (fn) {
     case Fn::kEq: return binary<T, bool>(s, [](T a, T b) { return a == b; }), true;
     case Fn::kNe: return binary<T, bool>(s, [](T a, T b) { return a != b; }), true;
@@ -187,7 +187,7 @@ bool comparison(Fn fn, const Strip& s) {
 }
 
 template <Float T>
-bool rounding(Fn fn, const Strip& s) {
+bool rounding(Fn fn, const Strips& s) {
   switch (fn) {
     case Fn::kSqrt: return unary<T>(s, [](T a) { return std::sqrt(a); }), true;
     case Fn::kFloor: return unary<T>(s, [](T a) { return std::floor(a); }), true;
@@ -201,7 +201,7 @@ bool rounding(Fn fn, const Strip& s) {
 }
 
 template <Bits T>
-bool bitwise(Fn fn, const Strip& s) {
+bool bitwise(Fn fn, const Strips& s) {
   switch (fn) {
     case Fn::kAnd: return binary<T>(s, [](T a, T b) { return static_cast<T>(a & b); }), true;
     case Fn::kOr: return binary<T>(s, [](T a, T b) { return static_cast<T>(a | b); }), true;
@@ -212,7 +212,7 @@ bool bitwise(Fn fn, const Strip& s) {
 }
 
 template <Int T>
-bool shift(Fn fn, const Strip& s) {
+bool shift(Fn fn, const Strips& s) {
   if (fn != Fn::kShl && fn != Fn::kShr) return false;
   bool left = fn == Fn::kShl;
   binary<T>(s, [left](T a, T count) { return shifted(a, count, left); });
@@ -220,7 +220,7 @@ bool shift(Fn fn, const Strip& s) {
 }
 
 template <class T>
-void select(const Strip& s) {
+void select(const Strips& s) {
   const bool* condition = s.arg<bool>(0);
   const T *a = s.arg<T>(1), *b = s.arg<T>(2);
   T* out = reinterpret_cast<T*>(s.out);
@@ -228,7 +228,7 @@ void select(const Strip& s) {
 }
 
 template <class T>
-bool plain(Fn fn, const Strip& s) {
+bool plain(Fn fn, const Strips& s) {
   if (fn == Fn::kSelect) return select<T>(s), true;
   if constexpr (Number<T>) {
     if (fn == Fn::kFma) return fused<T>(s), true;
@@ -247,7 +247,7 @@ bool plain(Fn fn, const Strip& s) {
   return false;
 }
 
-void cast(DType from, DType to, const Strip& s) {
+void cast(DType from, DType to, const Strips& s) {
   with_type(from, [&]<class From>() {
     with_type(to, [&]<class To>() { unary<From, To>(s, convert<To, From>); });
   });
@@ -257,7 +257,7 @@ void cast(DType from, DType to, const Strip& s) {
 
 void eval(Fn fn, DType operand, DType result, std::span<const std::byte* const> args,
           std::byte* out, int64_t count) {
-  Strip s{args, out, count};
+  Strips s{args, out, count};
   if (fn == Fn::kCast) return cast(operand, result, s);
   if (fn == Fn::kBitcast) {
     std::memmove(out, args[0], static_cast<size_t>(count * size_of(result)));

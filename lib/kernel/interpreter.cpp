@@ -77,7 +77,7 @@ using Column = Vec<uint64_t>;
 
 std::byte* bytes_of(Column& c) { return reinterpret_cast<std::byte*>(c.data()); }
 
-void fill(std::byte* out, const Scalar& s, int64_t count) {
+void fill_all(std::byte* out, const Scalar& s, int64_t count) {
   int64_t size = size_of(s.dtype);
   for (int64_t i = 0; i < count; ++i) to_bytes(s, out + i * size);
 }
@@ -113,7 +113,7 @@ struct Tile {
 };
 
 // What the accumulators of a reduce or scan are.
-struct Accumulators {
+struct Accumulated {
   const Vec<DType>& types;
   const Vec<Scalar>& init;
   const Vec<ExprId>& next;
@@ -204,7 +204,7 @@ class StageRun {
     size_t outer = s_.loops.size() - r.over.size();
     RLX_TRY(Nest kept, nest_of(s_.loops, 0, outer));
     RLX_TRY(Nest over, nest_of(s_.loops, outer, s_.loops.size()));
-    Accumulators a{r.acc, r.init, r.combine};
+    Accumulated a{r.acc, r.init, r.combine};
     Vec<bool> cone = needed(s_, r.combine);
     std::optional<Vec<Fn>> merge = over.size() > 0 ? lane_merge(s_) : std::nullopt;
     auto lanes = static_cast<size_t>(merge ? kReductionLanes : 1);
@@ -220,8 +220,7 @@ class StageRun {
   }
 
   // Lane i takes in lane i + half.
-  void merge_lanes(const Vec<Fn>& merge, const Accumulators& a, Vec<Vec<Column>>& acc,
-                   size_t half) {
+  void merge_lanes(const Vec<Fn>& merge, const Accumulated& a, Vec<Vec<Column>>& acc, size_t half) {
     for (size_t lane = 0; lane < half; ++lane) {
       for (size_t i = 0; i < merge.size(); ++i) {
         std::byte* sum = bytes_of(acc[lane][i]);
@@ -234,7 +233,7 @@ class StageRun {
   Status run_scan(const Scan& s) {
     RLX_TRY(Nest kept, nest_of(s_.loops, 0, s_.loops.size() - 1));
     RLX_TRY(Nest over, nest_of(s_.loops, s_.loops.size() - 1, s_.loops.size()));
-    Accumulators a{s.acc, s.init, s.combine};
+    Accumulated a{s.acc, s.init, s.combine};
     Vec<bool> cone = needed(s_, s.combine);
     int64_t extent = over.extents[0];
     return each_strip(kept, [&]() -> Status {
@@ -295,16 +294,16 @@ class StageRun {
     return {};
   }
 
-  // ---- Accumulators ---------------------------------------------------------------------------
+  // ---- Accumulators --------------------------------------------------------------------------
 
-  Vec<Column> started(const Accumulators& a) const {
+  Vec<Column> started(const Accumulated& a) const {
     Vec<Column> columns(a.types.size(), Column(points()));
     for (size_t i = 0; i < columns.size(); ++i)
-      fill(bytes_of(columns[i]), a.init[i], strip_.count());
+      fill_all(bytes_of(columns[i]), a.init[i], strip_.count());
     return columns;
   }
 
-  Status step(const Accumulators& a, const Vec<bool>& cone, Vec<Column>& acc) {
+  Status step(const Accumulated& a, const Vec<bool>& cone, Vec<Column>& acc) {
     RLX_TRY_VOID(evaluate(cone, acc));
     next_.resize(acc.size());
     for (size_t i = 0; i < acc.size(); ++i) {
@@ -343,7 +342,7 @@ class StageRun {
     values_[node] = out;
     switch (e.fn) {
       case Fn::kConst:
-        if (is_new) fill(out, e.scalar, kStrip);
+        if (is_new) fill_all(out, e.scalar, kStrip);
         return {};
       case Fn::kIndex: strip_.evaluate(e.dim, reinterpret_cast<int64_t*>(out)); return {};
       case Fn::kLoad: return accessor_.load(s_, s_.reads[e.index], values_, out);
@@ -447,7 +446,7 @@ class Machine {
         if (value != 0 && std::ranges::any_of(l.carry, is_over)) starts = false;
       });
       int64_t elements = static_cast<int64_t>(locals_[i].size()) / size_of(l.dtype);
-      if (starts) fill(locals_[i].data(), l.carry[0].init, elements);
+      if (starts) fill_all(locals_[i].data(), l.carry[0].init, elements);
     }
   }
 

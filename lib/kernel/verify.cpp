@@ -48,8 +48,6 @@ bool uses_any(const Dim& d, const Vec<LoopId>& loops) {
   return found;
 }
 
-bool uses_loop(const Dim& d, LoopId id) { return uses_any(d, {id}); }
-
 Vec<LoopId> ids_of(const Vec<Loop>& loops) {
   Vec<LoopId> ids;
   for (const Loop& l : loops) ids.push_back(l.id);

@@ -23,7 +23,6 @@ class Problems {
 };
 
 bool contains(const Vec<LoopId>& loops, LoopId id);
-bool uses_loop(const Dim& d, LoopId id);
 bool uses_any(const Dim& d, const Vec<LoopId>& loops);
 Vec<LoopId> ids_of(const Vec<Loop>& loops);
 

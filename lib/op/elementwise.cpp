@@ -97,7 +97,7 @@ constexpr ElementwiseRow variadic(std::string_view name, DTypes dtypes, Ex (*val
 
 constexpr DTypes kSigned = kFloats | kSignedInts;
 
-constexpr ElementwiseRow kRows[] = {
+constexpr ElementwiseRow kElementwise[] = {
     {"abs", kUnary, kNumbers, absolute, false, fold_abs},
     arithmetic(
         "add", [](Operands x) { return x[0] + x[1]; }, fold_add),
@@ -168,32 +168,34 @@ constexpr ElementwiseRow kRows[] = {
 // The operator of one row.
 template <size_t row>
 struct Elementwise {
-  static constexpr std::string_view name = kRows[row].name;
+  static constexpr std::string_view name = kElementwise[row].name;
   static constexpr int version = 1;
-  static constexpr Arity arity = kRows[row].arity;
-  static constexpr DTypes dtypes = kRows[row].dtypes;
+  static constexpr Arity arity = kElementwise[row].arity;
+  static constexpr DTypes dtypes = kElementwise[row].dtypes;
   static constexpr bool elementwise = true;
 
   static Result<Types> infer(const Elementwise&, InferCtx& c) {
-    return infer_map(c, kRows[row].predicate, kRows[row].fold);
+    return infer_map(c, kElementwise[row].predicate, kElementwise[row].fold);
   }
 
   static Status lower(const Elementwise&, KernelBuilder& b) {
     return lower_map(b, [&](StageBuilder& s, const Vec<Dim>& at) {
-      return kRows[row].value(read_all(b, s, at));
+      return kElementwise[row].value(read_all(b, s, at));
     });
   }
 };
 
 template <size_t... row>
-Vec<const OpDef*> ops_of(std::index_sequence<row...>) {
+Vec<const OpDef*> elementwise_ops(std::index_sequence<row...>) {
   return {op<Elementwise<row>>()...};
 }
 
 }  // namespace
 
-std::span<const ElementwiseRow> elementwise_rows() { return kRows; }
+std::span<const ElementwiseRow> elementwise_rows() { return kElementwise; }
 
-Vec<const OpDef*> elementwise_ops() { return ops_of(std::make_index_sequence<std::size(kRows)>()); }
+Vec<const OpDef*> elementwise_ops() {
+  return elementwise_ops(std::make_index_sequence<std::size(kElementwise)>());
+}
 
 }  // namespace rlx

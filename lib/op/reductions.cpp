@@ -13,9 +13,9 @@ Scalar zero(DType t) { return Scalar::of(t, 0); }
 Scalar one(DType t) { return Scalar::of(t, 1); }
 
 Ex larger(Ex a, Ex b) { return apply(a.type() == DType::kBool ? Fn::kOr : Fn::kMax, a, b); }
-Ex smaller(Ex a, Ex b) { return apply(a.type() == DType::kBool ? Fn::kAnd : Fn::kMin, a, b); }
+Ex least(Ex a, Ex b) { return apply(a.type() == DType::kBool ? Fn::kAnd : Fn::kMin, a, b); }
 
-Ex absolute(Ex x) { return is_unsigned(x.type()) ? x : apply(Fn::kAbs, x); }
+Ex magnitude(Ex x) { return is_unsigned(x.type()) ? x : apply(Fn::kAbs, x); }
 
 // In f64 for integers, which have no square root of their own.
 Ex root(Ex x) {
@@ -28,8 +28,8 @@ Ex logarithm(Ex x) {
   return cast(apply(Fn::kLog, cast(x, DType::kF64)), x.type());
 }
 
-constexpr ReductionRow kRows[] = {
-    {"reduce_l1", kNumbers, zero, [](Ex acc, Ex x) { return acc + absolute(x); }},
+constexpr ReductionRow kReductions[] = {
+    {"reduce_l1", kNumbers, zero, [](Ex acc, Ex x) { return acc + magnitude(x); }},
     {"reduce_l2", kNumbers, zero, [](Ex acc, Ex x) { return acc + x * x; },
      [](Ex acc, Ex) { return root(acc); }},
     {"reduce_log_sum", kNumbers, zero, [](Ex acc, Ex x) { return acc + x; },
@@ -37,7 +37,7 @@ constexpr ReductionRow kRows[] = {
     {"reduce_max", kAnyDType, lowest, larger, nullptr, fold_max},
     {"reduce_mean", kNumbers, zero, [](Ex acc, Ex x) { return acc + x; },
      [](Ex acc, Ex count) { return acc / count; }},
-    {"reduce_min", kAnyDType, highest, smaller, nullptr, fold_min},
+    {"reduce_min", kAnyDType, highest, least, nullptr, fold_min},
     {"reduce_prod", kNumbers, one, [](Ex acc, Ex x) { return acc * x; }, nullptr, fold_mul},
     {"reduce_sum", kNumbers, zero, [](Ex acc, Ex x) { return acc + x; }, nullptr, fold_add},
     {"reduce_sum_square", kNumbers, zero, [](Ex acc, Ex x) { return acc + x * x; }},
@@ -46,10 +46,10 @@ constexpr ReductionRow kRows[] = {
 // The operator of one row. Inputs: data, axes (op/shared/reduced.h).
 template <size_t row>
 struct Reduce {
-  static constexpr std::string_view name = kRows[row].name;
+  static constexpr std::string_view name = kReductions[row].name;
   static constexpr int version = 1;
   static constexpr Arity arity{.in = 1, .optional = 1};
-  static constexpr DTypes dtypes = kRows[row].dtypes;
+  static constexpr DTypes dtypes = kReductions[row].dtypes;
 
   int64_t keepdims = 1;
   int64_t noop_with_empty_axes = 0;
@@ -58,13 +58,13 @@ struct Reduce {
     RLX_TRY(Vec<int> axes, reduced_axes(c, o.noop_with_empty_axes != 0));
     const Type& in = c.in(0);
     Type out = Type::tensor(in.dtype, reduced_shape(in.shape, axes, o.keepdims != 0));
-    if (kRows[row].fold && axes.size() == 1) tell_reduced(c, out);
+    if (kReductions[row].fold && axes.size() == 1) tell_reduced(c, out);
     return Types{std::move(out)};
   }
 
   static Status lower(const Reduce& o, KernelBuilder& b) {
     const Vec<int> axes = reduced_axes(b, o.noop_with_empty_axes != 0);
-    return lower_reduction(kRows[row], b, axes, o.keepdims != 0);
+    return lower_reduction(kReductions[row], b, axes, o.keepdims != 0);
   }
 
  private:
@@ -75,7 +75,7 @@ struct Reduce {
     Dim result = known->front();
     for (size_t i = 1; i < known->size(); i++) {
       const std::array pair{result, (*known)[i]};
-      KnownDim next = kRows[row].fold(pair, range);
+      KnownDim next = kReductions[row].fold(pair, range);
       if (!next) return;
       result = *std::move(next);
     }
@@ -84,7 +84,7 @@ struct Reduce {
 };
 
 template <size_t... row>
-Vec<const OpDef*> ops_of(std::index_sequence<row...>) {
+Vec<const OpDef*> reduction_ops(std::index_sequence<row...>) {
   return {op<Reduce<row>>()...};
 }
 
@@ -94,16 +94,18 @@ Ex finished(const ReductionRow& row, StageBuilder& s, Ex acc, const Dim& count) 
 
 }  // namespace
 
-std::span<const ReductionRow> reduction_rows() { return kRows; }
+std::span<const ReductionRow> reduction_rows() { return kReductions; }
 
 const ReductionRow& reduction_row(std::string_view name) {
-  auto row = std::find_if(std::begin(kRows), std::end(kRows),
+  auto row = std::find_if(std::begin(kReductions), std::end(kReductions),
                           [&](const ReductionRow& r) { return r.name == name; });
-  RLX_CHECK(row != std::end(kRows));
+  RLX_CHECK(row != std::end(kReductions));
   return *row;
 }
 
-Vec<const OpDef*> reduction_ops() { return ops_of(std::make_index_sequence<std::size(kRows)>()); }
+Vec<const OpDef*> reduction_ops() {
+  return reduction_ops(std::make_index_sequence<std::size(kReductions)>());
+}
 
 Status lower_reduction(const ReductionRow& row, KernelBuilder& b, const Vec<int>& axes,
                        bool keepdims) {

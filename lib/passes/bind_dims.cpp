@@ -30,7 +30,7 @@ std::string range_text(const Symbol& s) {
   return text;
 }
 
-std::optional<Diagnostic> fault_of(const Graph& g, const std::string& name, int64_t value) {
+std::optional<Diagnostic> dim_fault(const Graph& g, const std::string& name, int64_t value) {
   const Symbol* s = g.find_symbol(name);
   if (!s) {
     return Diagnostic{.code = kUnknownDim,
@@ -62,7 +62,7 @@ Result<Binding> checked_binding(const Graph& g, const DimValues& values) {
   Vec<Diagnostic> problems;
   Binding binding;
   for (const auto& [name, value] : values) {
-    if (auto fault = fault_of(g, name, value)) {
+    if (auto fault = dim_fault(g, name, value)) {
       problems.push_back(*std::move(fault));
       continue;
     }

@@ -55,7 +55,7 @@ ValueId solved_value(Graph& g, const Type& type, const Vec<Dim>& elements) {
 
 // What is computed on the way, since a shape may depend on it: few elements in few steps.
 constexpr int64_t kMostElements = 64;
-constexpr double kMostPoints = 4096;
+constexpr double kMostInferencePoints = 4096;
 
 bool is_small(const Graph& g, const Values& values) {
   return std::all_of(values.begin(), values.end(), [&](ValueId v) {
@@ -164,7 +164,7 @@ class Inference {
   // Small outputs of constants.
   void compute(NodeId id) {
     if (!is_computable(g_, id) || !is_small(g_, g_[id].outputs)) return;
-    auto constants = evaluate(g_, id, kMostPoints);
+    auto constants = evaluate(g_, id, kMostInferencePoints);
     if (!constants) {
       Vec<Diagnostic>& items = constants.error().items;
       problems_.insert(problems_.end(), items.begin(), items.end());

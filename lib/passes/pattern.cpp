@@ -85,11 +85,11 @@ bool is_commutative(std::string_view op) {
 }
 
 // Larger constants are data, not numbers.
-constexpr int64_t kMostElements = 4096;
+constexpr int64_t kMostComparedElements = 4096;
 
 bool is_number(const Graph& g, ValueId v, double number) {
   const Constant* c = g.constant_of(v);
-  if (!c || c->dtype == DType::kString || c->elements() > kMostElements) return false;
+  if (!c || c->dtype == DType::kString || c->elements() > kMostComparedElements) return false;
   for (int64_t i = 0; i < c->elements(); i++) {
     const std::byte* element = c->data.bytes().data() + i * size_of(c->dtype);
     if (scalar_at(c->dtype, element).as_double() != number) return false;

@@ -33,7 +33,7 @@ Vec<ParsedRule> parsed_rules(Math math) {
 
 using Replacement = std::map<ValueId, ValueId>;
 
-ValueId resolved(const Replacement& replacement, ValueId v) {
+ValueId resolved_wholly(const Replacement& replacement, ValueId v) {
   for (auto at = replacement.find(v); at != replacement.end(); at = replacement.find(v))
     v = at->second;
   return v;
@@ -62,7 +62,7 @@ class Simplifier {
 
  private:
   void visit(RegionId region, NodeId id) {
-    for (ValueId& v : g_[id].inputs) v = resolved(replacement_, v);
+    for (ValueId& v : g_[id].inputs) v = resolved_wholly(replacement_, v);
     const bool plain =
         g_[id].op().effect == Effect::kPure && g_[id].regions.empty() && g_[id].outputs.size() == 1;
     auto [first, last] = book_.equal_range(g_[id].op_name());

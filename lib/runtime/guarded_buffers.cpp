@@ -12,7 +12,7 @@ namespace {
 
 using Kind = image::Buffer::Kind;
 
-void copy(std::byte* to, Bytes from) {
+void copy_bytes(std::byte* to, Bytes from) {
   if (!from.empty()) std::memcpy(to, from.data(), from.size());
 }
 
@@ -47,7 +47,7 @@ class GuardedBuffers final : public Buffers {
   void set_input(uint32_t buffer, const HostTensor& tensor) override {
     const GuardedBlock& block = *blocks_[buffer];
     block.allow_writing();
-    copy(block.data(), tensor.data.bytes());
+    copy_bytes(block.data(), tensor.data.bytes());
     block.forbid_writing();
   }
   void set_output(uint32_t buffer, HostTensor& tensor) override { outputs_[buffer] = &tensor; }
@@ -65,7 +65,7 @@ class GuardedBuffers final : public Buffers {
     for (uint32_t b = 0; b < image_.buffers.size(); ++b) {
       RLX_CHECK(blocks_[b]->is_intact(), "a command wrote beside buffer " + std::to_string(b));
       if (outputs_[b] == nullptr) continue;
-      copy(outputs_[b]->data.data(), {blocks_[b]->data(), blocks_[b]->size()});
+      copy_bytes(outputs_[b]->data.data(), {blocks_[b]->data(), blocks_[b]->size()});
     }
   }
 
@@ -84,7 +84,7 @@ class GuardedBuffers final : public Buffers {
     const std::string& pattern = image_.buffers[b].pattern;
     if (!pattern.empty()) fill({block.data(), block.size()}, pattern);
     if (image_.buffers[b].kind != Kind::kConstant) return;
-    copy(block.data(), constants_.of(b));
+    copy_bytes(block.data(), constants_.of(b));
     block.forbid_writing();
   }
 

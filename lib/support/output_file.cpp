@@ -24,7 +24,7 @@ namespace {
 // As many as the kernel follows.
 constexpr int kMostLinks = 40;
 
-Error failure(const std::string& path) {
+Error output_failure(const std::string& path) {
   return Error(kCannotWriteFile, fmt::format("cannot write {}: {}", path, std::strerror(errno)));
 }
 
@@ -94,31 +94,31 @@ void forget(const std::string& temporary) {
 Result<OutputFile> OutputFile::create(const std::string& path, unsigned mode, Over over) {
   if (auto fd = descriptor_of(path)) {
     OutputFile file(path, Fd(::fcntl(*fd, F_DUPFD_CLOEXEC, 0)));
-    if (!file.fd_.ok()) return failure(path);
+    if (!file.fd_.ok()) return output_failure(path);
     return file;
   }
   struct stat there;
   bool exists = ::lstat(path.c_str(), &there) == 0;
   if (exists && over == Over::kNothing) {
     errno = EEXIST;
-    return failure(path);
+    return output_failure(path);
   }
   exists = exists && ::stat(path.c_str(), &there) == 0;
   if (exists && !S_ISREG(there.st_mode)) {
     OutputFile file(path, Fd(::open(path.c_str(), O_WRONLY | O_CLOEXEC)));
-    if (!file.fd_.ok()) return failure(path);
+    if (!file.fd_.ok()) return output_failure(path);
     return file;
   }
   OutputFile file(path, Fd());
   file.over_ = over;
   auto target = resolved(path);
-  if (!target) return failure(path);
+  if (!target) return output_failure(path);
   file.target_ = *target;
   std::string name = temporary_name(file.target_);
   // What a killed process of the same id left is in nobody's use.
   ::unlink(name.c_str());
   file.fd_ = Fd(::open(name.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode));
-  if (!file.fd_.ok()) return failure(path);
+  if (!file.fd_.ok()) return output_failure(path);
   file.temporary_ = name;
   if (exists) ::fchmod(file.fd(), there.st_mode & 07777);
   std::lock_guard guard(unfinished().mutex);
@@ -142,11 +142,11 @@ OutputFile::~OutputFile() {
 }
 
 Status OutputFile::append(Bytes data) {
-  return write_all(fd(), data) ? Status() : Status(failure(path_));
+  return write_all(fd(), data) ? Status() : Status(output_failure(path_));
 }
 
 Status OutputFile::finish() {
-  if (!fd_.close()) return failure(path_);
+  if (!fd_.close()) return output_failure(path_);
   if (temporary_.empty()) return {};
   unsigned flags = over_ == Over::kNothing ? RENAME_NOREPLACE : 0;
   const char *from = temporary_.c_str(), *to = target_.c_str();
@@ -154,7 +154,7 @@ Status OutputFile::finish() {
   // Where the file system cannot refuse, a hard link does.
   if (!renamed && flags != 0 && (errno == EINVAL || errno == ENOSYS))
     renamed = ::link(from, to) == 0 && ::unlink(from) == 0;
-  if (!renamed) return failure(path_);
+  if (!renamed) return output_failure(path_);
   forget(temporary_);
   temporary_.clear();
   return {};

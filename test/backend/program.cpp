@@ -81,8 +81,8 @@ Memory executable(const Code& code) {
 
 int64_t value_of(const Dim& d, const Symbols& symbols) { return evaluate(d, symbols).value(); }
 
-using Function = void (*)(void* const* buffers, const int64_t* symbols, int64_t first, int64_t last,
-                          void* scratch);
+using Entered = void (*)(void* const* buffers, const int64_t* symbols, int64_t first, int64_t last,
+                         void* scratch);
 
 }  // namespace
 
@@ -102,7 +102,7 @@ image::Trap Program::run(Vec<Memory>& buffers, const Symbols& symbols, int64_t f
   Memory scratch(static_cast<size_t>(value_of(entry().scratch_bytes, symbols)));
   // Code may not count on what scratch holds, the trap aside.
   std::memset(scratch.data() + image::kTrapBytes, 0xff, scratch.span().size() - image::kTrapBytes);
-  auto function = reinterpret_cast<Function>(memory_.data() + entry().offset);
+  auto function = reinterpret_cast<Entered>(memory_.data() + entry().offset);
   function(pointers.data(), values.data(), first, last, scratch.data());
   image::Trap trap;
   std::memcpy(&trap, scratch.data(), sizeof trap);

@@ -219,7 +219,7 @@ class RandomKernel {
 };
 
 // RLX_RANDOM_KERNELS asks for more of them.
-unsigned seeds() {
+unsigned seeds_of_loops() {
   const char* asked = std::getenv("RLX_RANDOM_KERNELS");
   return asked ? static_cast<unsigned>(std::atoi(asked)) : 120;
 }
@@ -227,7 +227,7 @@ unsigned seeds() {
 }  // namespace
 
 TEST_CASE("random kernels") {
-  for (unsigned seed = 0; seed < seeds(); ++seed) {
+  for (unsigned seed = 0; seed < seeds_of_loops(); ++seed) {
     RandomKernel random(seed);
     Kernel k = random.make();
     INFO("seed " << seed << "\n" << to_text(k));

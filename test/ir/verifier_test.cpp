@@ -8,7 +8,7 @@
 namespace rlx {
 namespace {
 
-constexpr const char* kText = R"(graph "" {
+constexpr const char* kSound = R"(graph "" {
   %0 = input "x" : f32[n, 3]
   %1 = input "flag" : bool[]
   %2 = constant [1.0, 2.0, 3.0] : f32[3]
@@ -23,7 +23,7 @@ constexpr const char* kText = R"(graph "" {
   output "y" = %4
 })";
 
-Graph graph(std::string_view text = kText) {
+Graph graph(std::string_view text = kSound) {
   auto g = parse_graph(text);
   if (!g) FAIL(to_text(g.error()));
   return *g;

@@ -19,7 +19,7 @@ std::string error_of(std::string_view text) {
 }
 
 // A map over one row with these lines as its body.
-std::string row(std::string_view body) {
+std::string row_text(std::string_view body) {
   return "kernel \"k\" {\n  arg %x : f32[8] row_major\n  arg %y : f32[8] row_major written\n"
          "  grid i0 in 8\n  map %y.0 {\n" +
          std::string(body) + "  }\n}\n";
@@ -54,7 +54,7 @@ TEST_CASE("what the text says is what the kernel holds") {
 }
 
 TEST_CASE("blanks, comments and stated types are free") {
-  Kernel k = kernel_of(row("    v0 = load %x[i0]\n    v1 = neg(v0)\n    %y[i0] = v1\n"));
+  Kernel k = kernel_of(row_text("    v0 = load %x[i0]\n    v1 = neg(v0)\n    %y[i0] = v1\n"));
   CHECK(k == kernel_of(R"(
     // A comment.
     kernel "k" {
@@ -71,41 +71,41 @@ TEST_CASE("blanks, comments and stated types are free") {
 
 TEST_CASE("every form of an access") {
   check_exact(
-      row("    v0 = load %x[i0 * 2 checked]\n"
-          "    v1 = load %x[i0 - 1 fill -inf]\n"
-          "    v2 = load %x[i0 + 1 clamp]\n"
-          "    v3 = load %x[i0 + 2 reflect]\n"
-          "    v4 = load %x[i0 + 3 wrap]\n"
-          "    v5 = index i0 floordiv 2\n"
-          "    v6 = load %x[at v5]\n"
-          "    v7 = load %x[at v5 from end clamp]\n"
-          "    %y[i0] += v0\n"
-          "    %y[i0] max= v1\n"
-          "    %y[i0] min= v2\n"
-          "    %y[i0] *= v3\n"
-          "    %y[at v5 checked] = v4\n"));
+      row_text("    v0 = load %x[i0 * 2 checked]\n"
+               "    v1 = load %x[i0 - 1 fill -inf]\n"
+               "    v2 = load %x[i0 + 1 clamp]\n"
+               "    v3 = load %x[i0 + 2 reflect]\n"
+               "    v4 = load %x[i0 + 3 wrap]\n"
+               "    v5 = index i0 floordiv 2\n"
+               "    v6 = load %x[at v5]\n"
+               "    v7 = load %x[at v5 from end clamp]\n"
+               "    %y[i0] += v0\n"
+               "    %y[i0] max= v1\n"
+               "    %y[i0] min= v2\n"
+               "    %y[i0] *= v3\n"
+               "    %y[at v5 checked] = v4\n"));
 }
 
 TEST_CASE("reads are declared where their order asks for it") {
   check_exact(
-      row("    r0 = %x[i0]\n"
-          "    v0 = load %x[-i0 + 7]\n"
-          "    v1 = load r0\n"
-          "    v2 = load r1\n"
-          "    r2 = %x[0]\n"
-          "    %y[i0] = v1\n"));
+      row_text("    r0 = %x[i0]\n"
+               "    v0 = load %x[-i0 + 7]\n"
+               "    v1 = load r0\n"
+               "    v2 = load r1\n"
+               "    r2 = %x[0]\n"
+               "    %y[i0] = v1\n"));
 }
 
 TEST_CASE("types that the operands do not tell are stated") {
   check_exact(
-      row("    v0 : i32 = const -3\n"
-          "    v1 : f32 = cast(v0)\n"
-          "    v2 : i32 = bitcast(v1)\n"
-          "    v3 = eq(v0, v2)\n"
-          "    v4 = select(v3, v1, v1)\n"
-          // A wrong type is kept too.
-          "    v5 : f64 = neg(v4)\n"
-          "    %y[i0] = v4\n"));
+      row_text("    v0 : i32 = const -3\n"
+               "    v1 : f32 = cast(v0)\n"
+               "    v2 : i32 = bitcast(v1)\n"
+               "    v3 = eq(v0, v2)\n"
+               "    v4 = select(v3, v1, v1)\n"
+               // A wrong type is kept too.
+               "    v5 : f64 = neg(v4)\n"
+               "    %y[i0] = v4\n"));
 }
 
 TEST_CASE("rare parts of a kernel") {
@@ -152,15 +152,17 @@ TEST_CASE("several kernels in a text") {
 
 TEST_CASE("errors of kernel text name the place") {
   CHECK(error_of("kernel") == "line 1, column 7: a string in double quotes is missing here");
-  CHECK(error_of(row("    v1 = load %x[i0]\n")) == "line 6, column 7: v0 comes next, not v1");
-  CHECK(error_of(row("    v0 = const 1.0\n")) ==
+  CHECK(error_of(row_text("    v1 = load %x[i0]\n")) == "line 6, column 7: v0 comes next, not v1");
+  CHECK(error_of(row_text("    v0 = const 1.0\n")) ==
         "line 6, column 19: const like this needs a stated type");
-  CHECK(error_of(row("    v0 = sum(v0)\n")) == "line 6, column 13: a function is missing here");
-  CHECK(error_of(row("    v0 = load %z[i0]\n")) == "line 6, column 17: no argument is named %z");
-  CHECK(error_of(row("    over [i0]\n")) == "line 6, column 5: a statement is missing here");
-  CHECK(error_of(row("    acc0 = v0\n")) ==
+  CHECK(error_of(row_text("    v0 = sum(v0)\n")) ==
+        "line 6, column 13: a function is missing here");
+  CHECK(error_of(row_text("    v0 = load %z[i0]\n")) ==
+        "line 6, column 17: no argument is named %z");
+  CHECK(error_of(row_text("    over [i0]\n")) == "line 6, column 5: a statement is missing here");
+  CHECK(error_of(row_text("    acc0 = v0\n")) ==
         "line 6, column 9: this kind of stage has no accumulators");
-  CHECK(error_of(row("    l0[] = v0\n")) == "line 6, column 7: no such local");
+  CHECK(error_of(row_text("    l0[] = v0\n")) == "line 6, column 7: no such local");
 }
 
 TEST_CASE("any cut of a kernel's text is an error, and none is more") {

@@ -6,7 +6,7 @@ namespace rlx::test {
 namespace {
 
 // 0, 1, 2, ...
-Tensor counted(Vec<int64_t> shape) {
+Tensor counting(Vec<int64_t> shape) {
   Tensor t{DType::kF32, std::move(shape), {}};
   Vec<float> elements;
   for (int64_t i = 0; i < t.elements(); i++) elements.push_back(static_cast<float>(i));
@@ -14,8 +14,8 @@ Tensor counted(Vec<int64_t> shape) {
 }
 
 // One node over x and the constants a, b, ..., given as "[1, 2] : i64[2]".
-std::string graph(const std::string& type, const Vec<std::string>& constants,
-                  const std::string& node) {
+std::string view_graph(const std::string& type, const Vec<std::string>& constants,
+                       const std::string& node) {
   std::string lines = "%x = input \"x\" : " + type + "\n";
   char name = 'a';
   for (const std::string& c : constants)
@@ -33,7 +33,7 @@ std::string vector(const Vec<int64_t>& elements) {
 
 TEST_CASE("reshape") {
   const auto of = [](const std::string& type, const Vec<int64_t>& shape) {
-    return inferred(graph(type, {vector(shape)}, "reshape(%x, %a)"));
+    return inferred(view_graph(type, {vector(shape)}, "reshape(%x, %a)"));
   };
   CHECK(of("f32[n, 12, 4]", {0, -1}) == "f32[n, 48]");
   CHECK(of("f32[n, 6]", {-1, 2, 3}) == "f32[n, 2, 3]");
@@ -47,10 +47,11 @@ TEST_CASE("reshape") {
             .find("RLX-E4201") != std::string::npos);
   for (const Vec<int64_t>& shape :
        {Vec<int64_t>{24}, {6, 4}, {4, 6}, {2, 12}, {3, 2, 2, 2}, {1, 2, 1, 3, 4}, {8, 3}}) {
-    Tensor want = counted({2, 3, 4});
+    Tensor want = counting({2, 3, 4});
     want.shape = shape;
-    CHECK(near(run(graph("f32[2, 3, 4]", {vector(shape)}, "reshape(%x, %a)"), {counted({2, 3, 4})}),
-               want));
+    CHECK(near(
+        run(view_graph("f32[2, 3, 4]", {vector(shape)}, "reshape(%x, %a)"), {counting({2, 3, 4})}),
+        want));
   }
 }
 
@@ -63,14 +64,14 @@ TEST_CASE("reshape to symbolic extents") {
     %y = reshape(%x, %c)
     output "y" = %y)";
   CHECK(inferred(text) == "f32[b, s, 3, 4]");
-  Tensor want = counted({2, 5, 12});
+  Tensor want = counting({2, 5, 12});
   want.shape = {2, 5, 3, 4};
-  CHECK(near(run(text, {counted({2, 5, 12})}), want));
+  CHECK(near(run(text, {counting({2, 5, 12})}), want));
 }
 
 TEST_CASE("flatten, squeeze, unsqueeze") {
   const auto of = [](const std::string& node, const std::string& axes = "[] : i64[0]") {
-    return inferred(graph("f32[n, 1, 4, 1]", {axes}, node));
+    return inferred(view_graph("f32[n, 1, 4, 1]", {axes}, node));
   };
   CHECK(of("flatten(%x)") == "f32[n, 4]");
   CHECK(of("flatten(%x) {axis = 0}") == "f32[1, n * 4]");
@@ -81,12 +82,12 @@ TEST_CASE("flatten, squeeze, unsqueeze") {
   CHECK(of("squeeze(%x, %a)", "[2] : i64[1]").find("RLX-E3203") != std::string::npos);
   CHECK(of("unsqueeze(%x, %a)", "[0, -1] : i64[2]") == "f32[1, n, 1, 4, 1, 1]");
   CHECK(of("unsqueeze(%x, %a)", "[6] : i64[1]").find("RLX-E3201") != std::string::npos);
-  Tensor want = counted({2, 4});
-  CHECK(near(run(graph("f32[2, 1, 4]", {}, "squeeze(%x)"), {counted({2, 1, 4})}), want));
+  Tensor want = counting({2, 4});
+  CHECK(near(run(view_graph("f32[2, 1, 4]", {}, "squeeze(%x)"), {counting({2, 1, 4})}), want));
 }
 
 TEST_CASE("transpose") {
-  const Tensor x = counted({2, 3, 4});
+  const Tensor x = counting({2, 3, 4});
   const Vec<Vec<int64_t>> orders = {{0, 1, 2}, {0, 2, 1}, {1, 0, 2},
                                     {1, 2, 0}, {2, 0, 1}, {2, 1, 0}};
   for (const Vec<int64_t>& p : orders) {
@@ -99,20 +100,21 @@ TEST_CASE("transpose") {
       want.push_back(at(x, i));
     });
     const std::string perm = vector(p).substr(0, vector(p).find(']') + 1);
-    CHECK(near(run(graph("f32[a, 3, 4]", {}, "transpose(%x) {perm = " + perm + "}"), {x}),
+    CHECK(near(run(view_graph("f32[a, 3, 4]", {}, "transpose(%x) {perm = " + perm + "}"), {x}),
                f32(shape, want)));
   }
-  CHECK(inferred(graph("f32[a, b, c]", {}, "transpose(%x)")) == "f32[c, b, a]");
-  CHECK(inferred(graph("f32[a, b]", {}, "transpose(%x) {perm = [0, 0]}")).find("RLX-E3201") !=
+  CHECK(inferred(view_graph("f32[a, b, c]", {}, "transpose(%x)")) == "f32[c, b, a]");
+  CHECK(inferred(view_graph("f32[a, b]", {}, "transpose(%x) {perm = [0, 0]}")).find("RLX-E3201") !=
         std::string::npos);
 }
 
 TEST_CASE("slice") {
-  const Tensor x = counted({2, 6});
+  const Tensor x = counting({2, 6});
   const auto of = [&](int64_t start, int64_t end, int64_t step) {
-    return run(graph("f32[2, 6]", {vector({start}), vector({end}), vector({-1}), vector({step})},
-                     "slice(%x, %a, %b, %c, %d)"),
-               {x});
+    return run(
+        view_graph("f32[2, 6]", {vector({start}), vector({end}), vector({-1}), vector({step})},
+                   "slice(%x, %a, %b, %c, %d)"),
+        {x});
   };
   CHECK(near(of(1, 4, 1), f32({2, 3}, {1, 2, 3, 7, 8, 9})));
   CHECK(near(of(-2, INT64_MAX, 1), f32({2, 2}, {4, 5, 10, 11})));
@@ -120,14 +122,15 @@ TEST_CASE("slice") {
   CHECK(near(of(-1, INT64_MIN, -2), f32({2, 3}, {5, 3, 1, 11, 9, 7})));
   CHECK(near(of(4, 1, 1), f32({2, 0}, {})));
   CHECK(near(of(-100, 2, 1), f32({2, 2}, {0, 1, 6, 7})));
-  CHECK(near(run(graph("f32[2, 6]", {vector({1}), vector({2})}, "slice(%x, %a, %b)"), {x}),
+  CHECK(near(run(view_graph("f32[2, 6]", {vector({1}), vector({2})}, "slice(%x, %a, %b)"), {x}),
              f32({1, 6}, {6, 7, 8, 9, 10, 11})));
 }
 
 TEST_CASE("slice of symbolic extents") {
   const auto of = [](int64_t start, int64_t end, int64_t step) {
-    return inferred(graph("f32[n]", {vector({start}), vector({end}), vector({0}), vector({step})},
-                          "slice(%x, %a, %b, %c, %d)"));
+    return inferred(view_graph("f32[n]",
+                               {vector({start}), vector({end}), vector({0}), vector({step})},
+                               "slice(%x, %a, %b, %c, %d)"));
   };
   CHECK(of(0, INT64_MAX, 1) == "f32[n]");
   CHECK(of(-1, INT64_MAX, 1) == "f32[min(n, 1)]");
@@ -156,7 +159,7 @@ TEST_CASE("concat and split") {
     output "c" = %c
     output "e" = %e)");
   REQUIRE(parts.ok());
-  auto out = interpret(*parts, {counted({5, 2})});
+  auto out = interpret(*parts, {counting({5, 2})});
   REQUIRE(out.ok());
   CHECK(near((*out)[0], f32({3, 2}, {0, 1, 2, 3, 4, 5})));
   CHECK(near((*out)[1], f32({0, 2}, {})));
@@ -166,18 +169,19 @@ TEST_CASE("concat and split") {
 
 TEST_CASE("expand and tile") {
   const Tensor x = f32({2, 1}, {1, 2});
-  CHECK(near(run(graph("f32[2, 1]", {vector({3, 1, 2})}, "expand(%x, %a)"), {x}),
+  CHECK(near(run(view_graph("f32[2, 1]", {vector({3, 1, 2})}, "expand(%x, %a)"), {x}),
              f32({3, 2, 2}, {1, 1, 2, 2, 1, 1, 2, 2, 1, 1, 2, 2})));
-  CHECK(near(run(graph("f32[2, 1]", {vector({1})}, "expand(%x, %a)"), {x}), x));
-  CHECK(near(run(graph("f32[2, 1]", {vector({2, 3})}, "tile(%x, %a)"), {x}),
+  CHECK(near(run(view_graph("f32[2, 1]", {vector({1})}, "expand(%x, %a)"), {x}), x));
+  CHECK(near(run(view_graph("f32[2, 1]", {vector({2, 3})}, "tile(%x, %a)"), {x}),
              f32({4, 3}, {1, 1, 1, 2, 2, 2, 1, 1, 1, 2, 2, 2})));
-  CHECK(inferred(graph("f32[n, 1]", {vector({1, 4})}, "expand(%x, %a)")) == "f32[n, 4]");
+  CHECK(inferred(view_graph("f32[n, 1]", {vector({1, 4})}, "expand(%x, %a)")) == "f32[n, 4]");
 }
 
 TEST_CASE("pad") {
   const Tensor x = f32({1, 3}, {1, 2, 3});
   const auto of = [&](const std::string& mode, const Vec<int64_t>& pads) {
-    return run(graph("f32[1, 3]", {vector(pads)}, "pad(%x, %a) {mode = \"" + mode + "\"}"), {x});
+    return run(view_graph("f32[1, 3]", {vector(pads)}, "pad(%x, %a) {mode = \"" + mode + "\"}"),
+               {x});
   };
   CHECK(near(of("constant", {0, 1, 1, 2}), f32({2, 6}, {0, 1, 2, 3, 0, 0, 0, 0, 0, 0, 0, 0})));
   CHECK(near(of("edge", {0, 1, 0, 2}), f32({1, 6}, {1, 1, 2, 3, 3, 3})));
@@ -185,9 +189,9 @@ TEST_CASE("pad") {
   CHECK(near(of("wrap", {0, 2, 0, 1}), f32({1, 6}, {2, 3, 1, 2, 3, 1})));
   CHECK(near(of("constant", {0, -1, 0, 1}), f32({1, 3}, {2, 3, 0})));
   const std::string five = "5.0 : f32[]";
-  CHECK(
-      near(run(graph("f32[1, 3]", {vector({1, 0}), five, vector({1})}, "pad(%x, %a, %b, %c)"), {x}),
-           f32({1, 4}, {5, 1, 2, 3})));
+  CHECK(near(
+      run(view_graph("f32[1, 3]", {vector({1, 0}), five, vector({1})}, "pad(%x, %a, %b, %c)"), {x}),
+      f32({1, 4}, {5, 1, 2, 3})));
   const char* computed = R"(
     %x = input "x" : f32[2]
     %c = input "c" : f32[]
@@ -198,23 +202,25 @@ TEST_CASE("pad") {
 }
 
 TEST_CASE("triangles") {
-  const Tensor x = counted({3, 3});
-  CHECK(near(run(graph("f32[3, 3]", {}, "trilu(%x)"), {x}),
+  const Tensor x = counting({3, 3});
+  CHECK(near(run(view_graph("f32[3, 3]", {}, "trilu(%x)"), {x}),
              f32({3, 3}, {0, 1, 2, 0, 4, 5, 0, 0, 8})));
-  CHECK(near(run(graph("f32[3, 3]", {"-1 : i64[]"}, "trilu(%x, %a) {upper = 0}"), {x}),
+  CHECK(near(run(view_graph("f32[3, 3]", {"-1 : i64[]"}, "trilu(%x, %a) {upper = 0}"), {x}),
              f32({3, 3}, {0, 0, 0, 3, 0, 0, 6, 7, 0})));
 }
 
 TEST_CASE("blocks of pixels and channels") {
-  const Tensor x = counted({1, 4, 1, 2});
-  CHECK(near(run(graph("f32[1, 4, 1, 2]", {}, "depth_to_space(%x) {blocksize = 2}"), {x}),
+  const Tensor x = counting({1, 4, 1, 2});
+  CHECK(near(run(view_graph("f32[1, 4, 1, 2]", {}, "depth_to_space(%x) {blocksize = 2}"), {x}),
              f32({1, 1, 2, 4}, {0, 2, 1, 3, 4, 6, 5, 7})));
   const Tensor image = f32({1, 1, 2, 4}, {0, 2, 1, 3, 4, 6, 5, 7});
-  CHECK(near(run(graph("f32[1, 1, 2, 4]", {}, "space_to_depth(%x) {blocksize = 2}"), {image}), x));
-  const Tensor two = counted({1, 8, 1, 1});
-  CHECK(near(run(graph("f32[1, 8, 1, 1]", {}, "depth_to_space(%x) {blocksize = 2, mode = \"CRD\"}"),
-                 {two}),
-             f32({1, 2, 2, 2}, {0, 1, 2, 3, 4, 5, 6, 7})));
+  CHECK(near(run(view_graph("f32[1, 1, 2, 4]", {}, "space_to_depth(%x) {blocksize = 2}"), {image}),
+             x));
+  const Tensor two = counting({1, 8, 1, 1});
+  CHECK(near(
+      run(view_graph("f32[1, 8, 1, 1]", {}, "depth_to_space(%x) {blocksize = 2, mode = \"CRD\"}"),
+          {two}),
+      f32({1, 2, 2, 2}, {0, 1, 2, 3, 4, 5, 6, 7})));
 }
 
 }  // namespace rlx::test

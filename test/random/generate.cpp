@@ -373,7 +373,7 @@ bool Generator::meeting() {
   pool_.push_back(*seen);
   if (made) pool_.push_back(*made);
   for (size_t more = random.below(3); more > 0; --more) {
-    if (Made made = of_any_kind(random, false).emit(*this, *seen)) pool_.push_back(*made);
+    if (Made one = of_any_kind(random, false).emit(*this, *seen)) pool_.push_back(*one);
   }
   return true;
 }

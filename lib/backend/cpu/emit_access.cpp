@@ -13,13 +13,9 @@ using llvm::Value;
 
 bool is_vector(Value* v) { return v->getType()->isVectorTy(); }
 
-bool uses(const Term& t, LoopId loop) {
-  bool found = false;
-  for (const Atom& a : t.factors) {
-    each_atom(Dim::atom(a),
-              [&](const Atom& x) { found |= x.kind == Atom::Kind::kLoop && x.loop == loop; });
-  }
-  return found;
+bool mentions(const Term& t, LoopId loop) {
+  return std::any_of(t.factors.begin(), t.factors.end(),
+                     [&](const Atom& a) { return uses_loop(Dim::atom(a), loop); });
 }
 
 // One access at one point.
@@ -165,7 +161,7 @@ class Accessor {
     for (const Term& t : r_.address.terms()) {
       Dim d = Dim(t.coefficient);
       for (const Atom& a : t.factors) d = d * Dim::atom(a);
-      Dim& part = t.factors.empty() ? constant : uses(t, at_.lanes.loop) ? moving : still;
+      Dim& part = t.factors.empty() ? constant : mentions(t, at_.lanes.loop) ? moving : still;
       part = part + d;
     }
     Value* p = base();

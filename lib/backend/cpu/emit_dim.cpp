@@ -3,10 +3,7 @@
 #include <llvm/IR/Constants.h>
 
 namespace rlx::cpu {
-
 namespace {
-
-using Kind = Atom::Kind;
 
 int width(llvm::Value* v) {
   auto* type = llvm::dyn_cast<llvm::FixedVectorType>(v->getType());
@@ -46,12 +43,12 @@ class Emitter {
 
   llvm::Value* emit(const Atom& a) {
     switch (a.kind) {
-      case Kind::kSymbol: return f_.symbol(a.symbol);
-      case Kind::kLoop: return loop(a.loop);
-      case Kind::kFloorDiv: return floor_div(emit(a.args[0]), emit(a.args[1]));
-      case Kind::kMod: return mod(emit(a.args[0]), emit(a.args[1]));
-      case Kind::kMin: return extremum(llvm::Intrinsic::smin, a);
-      case Kind::kMax: return extremum(llvm::Intrinsic::smax, a);
+      case Atom::Kind::kSymbol: return f_.symbol(a.symbol);
+      case Atom::Kind::kLoop: return loop(a.loop);
+      case Atom::Kind::kFloorDiv: return floor_div(emit(a.args[0]), emit(a.args[1]));
+      case Atom::Kind::kMod: return mod(emit(a.args[0]), emit(a.args[1]));
+      case Atom::Kind::kMin: return extremum(llvm::Intrinsic::smin, a);
+      case Atom::Kind::kMax: return extremum(llvm::Intrinsic::smax, a);
     }
     return nullptr;
   }
@@ -111,12 +108,6 @@ class Emitter {
   const Point& at_;
 };
 
-bool uses(const Dim& d, LoopId loop) {
-  bool found = false;
-  each_atom(d, [&](const Atom& a) { found |= a.kind == Kind::kLoop && a.loop == loop; });
-  return found;
-}
-
 // 0, 1, 2, ...
 llvm::Constant* iota(Function& f, int count) {
   Vec<uint64_t> values;
@@ -159,7 +150,7 @@ Point with_some_lanes(Function& f, const Point& at, LoopId loop, int count, llvm
 llvm::Value* emit_dim(Function& f, const Point& at, const Dim& d) { return Emitter(f, at).emit(d); }
 
 llvm::Value* emit_dim_per_lane(Function& f, const Point& at, const Dim& d) {
-  if (at.lanes.count == 1 || !uses(d, at.lanes.loop)) return emit_dim(f, at, d);
+  if (at.lanes.count == 1 || !uses_loop(d, at.lanes.loop)) return emit_dim(f, at, d);
   return emit_dim(f, at.with(at.lanes.loop, at.lanes.index), d);
 }
 

@@ -176,7 +176,7 @@ void cut_tiles(Nest& n) {
 }
 
 // The widest vector of a lane loop: emit_access.cpp reads so much in place of what does not exist.
-constexpr int64_t kVectorBytes = kLanes * 8;
+constexpr int64_t kWidestVector = kLanes * 8;
 
 Dim aligned(const Dim& bytes) { return ceil_div(bytes, 64) * 64; }
 
@@ -191,7 +191,7 @@ void lay_out_scratch(Nest& n) {
     end = end + aligned(elements * size_of(l.dtype));
   }
   n.scratch_bytes =
-      end.constant() ? max(end, image::kTrapBytes + kVectorBytes) : end + kVectorBytes;
+      end.constant() ? max(end, image::kTrapBytes + kWidestVector) : end + kWidestVector;
 }
 
 }  // namespace

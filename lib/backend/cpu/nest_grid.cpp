@@ -4,13 +4,6 @@
 #include "backend/cpu/nest_steps.h"
 
 namespace rlx::cpu {
-
-bool uses_loop(const Dim& d, LoopId loop) {
-  bool found = false;
-  each_atom(d, [&](const Atom& a) { found |= a.kind == Atom::Kind::kLoop && a.loop == loop; });
-  return found;
-}
-
 namespace {
 
 Dim replaced(const Dim& d, const std::map<LoopId, Dim>& loops) {

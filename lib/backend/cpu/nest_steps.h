@@ -4,7 +4,6 @@
 
 namespace rlx::cpu {
 
-bool uses_loop(const Dim& d, LoopId loop);
 // Replaces loops in every index of the stage.
 void substitute_loops(Stage& s, const std::map<LoopId, Dim>& loops);
 

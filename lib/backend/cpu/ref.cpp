@@ -5,7 +5,6 @@
 #include "backend/cpu/isa.h"
 
 namespace rlx::cpu {
-
 namespace {
 
 using Rule = Bounds::Rule;
@@ -20,12 +19,6 @@ Dim reflected(const Dim& x, const Dim& extent) {
   Dim period = max(extent * 2 - 2, 1);
   Dim folded = mod(x, period);
   return min(folded, extent * 2 - 2 - folded);
-}
-
-bool uses(const Dim& d, LoopId loop) {
-  bool found = false;
-  each_atom(d, [&](const Atom& a) { found |= a.kind == Atom::Kind::kLoop && a.loop == loop; });
-  return found;
 }
 
 int checked_axes(const Access& a) {
@@ -139,7 +132,7 @@ class Resolver {
       if (plain.bounds[axis].rule != Rule::kFill) continue;
       const Dim& index = plain.index[axis].dim;
       Guard& g = masked.guards[guard++];
-      g.masked = uses(index, options_.lane_loop);
+      g.masked = uses_loop(index, options_.lane_loop);
       if (g.masked) raw.index[axis].dim = index;
     }
     set_address(masked, address_of(raw, arg, range_));
@@ -164,7 +157,7 @@ class Resolver {
     LoopId v = options_.lane_loop;
     for (size_t axis = 0; axis < plain.index.size(); ++axis) {
       const Dim& index = plain.index[axis].dim;
-      if (!uses(index, v)) continue;
+      if (!uses_loop(index, v)) continue;
       if (index.as_loop() != v) return;
       r.whole = holds_whole_vectors(arg, static_cast<int>(axis));
       if (r.whole) r.padding = arg.storage.fill;
@@ -183,7 +176,7 @@ class Resolver {
 
   // Each lane has an element of its own, beside those of the other lanes.
   void spread_over_lanes(Ref& r) {
-    bool varies = uses(r.address, options_.lane_loop);
+    bool varies = uses_loop(r.address, options_.lane_loop);
     r.address = r.address * options_.lanes;
     r.stride = 1;
     r.whole = true;

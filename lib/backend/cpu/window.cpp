@@ -75,7 +75,7 @@ AxisPadding halo(const Kernel& k, const Stage& s, const Dim& index, const Dim& e
   return p;
 }
 
-Storage image_storage(const Kernel& k, const Stage& s, const Access& a) {
+Storage storage_for_windows(const Kernel& k, const Stage& s, const Access& a) {
   const Arg& arg = k.args[a.tensor];
   Storage storage = with_last(arg.shape.size(), 1, arg.shape[1], arg.dtype);
   for (size_t axis = 2; axis < a.index.size(); ++axis) {
@@ -107,7 +107,7 @@ std::optional<Alternative> window_alternative(const Kernel& k) {
     weighted = true;
   }
   if (!weighted) return std::nullopt;
-  out.needs[image->tensor] = Need::like(image_storage(k, s, *image));
+  out.needs[image->tensor] = Need::like(storage_for_windows(k, s, *image));
   size_t rank = image->index.size();
   for (size_t i = 0; i < k.args.size(); ++i) {
     const Arg& a = k.args[i];

@@ -76,7 +76,7 @@ std::optional<ValueId> times_inverse(const Match& m, GraphBuilder& g) {
   return made ? std::optional(*made) : std::nullopt;
 }
 
-constexpr Rule kRules[] = {
+constexpr Rule kArithmetic[] = {
     {Math::kExact, "abs(abs(x))", "abs(x)"},
     {Math::kExact, "add(x, 0)", "x", adds_nothing},
     {Math::kDefault, "add(x, 0)", "x"},
@@ -119,6 +119,6 @@ constexpr Rule kRules[] = {
 
 }  // namespace
 
-std::span<const Rule> arithmetic_rules() { return kRules; }
+std::span<const Rule> arithmetic_rules() { return kArithmetic; }
 
 }  // namespace rlx

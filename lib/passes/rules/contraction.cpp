@@ -35,7 +35,7 @@ bool scales_twice(const Match& m) {
 
 // A scale of an operand is a pass over it, a scale of the product is done where the product is at
 // hand; but where the sums overflow then is another place.
-constexpr Rule kRules[] = {
+constexpr Rule kContraction[] = {
     {Math::kFast, "matmul(a, mul(b, s))", "mul(matmul(a, b), s)", scales_by_s},
     {Math::kFast, "matmul(mul(a, s), b)", "mul(matmul(a, b), s)", scales_by_s},
     {Math::kDefault, "mul(mul(x, s), t)", "mul(x, mul(s, t))", scales_twice},
@@ -43,6 +43,6 @@ constexpr Rule kRules[] = {
 
 }  // namespace
 
-std::span<const Rule> contraction_rules() { return kRules; }
+std::span<const Rule> contraction_rules() { return kContraction; }
 
 }  // namespace rlx

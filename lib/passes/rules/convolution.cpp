@@ -145,7 +145,7 @@ std::optional<ValueId> difference_into_bias(const Match& m, GraphBuilder& g) {
   return bias_with(m, g, "sub");
 }
 
-constexpr Rule kRules[] = {
+constexpr Rule kConvolution[] = {
     {Math::kExact, "add(conv(x, w), c)", {}, is_wide_foldable, offset_becomes_bias},
     {Math::kDefault, "add(conv(x, w), c)", {}, is_foldable, offset_becomes_bias},
     {Math::kDefault, "add(conv(x, w, b), c)", {}, is_addable, offset_into_bias},
@@ -162,6 +162,6 @@ constexpr Rule kRules[] = {
 
 }  // namespace
 
-std::span<const Rule> convolution_rules() { return kRules; }
+std::span<const Rule> convolution_rules() { return kConvolution; }
 
 }  // namespace rlx

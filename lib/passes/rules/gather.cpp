@@ -138,12 +138,12 @@ std::optional<ValueId> broadcast_instead(const Match& m, GraphBuilder& g) {
   return whole ? std::optional(*whole) : std::nullopt;
 }
 
-constexpr Rule kRules[] = {
+constexpr Rule kGather[] = {
     {Math::kExact, "gather_nd(data, indices)", {}, nullptr, broadcast_instead},
 };
 
 }  // namespace
 
-std::span<const Rule> gather_rules() { return kRules; }
+std::span<const Rule> gather_rules() { return kGather; }
 
 }  // namespace rlx

@@ -105,7 +105,7 @@ std::optional<ValueId> concat_once(const Match& m, GraphBuilder& g) {
 }
 
 // A rewrite that keeps the type makes x of one of these only where x has that type already.
-constexpr Rule kRules[] = {
+constexpr Rule kShapes[] = {
     {Math::kExact, "concat(concat(...), ...)", {}, is_same_concat, concat_once},
     {Math::kExact, "concat(x)", "x"},
     {Math::kExact, "expand(x, _)", "x"},
@@ -129,6 +129,6 @@ constexpr Rule kRules[] = {
 
 }  // namespace
 
-std::span<const Rule> shape_rules() { return kRules; }
+std::span<const Rule> shape_rules() { return kShapes; }
 
 }  // namespace rlx

@@ -43,7 +43,7 @@ struct Header {
   Vec<int64_t> shape;
 };
 
-Error broken(const std::string& name, std::string_view what) {
+Error broken_npy(const std::string& name, std::string_view what) {
   return Error(kBrokenTensorFile, fmt::format("{} is no valid .npy: {}", name, what));
 }
 
@@ -147,7 +147,7 @@ class HeaderParser {
     while (!text_.empty() && (text_[0] == ' ' || text_[0] == '\n')) text_.remove_prefix(1);
   }
 
-  Error wrong(std::string_view what) const { return broken(name_, what); }
+  Error wrong(std::string_view what) const { return broken_npy(name_, what); }
 
   std::string_view text_;
   const std::string& name_;
@@ -187,14 +187,14 @@ struct Parts {
 Result<Parts> split(Bytes file, const std::string& name) {
   std::string_view text(reinterpret_cast<const char*>(file.data()), file.size());
   if (!text.starts_with(kMagic) || text.size() < 12)
-    return broken(name, "it does not begin as one");
+    return broken_npy(name, "it does not begin as one");
   auto byte = [&](size_t i) { return static_cast<size_t>(static_cast<uint8_t>(text[i])); };
   size_t major = byte(6);
-  if (major < 1 || major > 3) return broken(name, "its version is unknown");
+  if (major < 1 || major > 3) return broken_npy(name, "its version is unknown");
   size_t begin = major == 1 ? 10 : 12;
   size_t length = byte(8) | byte(9) << 8;
   if (major > 1) length |= byte(10) << 16 | byte(11) << 24;
-  if (length > text.size() - begin) return broken(name, "it ends inside its header");
+  if (length > text.size() - begin) return broken_npy(name, "it ends inside its header");
   return Parts{text.substr(begin, length), file.subspan(begin + length)};
 }
 
@@ -213,13 +213,13 @@ Result<HostTensor> parse_npy(Bytes file, std::string name) {
   RLX_TRY(Parts parts, split(file, name));
   RLX_TRY(Header header, HeaderParser(parts.header, name).parse());
   auto bytes = tensor_bytes(header.dtype, header.shape);
-  if (!bytes) return broken(name, "its shape is impossible");
+  if (!bytes) return broken_npy(name, "its shape is impossible");
   if (parts.elements.size() != *bytes) {
-    return broken(
+    return broken_npy(
         name, fmt::format("its elements take {} bytes, it has {}", *bytes, parts.elements.size()));
   }
   if (header.dtype == DType::kBool && !all_bools(parts.elements)) {
-    return broken(name, "it holds a bool that is neither 0 nor 1");
+    return broken_npy(name, "it holds a bool that is neither 0 nor 1");
   }
   HostTensor t{.name = std::move(name), .dtype = header.dtype, .shape = std::move(header.shape)};
   RLX_TRY(t.data, AlignedBytes::make(*bytes, t.name + " " + type_text(t.dtype, t.shape)));

@@ -22,7 +22,7 @@ constexpr uint16_t kZip64Field = 1, kZip64Version = 45, kStoredVersion = 20;
 constexpr uint16_t kNoDate = 0x21;
 constexpr uint16_t kStored = 0, kDeflated = 8;
 
-Error broken(const std::string& path, std::string_view what) {
+Error broken_zip(const std::string& path, std::string_view what) {
   return Error(kBrokenTensorFile, fmt::format("{} is no valid zip archive: {}", path, what));
 }
 
@@ -35,12 +35,12 @@ T number(Bytes file, uint64_t at) {
   return value;
 }
 
-bool holds(Bytes file, uint64_t at, uint64_t size) {
+bool lies_within(Bytes file, uint64_t at, uint64_t size) {
   return at <= file.size() && size <= file.size() - at;
 }
 
 bool has_magic(Bytes file, uint64_t at, size_t size, uint32_t magic) {
-  return holds(file, at, size) && number<uint32_t>(file, at) == magic;
+  return lies_within(file, at, size) && number<uint32_t>(file, at) == magic;
 }
 
 struct Directory {
@@ -61,7 +61,7 @@ std::optional<uint64_t> find_end(Bytes file) {
 
 Result<Directory> find_directory(Bytes file, const std::string& path) {
   auto end = find_end(file);
-  if (!end) return broken(path, "its directory is missing");
+  if (!end) return broken_zip(path, "its directory is missing");
   Directory d{.offset = number<uint32_t>(file, *end + 16),
               .size = number<uint32_t>(file, *end + 12)};
   bool has_locator = *end >= kLocator64Size &&
@@ -69,10 +69,10 @@ Result<Directory> find_directory(Bytes file, const std::string& path) {
   if (has_locator) {
     auto end64 = number<uint64_t>(file, *end - kLocator64Size + 8);
     if (!has_magic(file, end64, kEnd64Size, kEnd64Magic))
-      return broken(path, "its zip64 directory is missing");
+      return broken_zip(path, "its zip64 directory is missing");
     d = {.offset = number<uint64_t>(file, end64 + 48), .size = number<uint64_t>(file, end64 + 40)};
   }
-  if (!holds(file, d.offset, d.size)) return broken(path, "its directory is cut off");
+  if (!lies_within(file, d.offset, d.size)) return broken_zip(path, "its directory is cut off");
   return d;
 }
 
@@ -82,7 +82,7 @@ struct Extents {
 };
 
 std::optional<Extents> wide_extents(Extents e, Bytes extra) {
-  for (uint64_t at = 0; holds(extra, at, 4);) {
+  for (uint64_t at = 0; lies_within(extra, at, 4);) {
     auto tag = number<uint16_t>(extra, at);
     uint64_t end = at + 4 + number<uint16_t>(extra, at + 2);
     at += 4;
@@ -103,19 +103,19 @@ std::optional<Bytes> data_of(Bytes file, const Extents& e) {
   if (!has_magic(file, e.offset, kLocalSize, kLocalMagic)) return std::nullopt;
   uint64_t begin = e.offset + kLocalSize + number<uint16_t>(file, e.offset + 26) +
                    number<uint16_t>(file, e.offset + 28);
-  if (!holds(file, begin, e.packed)) return std::nullopt;
+  if (!lies_within(file, begin, e.packed)) return std::nullopt;
   return file.subspan(begin, e.packed);
 }
 
 // Reads the directory entry at `at` and moves on to the next.
 Result<ZipEntry> read_entry(Bytes file, Bytes directory, uint64_t& at, const std::string& path) {
   if (!has_magic(directory, at, kDirectorySize, kDirectoryMagic))
-    return broken(path, "its directory is damaged");
+    return broken_zip(path, "its directory is damaged");
   auto flags = number<uint16_t>(directory, at + 8), method = number<uint16_t>(directory, at + 10);
   auto name_size = number<uint16_t>(directory, at + 28),
        extra_size = number<uint16_t>(directory, at + 30);
   uint64_t whole = kDirectorySize + name_size + extra_size + number<uint16_t>(directory, at + 32);
-  if (!holds(directory, at, whole)) return broken(path, "its directory is cut off");
+  if (!lies_within(directory, at, whole)) return broken_zip(path, "its directory is cut off");
   Bytes name = directory.subspan(at + kDirectorySize, name_size);
   ZipEntry entry{.name = std::string(reinterpret_cast<const char*>(name.data()), name.size()),
                  .deflated = method == kDeflated,
@@ -129,7 +129,7 @@ Result<ZipEntry> read_entry(Bytes file, Bytes directory, uint64_t& at, const std
                                .offset = number<uint32_t>(directory, at + 42)},
                               directory.subspan(at + kDirectorySize + name_size, extra_size));
   auto data = extents ? data_of(file, *extents) : std::nullopt;
-  if (!data) return broken(path, fmt::format("{} is damaged", entry.name));
+  if (!data) return broken_zip(path, fmt::format("{} is damaged", entry.name));
   entry.packed = *data;
   entry.size = extents->size;
   at += whole;
@@ -193,7 +193,7 @@ Result<Vec<ZipEntry>> list_zip(Bytes file, const std::string& path) {
     RLX_TRY(ZipEntry entry, read_entry(file, directory, at, path));
     packed += entry.packed.size();
     // Many entries over the same bytes are a way to fill memory.
-    if (packed > file.size()) return broken(path, "its entries overlap");
+    if (packed > file.size()) return broken_zip(path, "its entries overlap");
     entries.push_back(std::move(entry));
   }
   return entries;
@@ -202,7 +202,7 @@ Result<Vec<ZipEntry>> list_zip(Bytes file, const std::string& path) {
 Result<Bytes> unpack(const ZipEntry& entry, const std::string& path, std::string& space) {
   // No byte of deflated data makes more than 1,032: what promises more is not worth its memory.
   constexpr uint64_t kMostExpansion = 1032;
-  Error damaged = broken(path, fmt::format("{} is damaged", entry.name));
+  Error damaged = broken_zip(path, fmt::format("{} is damaged", entry.name));
   Bytes data = entry.packed;
   if (entry.deflated) {
     if (entry.size / kMostExpansion > entry.packed.size()) return damaged;

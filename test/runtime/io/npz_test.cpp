@@ -13,12 +13,12 @@ namespace {
 
 using test::from_hex;
 
-Result<Vec<HostTensor>> parse(const std::string& file) {
+Result<Vec<HostTensor>> parse_archive(const std::string& file) {
   return parse_npz(bytes_of(file), "t.npz");
 }
 
 template <class T>
-HostTensor tensor(std::string name, DType dtype, Vec<int64_t> shape, const Vec<T>& elements) {
+HostTensor named_tensor(std::string name, DType dtype, Vec<int64_t> shape, const Vec<T>& elements) {
   return {.name = std::move(name),
           .dtype = dtype,
           .shape = std::move(shape),
@@ -26,25 +26,25 @@ HostTensor tensor(std::string name, DType dtype, Vec<int64_t> shape, const Vec<T
 }
 
 TEST_CASE("numpy's stored archives read") {
-  Vec<HostTensor> want = {tensor<int64_t>("x", DType::kI64, {2}, {1, -2}),
-                          tensor<uint16_t>("y", DType::kF16, {}, {0x3e00})};
-  CHECK(*parse(from_hex(test::kStored)) == want);
+  Vec<HostTensor> want = {named_tensor<int64_t>("x", DType::kI64, {2}, {1, -2}),
+                          named_tensor<uint16_t>("y", DType::kF16, {}, {0x3e00})};
+  CHECK(*parse_archive(from_hex(test::kStored)) == want);
 }
 
 TEST_CASE("numpy's deflated archives read") {
-  Vec<HostTensor> want = {tensor<uint8_t>("zeros", DType::kU8, {1000}, Vec<uint8_t>(1000)),
-                          tensor<double>("a/b", DType::kF64, {1}, {0.5})};
-  CHECK(*parse(from_hex(test::kDeflated)) == want);
+  Vec<HostTensor> want = {named_tensor<uint8_t>("zeros", DType::kU8, {1000}, Vec<uint8_t>(1000)),
+                          named_tensor<double>("a/b", DType::kF64, {1}, {0.5})};
+  CHECK(*parse_archive(from_hex(test::kDeflated)) == want);
 }
 
 TEST_CASE("what is written reads back, and is the same each time") {
-  Vec<HostTensor> tensors = {tensor<float>("logits", DType::kF32, {2, 1}, {1, 2}),
-                             tensor<float>("", DType::kF32, {0}, {}),
-                             tensor<uint8_t>("deep/name:0", DType::kBool, {}, {1})};
+  Vec<HostTensor> tensors = {named_tensor<float>("logits", DType::kF32, {2, 1}, {1, 2}),
+                             named_tensor<float>("", DType::kF32, {0}, {}),
+                             named_tensor<uint8_t>("deep/name:0", DType::kBool, {}, {1})};
   std::string file = to_npz(tensors);
-  CHECK(*parse(file) == tensors);
+  CHECK(*parse_archive(file) == tensors);
   CHECK(to_npz(tensors) == file);
-  CHECK(parse(to_npz({}))->empty());
+  CHECK(parse_archive(to_npz({}))->empty());
 }
 
 TEST_CASE("a name beyond ASCII is marked as UTF-8, in both of its places") {
@@ -66,7 +66,7 @@ TEST_CASE("a cut archive is an error wherever the cut is") {
     std::string file = from_hex(hex);
     for (size_t size = 0; size < file.size(); ++size) {
       CAPTURE(size);
-      CHECK(!parse(file.substr(0, size)).ok());
+      CHECK(!parse_archive(file.substr(0, size)).ok());
     }
   }
 }
@@ -74,11 +74,11 @@ TEST_CASE("a cut archive is an error wherever the cut is") {
 TEST_CASE("a damaged archive never gives other tensors") {
   for (std::string_view hex : {test::kStored, test::kDeflated}) {
     std::string file = from_hex(hex);
-    Vec<HostTensor> whole = *parse(file);
+    Vec<HostTensor> whole = *parse_archive(file);
     for (size_t i = 0; i < file.size(); ++i) {
       std::string damaged = file;
       damaged[i] = static_cast<char>(damaged[i] ^ 0x10);
-      auto got = parse(damaged);
+      auto got = parse_archive(damaged);
       if (!got.ok()) continue;
       // A flip in a name, or in what nobody reads, leaves the data alone.
       REQUIRE(got->size() == whole.size());
@@ -98,7 +98,7 @@ TEST_CASE("files are read by their ending") {
   char folder[] = "/tmp/rlx-npz-XXXXXX";
   REQUIRE(::mkdtemp(folder) != nullptr);
   std::string npy = std::string(folder) + "/one.npy", npz = std::string(folder) + "/two.npz";
-  HostTensor t = tensor<int32_t>("one", DType::kI32, {1}, {7});
+  HostTensor t = named_tensor<int32_t>("one", DType::kI32, {1}, {7});
   REQUIRE(write_npy(npy, t).ok());
   REQUIRE(write_npz(npz, {t}).ok());
   CHECK(*read_tensors(npy) == Vec<HostTensor>{t});
