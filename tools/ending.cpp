@@ -1,5 +1,6 @@
 #include "ending.h"
 
+#include <atomic>
 #include <csignal>
 #include <exception>
 #include <new>
@@ -32,7 +33,7 @@ constexpr int code_of_signal(int signal) { return (128 + signal) * 1000 + signal
 alignas(16) char handler_stack[64 << 10];
 
 [[noreturn]] void end_tool(const LastWords& last) {
-  say(last);
+  (void)say(last);
   ::_exit(last.code / 1000);
 }
 
@@ -40,8 +41,11 @@ constexpr std::string_view kReport =
     "a bug of rlx: please report this line with the command and the model";
 
 void on_interruption(int signal) {
-  say({.code = code_of_signal(signal),
-       .message = signal == SIGINT ? "interrupted" : "ended from outside"});
+  static std::atomic<bool> came_before = false;
+  const bool first = say({.code = code_of_signal(signal),
+                          .message = signal == SIGINT ? "interrupted" : "ended from outside"});
+  // The tool is writing its one document: it ends anyway, or nobody reads and a second signal comes.
+  if (!first && !came_before.exchange(true)) return;
   // As who waits for this process expects it of one that a signal ends.
   std::signal(signal, SIG_DFL);
   std::raise(signal);

@@ -98,11 +98,12 @@ void set_subject(std::string_view model) {
 
 bool begin_ending() { return !begun.exchange(true); }
 
-void say(const LastWords& last) {
-  if (!begin_ending()) return;
+bool say(const LastWords& last) {
+  if (!begin_ending()) return false;
   put_line(last);
   if (!document().empty()) put_document(last);
   remove_unfinished_outputs();
+  return true;
 }
 
 }  // namespace rlx::tools

@@ -14,7 +14,7 @@ void set_document(std::string beginning);
 void set_subject(std::string_view model);
 // True once a process: whoever gets it writes the document, everybody else only ends.
 bool begin_ending();
-// Unless somebody else is ending the tool already. Outputs that are not whole are gone afterwards.
-void say(const LastWords& last);
+// False where somebody else is ending the tool already. Outputs that are not whole are gone afterwards.
+bool say(const LastWords& last);
 
 }  // namespace rlx::tools

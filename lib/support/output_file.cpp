@@ -7,9 +7,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
-#include <mutex>
 #include <optional>
-#include <set>
 
 #include <fcntl.h>
 #include <fmt/format.h>
@@ -26,17 +24,6 @@ constexpr int kMostLinks = 40;
 
 Error output_failure(const std::string& path) {
   return Error(kCannotWriteFile, fmt::format("cannot write {}: {}", path, std::strerror(errno)));
-}
-
-// Files under their temporary names. Never destroyed: a thread may end the process at any time.
-struct Unfinished {
-  std::mutex mutex;
-  std::set<std::string> names;
-};
-
-Unfinished& unfinished() {
-  static Unfinished& made = *new Unfinished;
-  return made;
 }
 
 std::string folder_of(const std::string& path) {
@@ -84,9 +71,26 @@ std::string temporary_name(const std::string& path) {
   return fmt::format("{}.tmp.{}.{}", path, ::getpid(), counter++);
 }
 
-void forget(const std::string& temporary) {
-  std::lock_guard guard(unfinished().mutex);
-  unfinished().names.erase(temporary);
+}  // namespace
+
+// A file under its temporary name. Whoever ends the process walks the list, in a signal handler that
+// may have interrupted anything: so it needs no lock and no memory, nothing is ever taken from it and
+// no name changes.
+struct UnfinishedOutput {
+  std::string name;
+  std::atomic<bool> is_there = true;
+  UnfinishedOutput* next = nullptr;
+};
+
+namespace {
+
+std::atomic<UnfinishedOutput*> all_unfinished = nullptr;
+
+UnfinishedOutput* remember(const std::string& temporary) {
+  auto* output = new UnfinishedOutput{.name = temporary, .next = all_unfinished};
+  while (!all_unfinished.compare_exchange_weak(output->next, output)) {
+  }
+  return output;
 }
 
 }  // namespace
@@ -117,27 +121,28 @@ Result<OutputFile> OutputFile::create(const std::string& path, unsigned mode, Ov
   std::string name = temporary_name(file.target_);
   // What a killed process of the same id left is in nobody's use.
   ::unlink(name.c_str());
+  // Before there is such a file, so that none is left whenever the process ends.
+  UnfinishedOutput* temporary = remember(name);
   file.fd_ = Fd(::open(name.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode));
+  temporary->is_there = file.fd_.ok();
   if (!file.fd_.ok()) return output_failure(path);
-  file.temporary_ = name;
+  file.temporary_ = temporary;
   if (exists) ::fchmod(file.fd(), there.st_mode & 07777);
-  std::lock_guard guard(unfinished().mutex);
-  unfinished().names.insert(name);
   return file;
 }
 
 OutputFile::OutputFile(OutputFile&& other) noexcept
     : path_(std::move(other.path_)),
       fd_(std::move(other.fd_)),
-      temporary_(std::exchange(other.temporary_, {})),
+      temporary_(std::exchange(other.temporary_, nullptr)),
       target_(std::move(other.target_)),
       over_(other.over_) {}
 
 OutputFile::~OutputFile() {
-  if (temporary_.empty()) return;
+  if (!temporary_) return;
   int cause = errno;
-  ::unlink(temporary_.c_str());
-  forget(temporary_);
+  ::unlink(temporary_->name.c_str());
+  temporary_->is_there = false;
   errno = cause;
 }
 
@@ -147,24 +152,22 @@ Status OutputFile::append(Bytes data) {
 
 Status OutputFile::finish() {
   if (!fd_.close()) return output_failure(path_);
-  if (temporary_.empty()) return {};
+  if (!temporary_) return {};
   unsigned flags = over_ == Over::kNothing ? RENAME_NOREPLACE : 0;
-  const char *from = temporary_.c_str(), *to = target_.c_str();
+  const char *from = temporary_->name.c_str(), *to = target_.c_str();
   bool renamed = ::renameat2(AT_FDCWD, from, AT_FDCWD, to, flags) == 0;
   // Where the file system cannot refuse, a hard link does.
   if (!renamed && flags != 0 && (errno == EINVAL || errno == ENOSYS))
     renamed = ::link(from, to) == 0 && ::unlink(from) == 0;
   if (!renamed) return output_failure(path_);
-  forget(temporary_);
-  temporary_.clear();
+  temporary_->is_there = false;
+  temporary_ = nullptr;
   return {};
 }
 
 void remove_unfinished_outputs() {
-  // Whoever holds the lock may be the one that ends.
-  std::unique_lock guard(unfinished().mutex, std::try_to_lock);
-  if (!guard) return;
-  for (const std::string& name : unfinished().names) ::unlink(name.c_str());
+  for (const UnfinishedOutput* o = all_unfinished; o; o = o->next)
+    if (o->is_there) ::unlink(o->name.c_str());
 }
 
 }  // namespace rlx

@@ -8,6 +8,8 @@
 
 namespace rlx {
 
+struct UnfinishedOutput;
+
 // Pipes, devices and /dev/stdout are written to as they are; a link stays, and what it leads to is
 // replaced; a folder is an error. Everything else is written under a name beside it and then renamed,
 // with the mode of the file that was there.
@@ -37,12 +39,13 @@ class OutputFile {
 
   std::string path_;
   Fd fd_;
-  // Where it is renamed: from and to.
-  std::string temporary_, target_;
+  // Where it is renamed: from, which nobody owns, and to.
+  UnfinishedOutput* temporary_ = nullptr;
+  std::string target_;
   Over over_ = Over::kAnything;
 };
 
-// Removes what is being written now: for a process that ends in the middle of it.
+// Removes what is being written now: for a process that ends in the middle of it. Async-signal-safe.
 void remove_unfinished_outputs();
 
 }  // namespace rlx

@@ -4,6 +4,7 @@
 import json
 import os
 import pathlib
+import shutil
 import signal
 import subprocess
 import sys
@@ -47,7 +48,7 @@ def handles(pid, number):
     return False
 
 
-def interrupted(number):
+def interrupted(number, after=0.0):
     """rlx-run waits for whoever reads its outputs; nobody does."""
     fifo = WORK / "outputs.npz"
     fifo.unlink(missing_ok=True)
@@ -56,7 +57,9 @@ def interrupted(number):
     process = subprocess.Popen([BIN / argv[0], *argv[1:]], env=ENV, stdout=subprocess.PIPE,
                                stderr=subprocess.PIPE, text=True)
     while process.poll() is None and not handles(process.pid, number):
-        time.sleep(0.01)
+        time.sleep(0.001)
+    # While it allocates, locks, compiles, stores: what a handler does is safe anywhere.
+    time.sleep(after)
     process.send_signal(number)
     stdout, _ = process.communicate(timeout=60)
     if process.returncode != -number:
@@ -103,7 +106,9 @@ if doc["items"][0]["state"] != "failed" or doc["diagnostics"][0]["model"] != MOD
 for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
     # What is ignored here, as under nohup, is ignored there.
     signal.signal(number, signal.SIG_DFL)
-    interrupted(number)
+    for step in range(25):
+        shutil.rmtree(WORK / "cache", ignore_errors=True)
+        interrupted(number, step * 0.002)
 
 print("\n".join(failures))
 sys.exit(bool(failures))
