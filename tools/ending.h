@@ -5,8 +5,8 @@
 
 namespace rlx::tools {
 
-// From here on. `document` is the beginning of the JSON document, up to its status; empty without
+// From here on. `beginning` is that of the JSON document, up to its status; empty without
 // --json.
-void install_endings(std::string document);
+void install_endings(std::string beginning);
 
 }  // namespace rlx::tools

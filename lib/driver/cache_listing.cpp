@@ -126,7 +126,7 @@ Status check_readable(const cache::Folder& root) {
   }
   for (const std::string& shard : folder.names()) {
     if (folder.below(shard).ok() || errno == ENOENT) continue;
-    return root.error(cache::kCannotRead, "open", path + "/" + shard);
+    return root.error(cache::kCannotRead, "open", fmt::format("{}/{}", path, shard));
   }
   return {};
 }

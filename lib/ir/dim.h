@@ -119,6 +119,12 @@ struct DimRange {
 };
 using RangeOf = std::function<DimRange(const Atom&)>;
 
+// False where no values of the symbols make them equal.
+bool can_equal(const Dim& a, const Dim& b, const RangeOf& range);
+// Whether an axis of extent `in` that is broadcast to `out` has to be 1: it is never as long as `out`, or 1
+// at most where `out` may be longer.
+bool repeats(const Dim& in, const Dim& out, const RangeOf& range);
+
 // Whether d >= 0 follows from the ranges; false: not shown.
 bool proven_nonnegative(const Dim& d, const RangeOf& range);
 // Removes divisions and remainders that the ranges decide: (h * 64 + d) floordiv 64 = h for 0 <= d < 64.

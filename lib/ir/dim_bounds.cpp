@@ -219,6 +219,20 @@ class Prover {
 
 }  // namespace
 
+bool can_equal(const Dim& a, const Dim& b, const RangeOf& range) {
+  const Dim difference = a - b;
+  if (difference.is_overflow()) return false;
+  if (auto c = difference.constant()) return *c == 0;
+  return !proven_nonnegative(difference - 1, range) &&
+         !proven_nonnegative(Dim(-1) - difference, range);
+}
+
+bool repeats(const Dim& in, const Dim& out, const RangeOf& range) {
+  const auto one_at_most = [&](const Dim& d) { return proven_nonnegative(1 - d, range); };
+  if (in.constant()) return in.is(1) && !out.is(1);
+  return (one_at_most(in) && !one_at_most(out)) || !can_equal(in, out, range);
+}
+
 bool proven_nonnegative(const Dim& d, const RangeOf& range) { return Prover(range).nonnegative(d); }
 
 }  // namespace rlx

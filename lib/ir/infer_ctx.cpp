@@ -120,12 +120,7 @@ Dim InferCtx::new_symbol() {
 Dim InferCtx::simplified(const Dim& d) const { return simplify(d, graph_.symbol_ranges()); }
 
 bool InferCtx::can_equal(const Dim& a, const Dim& b) const {
-  const Dim difference = a - b;
-  if (difference.is_overflow()) return false;
-  if (auto c = difference.constant()) return *c == 0;
-  const RangeOf range = graph_.symbol_ranges();
-  return !proven_nonnegative(difference - 1, range) &&
-         !proven_nonnegative(Dim(-1) - difference, range);
+  return rlx::can_equal(a, b, graph_.symbol_ranges());
 }
 
 Status InferCtx::require_equal(const Dim& a, const Dim& b) {
@@ -165,6 +160,19 @@ void InferCtx::add_fact(Fact::Relation relation, Dim a, Dim b) {
 Result<Dim> InferCtx::broadcast(const Dim& a, const Dim& b) {
   if (b.is(1)) return a;
   if (a.is(1)) return b;
+  // 1 or none, there is nothing to repeat.
+  for (auto [none, other] : {std::pair(a, b), std::pair(b, a)}) {
+    if (!none.is(0) || other.constant()) continue;
+    RLX_TRY_VOID(require_at_most(other, 1));
+    return none;
+  }
+  const RangeOf range = graph_.symbol_ranges();
+  const bool first = repeats(a, b, range) && can_equal(a, 1);
+  const bool second = repeats(b, a, range) && can_equal(b, 1);
+  if (first != second) {
+    RLX_TRY_VOID(require_equal(first ? a : b, 1));
+    return first ? b : a;
+  }
   if (!can_equal(a, b)) {
     return error(kModelMismatch,
                  "extents " + to_text(a) + " and " + to_text(b) + " are neither the same nor 1",

@@ -30,7 +30,8 @@ class InferCtx {
   Status require_equal(const Dim& a, const Dim& b);
   // The same of a <= b.
   Status require_at_most(const Dim& a, const Dim& b);
-  // The extent of broadcasting a with b; assumes equality of two unknowns.
+  // The extent of broadcasting a with b; assumes equality of two unknowns, but that one is 1 of which
+  // only that can be (repeats()).
   Result<Dim> broadcast(const Dim& a, const Dim& b);
   Result<Vec<Dim>> broadcast(const Vec<Dim>& a, const Vec<Dim>& b);
   Dim simplified(const Dim& d) const;

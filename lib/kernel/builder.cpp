@@ -130,11 +130,7 @@ uint32_t StageBuilder::read_of(Access access) {
   return static_cast<uint32_t>(same - reads.begin());
 }
 
-// The operands of structured kinds are the first two reads, whatever they hold.
-bool StageBuilder::is_operand() {
-  const Stage& s = stage();
-  return (s.kind == Kind::kContract || s.kind == Kind::kConv) && s.reads.size() < 2;
-}
+bool StageBuilder::is_operand() { return stage().reads.size() < operand_count(stage()); }
 
 // The elements of shape arithmetic that a loop indexes: it lies nowhere in memory.
 const Vec<Dim>* StageBuilder::chosen_dims(const Access& access) {

@@ -113,6 +113,20 @@ std::optional<Vec<Fn>> lane_merge(const Stage& s) {
 
 // ---- Ids of a stage ---------------------------------------------------------------------------
 
+size_t operand_count(const Stage& s) {
+  switch (s.kind) {
+    case Kind::kContract:
+    case Kind::kConv: return 2;
+    case Kind::kCall: return s.reads.size();
+    case Kind::kMap:
+    case Kind::kReduce:
+    case Kind::kScan:
+    case Kind::kAttention:
+    case Kind::kSort: return 0;
+  }
+  return 0;
+}
+
 Vec<bool> needed(const Stage& s, const Vec<ExprId>& roots) {
   Vec<bool> cone(s.body.size());
   for (ExprId root : roots) cone[root.index] = true;

@@ -203,6 +203,9 @@ RangeOf ranges_of(const Kernel& k, const Stage* stage, RangeOf symbols);
 std::optional<Vec<Fn>> lane_merge(const Stage& s);
 inline constexpr int64_t kReductionLanes = 32;
 
+// How many of the first reads are operands, named by their position: they stay where they are, also
+// where nothing loads them or two are the same.
+size_t operand_count(const Stage& s);
 // The nodes that the roots need, those behind the indexes of loads included.
 Vec<bool> needed(const Stage& s, const Vec<ExprId>& roots);
 // Calls f with every ExprId that the stage holds outside of its body's nodes: results, combine,

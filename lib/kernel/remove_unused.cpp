@@ -6,15 +6,10 @@
 namespace rlx {
 namespace {
 
-bool is_kept(const Stage& s, size_t read) {
-  bool operands = s.kind == Kind::kContract || s.kind == Kind::kConv || s.kind == Kind::kCall;
-  return operands && (read < 2 || s.kind == Kind::kCall);
-}
-
-// Reads that a node of `cone` loads, and the operands of structured kinds.
+// Reads that a node of `cone` loads, and operands.
 Vec<bool> used_reads(const Stage& s, const Vec<bool>& cone) {
   Vec<bool> used(s.reads.size());
-  for (size_t i = 0; i < used.size(); ++i) used[i] = is_kept(s, i);
+  for (size_t i = 0; i < used.size(); ++i) used[i] = i < operand_count(s);
   for (size_t i = 0; i < cone.size(); ++i) {
     if (cone[i] && s.body[i].fn == Fn::kLoad) used[s.body[i].index] = true;
   }
@@ -29,9 +24,9 @@ Vec<bool> used_nodes(Stage& s) {
   Vec<Access> reads = std::exchange(s.reads, {});
   each_root(s, collect);
   s.reads = std::move(reads);
-  for (size_t i = 0; i < s.reads.size(); ++i) {
+  for (size_t i = 0; i < std::min(operand_count(s), s.reads.size()); ++i) {
     for (AxisIndex& index : s.reads[i].index) {
-      if (is_kept(s, i) && index.expr) collect(*index.expr);
+      if (index.expr) collect(*index.expr);
     }
   }
   return needed(s, roots);

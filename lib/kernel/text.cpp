@@ -54,14 +54,7 @@ uint32_t implied_loop_count(const Kernel& k) {
   return count;
 }
 
-size_t leading_reads(const Stage& s) {
-  switch (s.kind) {
-    case Kind::kContract:
-    case Kind::kConv: return std::min<size_t>(2, s.reads.size());
-    case Kind::kCall: return s.reads.size();
-    default: return 0;
-  }
-}
+size_t leading_reads(const Stage& s) { return std::min(operand_count(s), s.reads.size()); }
 
 std::string_view assignment(Combine c) {
   switch (c) {

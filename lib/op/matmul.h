@@ -33,10 +33,10 @@ struct MatMul {
     const Vec<Dim> batch(at.begin(), at.end() - static_cast<int64_t>(matrix_axes));
     const Vec<Dim> batch_shape(b.out().shape.begin(),
                                b.out().shape.begin() + static_cast<int64_t>(batch.size()));
-    Vec<Dim> x_at = broadcast_index(batch_of(x.shape), batch_shape, batch);
+    Vec<Dim> x_at = broadcast_index(b, batch_of(x.shape), batch_shape, batch);
     if (x.rank() > 1) x_at.push_back(at[batch.size()]);
     x_at.push_back(s.loop(0));
-    Vec<Dim> y_at = broadcast_index(batch_of(y.shape), batch_shape, batch);
+    Vec<Dim> y_at = broadcast_index(b, batch_of(y.shape), batch_shape, batch);
     y_at.push_back(s.loop(0));
     if (y.rank() > 1) y_at.push_back(at.back());
     s.store(b.output(), at, contract(b, s, at, x_at, y_at));

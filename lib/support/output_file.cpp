@@ -44,7 +44,7 @@ std::optional<std::string> resolved(std::string path) {
   for (int i = 0; i < kMostLinks; ++i) {
     std::string next = link_text(path);
     if (next.empty()) return path;
-    path = next.starts_with('/') ? next : folder_of(path) + next;
+    path = next.starts_with('/') ? next : folder_of(path).append(next);
   }
   errno = ELOOP;
   return std::nullopt;

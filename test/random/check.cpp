@@ -172,6 +172,7 @@ class Checks {
     if (!ok() || !optimised()) return std::move(out_);
     template_run();
     if (ok() && ways_.bound && !is_bound_) bound_run();
+    if (!has_run_) return std::move(out_);
     for (const std::string& part : ways_.plan_off) {
       if (ok()) planned_without(part);
     }
@@ -216,6 +217,8 @@ class Checks {
     return ok();
   }
 
+  DimValues values() const { return DimValues(c_.open.begin(), c_.open.end()); }
+
   bool is_undecided(const Error& e) const {
     int code = e.exit_code();
     return !c_.open.empty() &&
@@ -239,11 +242,13 @@ class Checks {
       if (!needed) off.off.push_back(pass);
     }
     auto g = optimise(hir_, off);
-    // What open dims leave undecided is decided where they are bound.
-    if (!g && is_undecided(g.error())) {
-      out_.refused.push_back(fmt::format("rlx: open dims: {}", g.error().first().message));
+    // What open dims leave undecided, or assumed otherwise, is decided where they are bound.
+    auto fits = g && !c_.open.empty() ? bind_dims(*g, values()) : Result<Graph>(Graph());
+    const Error* undecided = !g ? &g.error() : !fits ? &fits.error() : nullptr;
+    if (undecided && is_undecided(*undecided)) {
+      out_.refused.push_back(fmt::format("rlx: open dims: {}", undecided->first().message));
       begin("bind as imported");
-      auto fixed = bind_dims(std::move(hir_), DimValues(c_.open.begin(), c_.open.end()));
+      auto fixed = bind_dims(std::move(hir_), values());
       if (!fixed) return failed(fixed.error(), "bind as imported");
       hir_ = std::move(*fixed);
       is_bound_ = true;
@@ -285,7 +290,13 @@ class Checks {
     if (!program) return void(failed(program.error(), "compile"));
     begin("guarded run");
     auto got = run(*program, c_.inputs, {.threads = 1, .check_memory = true});
+    // It says what it had to assume of open dims; bound, they have to do.
+    if (!got && is_undecided(got.error())) {
+      out_.refused.push_back(fmt::format("rlx: open dims: {}", got.error().first().message));
+      return;
+    }
     if (!got) return void(failed(got.error(), "run"));
+    has_run_ = true;
     if (!agree(*got, interpreted_, "bits") || !ways_.threads) return;
     for (int threads : {1, 2}) {
       begin(threads == 1 ? "1 thread" : "2 threads");
@@ -297,7 +308,7 @@ class Checks {
 
   void bound_run() {
     begin("bind");
-    auto g = bind_dims(mir_, DimValues(c_.open.begin(), c_.open.end()));
+    auto g = bind_dims(mir_, values());
     if (g) g = optimise(std::move(*g));
     if (!g) return void(failed(g.error(), "bind"));
     begin("interpret bound");
@@ -350,6 +361,8 @@ class Checks {
   Graph hir_, mir_;
   // The template was refused.
   bool is_bound_ = false;
+  // The template took these dims.
+  bool has_run_ = false;
   Vec<Tensor> reference_, interpreted_;
 };
 

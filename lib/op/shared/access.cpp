@@ -19,18 +19,20 @@ Ex constant(StageBuilder& s, const Scalar& value) {
   return s.node({.fn = Fn::kConst, .type = value.dtype, .scalar = value});
 }
 
-Vec<Dim> broadcast_index(const Vec<Dim>& in, const Vec<Dim>& out, const Vec<Dim>& at) {
+Vec<Dim> broadcast_index(const KernelBuilder& b, const Vec<Dim>& in, const Vec<Dim>& out,
+                         const Vec<Dim>& at) {
+  const RangeOf range = b.graph().symbol_ranges();
   Vec<Dim> index;
   const size_t skipped = out.size() - in.size();
   for (size_t axis = 0; axis < in.size(); axis++) {
-    const bool repeats = in[axis].is(1) && !out[axis + skipped].is(1);
-    index.push_back(repeats ? Dim(0) : at[axis + skipped]);
+    const size_t from = axis + skipped;
+    index.push_back(repeats(in[axis], out[from], range) ? Dim(0) : at[from]);
   }
   return index;
 }
 
 Ex load_broadcast(KernelBuilder& b, StageBuilder& s, int input, const Vec<Dim>& at) {
-  return s.load(b.input(input), broadcast_index(b.in(input).shape, b.out().shape, at));
+  return s.load(b.input(input), broadcast_index(b, b.in(input).shape, b.out().shape, at));
 }
 
 Ex load_scalar(KernelBuilder& b, StageBuilder& s, int input) {

@@ -17,7 +17,8 @@ Scalar only_element(const Constant& c);
 Ex constant(StageBuilder& s, const Scalar& value);
 
 // Where a tensor of shape `in`, broadcast to `out`, is read for the element `at`.
-Vec<Dim> broadcast_index(const Vec<Dim>& in, const Vec<Dim>& out, const Vec<Dim>& at);
+Vec<Dim> broadcast_index(const KernelBuilder& b, const Vec<Dim>& in, const Vec<Dim>& out,
+                         const Vec<Dim>& at);
 // Input i, which broadcasts to the first output, for that output's element `at`.
 Ex load_broadcast(KernelBuilder& b, StageBuilder& s, int input, const Vec<Dim>& at);
 // The one element of input i.
