@@ -167,8 +167,12 @@ Result<Dim> InferCtx::broadcast(const Dim& a, const Dim& b) {
     return none;
   }
   const RangeOf range = graph_.symbol_ranges();
-  const bool first = repeats(a, b, range) && can_equal(a, 1);
-  const bool second = repeats(b, a, range) && can_equal(b, 1);
+  bool first = repeats(a, b, range) && can_equal(a, 1);
+  bool second = repeats(b, a, range) && can_equal(b, 1);
+  if (first && second) {
+    first = proven_nonnegative(1 - a, range);
+    second = proven_nonnegative(1 - b, range);
+  }
   if (first != second) {
     RLX_TRY_VOID(require_equal(first ? a : b, 1));
     return first ? b : a;
