@@ -113,6 +113,12 @@ std::optional<Vec<Fn>> lane_merge(const Stage& s) {
 
 // ---- Ids of a stage ---------------------------------------------------------------------------
 
+const std::string& node_of(const Kernel& k) {
+  for (const Stage& s : k.stages)
+    if (!s.origin.empty()) return s.origin.front();
+  return k.name;
+}
+
 size_t operand_count(const Stage& s) {
   switch (s.kind) {
     case Kind::kContract:

@@ -203,6 +203,8 @@ RangeOf ranges_of(const Kernel& k, const Stage* stage, RangeOf symbols);
 std::optional<Vec<Fn>> lane_merge(const Stage& s);
 inline constexpr int64_t kReductionLanes = 32;
 
+// What messages call it: the node that it was lowered from, the first of several, or else its name.
+const std::string& node_of(const Kernel& k);
 // How many of the first reads are operands, named by their position: they stay where they are, also
 // where nothing loads them or two are the same.
 size_t operand_count(const Stage& s);

@@ -38,7 +38,6 @@ std::optional<Copy> copy_of(const Kernel& k) {
   Vec<Loop> loops = k.grid;
   loops.insert(loops.end(), s.loops.begin(), s.loops.end());
   if (!is_plain_read(r) || !is_identity_write(w, loops)) return std::nullopt;
-  if (k.args[r.tensor].dtype != k.args[w.tensor].dtype) return std::nullopt;
   const Arg& from = k.args[r.tensor];
   Copy c{from.value, k.args[w.tensor].value, loops, {}, from.shape};
   for (const AxisIndex& i : r.index) c.index.push_back(i.dim);

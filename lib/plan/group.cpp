@@ -89,7 +89,7 @@ class Grouper {
   }
 
   Result<Unit> merged(size_t writer, size_t reader) const {
-    AtHand here("fuse", units_[reader].kernel.name);
+    AtHand here("fuse", node_of(units_[reader].kernel));
     if (path_between(writer, reader)) return Error(0, "another kernel stands between them");
     return fuse(units_[writer], units_[reader], link(writer, reader),
                 [&](ValueId v) { return needed_outside(v, writer, reader); });

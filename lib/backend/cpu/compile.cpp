@@ -122,8 +122,9 @@ std::string printed(const llvm::Module& module) {
 }
 
 Made make(const Request& r, const Distinct& d, Codegen& codegen) {
-  const std::string& name = r.kernels[d.first].kernel.name;
-  AtHand here("compile", name);
+  const Kernel& kernel = r.kernels[d.first].kernel;
+  const std::string& name = kernel.name;
+  AtHand here("compile", node_of(kernel));
   llvm::LLVMContext context;
   llvm::Module module(name.empty() ? "kernel" : name, context);
   Made made;
