@@ -22,9 +22,11 @@ class Run {
  public:
   Run(const Graph& g, const Vec<Tensor>& inputs) : g_(g) {
     RLX_CHECK(inputs.size() == g.inputs().size());
+    // An input's extents may be sums of what a later one names.
+    for (size_t i = 0; i < inputs.size(); i++) bind(g[g.inputs()[i]].type.shape, inputs[i].shape);
     for (size_t i = 0; i < inputs.size(); i++) {
       const ValueId v = g.inputs()[i];
-      bind(g[v].type.shape, inputs[i].shape);
+      RLX_CHECK(shape_of(v) == inputs[i].shape);
       values_.emplace(v, inputs[i]);
     }
   }
@@ -41,10 +43,8 @@ class Run {
  private:
   void bind(const Vec<Dim>& dims, const Vec<int64_t>& shape) {
     RLX_CHECK(dims.size() == shape.size());
-    for (size_t i = 0; i < dims.size(); i++) {
+    for (size_t i = 0; i < dims.size(); i++)
       if (auto symbol = dims[i].as_symbol()) symbols_.emplace(*symbol, shape[i]);
-      RLX_CHECK(evaluate(dims[i], symbols_) == shape[i]);
-    }
   }
 
   Vec<int64_t> shape_of(ValueId v) const {

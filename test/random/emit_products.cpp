@@ -266,6 +266,23 @@ Made conv(Generator& g, int v) {
 
 }  // namespace
 
+Made same_conv(Generator& g, int v) {
+  const Value x = g.at(v);
+  if (x.shape.size() < 3 || !is_float(x.dtype) || g.m.is_open(x.shape[1])) return std::nullopt;
+  Vec<Dim> weights = {x.shape[1], x.shape[1]};
+  Dim k = x.shape[1];
+  Vec<int64_t> pads;
+  for (size_t i = 2; i < x.shape.size(); ++i) {
+    weights.emplace_back(3), k = k * 3;
+    pads.insert(pads.end(), {1, 1});
+  }
+  if (!has_time(g, x.shape, k) || g.elements(weights) > 20'000) return std::nullopt;
+  Fill fill{.kind = Fill::Kind::kReal};
+  fill.hi = other_big(g, v, k), fill.lo = -fill.hi;
+  int weight = g.constant(x.dtype, weights, fill);
+  return g.node("Conv", {v, weight}, product_of(g, v, weight, x.shape, k), {{"pads", pads}});
+}
+
 Vec<Emitter> product_emitters() {
   return {
       {"matmul", "matmul", Family::kProduct, matmul},

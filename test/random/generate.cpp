@@ -410,10 +410,59 @@ bool Generator::siblings() {
   return true;
 }
 
+// Two values that one kernel may make, read together, one of them behind a view that keeps its shape: each
+// is wanted at another place.
+bool Generator::twins() {
+  const Dim n = extent();
+  Vec<Dim> shape = {n, n};
+  if (random.percent(30)) shape.insert(shape.begin(), extent());
+  if (elements(shape) > kMostElements / 2) return false;
+  int base = fresh(DType::kF32, shape);
+  Made first = random_of(random, Family::kElementwise).emit(*this, base);
+  if (!first || !(at(*first).shape == shape) || !is_float(at(*first).dtype)) return false;
+  Made second = random_of(random, Family::kElementwise).emit(*this, *first);
+  if (!second || !(at(*second).shape == shape) || at(*second).dtype != at(*first).dtype)
+    return false;
+  Vec<int64_t> perm = {0, 1, 2};
+  perm.resize(shape.size());
+  std::swap(perm[perm.size() - 1], perm[perm.size() - 2]);
+  Made turned = view("Transpose", *second, {}, shape, {{"perm", perm}});
+  if (random.percent(30)) turned = made_view_of(*second);
+  if (!turned || !(at(*turned).shape == shape)) return false;
+  const Value a = at(*first), b = at(*turned);
+  const double big = a.big + b.big;
+  Made sum = node("Add", {*first, *turned},
+                  {a.dtype, shape, big, a.error + b.error + 2 * unit(a.dtype) * big});
+  if (sum) pool_.push_back(*sum);
+  return sum.has_value();
+}
+
+// Convolutions one upon the other, all of one shape: their halos take turns in the same memory.
+bool Generator::tower() {
+  Vec<Dim> shape = {random.percent(70) ? Dim(1) : extent(),
+                    random.pick<int64_t>({3, 8, 16, 17, 32})};
+  for (size_t i = 1 + random.below(2); i > 0; --i) shape.emplace_back(random.between(1, 9));
+  if (elements(shape) > kMostElements / 2) return false;
+  int v = fresh(DType::kF32, shape);
+  size_t made = 0;
+  for (size_t i = 2 + random.below(3); i > 0; --i) {
+    Made next = same_conv(*this, v);
+    if (!next) break;
+    pool_.push_back(v = *next);
+    ++made;
+    if (!random.percent(40)) continue;
+    next = random_of(random, Family::kElementwise).emit(*this, v);
+    if (next && at(*next).shape == shape && is_float(at(*next).dtype)) pool_.push_back(v = *next);
+  }
+  return made > 0;
+}
+
 // One operator, often behind one view or two, or behind a view of a product.
 bool Generator::step() {
   if (random.percent(65)) return meeting();
   if (random.percent(30)) return siblings();
+  if (random.percent(15)) return twins();
+  if (random.percent(15)) return tower();
   // Late values more often than early ones.
   int v = random.percent(60)
               ? pool_[pool_.size() - 1 - random.below(std::min<size_t>(3, pool_.size()))]

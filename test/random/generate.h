@@ -82,6 +82,8 @@ class Generator {
   bool step();
   bool meeting();
   bool siblings();
+  bool twins();
+  bool tower();
   int of_rank(size_t rank, bool exact);
   void choose_outputs();
   int made_view_of(int v);
@@ -109,6 +111,8 @@ Vec<Emitter> product_emitters();
 Vec<Emitter> row_emitters();
 Vec<Emitter> elementwise_emitters();
 const Vec<Emitter>& emitters();
+// A convolution whose output is as large as v.
+Made same_conv(Generator& g, int v);
 // Operators that no emitter makes: there should be none.
 Vec<std::string> operators_left_out();
 // "IsNaN" of "is_nan".
