@@ -272,9 +272,10 @@ Made same_conv(Generator& g, int v) {
   Vec<Dim> weights = {x.shape[1], x.shape[1]};
   Dim k = x.shape[1];
   Vec<int64_t> pads;
+  const int64_t halo = g.random.pick<int64_t>({1, 1, 2});
   for (size_t i = 2; i < x.shape.size(); ++i) {
-    weights.emplace_back(3), k = k * 3;
-    pads.insert(pads.end(), {1, 1});
+    weights.emplace_back(2 * halo + 1), k = k * (2 * halo + 1);
+    pads.insert(pads.end(), {halo, halo});
   }
   if (!has_time(g, x.shape, k) || g.elements(weights) > 20'000) return std::nullopt;
   Fill fill{.kind = Fill::Kind::kReal};

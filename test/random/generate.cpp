@@ -365,7 +365,7 @@ bool Generator::meeting() {
   if (view.op == "unsqueeze") --rank;
   if (view.op == "squeeze") ++rank;
   Made seen, made;
-  for (int tries = 0; tries < 4 && !made; ++tries) {
+  for (int tries = 0; tries < 16 && !made; ++tries) {
     seen = view.emit(*this, of_rank(rank, reader.kind == "arg"));
     if (seen) made = reader.emit(*this, *seen);
   }
@@ -448,6 +448,9 @@ bool Generator::tower() {
   for (size_t i = 2 + random.below(3); i > 0; --i) {
     Made next = same_conv(*this, v);
     if (!next) break;
+    // Another one on the same value may want another halo.
+    if (Made beside = random.percent(30) ? same_conv(*this, v) : std::nullopt)
+      pool_.push_back(*beside);
     pool_.push_back(v = *next);
     ++made;
     if (!random.percent(40)) continue;
