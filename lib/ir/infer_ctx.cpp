@@ -161,10 +161,10 @@ Result<Dim> InferCtx::broadcast(const Dim& a, const Dim& b) {
   if (b.is(1)) return a;
   if (a.is(1)) return b;
   // 1 or none, there is nothing to repeat.
-  for (auto [none, other] : {std::pair(a, b), std::pair(b, a)}) {
-    if (!none.is(0) || other.constant()) continue;
-    RLX_TRY_VOID(require_at_most(other, 1));
-    return none;
+  for (auto [none, other] : {std::pair(&a, &b), std::pair(&b, &a)}) {
+    if (!none->is(0) || other->constant()) continue;
+    RLX_TRY_VOID(require_at_most(*other, 1));
+    return *none;
   }
   const RangeOf range = graph_.symbol_ranges();
   bool first = repeats(a, b, range) && can_equal(a, 1);

@@ -118,7 +118,7 @@ std::optional<std::pair<size_t, uint32_t>> only_read(const Kernel& k, uint32_t l
 // Reads of the same element become one read, but operands.
 void merge_equal_reads(Stage& s) {
   for (uint32_t a = 0; a < s.reads.size(); ++a)
-    for (uint32_t b = static_cast<uint32_t>(s.reads.size()); --b > a && b >= operand_count(s);) {
+    for (auto b = static_cast<uint32_t>(s.reads.size() - 1); b > a && b >= operand_count(s); --b) {
       if (!(s.reads[a] == s.reads[b])) continue;
       for (Expr& e : s.body)
         if (e.fn == Fn::kLoad && e.index == b) e.index = a;

@@ -206,8 +206,8 @@ Machine machine_of(std::string_view text) {
 }  // namespace
 
 const Vec<Machine>& machines() {
-  static const Vec<Machine> kAll = {machine_of("cpu:x86-64-v3"), machine_of("cpu:x86-64-v4")};
-  return kAll;
+  static const Vec<Machine> all = {machine_of("cpu:x86-64-v3"), machine_of("cpu:x86-64-v4")};
+  return all;
 }
 
 std::map<std::string, int64_t>& kernels_run() {

@@ -393,9 +393,9 @@ Result<Vec<HostTensor>> wanted_of(const Case& c, Ort* ort) {
 }
 
 const Vec<std::string>& exact_passes() {
-  static const Vec<std::string> kAll = {"eliminate_common", "eliminate_dead", "fold_constants",
-                                        "share_constants"};
-  return kAll;
+  static const Vec<std::string> all = {"eliminate_common", "eliminate_dead", "fold_constants",
+                                       "share_constants"};
+  return all;
 }
 
 }  // namespace rlx::random

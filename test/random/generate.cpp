@@ -516,14 +516,14 @@ Model Generator::make() {
 }
 
 const Vec<Emitter>& emitters() {
-  static const Vec<Emitter> kAll = [] {
+  static const Vec<Emitter> made = [] {
     Vec<Emitter> all;
     for (const Vec<Emitter>& some :
          {view_emitters(), product_emitters(), row_emitters(), elementwise_emitters()})
       all.insert(all.end(), some.begin(), some.end());
     return all;
   }();
-  return kAll;
+  return made;
 }
 
 Vec<std::string> operators_left_out() {
