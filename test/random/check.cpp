@@ -8,10 +8,12 @@
 #include "driver/backends.h"
 #include "driver/compile.h"
 #include "frontend/onnx/reader.h"
+#include "image/codec.h"
 #include "kernel/codes.h"
 #include "kernel/element.h"
 #include "passes/bind_dims.h"
 #include "runtime/session.h"
+#include "support/hash.h"
 
 namespace rlx::random {
 namespace {
@@ -371,6 +373,21 @@ class Checks {
 Outcome check(const Case& c, const Ways& ways, Ort* ort,
               const std::function<void(std::string_view)>& at) {
   return Checks(c, ways, ort, at).run_all();
+}
+
+std::string compiled_digest(const Case& c, bool wide) {
+  auto compile = [&]() -> Result<driver::Compiled> {
+    RLX_TRY(Graph hir, imported(c.onnx));
+    RLX_TRY(Graph mir, optimise(std::move(hir)));
+    return compiled(std::move(mir), wide);
+  };
+  auto program = compile();
+  if (!program) return fmt::format("E{}", program.error().first().code);
+  program->image.code_key = {};
+  Sha256 hash;
+  hash.update(bytes_of(image::encode(program->image)));
+  for (const auto& [digest, data] : program->constants.blobs) hash.update(bytes_of(digest.hex()));
+  return hash.finish().hex();
 }
 
 Result<Vec<HostTensor>> wanted_of(const Case& c, Ort* ort) {

@@ -20,6 +20,8 @@ constexpr std::string_view kHelp = R"(usage: random_graphs [flags]
   --tries N         steps of one shrinking, at most (500)
   --parent BIN      a random_graphs of the parent commit: its finds are counted apart
   --dry 1           make the models and count them only
+  --images 1        print digests of what the models compile to, and run nothing: two builds that give
+                    the same lines, sorted, make the same code
   --replay FILE     check one .onnx on the .in.npz beside it
   --worker FILE     ort_worker.py
 ends with 0 if nothing is wrong, 1 if something is, 2 for a wrong flag, 3 if a pair of the table came too
@@ -62,6 +64,8 @@ int main(int argc, char** argv) {
       o.tries = std::atoi(value.c_str());
     } else if (flag == "--dry") {
       o.dry = value != "0";
+    } else if (flag == "--images") {
+      o.images = value != "0";
     } else if (flag == "--parent") {
       o.parent = value;
     } else if (flag == "--replay") {

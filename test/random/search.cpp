@@ -155,7 +155,10 @@ class Search {
         write_line(lines, fmt::format("done {}", graph));
         continue;
       }
-      Outcome o = o_.dry ? Outcome{} : check(*c, t.ways, s.ort.get(), note_in(p));
+      if (o_.images)
+        write_line(lines, fmt::format("print {} {} {}", graph, compiled_digest(*c, false),
+                                      compiled_digest(*c, true)));
+      Outcome o = o_.dry || o_.images ? Outcome{} : check(*c, t.ways, s.ort.get(), note_in(p));
       bool died = false;
       for (const std::string& made : o.made) write_line(lines, fmt::format("made {}", made));
       if (t.model.has_open()) write_line(lines, fmt::format("made open dims at {}", name(t.at)));

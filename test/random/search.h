@@ -24,6 +24,8 @@ struct SearchOptions {
   int shrinks = 40;
   // Models are made and counted, and nothing is run.
   bool dry = false;
+  // Models are compiled for v3 and v4, what they compile to is printed as digests, and nothing is run.
+  bool images = false;
   // Steps of one shrinking, at most.
   int tries = 500;
 };
