@@ -44,7 +44,7 @@ Result<Compiled> emitted(Plan p, const CompileOptions& options);
 // All of it.
 Result<Compiled> compile(Graph imported, const CompileOptions& options);
 // From a stored template: bind its dims and plan again, with the template's options.
-Result<Compiled> compile_bound(const Lir& base, const CompileOptions& options);
+Result<Compiled> compile_bound(const Lir& base, const CompileOptions& given);
 // From a stored LIR whose image is missing or unusable here; its constants are in the store already.
 Result<image::Image> compile_lir(const Lir& lir, const Target& target, int jobs);
 

@@ -79,7 +79,7 @@ std::map<ValueId, Vec<Dim>> named_inputs(const Graph& g) {
     if (s.element < 0) continue;
     const ValueId input = g.inputs()[static_cast<size_t>(s.input)];
     Vec<Dim>& elements = named[input];
-    elements.resize(static_cast<size_t>(*short_vector(g[input].type)));
+    elements.resize(static_cast<size_t>(short_vector(g[input].type).value_or(0)));
     // A value that was bound is the only one of its range.
     const Dim part = s.min == s.max ? Dim(s.min) : Dim::symbol(s.name);
     Dim& element = elements[static_cast<size_t>(s.element)];

@@ -191,6 +191,52 @@ kernel "panels" {
   check_same(text, {{"k", 5}});
 }
 
+TEST_CASE("writes that combine do as they are asked, wherever they go") {
+  for (std::string write : {"+=", "*=", "max=", "min="}) {
+    for (std::string place : {"[0]", "[i0 floordiv 2]", "[at v0]"}) {
+      std::string text = R"(
+kernel "combine" {
+  arg %0 : f32[t] row_major
+  arg %1 : i64[t] row_major
+  arg %2 : f32[16] row_major written
+  grid i0 in t
+  map %2.0 {
+    v0 = load %1[i0]
+    v1 = load %0[i0]
+    v2 : f32 = cast(v0)
+    v3 = add(v1, v2)
+    %2)" + place + " " + write +
+                         R"( v3
+  }
+})";
+      INFO(text);
+      check_same(text, {{"t", 20}}, random_indexes(5, 0, 16));
+    }
+  }
+}
+
+TEST_CASE("each lane reads its own elements of a local, wherever they lie") {
+  std::string text = R"(
+kernel "own" {
+  arg %0 : f32[n] row_major
+  arg %1 : f32[n] row_major written
+  local l0 : f32[8]
+  grid i0 in n
+  map %1.0 for i1 in 8 {
+    v0 = load %0[i0]
+    v1 = index i1
+    v2 : f32 = cast(v1)
+    v3 = mul(v0, v2)
+    l0[i1] = v3
+  }
+  map %1.1 {
+    v0 = load l0[i0 mod 8]
+    %1[i0] = v0
+  }
+})";
+  for (int64_t n : {1, 7, 16, 33}) check_same(text, {{"n", n}});
+}
+
 TEST_CASE("writes that combine run in order") {
   std::string text = R"(
 kernel "scatter" {

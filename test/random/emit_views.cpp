@@ -168,7 +168,7 @@ Dim count_of(const Dim& extent, const Cut& c) {
 }
 
 Cut forward(Generator& g, int64_t extent) {
-  const int64_t kEnd = INT64_MAX;
+  constexpr int64_t kEnd = INT64_MAX;
   int64_t some = g.random.between(0, std::max<int64_t>(1, extent / 2));
   switch (g.random.below(5)) {
     case 0: return {0, std::max<int64_t>(1, some), 1};
@@ -180,7 +180,7 @@ Cut forward(Generator& g, int64_t extent) {
 }
 
 Cut backward(Generator& g, int64_t extent) {
-  const int64_t kBegin = INT64_MIN + 1;
+  constexpr int64_t kBegin = INT64_MIN + 1;
   int64_t some = g.random.between(0, std::max<int64_t>(1, extent / 2));
   switch (g.random.below(3)) {
     case 0: return {-1, kBegin, -1};

@@ -58,8 +58,8 @@ double element(const Constant& c, int64_t i) {
 // Whether every product of an element of `values` with its channel's number is finite and normal; where
 // the element is 0 the product may be 0.
 bool products_are_normal(const Constant& values, const Constant& c) {
-  const int64_t channels = values.shape[0];
-  const int64_t per_channel = channels == 0 ? 0 : values.elements() / channels;
+  const int64_t channels = std::max<int64_t>(values.shape[0], 1);
+  const int64_t per_channel = std::max<int64_t>(values.elements() / channels, 1);
   const double least = least_normal(values.dtype);
   for (int64_t i = 0; i < values.elements(); i++) {
     const double factor = element(c, c.elements() == 1 ? 0 : i / per_channel);
