@@ -10,6 +10,7 @@
 
 #include "driver/report.h"
 
+// NOLINTNEXTLINE(readability-identifier-naming): CLI11's name.
 namespace CLI {
 class App;
 }

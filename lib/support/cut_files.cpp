@@ -27,6 +27,7 @@ std::atomic<int> filled = 0;
 bool fill_with_zeros(uintptr_t address, uintptr_t end) {
   auto page = static_cast<uintptr_t>(::getpagesize());
   uintptr_t begin = address / page * page;
+  // NOLINTNEXTLINE(performance-no-int-to-ptr): the address of a page.
   void* made = ::mmap(reinterpret_cast<void*>(begin), end - begin, PROT_READ,
                       MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED | MAP_NORESERVE, -1, 0);
   return made != MAP_FAILED;

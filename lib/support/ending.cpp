@@ -25,10 +25,11 @@ std::atomic<bool> ended = false;
 thread_local bool ending_here = false;
 
 [[noreturn]] void print_and_abort(const LastWords& last) {
-  auto size = [](std::string_view text) { return static_cast<int>(text.size()); };
-  std::fprintf(stderr, "error RLX-E%d: %.*s", last.code, size(last.message), last.message.data());
-  if (!last.node.empty()) std::fprintf(stderr, " [node %.*s]", size(last.node), last.node.data());
-  std::fprintf(stderr, "; hint: %.*s\n", size(last.hint), last.hint.data());
+  auto put = [](std::string_view text) { std::fwrite(text.data(), 1, text.size(), stderr); };
+  std::fprintf(stderr, "error RLX-E%d: ", last.code);
+  put(last.message);
+  if (!last.node.empty()) put(" [node "), put(last.node), put("]");
+  put("; hint: "), put(last.hint), put("\n");
   std::abort();
 }
 

@@ -46,7 +46,7 @@ struct LastWords {
 
 // May not return.
 using Ending = void (*)(const LastWords&);
-void on_ending(Ending ending);
+void on_ending(Ending chosen);
 
 // By the way that on_ending() gave, once a process: other threads that come here wait for the end.
 [[noreturn]] void end_with(const LastWords& last);

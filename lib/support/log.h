@@ -20,7 +20,7 @@ void info(std::string_view line);
 void note(std::string_view line);
 void warning(std::string_view line);
 // Gets each warning too, shown or not, from whatever thread. Before there are others.
-void on_warning(std::function<void(std::string_view)> listener);
+void on_warning(std::function<void(std::string_view)> chosen);
 void error(std::string_view line);
 // A line per diagnostic, "error RLX-E4012: ...".
 void error(const Error& e);

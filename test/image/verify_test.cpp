@@ -29,7 +29,7 @@ TEST_CASE("names are there and unique") {
 }
 
 // The second symbol is that element of the input, negated.
-static void use_element(Image& i, int32_t number) {
+void use_element(Image& i, int32_t number) {
   i.symbols[1] = {.name = "e", .input = 0, .element = number, .sign = -1};
   i.inputs[0].dtype = DType::kI64;
   i.inputs[0].shape = {Extent::constant(4)};
