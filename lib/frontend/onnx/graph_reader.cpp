@@ -37,6 +37,8 @@ Status check_arity(const Call& call, const OpDef& op) {
                       fmt::format("the operator takes {} inputs, the node has {}",
                                   range_text(arity.in, most, arity.variadic), inputs));
   }
+  if (call.outputs.empty() && arity.out > 0)
+    return call.error(kInvalidModel, "the node has no outputs");
   if (call.outputs.size() > static_cast<size_t>(arity.out)) {
     return call.error(kInvalidModel, fmt::format("the operator gives {} outputs, the node has {}",
                                                  arity.out, call.outputs.size()));
