@@ -267,17 +267,12 @@ int64_t refuses_others(const Machine& m, Kernel k, const Vec<Alternative>& rows,
   return refused;
 }
 
-unsigned seeds() {
-  const char* asked = std::getenv("RLX_RANDOM_KERNELS");
-  return asked ? static_cast<unsigned>(std::atoi(asked)) : 50;
-}
-
 }  // namespace
 
 TEST_CASE("every alternative of the menu on random nodes") {
   std::map<std::string, int64_t> offered;
   int64_t refused = 0;
-  for (unsigned seed = 0; seed < seeds(); ++seed) {
+  for (unsigned seed = 0; seed < kernels_asked_for(50); ++seed) {
     RandomNode random(seed);
     const Kernel plain = random.make();
     INFO("seed " << seed << "\n" << to_text(plain));

@@ -210,6 +210,11 @@ const Vec<Machine>& machines() {
   return all;
 }
 
+unsigned kernels_asked_for(unsigned otherwise) {
+  const char* asked = std::getenv("RLX_RANDOM_KERNELS");
+  return asked ? static_cast<unsigned>(std::atoi(asked)) : otherwise;
+}
+
 std::map<std::string, int64_t>& kernels_run() {
   static std::map<std::string, int64_t> counts;
   return counts;

@@ -19,6 +19,9 @@ struct Machine {
 };
 const Vec<Machine>& machines();
 
+// How many random kernels a test makes: what RLX_RANDOM_KERNELS says, or else so many.
+unsigned kernels_asked_for(unsigned otherwise);
+
 // Kernels that check_same has run, by target: "cpu:x86-64-v4 tiles with v3 instructions".
 std::map<std::string, int64_t>& kernels_run();
 

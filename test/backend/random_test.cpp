@@ -218,16 +218,10 @@ class RandomKernel {
   uint32_t loops_ = 0;
 };
 
-// RLX_RANDOM_KERNELS asks for more of them.
-unsigned seeds_of_loops() {
-  const char* asked = std::getenv("RLX_RANDOM_KERNELS");
-  return asked ? static_cast<unsigned>(std::atoi(asked)) : 120;
-}
-
 }  // namespace
 
 TEST_CASE("random kernels") {
-  for (unsigned seed = 0; seed < seeds_of_loops(); ++seed) {
+  for (unsigned seed = 0; seed < kernels_asked_for(120); ++seed) {
     RandomKernel random(seed);
     Kernel k = random.make();
     INFO("seed " << seed << "\n" << to_text(k));

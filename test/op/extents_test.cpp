@@ -23,13 +23,6 @@ std::string slice(const std::string& extent, const std::string& start, const std
          "] : i64[1]\n%y = slice(%x, %s, %e, %a, %t)\noutput \"y\" = %y";
 }
 
-Tensor counted(Vec<int64_t> shape) {
-  Tensor t{DType::kF32, std::move(shape), {}};
-  Vec<float> elements;
-  for (int64_t i = 0; i < t.elements(); i++) elements.push_back(static_cast<float>(i));
-  return f32(t.shape, elements);
-}
-
 }  // namespace
 
 TEST_CASE("slices are clamped whatever their numbers are") {

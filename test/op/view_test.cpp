@@ -5,14 +5,6 @@
 namespace rlx::test {
 namespace {
 
-// 0, 1, 2, ...
-Tensor counting(Vec<int64_t> shape) {
-  Tensor t{DType::kF32, std::move(shape), {}};
-  Vec<float> elements;
-  for (int64_t i = 0; i < t.elements(); i++) elements.push_back(static_cast<float>(i));
-  return f32(t.shape, elements);
-}
-
 // One node over x and the constants a, b, ..., given as "[1, 2] : i64[2]".
 std::string view_graph(const std::string& type, const Vec<std::string>& constants,
                        const std::string& node) {
@@ -47,10 +39,10 @@ TEST_CASE("reshape") {
             .find("RLX-E4201") != std::string::npos);
   for (const Vec<int64_t>& shape :
        {Vec<int64_t>{24}, {6, 4}, {4, 6}, {2, 12}, {3, 2, 2, 2}, {1, 2, 1, 3, 4}, {8, 3}}) {
-    Tensor want = counting({2, 3, 4});
+    Tensor want = counted({2, 3, 4});
     want.shape = shape;
     CHECK(near(
-        run(view_graph("f32[2, 3, 4]", {vector(shape)}, "reshape(%x, %a)"), {counting({2, 3, 4})}),
+        run(view_graph("f32[2, 3, 4]", {vector(shape)}, "reshape(%x, %a)"), {counted({2, 3, 4})}),
         want));
   }
 }
@@ -64,9 +56,9 @@ TEST_CASE("reshape to symbolic extents") {
     %y = reshape(%x, %c)
     output "y" = %y)";
   CHECK(inferred(text) == "f32[b, s, 3, 4]");
-  Tensor want = counting({2, 5, 12});
+  Tensor want = counted({2, 5, 12});
   want.shape = {2, 5, 3, 4};
-  CHECK(near(run(text, {counting({2, 5, 12})}), want));
+  CHECK(near(run(text, {counted({2, 5, 12})}), want));
 }
 
 TEST_CASE("flatten, squeeze, unsqueeze") {
@@ -82,12 +74,12 @@ TEST_CASE("flatten, squeeze, unsqueeze") {
   CHECK(of("squeeze(%x, %a)", "[2] : i64[1]").find("RLX-E3203") != std::string::npos);
   CHECK(of("unsqueeze(%x, %a)", "[0, -1] : i64[2]") == "f32[1, n, 1, 4, 1, 1]");
   CHECK(of("unsqueeze(%x, %a)", "[6] : i64[1]").find("RLX-E3201") != std::string::npos);
-  Tensor want = counting({2, 4});
-  CHECK(near(run(view_graph("f32[2, 1, 4]", {}, "squeeze(%x)"), {counting({2, 1, 4})}), want));
+  Tensor want = counted({2, 4});
+  CHECK(near(run(view_graph("f32[2, 1, 4]", {}, "squeeze(%x)"), {counted({2, 1, 4})}), want));
 }
 
 TEST_CASE("transpose") {
-  const Tensor x = counting({2, 3, 4});
+  const Tensor x = counted({2, 3, 4});
   const Vec<Vec<int64_t>> orders = {{0, 1, 2}, {0, 2, 1}, {1, 0, 2},
                                     {1, 2, 0}, {2, 0, 1}, {2, 1, 0}};
   for (const Vec<int64_t>& p : orders) {
@@ -109,7 +101,7 @@ TEST_CASE("transpose") {
 }
 
 TEST_CASE("slice") {
-  const Tensor x = counting({2, 6});
+  const Tensor x = counted({2, 6});
   const auto of = [&](int64_t start, int64_t end, int64_t step) {
     return run(
         view_graph("f32[2, 6]", {vector({start}), vector({end}), vector({-1}), vector({step})},
@@ -159,7 +151,7 @@ TEST_CASE("concat and split") {
     output "c" = %c
     output "e" = %e)");
   REQUIRE(parts.ok());
-  auto out = interpret(*parts, {counting({5, 2})});
+  auto out = interpret(*parts, {counted({5, 2})});
   REQUIRE(out.ok());
   CHECK(near((*out)[0], f32({3, 2}, {0, 1, 2, 3, 4, 5})));
   CHECK(near((*out)[1], f32({0, 2}, {})));
@@ -202,7 +194,7 @@ TEST_CASE("pad") {
 }
 
 TEST_CASE("triangles") {
-  const Tensor x = counting({3, 3});
+  const Tensor x = counted({3, 3});
   CHECK(near(run(view_graph("f32[3, 3]", {}, "trilu(%x)"), {x}),
              f32({3, 3}, {0, 1, 2, 0, 4, 5, 0, 0, 8})));
   CHECK(near(run(view_graph("f32[3, 3]", {"-1 : i64[]"}, "trilu(%x, %a) {upper = 0}"), {x}),
@@ -210,13 +202,13 @@ TEST_CASE("triangles") {
 }
 
 TEST_CASE("blocks of pixels and channels") {
-  const Tensor x = counting({1, 4, 1, 2});
+  const Tensor x = counted({1, 4, 1, 2});
   CHECK(near(run(view_graph("f32[1, 4, 1, 2]", {}, "depth_to_space(%x) {blocksize = 2}"), {x}),
              f32({1, 1, 2, 4}, {0, 2, 1, 3, 4, 6, 5, 7})));
   const Tensor image = f32({1, 1, 2, 4}, {0, 2, 1, 3, 4, 6, 5, 7});
   CHECK(near(run(view_graph("f32[1, 1, 2, 4]", {}, "space_to_depth(%x) {blocksize = 2}"), {image}),
              x));
-  const Tensor two = counting({1, 8, 1, 1});
+  const Tensor two = counted({1, 8, 1, 1});
   CHECK(near(
       run(view_graph("f32[1, 8, 1, 1]", {}, "depth_to_space(%x) {blocksize = 2, mode = \"CRD\"}"),
           {two}),

@@ -227,6 +227,10 @@ class Checks {
            (code == static_cast<int>(Exit::kUnsupported) || code == static_cast<int>(Exit::kShape));
   }
 
+  void leave_undecided(const Error& e) {
+    out_.refused.push_back(fmt::format("rlx: open dims: {}", e.first().message));
+  }
+
   bool import() {
     begin("import");
     auto g = imported(c_.onnx);
@@ -248,7 +252,7 @@ class Checks {
     auto fits = g && !c_.open.empty() ? bind_dims(*g, values()) : Result<Graph>(Graph());
     const Error* undecided = !g ? &g.error() : !fits ? &fits.error() : nullptr;
     if (undecided && is_undecided(*undecided)) {
-      out_.refused.push_back(fmt::format("rlx: open dims: {}", undecided->first().message));
+      leave_undecided(*undecided);
       begin("bind as imported");
       auto fixed = bind_dims(std::move(hir_), values());
       if (!fixed) return failed(fixed.error(), "bind as imported");
@@ -294,8 +298,7 @@ class Checks {
     auto got = run(*program, c_.inputs, {.threads = 1, .check_memory = true});
     // It says what it had to assume of open dims; bound, they have to do.
     if (!got && is_undecided(got.error())) {
-      out_.refused.push_back(fmt::format("rlx: open dims: {}", got.error().first().message));
-      return;
+      return leave_undecided(got.error());
     }
     if (!got) return void(failed(got.error(), "run"));
     has_run_ = true;

@@ -14,10 +14,6 @@ std::optional<std::pair<Vec<Dim>, Attributes>> pool_windows(Generator& g, int v)
 
 namespace {
 
-int64_t spelled(Generator& g, int axis, int rank) {
-  return g.random.percent(30) ? axis - rank : axis;
-}
-
 Made softmax_like(Generator& g, int v, std::string_view op) {
   if (!is_float(g.at(v).dtype) || g.rank(v) == 0) return std::nullopt;
   Made x = g.bounded(v, 8);

@@ -10,11 +10,6 @@ namespace {
 
 using Attributes = Vec<std::pair<std::string, Setting>>;
 
-// An axis as ONNX also takes it: from the end.
-int64_t spelled_axis(Generator& g, int axis, int rank) {
-  return g.random.percent(30) ? axis - rank : axis;
-}
-
 Made transpose(Generator& g, int v) {
   int rank = g.rank(v);
   if (rank == 0) return std::nullopt;
@@ -203,7 +198,7 @@ Made slice_by(Generator& g, int v, bool back) {
     // What max and min of a number fold to depends on it: the count stands for its own extents alone.
     d = count_of(d, c);
     starts.push_back(c.start), ends.push_back(c.end), steps.push_back(c.step);
-    axes.push_back(spelled_axis(g, all[i], g.rank(v)));
+    axes.push_back(spelled(g, all[i], g.rank(v)));
   }
   Vec<int> others = {g.integers(starts), g.integers(ends), g.integers(axes)};
   bool ones = std::all_of(steps.begin(), steps.end(), [](int64_t s) { return s == 1; });
@@ -243,7 +238,7 @@ Made squeeze(Generator& g, int v) {
   auto [x, axis] = *one;
   Vec<Dim> shape = g.at(x).shape;
   shape.erase(shape.begin() + axis);
-  return g.view("Squeeze", x, {g.integers({spelled_axis(g, axis, g.rank(x))})}, shape);
+  return g.view("Squeeze", x, {g.integers({spelled(g, axis, g.rank(x))})}, shape);
 }
 
 Made unsqueeze(Generator& g, int v) {
@@ -252,7 +247,7 @@ Made unsqueeze(Generator& g, int v) {
   int axis = static_cast<int>(g.random.below(static_cast<size_t>(rank) + 1));
   Vec<Dim> shape = g.at(v).shape;
   shape.insert(shape.begin() + axis, 1);
-  return g.view("Unsqueeze", v, {g.integers({spelled_axis(g, axis, rank + 1)})}, shape);
+  return g.view("Unsqueeze", v, {g.integers({spelled(g, axis, rank + 1)})}, shape);
 }
 
 Made expand(Generator& g, int v) {
@@ -289,7 +284,7 @@ Made concat(Generator& g, int v) {
     r.exact &= g.at(part).exact, r.whole &= g.at(part).whole;
   }
   r.shape[static_cast<size_t>(axis)] = sum;
-  return g.node("Concat", parts, r, {{"axis", spelled_axis(g, axis, g.rank(v))}});
+  return g.node("Concat", parts, r, {{"axis", spelled(g, axis, g.rank(v))}});
 }
 
 Made split(Generator& g, int v) {
@@ -299,7 +294,7 @@ Made split(Generator& g, int v) {
   const Dim extent = x.shape[static_cast<size_t>(axis)];
   Vec<Dim> sizes;
   Vec<int> inputs = {v};
-  Attributes attributes = {{"axis", spelled_axis(g, axis, g.rank(v))}};
+  Attributes attributes = {{"axis", spelled(g, axis, g.rank(v))}};
   auto half = exact_div(extent, 2);
   if (g.m.is_open(extent)) {
     if (!half) return std::nullopt;
@@ -389,7 +384,7 @@ Made gather(Generator& g, int v) {
   if (!index) return index;
   shape.erase(shape.begin() + axis);
   shape.insert(shape.begin() + axis, chosen.begin(), chosen.end());
-  return g.view("Gather", v, {*index}, shape, {{"axis", spelled_axis(g, axis, g.rank(v))}});
+  return g.view("Gather", v, {*index}, shape, {{"axis", spelled(g, axis, g.rank(v))}});
 }
 
 Made gather_elements(Generator& g, int v) {
@@ -400,7 +395,7 @@ Made gather_elements(Generator& g, int v) {
   shape[static_cast<size_t>(axis)] = g.extent();
   Made index = indexes(g, extent, shape);
   if (!index) return index;
-  return g.view("GatherElements", v, {*index}, shape, {{"axis", spelled_axis(g, axis, g.rank(v))}});
+  return g.view("GatherElements", v, {*index}, shape, {{"axis", spelled(g, axis, g.rank(v))}});
 }
 
 // Of pairs of leading axes whose extents are one.

@@ -378,6 +378,12 @@ bool Generator::meeting() {
   return true;
 }
 
+Made Generator::sum(int a, int b) {
+  const Value x = at(a), y = at(b);
+  const double big = x.big + y.big;
+  return node("Add", {a, b}, {x.dtype, x.shape, big, x.error + y.error + 2 * unit(x.dtype) * big});
+}
+
 // One value with several readers, each behind a view of its own or none: packed projections, rows over
 // different axes. What they make is put together where it fits.
 bool Generator::siblings() {
@@ -402,10 +408,7 @@ bool Generator::siblings() {
   for (size_t i = 1; i < made.size(); ++i) {
     const Value b = at(made[i]);
     if (b.dtype != a.dtype || !(b.shape == a.shape) || !is_float(a.dtype)) continue;
-    Made sum = node(
-        "Add", {made[0], made[i]},
-        {a.dtype, a.shape, a.big + b.big, a.error + b.error + 2 * unit(a.dtype) * (a.big + b.big)});
-    if (sum) pool_.push_back(*sum);
+    if (Made both = sum(made[0], made[i])) pool_.push_back(*both);
   }
   return true;
 }
@@ -429,12 +432,9 @@ bool Generator::twins() {
   Made turned = view("Transpose", *second, {}, shape, {{"perm", perm}});
   if (random.percent(30)) turned = made_view_of(*second);
   if (!turned || !(at(*turned).shape == shape)) return false;
-  const Value a = at(*first), b = at(*turned);
-  const double big = a.big + b.big;
-  Made sum = node("Add", {*first, *turned},
-                  {a.dtype, shape, big, a.error + b.error + 2 * unit(a.dtype) * big});
-  if (sum) pool_.push_back(*sum);
-  return sum.has_value();
+  Made both = sum(*first, *turned);
+  if (both) pool_.push_back(*both);
+  return both.has_value();
 }
 
 // Convolutions one upon the other, all of one shape: their halos take turns in the same memory.
@@ -513,6 +513,10 @@ Model Generator::make() {
   }
   choose_outputs();
   return told(pruned(m));
+}
+
+int64_t spelled(Generator& g, int axis, int rank) {
+  return g.random.percent(30) ? axis - rank : axis;
 }
 
 const Vec<Emitter>& emitters() {

@@ -83,6 +83,8 @@ class Generator {
   bool meeting();
   bool siblings();
   bool twins();
+  // Of two values of one type and shape.
+  Made sum(int a, int b);
   bool tower();
   int of_rank(size_t rank, bool exact);
   void choose_outputs();
@@ -111,6 +113,8 @@ Vec<Emitter> product_emitters();
 Vec<Emitter> row_emitters();
 Vec<Emitter> elementwise_emitters();
 const Vec<Emitter>& emitters();
+// An axis, now and then counted from the end.
+int64_t spelled(Generator& g, int axis, int rank);
 // A convolution whose output is as large as v.
 Made same_conv(Generator& g, int v);
 // Operators that no emitter makes: there should be none.

@@ -1,4 +1,5 @@
 #include "support/files.h"
+#include "test/support/folder.h"
 
 #include <catch2/catch.hpp>
 #include <cstdlib>
@@ -8,24 +9,7 @@ namespace rlx {
 namespace {
 
 namespace fs = std::filesystem;
-
-// A folder of its own that goes away with the test.
-class Folder {
- public:
-  Folder() {
-    std::string name = (fs::temp_directory_path() / "rlx-files-XXXXXX").string();
-    REQUIRE(::mkdtemp(name.data()) != nullptr);
-    path_ = name;
-  }
-  ~Folder() { fs::remove_all(path_); }
-  std::string operator/(std::string_view name) const { return (path_ / name).string(); }
-  ptrdiff_t entries() const {
-    return std::distance(fs::directory_iterator(path_), fs::directory_iterator());
-  }
-
- private:
-  fs::path path_;
-};
+using test::Folder;
 
 std::string_view text_of(Bytes bytes) {
   return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};

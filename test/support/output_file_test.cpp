@@ -8,32 +8,16 @@
 #include <sys/stat.h>
 
 #include "support/files.h"
+#include "test/support/folder.h"
 
 namespace rlx {
 namespace {
 
 namespace fs = std::filesystem;
-
-// A folder of its own that goes away with the test.
-class OutputFolder {
- public:
-  OutputFolder() {
-    std::string name = (fs::temp_directory_path() / "rlx-output-XXXXXX").string();
-    REQUIRE(::mkdtemp(name.data()) != nullptr);
-    path_ = name;
-  }
-  ~OutputFolder() { fs::remove_all(path_); }
-  std::string operator/(std::string_view name) const { return (path_ / name).string(); }
-  ptrdiff_t entries() const {
-    return std::distance(fs::directory_iterator(path_), fs::directory_iterator());
-  }
-
- private:
-  fs::path path_;
-};
+using test::Folder;
 
 TEST_CASE("an output is whole or not there") {
-  OutputFolder folder;
+  Folder folder;
   {
     auto file = OutputFile::create(folder / "f");
     REQUIRE(file.ok());
@@ -50,7 +34,7 @@ TEST_CASE("an output is whole or not there") {
 }
 
 TEST_CASE("a process that ends takes its unfinished outputs along") {
-  OutputFolder folder;
+  Folder folder;
   auto file = OutputFile::create(folder / "f");
   REQUIRE(file.ok());
   CHECK(folder.entries() == 1);
@@ -59,7 +43,7 @@ TEST_CASE("a process that ends takes its unfinished outputs along") {
 }
 
 TEST_CASE("a link that leads nowhere leads to the output then") {
-  OutputFolder folder;
+  Folder folder;
   fs::create_symlink("deep", folder / "link");
   fs::create_symlink(folder / "target", folder / "deep");
   REQUIRE(write_file(folder / "link", bytes_of("x")).ok());
@@ -72,7 +56,7 @@ TEST_CASE("a link that leads nowhere leads to the output then") {
 }
 
 TEST_CASE("the mode of what is replaced stays") {
-  OutputFolder folder;
+  Folder folder;
   REQUIRE(write_file(folder / "f", bytes_of("old")).ok());
   fs::permissions(folder / "f", fs::perms(0600));
   REQUIRE(write_file(folder / "f", bytes_of("new")).ok());
@@ -80,7 +64,7 @@ TEST_CASE("the mode of what is replaced stays") {
 }
 
 TEST_CASE("a pipe gets the bytes and stays") {
-  OutputFolder folder;
+  Folder folder;
   REQUIRE(::mkfifo((folder / "pipe").c_str(), 0600) == 0);
   std::string got;
   std::thread reader([&] { got = *read_file(folder / "pipe"); });
@@ -92,14 +76,14 @@ TEST_CASE("a pipe gets the bytes and stays") {
 }
 
 TEST_CASE("folders are no outputs") {
-  OutputFolder folder;
+  Folder folder;
   fs::create_directory(folder / "d");
   CHECK(write_file(folder / "d", bytes_of("x")).error().first().code == 11001);
   CHECK(fs::is_directory(folder / "d"));
 }
 
 TEST_CASE("who may not replace finds any name taken") {
-  OutputFolder folder;
+  Folder folder;
   auto create = [&](const std::string& name) {
     return OutputFile::create(folder / name, 0600, OutputFile::Over::kNothing);
   };

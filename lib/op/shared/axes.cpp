@@ -44,10 +44,10 @@ Result<Dim> divided(InferCtx& c, const Dim& d, int64_t by, std::string_view what
 Status require_broadcast_to(InferCtx& c, int i, const Vec<Dim>& shape, std::string_view message) {
   const Vec<Dim>& in = c.in(i).shape;
   if (in.size() > shape.size()) return c.error(kBadInput, std::string(message));
+  const RangeOf range = c.graph().symbol_ranges();
   for (size_t k = 0; k < in.size(); k++) {
     const Dim& wanted = shape[shape.size() - in.size() + k];
     if (in[k].is(1)) continue;
-    const RangeOf range = c.graph().symbol_ranges();
     const bool one = can_equal(in[k], 1, range) && repeats(in[k], wanted, range);
     if (!one && !can_equal(in[k], wanted, range)) return c.error(kBadInput, std::string(message));
     RLX_TRY_VOID(c.require_equal(in[k], one ? Dim(1) : wanted));
