@@ -378,10 +378,10 @@ Outcome check(const Case& c, const Ways& ways, Ort* ort,
   return Checks(c, ways, ort, at).run_all();
 }
 
-std::string compiled_digest(const Case& c, bool wide) {
+std::string compiled_digest(Result<Graph> hir, bool wide) {
   auto compile = [&]() -> Result<driver::Compiled> {
-    RLX_TRY(Graph hir, imported(c.onnx));
-    RLX_TRY(Graph mir, optimise(std::move(hir)));
+    RLX_TRY(Graph g, std::move(hir));
+    RLX_TRY(Graph mir, optimise(std::move(g)));
     return compiled(std::move(mir), wide);
   };
   auto program = compile();
@@ -391,6 +391,10 @@ std::string compiled_digest(const Case& c, bool wide) {
   hash.update(bytes_of(image::encode(program->image)));
   for (const auto& [digest, data] : program->constants.blobs) hash.update(bytes_of(digest.hex()));
   return hash.finish().hex();
+}
+
+std::string compiled_digest(const Case& c, bool wide) {
+  return compiled_digest(imported(c.onnx), wide);
 }
 
 Result<Vec<HostTensor>> wanted_of(const Case& c, Ort* ort) {

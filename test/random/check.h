@@ -60,6 +60,7 @@ Outcome check(const Case& c, const Ways& ways, Ort* ort,
 // What the model compiles to, image and constants, as one digest; "E" and a code where it is refused. The
 // code key is left out, in which the compiler's own identity stands: two compilers that give the same
 // digests make the same code.
+std::string compiled_digest(Result<Graph> hir, bool wide);
 std::string compiled_digest(const Case& c, bool wide);
 
 // The right outputs: onnxruntime's, else the interpreter's on the graph as imported.

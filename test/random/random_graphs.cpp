@@ -22,6 +22,7 @@ constexpr std::string_view kHelp = R"(usage: random_graphs [flags]
   --dry 1           make the models and count them only
   --images 1        print digests of what the models compile to, and run nothing: two builds that give
                     the same lines, sorted, make the same code
+  --model FILE      print these digests of an .onnx file
   --replay FILE     check one .onnx on the .in.npz beside it
   --worker FILE     ort_worker.py
 ends with 0 if nothing is wrong, 1 if something is, 2 for a wrong flag, 3 if a pair of the table came too
@@ -66,6 +67,8 @@ int main(int argc, char** argv) {
       o.dry = value != "0";
     } else if (flag == "--images") {
       o.images = value != "0";
+    } else if (flag == "--model") {
+      return rlx::random::print_digests(value);
     } else if (flag == "--parent") {
       o.parent = value;
     } else if (flag == "--replay") {

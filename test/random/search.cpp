@@ -437,6 +437,19 @@ int search(const SearchOptions& options) {
   return Search(options).run();
 }
 
+int print_digests(const std::string& model) {
+  auto import = [&]() -> Result<Graph> {
+    RLX_TRY(auto file_bytes, MappedFile::open(model));
+    RLX_TRY(ModelFile file, onnx::read_model(std::move(file_bytes)));
+    return std::move(file.graph);
+  };
+  for (bool wide : {false, true}) {
+    std::string name = std::filesystem::path(model).filename();
+    fmt::print("{} {} {}\n", name, wide ? "v4" : "v3", compiled_digest(import(), wide));
+  }
+  return 0;
+}
+
 int replay(const SearchOptions& o, const std::string& model) {
   auto onnx = read_file(model);
   std::string stem = model.substr(0, model.rfind(".onnx"));

@@ -32,6 +32,8 @@ struct SearchOptions {
 
 // The exit code: 0 nothing found, 1 something, 3 a pair that came too rarely in a long run.
 int search(const SearchOptions& options);
+// Prints what an .onnx file compiles to for v3 and v4, as digests.
+int print_digests(const std::string& model);
 // Checks MODEL.onnx on MODEL.in.npz in all ways.
 int replay(const SearchOptions& options, const std::string& model);
 
