@@ -136,16 +136,7 @@ struct Trap {
 inline constexpr int64_t kTrapBytes = 64;
 
 struct Command {
-  enum class Kind : uint8_t {
-    kLaunch = 0,
-    kCopy = 1,
-    kFill = 2,
-    kHostCall = 3,
-    kIf = 4,
-    kLoop = 5,
-    kAlloc = 6,
-    kWait = 7
-  };
+  enum class Kind : uint8_t { kLaunch = 0, kCopy = 1, kFill = 2 };
 
   Kind kind = Kind::kLaunch;
   // kLaunch

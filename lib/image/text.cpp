@@ -112,11 +112,6 @@ std::string_view name(Command::Kind kind) {
     case Command::Kind::kLaunch: return "launch";
     case Command::Kind::kCopy: return "copy";
     case Command::Kind::kFill: return "fill";
-    case Command::Kind::kHostCall: return "host_call";
-    case Command::Kind::kIf: return "if";
-    case Command::Kind::kLoop: return "loop";
-    case Command::Kind::kAlloc: return "alloc";
-    case Command::Kind::kWait: return "wait";
   }
   return "?";
 }

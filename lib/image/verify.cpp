@@ -38,7 +38,7 @@ class Names {
 };
 
 bool is_known(BufferKind kind) { return kind <= BufferKind::kConstant; }
-bool is_known(CommandKind kind) { return kind <= CommandKind::kWait; }
+bool is_known(CommandKind kind) { return kind <= CommandKind::kFill; }
 bool is_known(DType t) { return t < DType::kString; }
 
 // Of an i64 scalar, or of a vector whose extent is a number.
@@ -174,11 +174,6 @@ std::string_view problem_of(const Image& image, const Command& command) {
     case CommandKind::kFill:
       if (command.buffers.size() != 1 || !writes()) return "a fill needs one buffer to write";
       return image.buffers[command.buffers[0]].pattern.empty() ? "its buffer has no pattern" : "";
-    case CommandKind::kHostCall:
-    case CommandKind::kIf:
-    case CommandKind::kLoop:
-    case CommandKind::kAlloc:
-    case CommandKind::kWait: return "";
   }
   return "its kind is unknown";
 }

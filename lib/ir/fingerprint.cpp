@@ -56,7 +56,6 @@ class Fingerprint {
       h_.field("relation", static_cast<uint8_t>(f.relation));
       h_.field("a", std::string_view(to_text(f.a)));
       h_.field("b", std::string_view(to_text(f.b)));
-      h_.field("proven", f.proven);
       h_.field("node", std::string_view(f.node));
     }
   }

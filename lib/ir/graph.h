@@ -93,7 +93,7 @@ struct Region {
 };
 
 struct Symbol {
-  enum class Source : uint8_t { kInput, kData, kUser };
+  enum class Source : uint8_t { kInput, kData };
 
   std::string name;
   Source source = Source::kInput;
@@ -112,13 +112,12 @@ struct Symbol {
   bool operator==(const Symbol&) const = default;
 };
 
-// a == b or a <= b. What the model does not prove is assumed and becomes a guard of the image.
+// a == b or a <= b: what the model does not prove is assumed, and becomes a guard of the image.
 struct Fact {
   enum class Relation : uint8_t { kEqual, kLessEqual };
 
   Relation relation = Relation::kEqual;
   Dim a = {}, b = {};
-  bool proven = false;
   // The model's node that needs it.
   std::string node = {};
 

@@ -178,7 +178,6 @@ class GraphReader {
     RLX_TRY(std::string source, in.string("source"));
     if (source == "input") return Symbol::Source::kInput;
     if (source == "data") return Symbol::Source::kData;
-    if (source == "user") return Symbol::Source::kUser;
     return in.wrong("no source of symbols is called " + quoted(source));
   }
 
@@ -195,7 +194,6 @@ class GraphReader {
     if (relation != "==" && relation != "<=") return in.wrong("a relation is == or <=");
     if (relation == "<=") f.relation = Fact::Relation::kLessEqual;
     RLX_TRY(f.b, dim_at(in, "b"));
-    RLX_TRY(f.proven, in.boolean("proven"));
     RLX_TRY(f.node, in.string("node"));
     g_.facts.push_back(std::move(f));
     return {};

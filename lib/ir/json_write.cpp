@@ -23,7 +23,6 @@ std::string_view source_name(Symbol::Source source) {
   switch (source) {
     case Symbol::Source::kInput: return "input";
     case Symbol::Source::kData: return "data";
-    case Symbol::Source::kUser: return "user";
   }
   return {};
 }
@@ -104,7 +103,6 @@ class GraphWriter {
     out_.member("a", to_text(f.a));
     out_.member("relation", f.relation == Fact::Relation::kEqual ? "==" : "<=");
     out_.member("b", to_text(f.b));
-    out_.member("proven", f.proven);
     out_.member("node", f.node);
     out_.end_object();
   }

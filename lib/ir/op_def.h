@@ -27,7 +27,7 @@ struct Arity {
 };
 
 // What running a node does besides its outputs; CSE, DCE and fusion ask only this.
-enum class Effect : uint8_t { kPure, kState, kRandom };
+enum class Effect : uint8_t { kPure, kState };
 
 // An attribute in place: the closed list of attribute types.
 using AttrRef =

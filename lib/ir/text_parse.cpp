@@ -45,8 +45,7 @@ class GraphParser {
   Status top_statement() {
     if (in_.eat("symbol")) return symbol();
     if (in_.eat("output")) return output();
-    if (in_.eat("assume")) return fact(false);
-    if (in_.eat("proven")) return fact(true);
+    if (in_.eat("assume")) return fact();
     return statement(Graph::kTop);
   }
 
@@ -66,8 +65,6 @@ class GraphParser {
   Status symbol_source(Symbol& s) {
     if (in_.eat("data")) {
       s.source = Symbol::Source::kData;
-    } else if (in_.eat("user")) {
-      s.source = Symbol::Source::kUser;
     } else {
       RLX_TRY_VOID(in_.expect("input"));
       RLX_TRY(s.input, small());
@@ -95,8 +92,8 @@ class GraphParser {
     return static_cast<int>(n);
   }
 
-  Status fact(bool proven) {
-    Fact f{.proven = proven};
+  Status fact() {
+    Fact f;
     RLX_TRY(f.a, parse_dim(in_));
     if (in_.eat("<=")) {
       f.relation = Fact::Relation::kLessEqual;

@@ -37,7 +37,6 @@ std::string node_call_text(const Graph& g, const Node& node) {
 std::string symbol_source(const Symbol& s) {
   switch (s.source) {
     case Symbol::Source::kData: return "data";
-    case Symbol::Source::kUser: return "user";
     case Symbol::Source::kInput: break;
   }
   const std::string input = "input " + std::to_string(s.input);
@@ -56,8 +55,7 @@ std::string declaration(const Symbol& s) {
 }
 
 std::string fact_text(const Fact& f) {
-  std::string out = f.proven ? "proven " : "assume ";
-  out += to_text(f.a);
+  std::string out = "assume " + to_text(f.a);
   out += f.relation == Fact::Relation::kEqual ? " == " : " <= ";
   out += to_text(f.b);
   return f.node.empty() ? out : out + " @ " + quoted(f.node);

@@ -49,7 +49,6 @@ void Accessor::add_local(std::span<std::byte> memory) {
 }
 
 const Tensor& Accessor::tensor(const Access& a) const {
-  RLX_CHECK(a.of != Access::Of::kState, "states cannot be accessed yet");
   return a.of == Access::Of::kLocal ? locals_[a.tensor] : args_[a.tensor];
 }
 

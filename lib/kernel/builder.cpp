@@ -65,12 +65,6 @@ Accumulators accumulators_of(Stage& s) {
   return {r.acc, r.init, r.combine};
 }
 
-DType accumulator_type(Stage& s, int i) {
-  if (s.kind == Kind::kContract) return s.contract().acc;
-  if (s.kind == Kind::kConv) return s.conv().acc;
-  return accumulators_of(s).acc[static_cast<size_t>(i)];
-}
-
 }  // namespace
 
 StageBuilder::StageBuilder(KernelBuilder& kernel, size_t stage) : kernel_(kernel), stage_(stage) {
@@ -208,7 +202,7 @@ Ex StageBuilder::index(const Dim& d) {
 }
 
 Ex StageBuilder::acc(int i) {
-  DType type = accumulator_type(stage(), i);
+  DType type = accumulator_types(stage())[static_cast<size_t>(i)];
   return node({.fn = Fn::kAcc, .type = type, .index = static_cast<uint32_t>(i)});
 }
 
@@ -319,9 +313,9 @@ Dim KernelBuilder::grid(const Dim& extent) {
   return Dim::loop(kernel_.grid.back().id);
 }
 
-size_t KernelBuilder::add_stage(Kind kind, const Vec<Dim>& extents) {
+size_t KernelBuilder::add_stage(Detail detail, const Vec<Dim>& extents) {
   size_t i = kernel_.stages.size();
-  Stage s{.kind = kind};
+  Stage s{.detail = std::move(detail)};
   s.name = fmt::format("%{}.{}", node().outputs[0].index, i);
   s.origin = node().origin;
   for (const Dim& extent : extents) s.loops.push_back({.id = new_loop(), .extent = extent});
@@ -340,33 +334,31 @@ Vec<LoopId> loop_ids(const Stage& s) {
 }  // namespace
 
 StageBuilder KernelBuilder::map(const Vec<Dim>& extents) {
-  return {*this, add_stage(Kind::kMap, extents)};
+  return {*this, add_stage(Map{}, extents)};
 }
 
 StageBuilder KernelBuilder::reduce(const Vec<Dim>& extents) {
-  size_t i = add_stage(Kind::kReduce, extents);
+  size_t i = add_stage(Reduction{}, extents);
   kernel_.stages[i].detail = Reduction{.over = loop_ids(kernel_.stages[i])};
   return {*this, i};
 }
 
 StageBuilder KernelBuilder::scan(const Dim& extent, bool exclusive, bool reverse) {
-  size_t i = add_stage(Kind::kScan, {extent});
+  size_t i = add_stage(Scan{}, {extent});
   Stage& s = kernel_.stages[i];
   s.detail = Scan{.over = s.loops[0].id, .exclusive = exclusive, .reverse = reverse};
   return {*this, i};
 }
 
 StageBuilder KernelBuilder::contract(const Vec<Dim>& k_extents) {
-  size_t i = add_stage(Kind::kContract, k_extents);
+  size_t i = add_stage(Contract{}, k_extents);
   Stage& s = kernel_.stages[i];
   s.detail = Contract{.k = loop_ids(s), .acc = compute_type(in(0).dtype)};
   return {*this, i};
 }
 
 StageBuilder KernelBuilder::conv(const Vec<Dim>& extents) {
-  size_t i = add_stage(Kind::kConv, extents);
-  kernel_.stages[i].detail = Conv{.acc = compute_type(in(0).dtype)};
-  return {*this, i};
+  return {*this, add_stage(Conv{.acc = compute_type(in(0).dtype)}, extents)};
 }
 
 Error KernelBuilder::error(int code, std::string message, std::string hint) const {

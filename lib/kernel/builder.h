@@ -151,7 +151,7 @@ class KernelBuilder {
   friend class StageBuilder;
   const Node& node() const { return graph_[node_]; }
   // Its number among the stages.
-  size_t add_stage(Kind kind, const Vec<Dim>& extents);
+  size_t add_stage(Detail detail, const Vec<Dim>& extents);
   LoopId new_loop() { return LoopId(kernel_.loop_count++); }
   Place arg_for(ValueId v, bool written);
 

@@ -14,6 +14,7 @@
 
 #include "kernel/accessor.h"
 #include "kernel/codes.h"
+#include "kernel/detail.h"
 #include "kernel/eval.h"
 
 namespace rlx {
@@ -36,6 +37,7 @@ Kernel with_numbers(Kernel k, const std::map<std::string, int64_t>& symbols) {
       }
     }
     for (Expr& e : s.body) bind(e.dim);
+    visit_detail(s, bind);
     expand_math(s);
   }
   return k;
@@ -134,18 +136,7 @@ class StageRun {
   }
 
   Status run() {
-    switch (s_.kind) {
-      case Kind::kMap: return run_map();
-      case Kind::kReduce: return run_reduce(s_.reduction());
-      case Kind::kScan: return run_scan(std::get<Scan>(s_.detail));
-      case Kind::kContract: return run_sum(s_.contract().k, s_.contract().acc);
-      case Kind::kConv: return run_sum(summed_loops(s_.conv()), s_.conv().acc);
-      case Kind::kAttention:
-      case Kind::kSort:
-      case Kind::kCall: break;
-    }
-    return Error(kNotInterpreted,
-                 fmt::format("the interpreter does not run {} stages", name(s_.kind)));
+    return std::visit([&](const auto& d) { return run(d); }, s_.detail);
   }
 
  private:
@@ -194,13 +185,13 @@ class StageRun {
 
   // ---- Kinds ----------------------------------------------------------------------------------
 
-  Status run_map() {
+  Status run(const Map&) {
     RLX_TRY(Nest loops, nest_of(s_.loops, 0, s_.loops.size()));
     Vec<Column> none;
     return each_strip(loops, [&] { return finish(none); });
   }
 
-  Status run_reduce(const Reduction& r) {
+  Status run(const Reduction& r) {
     size_t outer = s_.loops.size() - r.over.size();
     RLX_TRY(Nest kept, nest_of(s_.loops, 0, outer));
     RLX_TRY(Nest over, nest_of(s_.loops, outer, s_.loops.size()));
@@ -230,7 +221,7 @@ class StageRun {
     }
   }
 
-  Status run_scan(const Scan& s) {
+  Status run(const Scan& s) {
     RLX_TRY(Nest kept, nest_of(s_.loops, 0, s_.loops.size() - 1));
     RLX_TRY(Nest over, nest_of(s_.loops, s_.loops.size() - 1, s_.loops.size()));
     Accumulated a{s.acc, s.init, s.combine};
@@ -248,14 +239,12 @@ class StageRun {
     });
   }
 
-  static Vec<LoopId> summed_loops(const Conv& c) {
-    Vec<LoopId> loops = c.window;
-    loops.push_back(c.in_channel);
-    return loops;
-  }
+  Status run(const Contract& c) { return run_sum(c.acc); }
+  Status run(const Conv& c) { return run_sum(c.acc); }
 
-  // acc = fma(a, b, acc) over `summed`, from the first as the outermost.
-  Status run_sum(const Vec<LoopId>& summed, DType type) {
+  // acc = fma(a, b, acc).
+  Status run_sum(DType type) {
+    Vec<LoopId> summed = ended_loops(s_);
     RLX_TRY(Nest loops, nest_of(s_.loops, 0, s_.loops.size()));
     Nest kept, over;
     for (size_t i = 0; i < loops.size(); ++i) {

@@ -1,8 +1,9 @@
 #include "kernel/kernel.h"
 
 #include <algorithm>
-#include <array>
 #include <limits>
+
+#include "kernel/detail.h"
 
 namespace rlx {
 
@@ -13,9 +14,6 @@ std::string_view name(Kind kind) {
     case Kind::kScan: return "scan";
     case Kind::kContract: return "contract";
     case Kind::kConv: return "conv";
-    case Kind::kAttention: return "attention";
-    case Kind::kSort: return "sort";
-    case Kind::kCall: return "call";
   }
   return {};
 }
@@ -120,17 +118,39 @@ const std::string& node_of(const Kernel& k) {
 }
 
 size_t operand_count(const Stage& s) {
-  switch (s.kind) {
+  switch (s.kind()) {
     case Kind::kContract:
     case Kind::kConv: return 2;
-    case Kind::kCall: return s.reads.size();
     case Kind::kMap:
     case Kind::kReduce:
-    case Kind::kScan:
-    case Kind::kAttention:
-    case Kind::kSort: return 0;
+    case Kind::kScan: return 0;
   }
   return 0;
+}
+
+namespace {
+
+Vec<LoopId> ended(const Map&) { return {}; }
+Vec<LoopId> ended(const Reduction& r) { return r.over; }
+Vec<LoopId> ended(const Scan&) { return {}; }
+Vec<LoopId> ended(const Contract& c) { return c.k; }
+
+Vec<LoopId> ended(const Conv& c) {
+  Vec<LoopId> loops = c.window;
+  loops.push_back(c.in_channel);
+  return loops;
+}
+
+}  // namespace
+
+Vec<LoopId> ended_loops(const Stage& s) {
+  return std::visit([](const auto& d) { return ended(d); }, s.detail);
+}
+
+Vec<DType> accumulator_types(const Stage& s) {
+  Vec<DType> types;
+  visit_detail(s, [&](const DType& type) { types.push_back(type); });
+  return types;
 }
 
 Vec<bool> needed(const Stage& s, const Vec<ExprId>& roots) {
@@ -162,12 +182,7 @@ void each_index(Vec<Access>& accesses, const std::function<void(ExprId&)>& f) {
 
 void each_root(Stage& s, const std::function<void(ExprId&)>& f) {
   for (ExprId& id : s.results) f(id);
-  if (auto* r = std::get_if<Reduction>(&s.detail)) {
-    for (ExprId& id : r->combine) f(id);
-  }
-  if (auto* scan = std::get_if<Scan>(&s.detail)) {
-    for (ExprId& id : scan->combine) f(id);
-  }
+  visit_detail(s, [&](ExprId& id) { f(id); });
   each_index(s.reads, f);
   each_index(s.writes, f);
 }

@@ -77,7 +77,7 @@ struct AxisIndex {
 };
 
 struct Access {
-  enum class Of : uint8_t { kArg, kLocal, kState };
+  enum class Of : uint8_t { kArg, kLocal };
 
   Of of = Of::kArg;
   // Into Kernel::args or Kernel::locals.
@@ -90,6 +90,22 @@ struct Access {
   bool operator==(const Access&) const = default;
 };
 
+// ---- What the kinds of stages add -------------------------------------------------------------
+//
+// Each struct says its kind, and is a record whose members generic code walks by their types:
+// visit_detail() in kernel/detail.h.
+
+enum class Kind : uint8_t { kMap, kReduce, kScan, kContract, kConv };
+
+std::string_view name(Kind kind);
+
+// The results at each point of the stage's loops.
+struct Map {
+  static constexpr Kind kKind = Kind::kMap;
+
+  bool operator==(const Map&) const = default;
+};
+
 // acc = init; for each point of `over`, in the stated order: acc = combine(acc, values); then the
 // results. `over` are the innermost loops of the stage; the results are written at each point of
 // the others.
@@ -100,6 +116,8 @@ struct Access {
 // accumulator, in sequence. (32 are two vectors of 512 bits: a processor adds to one while the sum of
 // the other is under way.)
 struct Reduction {
+  static constexpr Kind kKind = Kind::kReduce;
+
   Vec<LoopId> over = {};
   // One entry per accumulator: type, initial value, next value (reads kAcc; an id of Stage::body).
   Vec<DType> acc = {};
@@ -114,17 +132,23 @@ struct Reduction {
 // acc) from 0, k from outermost to innermost in sequence. kAcc 0 is the sum; the results may use it
 // (and nothing else).
 struct Contract {
+  static constexpr Kind kKind = Kind::kContract;
+
   Vec<LoopId> m = {}, n = {}, k = {}, batch = {};
   DType acc = DType::kF32;
 
   bool operator==(const Contract&) const = default;
 };
 
-// out[n, oc, pixel] = sum over ic and window of x * w; reads[0] is x, reads[1] is w. Grid: batch,
-// channel (group and channel in group where groups > 1), pixels; stage loops: in_channel, window.
+// out[n, oc, pixel] = sum over ic and window of x[n, start + ic, pixel * stride + window * dilation
+// - pad] * w[oc, ic, window]; reads[0] is x, reads[1] is w. Grid: batch, out_channel, pixels; stage
+// loops: in_channel, window. Of OC rows in w, oc is in group oc floordiv (OC floordiv groups), and
+// start is that group times the extent of in_channel: 0 where groups is 1.
 // Per element: acc = fma(x, w, acc) from 0, window loops as listed from outermost to innermost,
 // in_channel innermost, in sequence; a fill that is read takes part.
 struct Conv {
+  static constexpr Kind kKind = Kind::kConv;
+
   LoopId batch, out_channel, in_channel;
   Vec<LoopId> pixel = {}, window = {};
   Vec<int64_t> strides = {}, dilations = {};
@@ -140,6 +164,8 @@ struct Conv {
 // from before the step where exclusive; from the last point to the first where reverse. `over` is
 // the innermost loop.
 struct Scan {
+  static constexpr Kind kKind = Kind::kScan;
+
   LoopId over;
   bool exclusive = false, reverse = false;
   // As in Reduction.
@@ -150,19 +176,10 @@ struct Scan {
   bool operator==(const Scan&) const = default;
 };
 
-// A routine of lib/host by name.
-struct Call {
-  std::string routine;
-
-  bool operator==(const Call&) const = default;
-};
-
-enum class Kind : uint8_t { kMap, kReduce, kScan, kContract, kConv, kAttention, kSort, kCall };
-
-std::string_view name(Kind kind);
+using Detail = std::variant<Map, Reduction, Scan, Contract, Conv>;
 
 struct Stage {
-  Kind kind = Kind::kMap;
+  Detail detail = {};
   // "%12.0": the node and the stage's place in its lowering.
   std::string name = {};
   // Inside a grid point, outermost first.
@@ -171,13 +188,15 @@ struct Stage {
   Body body = {};
   // One per write.
   Vec<ExprId> results = {};
-  // What the kind adds: nothing for map (and kinds that are refused today).
-  std::variant<std::monostate, Reduction, Contract, Conv, Scan, Call> detail = {};
   Origin origin = {};
 
+  Kind kind() const {
+    return std::visit([](const auto& d) { return d.kKind; }, detail);
+  }
   const Reduction& reduction() const { return std::get<Reduction>(detail); }
   const Contract& contract() const { return std::get<Contract>(detail); }
   const Conv& conv() const { return std::get<Conv>(detail); }
+  const Scan& scan() const { return std::get<Scan>(detail); }
   bool operator==(const Stage&) const = default;
 };
 
@@ -205,6 +224,9 @@ inline constexpr int64_t kReductionLanes = 32;
 
 // What messages call it: the node that it was lowered from, the first of several, or else its name.
 const std::string& node_of(const Kernel& k);
+// Loops of the stage that have ended when its results are written, in the order in which they run.
+Vec<LoopId> ended_loops(const Stage& s);
+Vec<DType> accumulator_types(const Stage& s);
 // How many of the first reads are operands, named by their position: they stay where they are, also
 // where nothing loads them or two are the same.
 size_t operand_count(const Stage& s);

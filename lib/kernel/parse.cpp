@@ -10,8 +10,6 @@
 namespace rlx {
 namespace {
 
-constexpr std::array kKinds{Kind::kMap,  Kind::kReduce,    Kind::kScan, Kind::kContract,
-                            Kind::kConv, Kind::kAttention, Kind::kSort, Kind::kCall};
 constexpr std::array kCombines{Combine::kSet, Combine::kAdd, Combine::kMax, Combine::kMin,
                                Combine::kMul};
 constexpr std::array kRules{Bounds::Rule::kChecked, Bounds::Rule::kFill, Bounds::Rule::kClamp,
@@ -106,7 +104,9 @@ Result<Vec<Loop>> parse_nest(Cursor& in) {
 
 class StageParser {
  public:
-  StageParser(Cursor& in, const Kernel& k, Kind kind) : in_(in), k_(k) { s_.kind = kind; }
+  StageParser(Cursor& in, const Kernel& k, Detail detail) : in_(in), k_(k) {
+    s_.detail = std::move(detail);
+  }
 
   Result<Stage> stage() {
     RLX_TRY(s_.name, parse_name(in_));
@@ -116,7 +116,8 @@ class StageParser {
     if (in_.eat("@")) {
       RLX_TRY(s_.origin, parse_list<std::string>(in_, [](Cursor& c) { return c.string(); }));
     }
-    start_detail();
+    // Unless the text says another.
+    if (auto* r = std::get_if<Reduction>(&s_.detail)) r->over = own_loops();
     RLX_TRY_VOID(in_.expect("{"));
     for (in_.skip_comments(); !in_.eat("}"); in_.skip_comments()) RLX_TRY_VOID(statement());
     return std::move(s_);
@@ -129,45 +130,25 @@ class StageParser {
     return ids;
   }
 
-  void start_detail() {
-    switch (s_.kind) {
-      case Kind::kReduce: s_.detail = Reduction{.over = own_loops()}; return;
-      case Kind::kScan: s_.detail = Scan{}; return;
-      case Kind::kContract: s_.detail = Contract{}; return;
-      case Kind::kConv: s_.detail = Conv{}; return;
-      case Kind::kCall: s_.detail = Call{}; return;
-      case Kind::kMap:
-      case Kind::kAttention:
-      case Kind::kSort: return;
-    }
-  }
-
   Status statement() {
     if (auto number = numbered(in_, "acc")) return accumulator(*number);
     if (auto number = numbered(in_, "v")) return node(*number);
     if (auto number = numbered(in_, "r")) return read(*number);
     if (is_access()) return write();
-    return detail();
+    return std::visit([&](auto& d) { return detail(d); }, s_.detail);
   }
 
   // ---- Details --------------------------------------------------------------------------------
 
-  Status detail() {
-    if (auto* r = std::get_if<Reduction>(&s_.detail)) return reduction(*r);
-    if (auto* scan = std::get_if<Scan>(&s_.detail)) return this->scan(*scan);
-    if (auto* c = std::get_if<Contract>(&s_.detail)) return contract(*c);
-    if (auto* c = std::get_if<Conv>(&s_.detail)) return conv(*c);
-    if (auto* c = std::get_if<Call>(&s_.detail)) return call(*c);
-    return in_.error("a statement is missing here");
-  }
+  Status detail(Map&) { return in_.error("a statement is missing here"); }
 
-  Status reduction(Reduction& r) {
+  Status detail(Reduction& r) {
     RLX_TRY_VOID(in_.expect("over"));
     RLX_TRY(r.over, parse_loops(in_));
     return {};
   }
 
-  Status scan(Scan& s) {
+  Status detail(Scan& s) {
     RLX_TRY_VOID(in_.expect("over"));
     RLX_TRY(s.over, parse_loop(in_));
     s.exclusive = in_.eat("exclusive");
@@ -175,7 +156,7 @@ class StageParser {
     return {};
   }
 
-  Status contract(Contract& c) {
+  Status detail(Contract& c) {
     if (in_.eat("batch")) return loops(c.batch);
     if (in_.eat("m")) return loops(c.m);
     if (in_.eat("n")) return loops(c.n);
@@ -183,7 +164,7 @@ class StageParser {
     return loops(c.k);
   }
 
-  Status conv(Conv& c) {
+  Status detail(Conv& c) {
     if (in_.eat("batch")) return loop(c.batch);
     if (in_.eat("out")) return loop(c.out_channel);
     if (in_.eat("in")) return loop(c.in_channel);
@@ -194,12 +175,6 @@ class StageParser {
     if (in_.eat("pads")) return dims(c.pads_lo);
     RLX_TRY_VOID(in_.expect("groups"));
     RLX_TRY(c.groups, in_.integer());
-    return {};
-  }
-
-  Status call(Call& c) {
-    RLX_TRY_VOID(in_.expect("routine"));
-    RLX_TRY(c.routine, in_.string());
     return {};
   }
 
@@ -225,16 +200,18 @@ class StageParser {
 
   // acc0 : f32 = 0.0 declares, acc0 = v3 gives the next value.
   Status accumulator(uint32_t number) {
-    if (auto* r = std::get_if<Reduction>(&s_.detail)) {
-      return accumulator(number, r->acc, r->init, r->combine);
-    }
-    if (auto* scan = std::get_if<Scan>(&s_.detail)) {
-      return accumulator(number, scan->acc, scan->init, scan->combine);
-    }
-    if (auto* c = std::get_if<Contract>(&s_.detail)) return sum(number, c->acc);
-    if (auto* c = std::get_if<Conv>(&s_.detail)) return sum(number, c->acc);
-    return in_.error("this kind of stage has no accumulators");
+    return std::visit([&](auto& d) { return accumulator(number, d); }, s_.detail);
   }
+
+  Status accumulator(uint32_t, Map&) { return in_.error("this kind of stage has no accumulators"); }
+  Status accumulator(uint32_t number, Reduction& r) {
+    return accumulator(number, r.acc, r.init, r.combine);
+  }
+  Status accumulator(uint32_t number, Scan& s) {
+    return accumulator(number, s.acc, s.init, s.combine);
+  }
+  Status accumulator(uint32_t number, Contract& c) { return sum(number, c.acc); }
+  Status accumulator(uint32_t number, Conv& c) { return sum(number, c.acc); }
 
   Status sum(uint32_t number, DType& acc) {
     RLX_TRY_VOID(expect_next(in_, "acc", number, 0));
@@ -264,7 +241,7 @@ class StageParser {
 
   bool is_access() {
     Cursor ahead = in_;
-    return starts_name(ahead) || numbered(ahead, "l") || numbered(ahead, "s");
+    return starts_name(ahead) || numbered(ahead, "l");
   }
 
   Status tensor(Access& a, DType& type) {
@@ -273,11 +250,6 @@ class StageParser {
       a.of = Access::Of::kLocal;
       a.tensor = *local;
       type = k_.locals[*local].dtype;
-      return {};
-    }
-    if (auto state = numbered(in_, "s")) {
-      a.of = Access::Of::kState;
-      a.tensor = *state;
       return {};
     }
     RLX_TRY(std::string name, parse_name(in_));
@@ -345,9 +317,6 @@ class StageParser {
     RLX_TRY(Access a, access());
     RLX_TRY(a.combine, assignment());
     s_.writes.push_back(std::move(a));
-    // A routine's results are no nodes.
-    Cursor ahead = in_;
-    if (s_.kind == Kind::kCall && !numbered(ahead, "v")) return {};
     RLX_TRY(ExprId value, parse_node(in_));
     s_.results.push_back(value);
     return {};
@@ -465,9 +434,8 @@ class KernelParser {
     if (in_.eat("arg")) return arg();
     if (in_.eat("local")) return local();
     if (in_.eat("grid")) return grid();
-    for (Kind kind : kKinds) {
-      if (in_.eat(name(kind))) return stage(kind);
-    }
+    Detail detail;
+    if (eat_kind(detail)) return stage(std::move(detail));
     return in_.error("arg, local, grid or a stage is missing here");
   }
 
@@ -518,8 +486,19 @@ class KernelParser {
     return {};
   }
 
-  Status stage(Kind kind) {
-    RLX_TRY(Stage s, StageParser(in_, k_, kind).stage());
+  // Takes the name of a kind where one comes next.
+  template <class... Kinds>
+  bool eat_kind(std::variant<Kinds...>& detail) {
+    auto eat = [&](auto none) {
+      if (!in_.eat(name(none.kKind))) return false;
+      detail = std::move(none);
+      return true;
+    };
+    return (eat(Kinds{}) || ...);
+  }
+
+  Status stage(Detail detail) {
+    RLX_TRY(Stage s, StageParser(in_, k_, std::move(detail)).stage());
     k_.stages.push_back(std::move(s));
     return {};
   }

@@ -68,8 +68,7 @@ void trim_body(Stage& s) {
 
 bool uses_local(const Stage& s, size_t local) {
   auto is_it = [&](const Access& a) { return a.of == Access::Of::kLocal && a.tensor == local; };
-  bool read = std::any_of(s.reads.begin(), s.reads.end(), is_it);
-  return read || (s.kind == Kind::kCall && std::any_of(s.writes.begin(), s.writes.end(), is_it));
+  return std::any_of(s.reads.begin(), s.reads.end(), is_it);
 }
 
 bool is_live(const Kernel& k, size_t local) {
@@ -81,13 +80,12 @@ bool is_live(const Kernel& k, size_t local) {
 void trim_writes(Kernel& k, const Vec<bool>& live) {
   auto is_dead = [&](const Access& a) { return a.of == Access::Of::kLocal && !live[a.tensor]; };
   for (Stage& s : k.stages) {
-    if (s.kind == Kind::kCall) continue;
     Vec<bool> kept;
     for (const Access& a : s.writes) kept.push_back(!is_dead(a));
     keep(s.writes, kept);
     keep(s.results, kept);
   }
-  std::erase_if(k.stages, [](const Stage& s) { return s.writes.empty() && s.kind != Kind::kCall; });
+  std::erase_if(k.stages, [](const Stage& s) { return s.writes.empty(); });
 }
 
 void renumber(Kernel& k, Access::Of of, const Vec<uint32_t>& place) {

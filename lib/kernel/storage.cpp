@@ -75,7 +75,7 @@ Storage Storage::ordered(const Vec<int>& axes) {
 
 bool Storage::is_row_major() const {
   Storage plain = row_major(static_cast<int>(padding.size()));
-  return dims == plain.dims && padding == plain.padding && encoding == plain.encoding;
+  return dims == plain.dims && padding == plain.padding;
 }
 
 bool Storage::is_plain() const {
@@ -101,7 +101,7 @@ bool is_blocked(const Storage& s, size_t axis) {
 }  // namespace
 
 bool satisfies(const Storage& have, const Storage& wanted) {
-  if (have.dims != wanted.dims || have.encoding != wanted.encoding) return false;
+  if (have.dims != wanted.dims) return false;
   if (has_padding(wanted) && wanted.fill && have.fill != wanted.fill) return false;
   for (size_t i = 0; i < have.padding.size(); ++i) {
     const AxisPadding &h = have.padding[i], &w = wanted.padding[i];

@@ -57,16 +57,12 @@ struct AxisPadding {
   bool operator==(const AxisPadding&) const = default;
 };
 
-// Of elements; only dense is stored today, the others are refused by whoever meets them.
-enum class Encoding : uint8_t { kDense, kBits, kBlock, kGguf };
-
 struct Storage {
   Vec<PhysicalDim> dims;
   // One per logical axis.
   Vec<AxisPadding> padding;
   // What padding and halo hold; none: nothing may read them.
   std::optional<Scalar> fill;
-  Encoding encoding = Encoding::kDense;
 
   static Storage row_major(int rank);
   // Unpadded, in that order of the logical axes, outermost first.
@@ -77,7 +73,7 @@ struct Storage {
   bool operator==(const Storage&) const = default;
 };
 
-// Whether who expects `wanted` can read `have`: the same dims and encoding, at least its halo and padding
+// Whether who expects `wanted` can read `have`: the same dims, at least its halo and padding
 // with its fill; on an axis that is divided the same low halo, since blocks begin there.
 bool satisfies(const Storage& have, const Storage& wanted);
 // Whether any axis has a halo or padding.

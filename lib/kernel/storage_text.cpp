@@ -82,8 +82,6 @@ std::string paddings_text(const Vec<AxisPadding>& padding) {
   return text.empty() ? text : " pad {" + text + "}";
 }
 
-constexpr std::string_view kEncodings[] = {"dense", "bits", "block", "gguf"};
-
 }  // namespace
 
 std::string to_text(const Storage& s) {
@@ -91,8 +89,7 @@ std::string to_text(const Storage& s) {
   for (const PhysicalDim& d : s.dims) text += (text.empty() ? "" : ", ") + dim_text(d);
   text = s.is_row_major() ? "row_major" : "[" + text + "]" + paddings_text(s.padding);
   if (s.fill) text += " fill " + to_text(*s.fill);
-  if (s.encoding == Encoding::kDense) return text;
-  return text + " encoding " + std::string(kEncodings[static_cast<size_t>(s.encoding)]);
+  return text;
 }
 
 // ---- Parsing ----------------------------------------------------------------------------------
@@ -111,9 +108,6 @@ class StorageParser {
     }
     if (in_.eat("fill")) {
       RLX_TRY(s.fill, parse_scalar(in_, dtype_));
-    }
-    if (in_.eat("encoding")) {
-      RLX_TRY(s.encoding, encoding());
     }
     if (auto sound = verify(s, rank_); !sound) return in_.error(sound.error().first().message);
     return s;
@@ -171,13 +165,6 @@ class StorageParser {
       RLX_TRY(p.multiple, in_.integer());
     }
     return p;
-  }
-
-  Result<Encoding> encoding() {
-    for (size_t i = 0; i < std::size(kEncodings); ++i) {
-      if (in_.eat(kEncodings[i])) return static_cast<Encoding>(i);
-    }
-    return in_.error("no such encoding");
   }
 
   Cursor& in_;

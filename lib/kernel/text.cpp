@@ -4,6 +4,8 @@
 
 #include <fmt/format.h>
 
+#include "kernel/detail.h"
+
 namespace rlx {
 
 std::optional<DType> implied_type(const Kernel& k, const Stage& s, const Expr& e) {
@@ -11,18 +13,15 @@ std::optional<DType> implied_type(const Kernel& k, const Stage& s, const Expr& e
   if (e.fn == Fn::kIndex) return DType::kI64;
   if (e.fn == Fn::kLoad) {
     const Access* a = at(s.reads, e.index);
-    if (!a || a->of == Access::Of::kState) return std::nullopt;
+    if (!a) return std::nullopt;
     const Local* local = a->of == Access::Of::kLocal ? at(k.locals, a->tensor) : nullptr;
     const Arg* arg = a->of == Access::Of::kArg ? at(k.args, a->tensor) : nullptr;
     if (local) return local->dtype;
     return arg ? std::optional(arg->dtype) : std::nullopt;
   }
   if (e.fn == Fn::kAcc) {
-    const DType* type = nullptr;
-    if (auto* r = std::get_if<Reduction>(&s.detail)) type = at(r->acc, e.index);
-    if (auto* scan = std::get_if<Scan>(&s.detail)) type = at(scan->acc, e.index);
-    if (auto* c = std::get_if<Contract>(&s.detail)) type = &c->acc;
-    if (auto* c = std::get_if<Conv>(&s.detail)) type = &c->acc;
+    Vec<DType> types = accumulator_types(s);
+    const DType* type = at(types, e.index);
     return type ? std::optional(*type) : std::nullopt;
   }
   Vec<DType> operands;
@@ -136,15 +135,15 @@ class StagePrinter {
   StagePrinter(const Kernel& k, const Stage& s) : k_(k), s_(s) {}
 
   std::string text() {
-    text_ = fmt::format("  {} {}", name(s_.kind), name_text(s_.name));
+    text_ = fmt::format("  {} {}", name(s_.kind()), name_text(s_.name));
     if (!s_.loops.empty()) text_ += " " + loops_text("for", s_.loops);
     if (!s_.origin.empty()) text_ += " @ [" + joined(s_.origin, quoted) + "]";
     text_ += " {\n";
-    print_detail();
+    std::visit([&](const auto& d) { print(d); }, s_.detail);
     declare_reads(leading_reads(s_));
     for (size_t i = 0; i < s_.body.size(); ++i) print_node(i);
     declare_reads(s_.reads.size());
-    print_combine();
+    print_next_values();
     print_writes();
     return text_ + "  }\n";
   }
@@ -154,40 +153,34 @@ class StagePrinter {
 
   // ---- Details --------------------------------------------------------------------------------
 
-  void print_detail() {
-    if (auto* r = std::get_if<Reduction>(&s_.detail)) print_reduction(*r);
-    if (auto* scan = std::get_if<Scan>(&s_.detail)) print_scan(*scan);
-    if (auto* c = std::get_if<Contract>(&s_.detail)) print_contract(*c);
-    if (auto* c = std::get_if<Conv>(&s_.detail)) print_conv(*c);
-    if (auto* c = std::get_if<Call>(&s_.detail)) line("routine " + quoted(c->routine));
-  }
-
   void print_accumulators(const Vec<DType>& acc, const Vec<Scalar>& init) {
     for (size_t i = 0; i < acc.size(); ++i) {
       line(fmt::format("acc{} : {} = {}", i, name(acc[i]), to_text(init[i])));
     }
   }
 
-  void print_reduction(const Reduction& r) {
+  void print(const Map&) {}
+
+  void print(const Reduction& r) {
     Vec<LoopId> all;
     for (const Loop& l : s_.loops) all.push_back(l.id);
     if (r.over != all) line("over " + loops_text(r.over));
     print_accumulators(r.acc, r.init);
   }
 
-  void print_scan(const Scan& s) {
+  void print(const Scan& s) {
     line(fmt::format("over {}{}{}", loop_text(s.over), s.exclusive ? " exclusive" : "",
                      s.reverse ? " reverse" : ""));
     print_accumulators(s.acc, s.init);
   }
 
-  void print_contract(const Contract& c) {
+  void print(const Contract& c) {
     line(fmt::format("batch {} m {} n {} k {}", loops_text(c.batch), loops_text(c.m),
                      loops_text(c.n), loops_text(c.k)));
     line(fmt::format("acc0 : {}", name(c.acc)));
   }
 
-  void print_conv(const Conv& c) {
+  void print(const Conv& c) {
     line(fmt::format("batch {} out {} in {} pixel {} window {}", loop_text(c.batch),
                      loop_text(c.out_channel), loop_text(c.in_channel), loops_text(c.pixel),
                      loops_text(c.window)));
@@ -196,20 +189,16 @@ class StagePrinter {
     line(fmt::format("acc0 : {}", name(c.acc)));
   }
 
-  void print_combine() {
-    const Vec<ExprId>* combine = nullptr;
-    if (auto* r = std::get_if<Reduction>(&s_.detail)) combine = &r->combine;
-    if (auto* scan = std::get_if<Scan>(&s_.detail)) combine = &scan->combine;
-    for (size_t i = 0; combine && i < combine->size(); ++i) {
-      line(fmt::format("acc{} = {}", i, node_text((*combine)[i])));
-    }
+  void print_next_values() {
+    size_t i = 0;
+    visit_detail(
+        s_, [&](const ExprId& next) { line(fmt::format("acc{} = {}", i++, node_text(next))); });
   }
 
   // ---- Accesses -------------------------------------------------------------------------------
 
   std::string tensor_text(const Access& a) const {
     if (a.of == Access::Of::kLocal) return fmt::format("l{}", a.tensor);
-    if (a.of == Access::Of::kState) return fmt::format("s{}", a.tensor);
     return a.tensor < k_.args.size() ? name_text(k_.args[a.tensor].name) : "?";
   }
 

@@ -11,7 +11,7 @@
 //  4. Each node's operands come before it and have the types that its function takes; so have the
 //     nodes behind the indexes of a load. Accumulators occur where the kind has them.
 //  5. There is a result for each write, of the tensor's dtype.
-//  6. The detail is that of the kind, and agrees with the loops and accesses (verify_kind.cpp).
+//  6. The detail's loops are in scope, and it agrees with loops and accesses (verify_kind.cpp).
 //  7. A local is written before it is read, unless it is carried; carried over sequential grid
 // loops.
 //  8. One point writes an element: `set` writes to arguments mention every loop that repeats them.
@@ -22,6 +22,8 @@
 #include <set>
 
 #include <fmt/format.h>
+
+#include "kernel/detail.h"
 
 namespace rlx {
 
@@ -58,9 +60,8 @@ DType dtype_of(const Kernel& k, const Access& a) {
   return a.of == Access::Of::kLocal ? k.locals[a.tensor].dtype : k.args[a.tensor].dtype;
 }
 
-size_t rank_of(const Kernel& k, const Access& a) {
-  return a.of == Access::Of::kLocal ? k.locals[a.tensor].shape.size()
-                                    : k.args[a.tensor].shape.size();
+const Vec<Dim>& shape_of(const Kernel& k, const Access& a) {
+  return a.of == Access::Of::kLocal ? k.locals[a.tensor].shape : k.args[a.tensor].shape;
 }
 
 namespace {
@@ -140,17 +141,19 @@ class Verifier {
     for (const Access& a : s.reads) sound &= verify_access(s, a, scope) && verify_read(a);
     for (const Access& a : s.writes) sound &= verify_access(s, a, scope) && verify_write(a);
     for (const Expr& e : s.body) require_scope(e.dim, scope);
+    visit_detail(s, [&](const LoopId& id) {
+      require(contains(scope, id), fmt::format("its detail names i{}, out of scope", id.index));
+    });
     if (!sound || !verify_body(k_, s, problems_) || !verify_results(s)) return;
-    verify_kind(s, problems_);
+    verify_kind(k_, s, problems_);
     for (const Access& a : s.writes) verify_one_writer(s, a);
     note_writes(s);
   }
 
   bool verify_access(const Stage& s, const Access& a, const Vec<LoopId>& scope) {
-    if (!require(a.of != Access::Of::kState, "states cannot be accessed yet")) return false;
     size_t tensors = a.of == Access::Of::kLocal ? k_.locals.size() : k_.args.size();
     if (!require(a.tensor < tensors, "an access to no tensor of the kernel")) return false;
-    size_t rank = rank_of(k_, a);
+    size_t rank = shape_of(k_, a).size();
     bool complete = a.index.size() == rank && a.bounds.size() == rank;
     if (!require(complete, "an access does not index each axis once")) return false;
     bool sound = true;
@@ -256,8 +259,6 @@ class Verifier {
   }
 
   bool verify_results(const Stage& s) {
-    bool call = s.kind == Kind::kCall && s.results.empty();
-    if (call) return true;
     if (!require(s.results.size() == s.writes.size(), "results and writes differ in number"))
       return false;
     bool sound = true;
@@ -283,12 +284,9 @@ class Verifier {
     for (const Loop& l : k_.grid) {
       if (!l.sequential) loops.push_back(l);
     }
-    Vec<LoopId> inner;
-    if (auto* r = std::get_if<Reduction>(&s.detail)) inner = r->over;
-    if (auto* c = std::get_if<Contract>(&s.detail)) inner = c->k;
-    if (std::holds_alternative<Conv>(s.detail)) inner = ids_of(s.loops);
+    Vec<LoopId> ended = ended_loops(s);
     for (const Loop& l : s.loops) {
-      if (!contains(inner, l.id)) loops.push_back(l);
+      if (!contains(ended, l.id)) loops.push_back(l);
     }
     return loops;
   }

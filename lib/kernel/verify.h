@@ -29,10 +29,10 @@ Vec<LoopId> ids_of(const Vec<Loop>& loops);
 // Operands, types and leaves of every node. Only then may needed() be asked of the stage.
 bool verify_body(const Kernel& k, const Stage& s, Problems& problems);
 // The stage's detail against its loops and accesses.
-void verify_kind(const Stage& s, Problems& problems);
+void verify_kind(const Kernel& k, const Stage& s, Problems& problems);
 
-// The dtype and rank of what an access goes to.
+// The dtype and shape of what an access goes to.
 DType dtype_of(const Kernel& k, const Access& a);
-size_t rank_of(const Kernel& k, const Access& a);
+const Vec<Dim>& shape_of(const Kernel& k, const Access& a);
 
 }  // namespace rlx

@@ -6,19 +6,10 @@
 namespace rlx {
 namespace {
 
-// The types of the accumulators that nodes may use.
-Vec<DType> accumulators_in(const Stage& s) {
-  if (auto* r = std::get_if<Reduction>(&s.detail)) return r->acc;
-  if (auto* scan = std::get_if<Scan>(&s.detail)) return scan->acc;
-  if (auto* c = std::get_if<Contract>(&s.detail)) return {c->acc};
-  if (auto* c = std::get_if<Conv>(&s.detail)) return {c->acc};
-  return {};
-}
-
 class BodyVerifier {
  public:
   BodyVerifier(const Kernel& k, const Stage& s, Problems& problems)
-      : k_(k), s_(s), problems_(problems), accumulators_(accumulators_in(s)) {}
+      : k_(k), s_(s), problems_(problems), accumulators_(accumulator_types(s)) {}
 
   bool run() {
     bool sound = true;

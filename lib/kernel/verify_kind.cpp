@@ -1,14 +1,13 @@
 // What a stage's kind asks of it:
 //
-//  map       no detail
+//  map       nothing
 //  reduce    `over` are the innermost loops, in order; results and writes do not use them
 //  scan      `over` is the innermost loop
 //  contract  two operands; each stage loop is m, n, batch or k; a uses no n, b no m; results are
 // made of
 //            the sum alone; nothing is written per k
-//  conv      the same of window and in_channel; x at pixel * stride + window * dilation - pad, w at
-//            window, both at in_channel
-//  call      a routine's name
+//  conv      the same of window and in_channel; x and w are read where kernel.h says, and their
+//            channels are as many as the loops and groups have
 #include <algorithm>
 
 #include <fmt/format.h>
@@ -20,38 +19,17 @@ namespace {
 
 class KindVerifier {
  public:
-  KindVerifier(const Stage& s, Problems& problems) : s_(s), problems_(problems) {}
+  KindVerifier(const Kernel& k, const Stage& s, Problems& problems)
+      : k_(k), s_(s), problems_(problems) {}
 
   void run() {
-    if (!require(has_its_detail(), "its detail is that of another kind")) return;
-    switch (s_.kind) {
-      case Kind::kReduce: return verify_reduction(s_.reduction());
-      case Kind::kScan: return verify_scan(std::get<Scan>(s_.detail));
-      case Kind::kContract: return verify_contract(s_.contract());
-      case Kind::kConv: return verify_conv(s_.conv());
-      case Kind::kMap:
-      case Kind::kAttention:
-      case Kind::kSort:
-      case Kind::kCall: return;
-    }
+    std::visit([&](const auto& d) { verify(d); }, s_.detail);
   }
 
  private:
   bool require(bool holds, const std::string& what) { return problems_.require(holds, what); }
 
-  bool has_its_detail() const {
-    switch (s_.kind) {
-      case Kind::kMap:
-      case Kind::kAttention:
-      case Kind::kSort: return std::holds_alternative<std::monostate>(s_.detail);
-      case Kind::kReduce: return std::holds_alternative<Reduction>(s_.detail);
-      case Kind::kScan: return std::holds_alternative<Scan>(s_.detail);
-      case Kind::kContract: return std::holds_alternative<Contract>(s_.detail);
-      case Kind::kConv: return std::holds_alternative<Conv>(s_.detail);
-      case Kind::kCall: return std::holds_alternative<Call>(s_.detail);
-    }
-    return false;
-  }
+  void verify(const Map&) {}
 
   // ---- Reductions -----------------------------------------------------------------------------
 
@@ -71,13 +49,13 @@ class KindVerifier {
     return over.size() <= loops.size() && std::equal(over.rbegin(), over.rend(), loops.rbegin());
   }
 
-  void verify_reduction(const Reduction& r) {
+  void verify(const Reduction& r) {
     require(are_innermost(r.over), "it does not reduce over its innermost loops");
     verify_accumulators(r.acc, r.init, r.combine);
     verify_results_outside(r.over);
   }
 
-  void verify_scan(const Scan& scan) {
+  void verify(const Scan& scan) {
     require(are_innermost({scan.over}), "it does not scan over its innermost loop");
     verify_accumulators(scan.acc, scan.init, scan.combine);
   }
@@ -122,7 +100,7 @@ class KindVerifier {
     }
   }
 
-  void verify_contract(const Contract& c) {
+  void verify(const Contract& c) {
     if (!require_operands()) return;
     Vec<LoopId> listed = c.k;
     for (const auto* loops : {&c.m, &c.n, &c.batch}) {
@@ -150,10 +128,9 @@ class KindVerifier {
     }
   }
 
-  void verify_conv(const Conv& c) {
+  void verify(const Conv& c) {
     if (!require_operands()) return;
-    Vec<LoopId> summed = c.window;
-    summed.push_back(c.in_channel);
+    Vec<LoopId> summed = ended_loops(s_);
     Vec<LoopId> listed = summed;
     listed.insert(listed.end(), c.pixel.begin(), c.pixel.end());
     listed.insert(listed.end(), {c.batch, c.out_channel});
@@ -173,14 +150,39 @@ class KindVerifier {
     bool ranks = x.size() == axes + 2 && w.size() == axes + 2;
     if (!require(ranks, "its operands' ranks are not those of its geometry")) return;
     require(x[0].dim == Dim::loop(c.batch), "x is not read at its batch");
+    require(w[0].dim == Dim::loop(c.out_channel), "w is not read at its out_channel");
     require(w[1].dim == Dim::loop(c.in_channel), "w is not read at its in_channel");
-    Dim group_start = x[1].dim - Dim::loop(c.in_channel);
-    require(!uses_loop(group_start, c.in_channel), "x is not read at its in_channel");
-    if (c.groups == 1) {
-      require(group_start.is(0), "x is not read at its in_channel");
-      require(w[0].dim == Dim::loop(c.out_channel), "w is not read at its out_channel");
-    }
+    verify_groups(c);
     for (size_t d = 0; d < axes; ++d) verify_axis(c, d, x[d + 2].dim, w[d + 2].dim);
+  }
+
+  void verify_groups(const Conv& c) {
+    if (!require(c.groups >= 1, "it has no groups")) return;
+    const Vec<Dim>&x = shape_of(k_, s_.reads[0]), &w = shape_of(k_, s_.reads[1]);
+    Dim in = extent_of(c.in_channel), out = extent_of(c.out_channel);
+    require(may_equal(w[0], out), "w has not the rows of its out_channel");
+    require(may_equal(w[1], in), "w has not the channels of its in_channel");
+    require(may_equal(x[1], in * c.groups), "x has not the channels of its groups");
+    require(may_equal(floor_div(w[0], c.groups) * c.groups, w[0]), "its groups differ in size");
+    Dim start = 0;
+    if (c.groups > 1) start = floor_div(Dim::loop(c.out_channel), floor_div(w[0], c.groups)) * w[1];
+    Dim at = start + Dim::loop(c.in_channel);
+    require(s_.reads[0].index[1].dim == at, "the channels of x are not read at " + to_text(at));
+  }
+
+  // Where both are numbers, and often where they are not, it is known.
+  static bool may_equal(const Dim& a, const Dim& b) {
+    auto difference = (a - b).constant();
+    return !difference || *difference == 0;
+  }
+
+  Dim extent_of(LoopId id) const {
+    for (const Vec<Loop>* loops : {&k_.grid, &s_.loops}) {
+      for (const Loop& l : *loops) {
+        if (l.id == id) return l.extent;
+      }
+    }
+    return 0;
   }
 
   void verify_axis(const Conv& c, size_t d, const Dim& x, const Dim& w) {
@@ -190,12 +192,15 @@ class KindVerifier {
     require(w == window, fmt::format("spatial axis {} of w is not read at its window", d));
   }
 
+  const Kernel& k_;
   const Stage& s_;
   Problems& problems_;
 };
 
 }  // namespace
 
-void verify_kind(const Stage& s, Problems& problems) { KindVerifier(s, problems).run(); }
+void verify_kind(const Kernel& k, const Stage& s, Problems& problems) {
+  KindVerifier(k, s, problems).run();
+}
 
 }  // namespace rlx

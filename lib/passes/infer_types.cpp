@@ -233,7 +233,6 @@ bool narrows_by_cap(Graph& g, const Fact& f) {
 // bound, and lets all extents be s. True where a range changed.
 bool narrow_ranges(Graph& g) {
   const auto narrows = [&](const Fact& f) {
-    if (f.proven) return false;
     if (f.relation == Fact::Relation::kLessEqual) return narrows_by_order(g, f);
     if (narrows_by_cap(g, f)) return true;
     for (auto [symbol, other] : {std::pair(&f.a, &f.b), std::pair(&f.b, &f.a)}) {

@@ -31,7 +31,7 @@ bool is_plain_read(const Access& r) {
 std::optional<Copy> copy_of(const Kernel& k) {
   if (k.stages.size() != 1) return std::nullopt;
   const Stage& s = k.stages[0];
-  if (s.kind != Kind::kMap || s.reads.size() != 1 || s.writes.size() != 1) return std::nullopt;
+  if (s.kind() != Kind::kMap || s.reads.size() != 1 || s.writes.size() != 1) return std::nullopt;
   if (s.body[s.results[0].index].fn != Fn::kLoad) return std::nullopt;
   const Access &r = s.reads[0], &w = s.writes[0];
   if (r.of != Access::Of::kArg || w.of != Access::Of::kArg) return std::nullopt;
@@ -106,16 +106,13 @@ bool is_affine(const Access& a) {
 
 // What a reader's stage asks of a composed access.
 bool accepts(const Stage& s, const Access& composed) {
-  switch (s.kind) {
+  switch (s.kind()) {
     case Kind::kMap:
     case Kind::kReduce:
     case Kind::kScan: return true;
     case Kind::kContract: return is_affine(composed);
     // Their geometry is checked against their accesses.
-    case Kind::kConv:
-    case Kind::kAttention:
-    case Kind::kSort:
-    case Kind::kCall: return false;
+    case Kind::kConv: return false;
   }
   return false;
 }

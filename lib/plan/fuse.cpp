@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "kernel/detail.h"
+
 namespace rlx {
 namespace {
 
@@ -19,27 +21,15 @@ const Loop* find_loop(const Vec<Loop>& loops, LoopId id) {
 
 bool is_structured(const Kernel& k) {
   return std::any_of(k.stages.begin(), k.stages.end(), [](const Stage& s) {
-    return s.kind != Kind::kMap && s.kind != Kind::kReduce && s.kind != Kind::kScan;
+    return s.kind() != Kind::kMap && s.kind() != Kind::kReduce && s.kind() != Kind::kScan;
   });
 }
 
-// Loops of a detail (reduction, contract, conv) renamed.
+// Loops of a detail renamed.
 void rename_detail(Stage& s, const std::map<LoopId, LoopId>& names) {
-  auto rename = [&](LoopId& id) {
+  visit_detail(s, [&](LoopId& id) {
     if (auto it = names.find(id); it != names.end()) id = it->second;
-  };
-  auto rename_all = [&](Vec<LoopId>& ids) {
-    for (LoopId& id : ids) rename(id);
-  };
-  if (auto* r = std::get_if<Reduction>(&s.detail)) rename_all(r->over);
-  if (auto* c = std::get_if<Contract>(&s.detail))
-    for (Vec<LoopId>* ids : {&c->m, &c->n, &c->k, &c->batch}) rename_all(*ids);
-  if (auto* c = std::get_if<Conv>(&s.detail)) {
-    for (LoopId* id : {&c->batch, &c->out_channel, &c->in_channel}) rename(*id);
-    rename_all(c->pixel);
-    rename_all(c->window);
-  }
-  if (auto* c = std::get_if<Scan>(&s.detail)) rename(c->over);
+  });
 }
 
 // Gives every loop of k the id that `names` says; loops without an entry keep theirs.
@@ -59,8 +49,14 @@ void rename_loops(Kernel& k, const std::map<LoopId, LoopId>& names) {
 
 // Where a loop that moves into the stage stands: innermost, but outside of the loops reduced over.
 size_t place_of_moved(const Stage& s) {
-  if (const auto* r = std::get_if<Reduction>(&s.detail)) return s.loops.size() - r->over.size();
-  return s.loops.size() - (std::get_if<Scan>(&s.detail) ? 1 : 0);
+  switch (s.kind()) {
+    case Kind::kReduce: return s.loops.size() - s.reduction().over.size();
+    case Kind::kScan: return s.loops.size() - 1;
+    case Kind::kMap:
+    case Kind::kContract:
+    case Kind::kConv: break;
+  }
+  return s.loops.size();
 }
 
 // Moves a grid loop into the loops of every stage (each gets its own); locals grow an axis.
@@ -187,8 +183,8 @@ class Fuser {
     // A register tile holds the sums of one product.
     if (is_structured(w_) && is_structured(r_)) return refuse("both have a contraction");
     for (size_t s = 0; s < r_.stages.size(); ++s)
-      if (reads_[s] && r_.stages[s].kind != Kind::kMap && r_.stages[s].kind != Kind::kReduce)
-        return refuse("a " + std::string(name(r_.stages[s].kind)) +
+      if (reads_[s] && r_.stages[s].kind() != Kind::kMap && r_.stages[s].kind() != Kind::kReduce)
+        return refuse("a " + std::string(name(r_.stages[s].kind())) +
                       " reads its operands from memory");
     return {};
   }
@@ -271,7 +267,7 @@ class Fuser {
     if (!std::equal(extra.rbegin(), extra.rend(), r_.grid.rbegin())) return false;
     return any_access(r_, [&](const Stage&, const Access& here) {
       return any_access(w_, [&](const Stage& s, const Access& there) {
-        return s.kind == Kind::kReduce && is_same_value(here, there) &&
+        return s.kind() == Kind::kReduce && is_same_value(here, there) &&
                std::ranges::all_of(extra, [&](const Loop& l) { return pairs(l, here, s, there); });
       });
     });

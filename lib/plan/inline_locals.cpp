@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <set>
 
+#include "kernel/detail.h"
 #include "plan/fuse.h"
 
 namespace rlx {
@@ -80,8 +81,7 @@ void inline_into(const Stage& writer, Stage& reader, uint32_t read) {
   for (Access& a : reader.writes)
     for (AxisIndex& i : a.index)
       if (i.expr) i.expr = mine.place(*i.expr);
-  if (auto* r = std::get_if<Reduction>(&reader.detail))
-    for (ExprId& c : r->combine) c = mine.place(c);
+  visit_detail(reader, [&](ExprId& next) { next = mine.place(next); });
   reader.origin = merge(writer.origin, reader.origin);
 }
 
@@ -94,7 +94,7 @@ void erase_read(Stage& s, uint32_t read) {
 
 // A map that writes just this local, one element a step of its own loops.
 bool can_inline(const Stage& w) {
-  if (w.kind != Kind::kMap || w.writes.size() != 1 || w.writes[0].of != Access::Of::kLocal)
+  if (w.kind() != Kind::kMap || w.writes.size() != 1 || w.writes[0].of != Access::Of::kLocal)
     return false;
   if (w.writes[0].combine != Combine::kSet || w.writes[0].index.size() != w.loops.size())
     return false;
@@ -132,7 +132,7 @@ bool inline_one(Kernel& k) {
     auto read = only_read(k, k.stages[w].writes[0].tensor);
     if (!read || read->first <= w) continue;
     Stage& reader = k.stages[read->first];
-    if (reader.kind != Kind::kMap && reader.kind != Kind::kReduce) continue;
+    if (reader.kind() != Kind::kMap && reader.kind() != Kind::kReduce) continue;
     inline_into(k.stages[w], reader, read->second);
     erase_read(reader, read->second);
     k.stages.erase(k.stages.begin() + static_cast<std::ptrdiff_t>(w));

@@ -7,7 +7,7 @@ namespace {
 
 // One storage for both readers, if their orders and fills agree.
 std::optional<Storage> widened(const Storage& a, const Storage& b) {
-  if (a.dims != b.dims || a.encoding != b.encoding) return std::nullopt;
+  if (a.dims != b.dims) return std::nullopt;
   if (has_padding(a) && has_padding(b) && a.fill != b.fill) return std::nullopt;
   Storage out = has_padding(a) ? a : b;
   for (size_t i = 0; i < out.padding.size(); ++i) {
@@ -140,8 +140,7 @@ Kernel copy_kernel(const Graph& g, ValueId v, const Storage& from, const Storage
     at.index.push_back({Dim::loop(id)});
     at.bounds.push_back({});
   }
-  Stage s{.kind = Kind::kMap,
-          .name = "copy",
+  Stage s{.name = "copy",
           .reads = {at},
           .body = {{.fn = Fn::kLoad, .type = t.dtype}},
           .results = {ExprId(0)}};

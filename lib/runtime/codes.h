@@ -4,7 +4,7 @@
 
 namespace rlx::runtime {
 
-// A command of a kind, or on a device, that this runtime does not run.
+// A command on a device that this runtime does not run.
 inline constexpr int kUnsupportedCommand = 4101;
 
 inline constexpr int kUnknownInput = 5111;

@@ -195,8 +195,8 @@ class RandomNode {
   // reader.
   void add_epilogue(Kernel& k) {
     Stage& last = k.stages.back();
-    if (!last.loops.empty() && last.kind == Kind::kMap) return;
-    if (last.kind == Kind::kScan || last.writes.size() != 1) return;
+    if (!last.loops.empty() && last.kind() == Kind::kMap) return;
+    if (last.kind() == Kind::kScan || last.writes.size() != 1) return;
     Access out = last.writes[0];
     if (out.of != Access::Of::kArg || is_read(k, out.tensor)) return;
     const DType type = k.args[out.tensor].dtype;

@@ -54,16 +54,6 @@ TEST_CASE("depthwise windows ask for channels last with a halo") {
   }
 }
 
-TEST_CASE("stages without code are refused by name and kind") {
-  Kernel k = parse_kernel(softmax_text("n", "100"));
-  k.stages[1].kind = Kind::kSort;
-  auto rows = cpu::menu(k, *parse_target("cpu:x86-64-v3"));
-  REQUIRE_FALSE(rows);
-  CHECK(rows.error().exit_code() == 4);
-  CHECK(rows.error().first().node == "/softmax");
-  CHECK(rows.error().first().message.find("sort") != std::string::npos);
-}
-
 TEST_CASE("code does not depend on threads, and equal kernels share theirs") {
   Kernel a = parse_kernel(softmax_text("n", "100"));
   Kernel b = a;

@@ -89,9 +89,8 @@ class RandomKernel {
     return a;
   }
 
-  Stage stage(Kind kind) {
+  Stage stage() {
     Stage s;
-    s.kind = kind;
     s.name = "%" + std::to_string(k_.stages.size()) + ".0";
     s.origin = {"/node"};
     return s;
@@ -134,7 +133,7 @@ class RandomKernel {
 
   // A reduction of windows of an input around each grid point.
   void add_windows() {
-    Stage s = stage(Kind::kReduce);
+    Stage s = stage();
     size_t windows = 1 + below(2);
     for (size_t i = 0; i < windows; ++i) {
       s.loops.push_back({.id = new_loop(), .extent = pick<int64_t>({1, 2, 3, 17})});
@@ -175,7 +174,7 @@ class RandomKernel {
   void add_row() {
     Dim length = extent();
     uint32_t row = add_local({length});
-    Stage first = stage(Kind::kMap);
+    Stage first = stage();
     first.loops = {{.id = new_loop(), .extent = length}};
     Vec<Loop> all = k_.grid;
     all.push_back(first.loops[0]);
@@ -184,7 +183,7 @@ class RandomKernel {
     first.results = {binary(first, Fn::kAdd, x, x)};
     k_.stages.push_back(std::move(first));
 
-    Stage sum = stage(Kind::kReduce);
+    Stage sum = stage();
     sum.loops = {{.id = new_loop(), .extent = length}};
     Dim i = Dim::loop(sum.loops[0].id);
     Dim at = below(2) == 0 ? i : length - 1 - i;
@@ -193,7 +192,7 @@ class RandomKernel {
   }
 
   void add_map() {
-    Stage s = stage(Kind::kMap);
+    Stage s = stage();
     ExprId x = load_input(s, k_.grid);
     for (size_t i = below(3); i > 0; --i) {
       x = binary(s, pick({Fn::kAdd, Fn::kMul, Fn::kMin, Fn::kSub}), x, load_input(s, k_.grid));

@@ -101,9 +101,11 @@ TEST_CASE("commands use what there is, when it is there") {
         "commands[2]: a copy needs two buffers, to and from");
   CHECK(after([](Image& i) { i.commands[3].buffers = {1}; }) ==
         "commands[3]: its buffer has no pattern");
-  CHECK(after([](Image& i) { i.commands[3].kind = static_cast<Command::Kind>(8); }) ==
+  // One after the last.
+  CHECK(after([](Image& i) { i.commands[3].kind = static_cast<Command::Kind>(3); }) ==
         "commands[3]: its kind is unknown");
-  CHECK(after([](Image& i) { i.commands[3].kind = Command::Kind::kLoop; }) == "");
+  CHECK(after([](Image& i) { i.commands[3].kind = static_cast<Command::Kind>(255); }) ==
+        "commands[3]: its kind is unknown");
 }
 
 }  // namespace

@@ -12,7 +12,7 @@ namespace {
 constexpr const char* kText = R"(graph "a \"model\"" {
   symbol batch = input 0 axis 0, max 64
   symbol "a b" = data, min 1, multiple_of 4
-  symbol n = user
+  symbol n = data
   %0 = input "image" : f32[batch, 3]
   %1 = input "flag" : bool[]
   %2 = constant [0.5, -inf, nan] : f32[3] "w"
@@ -31,7 +31,7 @@ constexpr const char* kText = R"(graph "a \"model\"" {
   }
   %9 = constant 7 : i64[]
   assume "a b" == batch * 2 @ "/add"
-  proven batch <= 64
+  assume batch <= 64
   output "y" = %7
   output "z" = %6
   output "seven" = %9

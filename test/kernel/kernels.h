@@ -71,6 +71,24 @@ inline constexpr std::string_view kConv = R"(kernel "conv" {
 }
 )";
 
+// Two groups: channels 0 to 2 of x make channels 0 and 1 of y, the others make 2 and 3.
+inline constexpr std::string_view kGrouped = R"(kernel "grouped" {
+  arg %x : f32[n, 6, 8] row_major
+  arg %w : f32[4, 3, 3] row_major constant
+  arg %y : f32[n, 4, 6] row_major written
+  grid i0 in n, i1 in 4, i2 in 6
+  conv %y.0 for i3 in 3, i4 in 3 {
+    batch i0 out i1 in i3 pixel [i2] window [i4]
+    strides [1] dilations [1] pads [0] groups 2
+    acc0 : f32
+    r0 = %x[i0, i1 floordiv 2 * 3 + i3, i2 + i4]
+    r1 = %w[i1, i3, i4]
+    v0 = acc0
+    %y[i0, i1, i2] = v0
+  }
+}
+)";
+
 inline constexpr std::string_view kMatmul = R"(kernel "matmul" {
   arg %a : f32[m, 7] row_major
   arg %b : f32[7, 5] row_major

@@ -44,7 +44,7 @@ TEST_CASE("what the text says is what the kernel holds") {
   CHECK_FALSE(k.args[0].value.valid());
   CHECK(k.grid == Vec<Loop>{{LoopId(0), Dim::symbol("rows")}});
   const Stage& s = k.stages[0];
-  CHECK(s.kind == Kind::kReduce);
+  CHECK(s.kind() == Kind::kReduce);
   CHECK(s.name == "%y.0");
   CHECK(s.origin == Origin{"/softmax"});
   CHECK(s.reduction().over == Vec<LoopId>{LoopId(1)});
@@ -120,10 +120,10 @@ TEST_CASE("rare parts of a kernel") {
     v0 : u8 = const 200
     "an odd//name"[i3] = v0
   }
-  call %3.1 {
-    routine "unique"
+  map %3.1 {
+    v0 : i32 = const 3
     r0 = %12[0, 0]
-    l0[] =
+    l0[] = v0
   }
   reduce %4.0 for i4 in 2, i5 in 3 {
     over [i5]

@@ -75,6 +75,13 @@ TEST_CASE("reductions are checked") {
         "kernel cumsum, stage %y.0: it does not scan over its innermost loop");
 }
 
+TEST_CASE("a detail names loops in scope") {
+  CHECK(broken(kMatmul, "m [i0]", "m [i0, i7]") ==
+        "kernel matmul, stage %y.0: its detail names i7, out of scope");
+  CHECK(broken(kConv, "batch i0", "batch i9") ==
+        "kernel conv, stage %y.0: its detail names i9, out of scope");
+}
+
 TEST_CASE("contractions are checked") {
   CHECK(broken(kMatmul, "r0 = %a[i0, i2]", "r0 = %a[i1, i2]") ==
         "kernel matmul, stage %y.0: the first operand uses a loop of n");
@@ -93,6 +100,27 @@ TEST_CASE("the geometry of a convolution is checked") {
         "kernel conv, stage %y.0: spatial axis 0 of w is not read at its window");
   CHECK(broken(kConv, "%w[i1, i4,", "%w[i1, 0,") ==
         "kernel conv, stage %y.0: w is not read at its in_channel");
+}
+
+TEST_CASE("the groups of a convolution are checked") {
+  CHECK(verify(kernel_of(kGrouped)).ok());
+  CHECK(broken(kConv, "%x[i0, i4,", "%x[i0, 2 - i4,") ==
+        "kernel conv, stage %y.0: the channels of x are not read at i4");
+  CHECK(broken(kGrouped, "i1 floordiv 2 * 3 + i3", "i3") ==
+        "kernel grouped, stage %y.0: the channels of x are not read at i3 + (i1 floordiv 2) * 3");
+  CHECK(broken(kGrouped, "i1 floordiv 2 * 3 + i3", "i1 mod 2 * 3 + i3") ==
+        "kernel grouped, stage %y.0: the channels of x are not read at i3 + (i1 floordiv 2) * 3");
+  CHECK(broken(kGrouped, "%w[i1, i3", "%w[3 - i1, i3") ==
+        "kernel grouped, stage %y.0: w is not read at its out_channel");
+  CHECK(broken(kGrouped, "groups 2", "groups 1") ==
+        "kernel grouped, stage %y.0: x has not the channels of its groups");
+  CHECK(broken(kGrouped, "groups 2", "groups 0") == "kernel grouped, stage %y.0: it has no groups");
+  CHECK(broken(kGrouped, "f32[4, 3, 3]", "f32[5, 3, 3]") ==
+        "kernel grouped, stage %y.0: w has not the rows of its out_channel");
+  CHECK(broken(kGrouped, "f32[4, 3, 3]", "f32[4, 4, 3]") ==
+        "kernel grouped, stage %y.0: w has not the channels of its in_channel");
+  CHECK(broken(kGrouped, "f32[n, 6, 8]", "f32[n, 7, 8]") ==
+        "kernel grouped, stage %y.0: x has not the channels of its groups");
 }
 
 TEST_CASE("one point writes an element") {

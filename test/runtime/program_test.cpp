@@ -83,17 +83,5 @@ TEST_CASE("tiles are split in order, each to one thread") {
   }
 }
 
-TEST_CASE("kinds that are not supported are named") {
-  ImageBuilder b;
-  b.input("x");
-  b.command({.kind = Command::Kind::kHostCall});
-  auto placement = place(b.image(), {1});
-  REQUIRE(placement.ok());
-  auto program = make_program(b.image(), *placement, {1}, {}, 1);
-  REQUIRE(!program.ok());
-  CHECK(program.error().first().message == "commands of kind host_call are not supported");
-  CHECK(program.error().exit_code() == static_cast<int>(Exit::kUnsupported));
-}
-
 }  // namespace
 }  // namespace rlx::runtime::cpu

@@ -346,16 +346,6 @@ TEST_CASE("images for other machines say what is missing") {
   CHECK(device.error().exit_code() == static_cast<int>(Exit::kUnusable));
 }
 
-TEST_CASE("commands of other kinds are refused with their name") {
-  ImageBuilder b = long_chain();
-  b.command({.kind = Command::Kind::kLoop});
-  auto session = b.load();
-  Vec<HostTensor> inputs = {x_of(5)};
-  auto outputs = session->run(inputs);
-  REQUIRE(!outputs.ok());
-  CHECK(problem_of(outputs.error()) == "commands of kind loop are not supported");
-}
-
 TEST_CASE("an input that does not fit its buffer is a damaged image") {
   ImageBuilder b = long_chain();
   b.image().buffers[0].bytes = Extent::constant(7);

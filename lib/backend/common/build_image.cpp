@@ -135,7 +135,6 @@ class Builder {
 
   void add_guards() {
     for (const Fact& f : g_.facts) {
-      if (f.proven) continue;
       Postfix p(names_);
       p.dim(f.a);
       p.dim(f.b);

@@ -3,8 +3,7 @@
 
 namespace rlx::cpu {
 
-// A kind of stage, or of tensor, that no algorithm here knows.
-inline constexpr int kUnsupportedStage = 4030;
+// An element type that no algorithm here knows.
 inline constexpr int kUnsupportedElement = 4031;
 
 }  // namespace rlx::cpu

@@ -120,17 +120,13 @@ class GroupEmitter {
 
   void emit(const Point& at) {
     const StageRefs& s = refs_[group_.first];
-    switch (s.stage->kind) {
+    switch (s.stage->kind()) {
       case Kind::kMap:
       case Kind::kReduce: return emit_shared_loops(at);
       case Kind::kScan: return emit_scan(s, at);
       case Kind::kContract: return emit_sum(s, at, s.stage->loops, s.stage->contract().acc);
       case Kind::kConv: return emit_sum(s, at, conv_loops(*s.stage), s.stage->conv().acc);
-      case Kind::kAttention:
-      case Kind::kSort:
-      case Kind::kCall: break;
     }
-    RLX_CHECK(false, "the menu refuses " + std::string(name(s.stage->kind)));
   }
 
  private:
@@ -138,7 +134,7 @@ class GroupEmitter {
   int width() const { return nest_.lanes_in_grid() ? nest_.lanes : 1; }
   const Vec<Loop>& loops() const { return refs_[group_.first].stage->loops; }
 
-  bool is_reduction(size_t stage) const { return refs_[stage].stage->kind == Kind::kReduce; }
+  bool is_reduction(size_t stage) const { return refs_[stage].stage->kind() == Kind::kReduce; }
 
   // ---- Maps and reductions --------------------------------------------------------------------
 
@@ -247,7 +243,7 @@ class GroupEmitter {
   // ---- Scans ----------------------------------------------------------------------------------
 
   void emit_scan(const StageRefs& s, const Point& at) {
-    const Scan& scan = std::get<Scan>(s.stage->detail);
+    const Scan& scan = s.stage->scan();
     size_t kept = kept_loops(*s.stage);
     LoopNest nest(f_, s.stage->loops);
     nest.reverse = scan.reverse;
@@ -270,11 +266,8 @@ class GroupEmitter {
 
   // Windows outside, input channels inside, whatever the order of the stage's loops.
   static Vec<Loop> conv_loops(const Stage& s) {
-    const Conv& conv = s.conv();
-    Vec<LoopId> order = conv.window;
-    order.push_back(conv.in_channel);
     Vec<Loop> loops;
-    for (LoopId id : order) {
+    for (LoopId id : ended_loops(s)) {
       for (const Loop& l : s.loops) {
         if (l.id == id) loops.push_back(l);
       }

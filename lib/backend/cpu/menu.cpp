@@ -15,32 +15,12 @@ Error refused(int code, const Stage& s, std::string what) {
   return Error(std::move(d));
 }
 
-Status check_kind(const Stage& s) {
-  switch (s.kind) {
-    case Kind::kMap:
-    case Kind::kReduce:
-    case Kind::kScan:
-    case Kind::kContract:
-    case Kind::kConv: return {};
-    case Kind::kAttention:
-    case Kind::kSort:
-    case Kind::kCall: break;
-  }
-  return refused(
-      kUnsupportedStage, s,
-      "the cpu backend has no code for stage " + s.name + " of kind " + std::string(name(s.kind)));
-}
-
 Status check_accesses(const Kernel& k, const Stage& s) {
   for (const Vec<Access>* accesses : {&s.reads, &s.writes}) {
     for (const Access& a : *accesses) {
-      if (a.of == Access::Of::kState) {
-        return refused(kUnsupportedStage, s, "the cpu backend has no states, stage " + s.name);
-      }
       bool arg = a.of == Access::Of::kArg;
       DType t = arg ? k.args[a.tensor].dtype : k.locals[a.tensor].dtype;
-      bool dense = !arg || k.args[a.tensor].storage.encoding == Encoding::kDense;
-      if (t == DType::kString || !dense) {
+      if (t == DType::kString) {
         return refused(kUnsupportedElement, s, "the cpu backend has no strings, stage " + s.name);
       }
     }
@@ -65,7 +45,6 @@ int64_t loops_cost(const Kernel& k) {
 
 Result<Vec<Alternative>> menu(const Kernel& k, const Target& target) {
   for (const Stage& s : k.stages) {
-    RLX_TRY_VOID(check_kind(s));
     RLX_TRY_VOID(check_accesses(k, s));
   }
   Vec<Alternative> rows;

@@ -45,8 +45,8 @@ int64_t trips(const Stage& s) { return estimate_product(s.loops); }
 
 bool is_vectorisable(const Stage& s) {
   if (s.loops.empty() || s.loops.back().extent.constant().value_or(kLanes) < 4) return false;
-  if (s.kind == Kind::kMap) return true;
-  return s.kind == Kind::kReduce && !s.reduction().over.empty() && lane_merge(s).has_value();
+  if (s.kind() == Kind::kMap) return true;
+  return s.kind() == Kind::kReduce && !s.reduction().over.empty() && lane_merge(s).has_value();
 }
 
 double cost_with_grid_lanes(const Kernel& k, const Loop& lane_loop, int lanes) {
@@ -221,15 +221,12 @@ Nest plan_nest(const Kernel& k, const Isa& isa) {
 }
 
 size_t kept_loops(const Stage& s) {
-  switch (s.kind) {
+  switch (s.kind()) {
     case Kind::kMap: return s.loops.size();
     case Kind::kReduce: return s.loops.size() - s.reduction().over.size();
     case Kind::kScan: return s.loops.size() - 1;
     case Kind::kContract:
-    case Kind::kConv:
-    case Kind::kAttention:
-    case Kind::kSort:
-    case Kind::kCall: break;
+    case Kind::kConv: break;
   }
   return 0;
 }

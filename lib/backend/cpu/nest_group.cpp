@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include "backend/cpu/nest_steps.h"
+#include "kernel/detail.h"
 
 namespace rlx::cpu {
 
@@ -28,7 +29,7 @@ bool same_element(const Access& a, const Access& b) {
 // Whether `later` may see the tensor of `write` before the loops of the stage that writes it have ended.
 bool may_share(const Stage& writer, const Access& write, const Access& later) {
   if (!same_tensor(write, later)) return true;
-  return writer.kind == Kind::kMap && !writer.loops.empty() && same_element(write, later);
+  return writer.kind() == Kind::kMap && !writer.loops.empty() && same_element(write, later);
 }
 
 // Whether all that a and a later b access allows one loop nest.
@@ -44,7 +45,7 @@ bool may_share(const Stage& a, const Stage& b) {
   // b may overwrite what a has read of the same element; a reduction reads again after the loops.
   for (const Access& w : b.writes) {
     for (const Access& r : a.reads) {
-      if (same_tensor(w, r) && (a.kind != Kind::kMap || !may_share(b, w, r))) return false;
+      if (same_tensor(w, r) && (a.kind() != Kind::kMap || !may_share(b, w, r))) return false;
     }
   }
   return true;
@@ -52,8 +53,8 @@ bool may_share(const Stage& a, const Stage& b) {
 
 // A reduction that runs in sequence would keep the others from running over lanes.
 bool may_group(const Stage& s) {
-  if (s.kind == Kind::kMap) return true;
-  return s.kind == Kind::kReduce && !s.reduction().over.empty() && lane_merge(s).has_value();
+  if (s.kind() == Kind::kMap) return true;
+  return s.kind() == Kind::kReduce && !s.reduction().over.empty() && lane_merge(s).has_value();
 }
 
 bool same_extents(const Stage& a, const Stage& b) {
@@ -71,16 +72,14 @@ Stage renamed(Stage s, const Stage& leader) {
   }
   substitute_loops(s, loops);
   s.loops = leader.loops;
-  if (auto* r = std::get_if<Reduction>(&s.detail)) {
-    for (LoopId& id : r->over) id = ids[id];
-  }
+  visit_detail(s, [&](LoopId& id) { id = ids[id]; });
   return s;
 }
 
 // The kept loops of all reductions of a group are the same; nullopt while it has maps only.
 std::optional<size_t> kept_of(const Kernel& k, const Group& g) {
   for (size_t i = g.first; i < g.last; ++i) {
-    if (k.stages[i].kind == Kind::kReduce) return kept_loops(k.stages[i]);
+    if (k.stages[i].kind() == Kind::kReduce) return kept_loops(k.stages[i]);
   }
   return std::nullopt;
 }
@@ -91,7 +90,7 @@ bool joins(Kernel& k, const Group& g) {
   if (!may_group(leader) || !may_group(next) || next.loops.empty()) return false;
   if (!same_extents(leader, next)) return false;
   if (auto kept = kept_of(k, g)) {
-    if (next.kind == Kind::kReduce && kept_loops(next) != *kept) return false;
+    if (next.kind() == Kind::kReduce && kept_loops(next) != *kept) return false;
   }
   Stage candidate = renamed(next, leader);
   for (size_t i = g.first; i < g.last; ++i) {
@@ -118,7 +117,7 @@ RowUse use_of(const Kernel& k, const Group& g, uint32_t local) {
     for (const Access& w : s.writes) {
       if (!is_local(w)) continue;
       u.outside |= !inside;
-      u.map_writes |= inside && s.kind == Kind::kMap;
+      u.map_writes |= inside && s.kind() == Kind::kMap;
       ++u.writes;
     }
     for (const Access& r : s.reads) {

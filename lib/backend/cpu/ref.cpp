@@ -52,7 +52,6 @@ class Resolver {
   }
 
   Ref resolve(const Access& a) {
-    RLX_CHECK(a.of != Access::Of::kState, "states are refused by the menu");
     bool local = a.of == Access::Of::kLocal;
     Ref r{.of = a.of, .tensor = a.tensor, .combine = a.combine};
     if (local && in_register(kernel_.locals[a.tensor])) {

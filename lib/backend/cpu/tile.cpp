@@ -25,7 +25,7 @@ bool indexed_by_data(const Access& a) {
 
 bool is_epilogue(const Kernel& k) {
   return std::all_of(k.stages.begin() + 1, k.stages.end(),
-                     [](const Stage& s) { return s.kind == Kind::kMap && s.loops.empty(); });
+                     [](const Stage& s) { return s.kind() == Kind::kMap && s.loops.empty(); });
 }
 
 // Rows past the end repeat the last row: what is written twice must not add up.
@@ -45,16 +45,16 @@ bool is_plain_conv(const Conv& c) {
 
 bool is_f32_product(const Kernel& k) {
   const Stage& s = k.stages[0];
-  if (s.kind == Kind::kContract && s.contract().acc != DType::kF32) return false;
-  if (s.kind == Kind::kConv && !is_plain_conv(s.conv())) return false;
-  if (s.kind != Kind::kContract && s.kind != Kind::kConv) return false;
+  if (s.kind() == Kind::kContract && s.contract().acc != DType::kF32) return false;
+  if (s.kind() == Kind::kConv && !is_plain_conv(s.conv())) return false;
+  if (s.kind() != Kind::kContract && s.kind() != Kind::kConv) return false;
   return std::all_of(s.reads.begin(), s.reads.end(), [&](const Access& a) {
     return a.of == Access::Of::kArg && k.args[a.tensor].dtype == DType::kF32 && !indexed_by_data(a);
   });
 }
 
 std::optional<LoopId> column_of(const Stage& s) {
-  if (s.kind == Kind::kConv) return s.conv().out_channel;
+  if (s.kind() == Kind::kConv) return s.conv().out_channel;
   if (s.contract().n.size() != 1) return std::nullopt;
   return s.contract().n[0];
 }
@@ -62,7 +62,7 @@ std::optional<LoopId> column_of(const Stage& s) {
 // A convolution sums over its window first, then over channels: innermost is what lies innermost.
 Vec<Loop> depth_of(const Stage& s) {
   Vec<Loop> depth = s.loops;
-  if (s.kind == Kind::kConv)
+  if (s.kind() == Kind::kConv)
     std::stable_partition(depth.begin(), depth.end(),
                           [&](const Loop& l) { return l.id != s.conv().in_channel; });
   return depth;
@@ -288,7 +288,7 @@ std::optional<Alternative> tiled_alternative(const Kernel& k, const Target& targ
   std::optional<TileLoops> loops = tile_loops(k);
   if (!loops) return std::nullopt;
   const Stage& s = k.stages[0];
-  bool conv = s.kind == Kind::kConv;
+  bool conv = s.kind() == Kind::kConv;
   Tile tile = tile_for(*loops, Isa(target));
   Alternative out;
   out.choice = {conv ? "conv.direct" : "contract.panel", {tile.rows, tile.vectors}};

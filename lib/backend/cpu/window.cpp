@@ -90,7 +90,7 @@ Storage storage_for_windows(const Kernel& k, const Stage& s, const Access& a) {
 }  // namespace
 
 std::optional<Alternative> window_alternative(const Kernel& k) {
-  if (k.stages.empty() || k.stages[0].kind != Kind::kReduce) return std::nullopt;
+  if (k.stages.empty() || k.stages[0].kind() != Kind::kReduce) return std::nullopt;
   const Stage& s = k.stages[0];
   auto image = std::find_if(s.reads.begin(), s.reads.end(),
                             [&](const Access& a) { return is_image(k, s, a); });
