@@ -1,6 +1,7 @@
 #include "plan/buffers.h"
 
 #include <algorithm>
+#include <map>
 #include <set>
 
 namespace rlx {
@@ -12,62 +13,99 @@ bool keeps_fill(const Storage& s) {
          });
 }
 
-LirBuffer::Role role_of(const Graph& g, const Placed& p) {
+// By value; copies of an input or output are temporary.
+Vec<LirBuffer::Role> roles_of(const Graph& g) {
+  Vec<LirBuffer::Role> roles(g.values.size(), LirBuffer::Role::kTemporary);
+  for (ValueId v : g.outputs()) roles[v.index] = LirBuffer::Role::kOutput;
+  for (ValueId v : g.inputs()) roles[v.index] = LirBuffer::Role::kInput;
+  return roles;
+}
+
+LirBuffer::Role role_of(const Graph& g, const Placed& p, const Vec<LirBuffer::Role>& roles) {
   if (g[p.value].def.kind == ValueDef::Kind::kConstant) return LirBuffer::Role::kConstant;
-  if (p.copy != 0) return LirBuffer::Role::kTemporary;
-  if (std::count(g.inputs().begin(), g.inputs().end(), p.value)) return LirBuffer::Role::kInput;
-  if (std::count(g.outputs().begin(), g.outputs().end(), p.value)) return LirBuffer::Role::kOutput;
-  return LirBuffer::Role::kTemporary;
+  return p.copy != 0 ? LirBuffer::Role::kTemporary : roles[p.value.index];
+}
+
+// The last group of each one's wave.
+Vec<uint32_t> ends_of(const Vec<uint32_t>& wave) {
+  Vec<uint32_t> ends(wave.size());
+  for (size_t i = wave.size(); i-- > 0;) {
+    bool last = i + 1 == wave.size() || wave[i + 1] != wave[i];
+    ends[i] = last ? static_cast<uint32_t>(i) : ends[i + 1];
+  }
+  return ends;
 }
 
 void set_lifetimes(Lir& lir, const Vec<uint32_t>& wave) {
   Vec<bool> seen(lir.buffers.size());
-  auto end_of = [&](uint32_t group) {
-    while (group + 1 < wave.size() && wave[group + 1] == wave[group]) ++group;
-    return group;
-  };
+  Vec<uint32_t> ends = ends_of(wave);
   for (uint32_t i = 0; i < lir.groups.size(); ++i)
     for (uint32_t placed : lir.groups[i].args) {
       uint32_t b = lir.placed[placed].buffer;
       if (!seen[b]) lir.buffers[b].first = wave[i];
       seen[b] = true;
-      lir.buffers[b].last = end_of(i);
+      lir.buffers[b].last = ends[i];
     }
+}
+
+// Temporaries that keep a fill, by the start of their lives.
+Vec<const Placed*> filled_temporaries(const Lir& lir) {
+  Vec<const Placed*> filled;
+  for (const Placed& p : lir.placed)
+    if (lir.buffers[p.buffer].role == LirBuffer::Role::kTemporary && keeps_fill(p.storage))
+      filled.push_back(&p);
+  std::ranges::stable_sort(filled, {},
+                           [&](const Placed* p) { return lir.buffers[p->buffer].first; });
+  return filled;
+}
+
+// Slots of one make: which are in use, and until when.
+class SlotPool {
+ public:
+  // The first slot that is free from group `first` on, taken until `last`; nullopt where none is. Calls come
+  // in the order of `first`.
+  std::optional<int32_t> take(uint32_t first, uint32_t last) {
+    while (!busy_.empty() && busy_.begin()->first < first) {
+      free_.insert(busy_.begin()->second);
+      busy_.erase(busy_.begin());
+    }
+    if (free_.empty()) return std::nullopt;
+    int32_t slot = *free_.begin();
+    free_.erase(free_.begin());
+    hold(slot, last);
+    return slot;
+  }
+
+  void hold(int32_t slot, uint32_t last) { busy_.emplace(last, slot); }
+
+ private:
+  std::set<std::pair<uint32_t, int32_t>> busy_;
+  std::set<int32_t> free_;
+};
+
+// What buffers of one slot have in common, as text.
+std::string make_of(const Lir& lir, const Placed& p) {
+  return std::string(name(lir.buffers[p.buffer].dtype)) + " " +
+         to_text(lir.graph[p.value].type.shape) + " " + to_text(p.storage);
 }
 
 // First fit by time over slots of the same make.
 void assign_slots(Lir& lir) {
-  struct Slot {
-    const Placed* like;
-    Dim elements;
-    DType dtype;
-    uint32_t last;
-  };
-  Vec<Slot> slots;
-  Vec<const Placed*> by_first;
-  for (const Placed& p : lir.placed)
-    if (lir.buffers[p.buffer].role == LirBuffer::Role::kTemporary && keeps_fill(p.storage))
-      by_first.push_back(&p);
-  std::stable_sort(by_first.begin(), by_first.end(), [&](const Placed* a, const Placed* b) {
-    return lir.buffers[a->buffer].first < lir.buffers[b->buffer].first;
-  });
-  for (const Placed* p : by_first) {
+  std::map<std::string, SlotPool> pools;
+  int32_t slots = 0;
+  for (const Placed* p : filled_temporaries(lir)) {
     LirBuffer& b = lir.buffers[p->buffer];
     b.fill = p->storage.fill;
-    const Vec<Dim>& shape = lir.graph[p->value].type.shape;
-    auto it = std::find_if(slots.begin(), slots.end(), [&](const Slot& s) {
-      return s.last < b.first && s.like->storage == p->storage && s.dtype == b.dtype &&
-             lir.graph[s.like->value].type.shape == shape;
-    });
-    if (it == slots.end()) it = slots.insert(it, Slot{p, b.elements, b.dtype, 0});
-    it->last = b.last;
-    b.slot = static_cast<int32_t>(it - slots.begin());
+    SlotPool& pool = pools[make_of(lir, *p)];
+    std::optional<int32_t> slot = pool.take(b.first, b.last);
+    b.slot = slot ? *slot : slots;
+    if (!slot) pool.hold(slots++, b.last);
   }
 }
 
 }  // namespace
 
-Vec<uint32_t> waves(const Lir& lir, const Vec<Kernel>& kernels) {
+Vec<uint32_t> waves(const Lir& lir, const Vec<PlannedKernel>& kernels) {
   Vec<uint32_t> wave(lir.groups.size());
   std::set<uint32_t> written;
   uint32_t start = 0;
@@ -81,17 +119,18 @@ Vec<uint32_t> waves(const Lir& lir, const Vec<Kernel>& kernels) {
     }
     wave[i] = start;
     for (size_t a = 0; a < args.size(); ++a)
-      if (kernels[i].args[a].written) written.insert(args[a]);
+      if (kernels[i].kernel.args[a].written) written.insert(args[a]);
   }
   return wave;
 }
 
-void assign_buffers(Lir& lir, const Vec<Kernel>& kernels) {
+void assign_buffers(Lir& lir, const Vec<PlannedKernel>& kernels) {
   lir.buffers.clear();
+  Vec<LirBuffer::Role> roles = roles_of(lir.graph);
   for (Placed& p : lir.placed) {
     const Type& t = lir.graph[p.value].type;
     p.buffer = static_cast<uint32_t>(lir.buffers.size());
-    lir.buffers.push_back({.role = role_of(lir.graph, p),
+    lir.buffers.push_back({.role = role_of(lir.graph, p, roles),
                            .dtype = t.dtype,
                            .elements = storage_elements(p.storage, t.shape)});
   }

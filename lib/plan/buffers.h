@@ -9,9 +9,9 @@
 namespace rlx {
 
 // Fills Lir::buffers and Placed::buffer.
-void assign_buffers(Lir& lir, const Vec<Kernel>& kernels);
+void assign_buffers(Lir& lir, const Vec<PlannedKernel>& kernels);
 
 // The first group of the wave of each group: a wave ends before a group that needs one of it.
-Vec<uint32_t> waves(const Lir& lir, const Vec<Kernel>& kernels);
+Vec<uint32_t> waves(const Lir& lir, const Vec<PlannedKernel>& kernels);
 
 }  // namespace rlx

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <set>
 
+#include "plan/unit_graph.h"
+
 namespace rlx {
 namespace {
 
@@ -119,51 +121,52 @@ bool accepts(const Stage& s, const Access& composed) {
 
 class Folder {
  public:
-  Folder(Vec<Unit>& units, const Graph& g) : units_(units), g_(g), symbols_(g.symbol_ranges()) {
+  Folder(Vec<Unit> units, const Graph& g)
+      : units_(std::move(units), g.values.size()), symbols_(g.symbol_ranges()) {
     for (ValueId v : g.outputs()) outputs_.insert(v);
   }
 
-  void run() {
-    for (size_t u = 0; u < units_.size(); ++u) fold_into_copies(u);
-    for (size_t u = 0; u < units_.size(); ++u) fold(u);
-    std::erase_if(units_, [](const Unit& u) { return u.kernel.stages.empty(); });
+  Vec<Unit> run() {
+    for (UnitId u = units_.first(); u.valid(); u = units_.after(u)) fold_into_copies(u);
+    for (UnitId u = units_.first(); u.valid(); u = units_.after(u)) fold(u);
+    Vec<Unit> left = units_.take();
+    std::erase_if(left, [](const Unit& u) { return u.kernel.stages.empty(); });
+    return left;
   }
 
  private:
   bool is_output(ValueId v) const { return outputs_.contains(v); }
 
-  Vec<size_t> readers_of(ValueId v) const {
-    Vec<size_t> found;
-    for (size_t u = 0; u < units_.size(); ++u)
-      if (reads(units_[u].kernel, v)) found.push_back(u);
-    return found;
+  Vec<UnitId> readers_of(ValueId v) const {
+    const std::set<UnitId>& readers = units_.readers_of(v);
+    return {readers.begin(), readers.end()};
   }
 
-  void fold_into_copies(size_t u) {
+  void fold_into_copies(UnitId u) {
     std::optional<Copy> c = copy_of(units_[u].kernel);
     if (!c) return;
-    for (size_t r : readers_of(c->to))
+    for (UnitId r : readers_of(c->to))
       if (copy_of(units_[r].kernel)) read_through(u, *c, r);
     remove_if_dead(u, *c);
   }
 
-  void fold(size_t u) {
+  void fold(UnitId u) {
     std::optional<Copy> c = copy_of(units_[u].kernel);
     if (!c) return;
-    Vec<size_t> readers = readers_of(c->to);
+    Vec<UnitId> readers = readers_of(c->to);
     bool all_take = !is_output(c->to) && !readers.empty();
     bool all_affine = all_take;
-    for (size_t r : readers) {
+    for (UnitId r : readers) {
       all_take &= can_read_through(*c, r, false);
       all_affine &= can_read_through(*c, r, true);
     }
     if (!all_affine && write_through(u, *c)) return;
     if (!all_take) return;
-    for (size_t r : readers) read_through(u, *c, r);
+    for (UnitId r : readers) read_through(u, *c, r);
     remove_if_dead(u, *c);
   }
 
-  bool can_read_through(const Copy& c, size_t reader, bool affine) const {
+  bool can_read_through(const Copy& c, UnitId reader, bool affine) const {
     const Kernel& k = units_[reader].kernel;
     for (const Stage& s : k.stages)
       for (const Access& a : s.reads) {
@@ -174,43 +177,48 @@ class Folder {
     return true;
   }
 
-  void read_through(size_t u, const Copy& c, size_t reader) {
+  void read_through(UnitId u, const Copy& c, UnitId reader) {
     if (!can_read_through(c, reader, false)) return;
-    Kernel& k = units_[reader].kernel;
-    uint32_t from = find_or_add_arg(k, *arg_of(units_[u].kernel, c.from));
-    for (Stage& s : k.stages) {
-      bool took = false;
-      for (Access& a : s.reads) {
-        if (!is_of(k, a, c.to)) continue;
-        a = *compose(c, a, from, ranges_of(k, &s, symbols_));
-        took = true;
+    const Kernel& copy = units_[u].kernel;
+    units_.edit(reader, [&](Kernel& k) {
+      uint32_t from = find_or_add_arg(k, *arg_of(copy, c.from));
+      for (Stage& s : k.stages) {
+        bool took = false;
+        for (Access& a : s.reads) {
+          if (!is_of(k, a, c.to)) continue;
+          a = *compose(c, a, from, ranges_of(k, &s, symbols_));
+          took = true;
+        }
+        if (took) s.origin = merge(s.origin, copy.stages[0].origin);
       }
-      if (took) s.origin = merge(s.origin, units_[u].kernel.stages[0].origin);
-    }
-    drop_unused(k);
+      drop_unused(k);
+    });
   }
 
   // The writer of `from` writes `to` instead.
-  bool write_through(size_t u, const Copy& c) {
-    if (is_output(c.from) || readers_of(c.from).size() != 1) return false;
-    if (product(arg_of(units_[u].kernel, c.from)->shape) !=
-        product(arg_of(units_[u].kernel, c.to)->shape))
-      return false;
-    int writer = producers(units_, g_.values.size())[c.from.index];
-    if (writer < 0) return false;
-    Kernel& k = units_[static_cast<size_t>(writer)].kernel;
+  bool write_through(UnitId u, const Copy& c) {
+    if (is_output(c.from) || units_.readers_of(c.from).size() != 1) return false;
+    const Kernel& copy = units_[u].kernel;
+    if (product(arg_of(copy, c.from)->shape) != product(arg_of(copy, c.to)->shape)) return false;
+    UnitId writer = units_.writer_of(c.from);
+    if (!writer.valid()) return false;
+    bool done = false;
+    units_.edit(writer, [&](Kernel& k) { done = write_instead(k, c, copy); });
+    if (done) remove(u);
+    return done;
+  }
+
+  bool write_instead(Kernel& k, const Copy& c, const Kernel& copy) const {
     auto [stage, access] = only_write(k, c.from);
     if (!access) return false;
     std::optional<Vec<Dim>> index = inverted(c, *access, ranges_of(k, stage, symbols_));
     if (!index) return false;
-    access->tensor = find_or_add_arg(k, *arg_of(units_[u].kernel, c.to));
+    access->tensor = find_or_add_arg(k, *arg_of(copy, c.to));
     access->index.assign(index->size(), {});
     access->bounds.assign(index->size(), {});
     for (size_t i = 0; i < index->size(); ++i) access->index[i].dim = (*index)[i];
-    stage->origin = merge(stage->origin, units_[u].kernel.stages[0].origin);
+    stage->origin = merge(stage->origin, copy.stages[0].origin);
     drop_unused(k);
-    units_[u].kernel.stages.clear();
-    units_[u].kernel.args.clear();
     return true;
   }
 
@@ -239,20 +247,24 @@ class Folder {
     return reads(k, v) ? std::pair<Stage*, Access*>{nullptr, nullptr} : found;
   }
 
-  void remove_if_dead(size_t u, const Copy& c) {
-    if (is_output(c.to) || !readers_of(c.to).empty()) return;
-    units_[u].kernel.stages.clear();
-    units_[u].kernel.args.clear();
+  void remove_if_dead(UnitId u, const Copy& c) {
+    if (!is_output(c.to) && units_.readers_of(c.to).empty()) remove(u);
   }
 
-  Vec<Unit>& units_;
-  const Graph& g_;
+  void remove(UnitId u) {
+    units_.edit(u, [](Kernel& k) {
+      k.stages.clear();
+      k.args.clear();
+    });
+  }
+
+  UnitGraph units_;
   RangeOf symbols_;
   std::set<ValueId> outputs_;
 };
 
 }  // namespace
 
-void fold_copies(Vec<Unit>& units, const Graph& g) { Folder(units, g).run(); }
+Vec<Unit> fold_copies(Vec<Unit> units, const Graph& g) { return Folder(std::move(units), g).run(); }
 
 }  // namespace rlx

@@ -14,7 +14,7 @@
 namespace rlx {
 
 // Removes the copies' units; units stay in order.
-void fold_copies(Vec<Unit>& units, const Graph& g);
+Vec<Unit> fold_copies(Vec<Unit> units, const Graph& g);
 
 // Solves index[i](loops) = axis_i for the loops: how each loop depends on the axes. Extents of the loops are
 // known to `range`. nullopt where the map is not one-to-one or not understood. Exposed for tests.

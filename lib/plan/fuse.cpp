@@ -2,8 +2,6 @@
 
 #include <algorithm>
 
-#include "kernel/detail.h"
-
 namespace rlx {
 namespace {
 
@@ -25,11 +23,23 @@ bool is_structured(const Kernel& k) {
   });
 }
 
-// Loops of a detail renamed.
+// Loops of a detail (reduction, contract, conv) renamed.
 void rename_detail(Stage& s, const std::map<LoopId, LoopId>& names) {
-  visit_detail(s, [&](LoopId& id) {
+  auto rename = [&](LoopId& id) {
     if (auto it = names.find(id); it != names.end()) id = it->second;
-  });
+  };
+  auto rename_all = [&](Vec<LoopId>& ids) {
+    for (LoopId& id : ids) rename(id);
+  };
+  if (auto* r = std::get_if<Reduction>(&s.detail)) rename_all(r->over);
+  if (auto* c = std::get_if<Contract>(&s.detail))
+    for (Vec<LoopId>* ids : {&c->m, &c->n, &c->k, &c->batch}) rename_all(*ids);
+  if (auto* c = std::get_if<Conv>(&s.detail)) {
+    for (LoopId* id : {&c->batch, &c->out_channel, &c->in_channel}) rename(*id);
+    rename_all(c->pixel);
+    rename_all(c->window);
+  }
+  if (auto* c = std::get_if<Scan>(&s.detail)) rename(c->over);
 }
 
 // Gives every loop of k the id that `names` says; loops without an entry keep theirs.
@@ -49,14 +59,8 @@ void rename_loops(Kernel& k, const std::map<LoopId, LoopId>& names) {
 
 // Where a loop that moves into the stage stands: innermost, but outside of the loops reduced over.
 size_t place_of_moved(const Stage& s) {
-  switch (s.kind()) {
-    case Kind::kReduce: return s.loops.size() - s.reduction().over.size();
-    case Kind::kScan: return s.loops.size() - 1;
-    case Kind::kMap:
-    case Kind::kContract:
-    case Kind::kConv: break;
-  }
-  return s.loops.size();
+  if (const auto* r = std::get_if<Reduction>(&s.detail)) return s.loops.size() - r->over.size();
+  return s.loops.size() - (std::get_if<Scan>(&s.detail) ? 1 : 0);
 }
 
 // Moves a grid loop into the loops of every stage (each gets its own); locals grow an axis.
@@ -137,6 +141,21 @@ Result<std::optional<Vec<LoopId>>> plain_read(const Kernel& k, const Stage& s, V
   return axes;
 }
 
+// A stage that reads v, and the loop of each axis there.
+struct Read {
+  size_t stage = 0;
+  Vec<LoopId> axes;
+};
+
+Result<Vec<Read>> reads_of(const Kernel& k, ValueId v, const Write& write) {
+  Vec<Read> reads;
+  for (size_t s = 0; s < k.stages.size(); ++s) {
+    RLX_TRY(std::optional<Vec<LoopId>> axes, plain_read(k, k.stages[s], v, write));
+    if (axes) reads.push_back({s, std::move(*axes)});
+  }
+  return reads;
+}
+
 // Stages, arguments and locals of `from` behind those of `to`; loops are named apart already.
 void append(Kernel& to, Kernel from) {
   Vec<uint32_t> args, locals;
@@ -155,52 +174,50 @@ void append(Kernel& to, Kernel from) {
 class Fuser {
  public:
   Fuser(const Unit& writer, const Unit& reader, ValueId v, const Needed& needed)
-      : w_(writer.kernel), r_(reader.kernel), v_(v), needed_(needed) {}
+      : writer_(writer.kernel), reader_(reader.kernel), v_(v), needed_(needed) {}
 
+  // Kernels are copied once it is certain that they merge as far as their loops are concerned.
   Result<Kernel> run() {
-    RLX_TRY(write_, one_to_one_write(w_, v_));
-    RLX_TRY_VOID(collect_reads());
+    RLX_TRY(write_, one_to_one_write(writer_, v_));
+    RLX_TRY(reads_, reads_of(reader_, v_, write_));
     RLX_TRY_VOID(check_structured());
-    RLX_TRY_VOID(move_loops());
-    RLX_TRY_VOID(move_extra_loops());
+    RLX_TRY_VOID(pair_axes());
+    RLX_TRY_VOID(find_extra_loops());
     // Nothing would be left of the grid that both had.
-    if (demoted_writer_ && demoted_reader_) return refuse("their rows lie over different axes");
+    if (!writer_moves_.empty() && !reader_moves_.empty())
+      return refuse("their rows lie over different axes");
+    w_ = writer_;
+    r_ = reader_;
+    RLX_TRY_VOID(move_loops());
     unify_grids();
     return merged();
   }
 
  private:
-  Status collect_reads() {
-    reads_.clear();
-    for (const Stage& s : r_.stages) {
-      RLX_TRY(std::optional<Vec<LoopId>> axes, plain_read(r_, s, v_, write_));
-      reads_.push_back(axes);
+  Status check_structured() const {
+    // A register tile holds the sums of one product.
+    if (is_structured(writer_) && is_structured(reader_)) return refuse("both have a contraction");
+    for (const Read& read : reads_) {
+      Kind kind = reader_.stages[read.stage].kind();
+      if (kind != Kind::kMap && kind != Kind::kReduce)
+        return refuse("a " + std::string(name(kind)) + " reads its operands from memory");
     }
     return {};
   }
 
-  Status check_structured() const {
-    // A register tile holds the sums of one product.
-    if (is_structured(w_) && is_structured(r_)) return refuse("both have a contraction");
-    for (size_t s = 0; s < r_.stages.size(); ++s)
-      if (reads_[s] && r_.stages[s].kind() != Kind::kMap && r_.stages[s].kind() != Kind::kReduce)
-        return refuse("a " + std::string(name(r_.stages[s].kind())) +
-                      " reads its operands from memory");
-    return {};
-  }
-
-  // Whether axis i is a grid loop in every stage that reads v.
+  // Whether axis i is a loop that stays in the grid in every stage that reads v.
   bool read_by_grid(size_t i) const {
-    return std::ranges::all_of(reads_, [&](const auto& axes) {
-      return !axes || !(*axes)[i].valid() || contains(r_.grid, (*axes)[i]);
+    return std::ranges::all_of(reads_, [&](const Read& read) {
+      LoopId loop = read.axes[i];
+      return !loop.valid() || (contains(reader_.grid, loop) && !moves(reader_moves_, loop));
     });
   }
 
-  LoopId reader_loop(size_t i) const {
-    for (const auto& axes : reads_)
-      if (axes) return (*axes)[i];
-    return {};
+  static bool moves(const Vec<LoopId>& moved, LoopId loop) {
+    return std::ranges::count(moved, loop) != 0;
   }
+
+  LoopId reader_loop(size_t i) const { return reads_.empty() ? LoopId() : reads_[0].axes[i]; }
 
   static Dim extent_in(const Kernel& k, LoopId id) {
     if (const Loop* l = find_loop(k.grid, id)) return l->extent;
@@ -210,63 +227,62 @@ class Fuser {
     return 0;
   }
 
-  // Brings each axis to the same level on both sides.
-  Status move_loops() {
+  // Each axis must be at the same level on both sides: finds the loops that have to move.
+  Status pair_axes() {
     for (size_t i = 0; i < write_.axes.size(); ++i) {
       LoopId p = write_.axes[i];
       if (!p.valid()) continue;
       if (!reader_loop(i).valid()) return refuse("the reader takes one element of an axis");
-      Dim written = extent_in(w_, p), read = extent_in(r_, reader_loop(i));
+      Dim written = extent_in(writer_, p), read = extent_in(reader_, reader_loop(i));
       if (written != read)
         return refuse("extents differ: " + to_text(written) + " and " + to_text(read));
-      bool writer_grid = contains(w_.grid, p);
+      bool writer_grid = contains(writer_.grid, p);
       bool reader_grid = read_by_grid(i);
-      if (writer_grid && !reader_grid) RLX_TRY_VOID(demote_writer(p));
-      if (!writer_grid && reader_grid) RLX_TRY_VOID(demote_reader(reader_loop(i)));
+      if (writer_grid && !reader_grid) RLX_TRY_VOID(add_move(writer_, p, writer_moves_));
+      if (!writer_grid && reader_grid)
+        RLX_TRY_VOID(add_move(reader_, reader_loop(i), reader_moves_));
     }
     return {};
   }
 
-  Status demote_writer(LoopId p) {
-    if (is_structured(w_)) return refuse("a tile of the contraction cannot hold a row");
-    demote(w_, p);
-    demoted_writer_ = true;
-    RLX_TRY(write_, one_to_one_write(w_, v_));
+  static Status add_move(const Kernel& k, LoopId loop, Vec<LoopId>& moved) {
+    if (is_structured(k)) return refuse("a tile of the contraction cannot hold a row");
+    moved.push_back(loop);
     return {};
   }
 
-  Status demote_reader(LoopId loop) {
-    if (is_structured(r_)) return refuse("a tile of the contraction cannot hold a row");
-    demote(r_, loop);
-    demoted_reader_ = true;
-    return collect_reads();
-  }
-
   // Loops of the reader's grid that v has no axis for: a broadcast over rows that the writer reduced.
-  Status move_extra_loops() {
-    Vec<Loop> extra;
-    for (const Loop& l : r_.grid) {
+  Status find_extra_loops() {
+    Vec<Loop> grid = reader_.grid, extra;
+    std::erase_if(grid, [&](const Loop& l) { return moves(reader_moves_, l.id); });
+    for (const Loop& l : grid) {
       bool paired = false;
       for (size_t i = 0; i < write_.axes.size(); ++i) paired |= reader_loop(i) == l.id;
       if (!paired && !l.extent.is(1)) extra.push_back(l);
     }
     if (extra.empty()) return {};
-    if (is_structured(w_) || is_structured(r_))
+    if (is_structured(writer_) || is_structured(reader_))
       return refuse("the reader broadcasts the value over a contraction's grid");
-    if (!is_row_of_writer(extra))
+    if (!is_row_of_writer(grid, extra))
       return refuse("the reader broadcasts the value over loops that the writer does not have");
-    for (const Loop& l : extra) demote(r_, l.id);
-    demoted_reader_ = true;
-    return collect_reads();
+    for (const Loop& l : extra) reader_moves_.push_back(l.id);
+    return {};
+  }
+
+  Status move_loops() {
+    for (LoopId loop : writer_moves_) demote(w_, loop);
+    for (LoopId loop : reader_moves_) demote(r_, loop);
+    RLX_TRY(write_, one_to_one_write(w_, v_));
+    RLX_TRY(reads_, reads_of(r_, v_, write_));
+    return {};
   }
 
   // Whether the writer reduces over the same row: these are the reader's innermost loops, and a value that
   // both touch has them on axes where the writer has loops that it reduces over.
-  bool is_row_of_writer(const Vec<Loop>& extra) const {
-    if (extra.size() > r_.grid.size()) return false;
-    if (!std::equal(extra.rbegin(), extra.rend(), r_.grid.rbegin())) return false;
-    return any_access(r_, [&](const Stage&, const Access& here) {
-      return any_access(w_, [&](const Stage& s, const Access& there) {
+  bool is_row_of_writer(const Vec<Loop>& grid, const Vec<Loop>& extra) const {
+    if (!std::equal(extra.rbegin(), extra.rend(), grid.rbegin())) return false;
+    return any_access(reader_, [&](const Stage&, const Access& here) {
+      return any_access(writer_, [&](const Stage& s, const Access& there) {
         return s.kind() == Kind::kReduce && is_same_value(here, there) &&
                std::ranges::all_of(extra, [&](const Loop& l) { return pairs(l, here, s, there); });
       });
@@ -283,7 +299,7 @@ class Fuser {
   }
 
   bool is_same_value(const Access& here, const Access& there) const {
-    return r_.args[here.tensor].value == w_.args[there.tensor].value;
+    return reader_.args[here.tensor].value == writer_.args[there.tensor].value;
   }
 
   // Whether an axis has loop l of the reader here, and there a loop that stage s reduces over.
@@ -429,14 +445,15 @@ class Fuser {
     std::erase_if(w_.stages, [](const Stage& s) { return s.writes.empty(); });
   }
 
-  Kernel w_, r_;
+  const Kernel &writer_, &reader_;
   ValueId v_;
   const Needed& needed_;
   Write write_;
-  // Whether a grid loop of the one side became a loop of its stages.
-  bool demoted_writer_ = false, demoted_reader_ = false;
-  // Per stage of the reader.
-  Vec<std::optional<Vec<LoopId>>> reads_;
+  Vec<Read> reads_;
+  // Grid loops of either side that become loops of its stages.
+  Vec<LoopId> writer_moves_, reader_moves_;
+  // Copies that are changed, the writer's into the merged kernel.
+  Kernel w_, r_;
 };
 
 }  // namespace

@@ -1,11 +1,13 @@
 #include "plan/group.h"
 
 #include <algorithm>
+#include <unordered_set>
 
 #include "kernel/builder.h"
 #include "lir/codes.h"
 #include "plan/copies.h"
 #include "plan/fuse.h"
+#include "plan/unit_graph.h"
 #include "support/ending.h"
 
 namespace rlx {
@@ -14,141 +16,91 @@ namespace {
 class Grouper {
  public:
   Grouper(Vec<Unit> units, const Graph& g)
-      : units_(std::move(units)),
-        values_(g.values.size()),
-        outputs_(g.outputs().begin(), g.outputs().end()) {
-    writer_of_ = producers(units_, values_);
+      : units_(std::move(units), g.values.size()),
+        is_output_(g.values.size()),
+        unit_of_(g.nodes.size()),
+        into_(units_.size()) {
+    for (ValueId v : g.outputs()) is_output_[v.index] = true;
+    for (UnitId u = units_.first(); u.valid(); u = units_.after(u))
+      for (NodeId n : units_[u].nodes) unit_of_[n.index] = u;
   }
 
   Vec<Fusion> decide(Vec<std::string>& refusals) {
     Vec<Fusion> done;
-    for (size_t u = 0; u < units_.size();) {
-      std::optional<size_t> merged = fuse_with_latest_writer(u, done, refusals);
-      u = merged ? *merged : u + 1;
-    }
+    for (UnitId u = units_.first(); u.valid();)
+      if (!fuse_with_latest_writer(u, done, refusals)) u = units_.after(u);
     return done;
   }
 
   Status replay(const Fusion& f) {
-    std::optional<size_t> writer = unit_with(f.writer), reader = unit_with(f.reader);
-    if (!writer || !reader) return Error(kPlanMismatch, "the plan names a node that has no kernel");
-    if (*writer == *reader || !link(*writer, *reader).valid())
+    UnitId writer = unit_with(f.writer), reader = unit_with(f.reader);
+    if (!writer.valid() || !reader.valid())
+      return Error(kPlanMismatch, "the plan names a node that has no kernel");
+    if (writer == reader || !link(writer, reader).valid())
       return Error(kPlanMismatch, "the plan fuses kernels that do not follow each other");
-    RLX_TRY(Unit m, merged(*writer, *reader));
-    replace(*writer, *reader, std::move(m));
+    RLX_TRY(Unit m, merged(writer, reader));
+    units_.merge(writer, reader, std::move(m));
+    into_[writer.index] = reader;
     return {};
   }
 
-  Vec<Unit> take() { return std::move(units_); }
+  Vec<Unit> take() { return units_.take(); }
 
  private:
-  // Units that write what this one reads, latest first.
-  Vec<size_t> writers_for(size_t reader) const {
-    Vec<size_t> found;
-    for (const Arg& a : units_[reader].kernel.args) {
-      int w = writer_of_[a.value.index];
-      if (w >= 0 && static_cast<size_t>(w) != reader && reads(units_[reader].kernel, a.value))
-        found.push_back(static_cast<size_t>(w));
-    }
-    std::sort(found.rbegin(), found.rend());
-    found.erase(std::unique(found.begin(), found.end()), found.end());
-    return found;
+  // Invalid: none.
+  UnitId unit_with(NodeId n) {
+    UnitId& u = unit_of_[n.index];
+    while (u.valid() && into_[u.index].valid()) u = into_[u.index];
+    return u;
   }
 
   // A value that goes from writer to reader.
-  ValueId link(size_t writer, size_t reader) const {
+  ValueId link(UnitId writer, UnitId reader) const {
     for (const Arg& a : units_[writer].kernel.args)
-      if (a.written && reads(units_[reader].kernel, a.value)) return a.value;
+      if (a.written && units_.reads(reader, a.value)) return a.value;
     return {};
   }
 
-  // Whether the reader also needs the writer through a unit between them.
-  bool path_between(size_t writer, size_t reader) const {
-    Vec<bool> seen(units_.size());
-    Vec<size_t> open;
-    for (size_t w : writers_for(reader))
-      if (w > writer) open.push_back(w);
-    while (!open.empty()) {
-      size_t u = open.back();
-      open.pop_back();
-      if (seen[u]) continue;
-      seen[u] = true;
-      for (size_t w : writers_for(u)) {
-        if (w == writer) return true;
-        if (w > writer) open.push_back(w);
-      }
-    }
-    return false;
+  bool needed_outside(ValueId v, UnitId a, UnitId b) const {
+    return is_output_[v.index] || std::ranges::any_of(units_.readers_of(v), [&](UnitId reader) {
+             return reader != a && reader != b;
+           });
   }
 
-  bool needed_outside(ValueId v, size_t a, size_t b) const {
-    if (std::count(outputs_.begin(), outputs_.end(), v)) return true;
-    for (size_t u = 0; u < units_.size(); ++u)
-      if (u != a && u != b && reads(units_[u].kernel, v)) return true;
-    return false;
-  }
-
-  Result<Unit> merged(size_t writer, size_t reader) const {
+  Result<Unit> merged(UnitId writer, UnitId reader) const {
     AtHand here("fuse", node_of(units_[reader].kernel));
-    if (path_between(writer, reader)) return Error(0, "another kernel stands between them");
+    if (units_.has_path_between(writer, reader))
+      return Error(0, "another kernel stands between them");
     return fuse(units_[writer], units_[reader], link(writer, reader),
                 [&](ValueId v) { return needed_outside(v, writer, reader); });
   }
 
-  std::optional<size_t> fuse_with_latest_writer(size_t reader, Vec<Fusion>& done,
-                                                Vec<std::string>& refusals) {
-    for (size_t writer : writers_for(reader)) {
+  bool fuse_with_latest_writer(UnitId reader, Vec<Fusion>& done, Vec<std::string>& refusals) {
+    for (UnitId writer : units_.writers_for(reader)) {
       Result<Unit> m = merged(writer, reader);
       if (m) {
         done.push_back({units_[writer].nodes[0], units_[reader].nodes[0]});
-        return replace(writer, reader, std::move(*m));
+        units_.merge(writer, reader, std::move(*m));
+        return true;
       }
       note(refusals, units_[writer].kernel.name + " -> " + units_[reader].kernel.name + ": " +
                          m.error().first().message);
     }
-    return std::nullopt;
+    return false;
   }
 
-  static void note(Vec<std::string>& refusals, std::string line) {
-    if (!std::count(refusals.begin(), refusals.end(), line)) refusals.push_back(std::move(line));
+  void note(Vec<std::string>& refusals, std::string line) {
+    if (noted_.insert(line).second) refusals.push_back(std::move(line));
   }
 
-  // The merged unit stands where the reader stood; units that read the writer's other values move behind.
-  size_t replace(size_t writer, size_t reader, Unit merged) {
-    merged.kernel.name = units_[writer].kernel.name;
-    units_[reader] = std::move(merged);
-    units_.erase(units_.begin() + static_cast<std::ptrdiff_t>(writer));
-    size_t place = settle(reader - 1);
-    writer_of_ = producers(units_, values_);
-    return place;
-  }
-
-  // Moves units before `unit` that depend on it to just after it, in order; gives its new place.
-  size_t settle(size_t unit) {
-    writer_of_ = producers(units_, values_);
-    Vec<bool> late(unit);
-    for (size_t u = 0; u < unit; ++u)
-      for (size_t w : writers_for(u)) late[u] = late[u] || w == unit || (w < u && late[w]);
-    Vec<Unit> early, later;
-    for (size_t u = 0; u < unit; ++u) (late[u] ? later : early).push_back(std::move(units_[u]));
-    size_t place = early.size();
-    early.push_back(std::move(units_[unit]));
-    std::move(later.begin(), later.end(), std::back_inserter(early));
-    std::move(early.begin(), early.end(), units_.begin());
-    return place;
-  }
-
-  std::optional<size_t> unit_with(NodeId n) const {
-    for (size_t u = 0; u < units_.size(); ++u)
-      if (std::count(units_[u].nodes.begin(), units_[u].nodes.end(), n)) return u;
-    return std::nullopt;
-  }
-
-  Vec<Unit> units_;
-  size_t values_;
-  Values outputs_;
-  // By value: the unit that writes it, or -1.
-  Vec<int> writer_of_;
+  UnitGraph units_;
+  // By value.
+  Vec<bool> is_output_;
+  // By node: the unit that it was in when last asked for.
+  Vec<UnitId> unit_of_;
+  // By unit that is gone: the one that has its nodes.
+  Vec<UnitId> into_;
+  std::unordered_set<std::string> noted_;
 };
 
 // Shape arithmetic lies nowhere in memory: kernels have its elements as expressions.
@@ -181,7 +133,7 @@ Result<Vec<Unit>> units_of(const Graph& g, bool views) {
     }
   }
   if (!problems.empty()) return Error(std::move(problems));
-  if (views) fold_copies(units, g);
+  if (views) return fold_copies(std::move(units), g);
   return units;
 }
 

@@ -29,7 +29,16 @@ Storage bare(const Storage& s) {
 class Layouter {
  public:
   Layouter(Lir& lir, const Vec<Unit>& units, const Vec<Alternative>& choices)
-      : lir_(lir), g_(lir.graph), units_(units), choices_(choices), copies_(g_.values.size()) {}
+      : lir_(lir),
+        g_(lir.graph),
+        units_(units),
+        choices_(choices),
+        copies_(g_.values.size()),
+        is_output_(g_.values.size()),
+        needs_(g_.values.size()) {
+    for (ValueId v : g_.outputs()) is_output_[v.index] = true;
+    for (size_t u = 0; u < units_.size(); ++u) note_needs(u);
+  }
 
   void run() {
     for (ValueId v : g_.inputs()) place(v, Storage::row_major(g_[v].type.rank()));
@@ -37,8 +46,12 @@ class Layouter {
   }
 
  private:
-  bool is_output(ValueId v) const {
-    return std::count(g_.outputs().begin(), g_.outputs().end(), v) != 0;
+  void note_needs(size_t u) {
+    const Vec<Arg>& args = units_[u].kernel.args;
+    for (size_t a = 0; a < args.size(); ++a)
+      if (const Need& need = choices_[u].needs[a];
+          !args[a].written && need.kind == Need::Kind::kLike)
+        needs_[args[a].value.index].push_back(&need);
   }
 
   uint32_t place(ValueId v, Storage s) {
@@ -75,7 +88,7 @@ class Layouter {
 
   Storage result_storage(size_t u, size_t a) const {
     ValueId v = units_[u].kernel.args[a].value;
-    if (is_output(v)) return Storage::row_major(g_[v].type.rank());
+    if (is_output_[v.index]) return Storage::row_major(g_[v].type.rank());
     if (std::optional<Storage> s = readers_need(v)) return *s;
     const Need& own = choices_[u].needs[a];
     return own.kind == Need::Kind::kPrefers ? own.storage : followed(u, a);
@@ -83,14 +96,8 @@ class Layouter {
 
   std::optional<Storage> readers_need(ValueId v) const {
     std::optional<Storage> need;
-    for (size_t u = 0; u < units_.size(); ++u) {
-      const Kernel& k = units_[u].kernel;
-      for (size_t a = 0; a < k.args.size(); ++a) {
-        const Need& wanted = choices_[u].needs[a];
-        if (k.args[a].value != v || k.args[a].written || wanted.kind != Need::Kind::kLike) continue;
-        need = need ? widened(*need, wanted.storage).value_or(*need) : wanted.storage;
-      }
-    }
+    for (const Need* wanted : needs_[v.index])
+      need = need ? widened(*need, wanted->storage).value_or(*need) : wanted->storage;
     return need;
   }
 
@@ -114,6 +121,10 @@ class Layouter {
   const Vec<Alternative>& choices_;
   // Placed ids of each value.
   Vec<Vec<uint32_t>> copies_;
+  // By value.
+  Vec<bool> is_output_;
+  // By value: the storages that its readers ask for, in their order.
+  Vec<Vec<const Need*>> needs_;
 };
 
 }  // namespace

@@ -48,12 +48,6 @@ Vec<PlannedKernel> kernels_of(const Lir& lir, const Vec<Unit>& units) {
   return kernels;
 }
 
-Vec<Kernel> bare_kernels(const Vec<PlannedKernel>& planned) {
-  Vec<Kernel> kernels;
-  for (const PlannedKernel& p : planned) kernels.push_back(p.kernel);
-  return kernels;
-}
-
 }  // namespace
 
 Vec<std::string> plan_switches() { return {"fusion", "layout", "views"}; }
@@ -83,7 +77,7 @@ Result<Plan> plan(Graph g, const Target& target, Menu menu, const PlanOptions& o
   out.refusals = std::move(groups.refusals);
   lay_out(out.lir, groups.units, choices);
   out.kernels = kernels_of(out.lir, groups.units);
-  assign_buffers(out.lir, bare_kernels(out.kernels));
+  assign_buffers(out.lir, out.kernels);
   return out;
 }
 

@@ -36,13 +36,6 @@ bool reads(const Kernel& k, ValueId v) {
   return false;
 }
 
-bool writes(const Kernel& k, ValueId v) {
-  for (const Stage& s : k.stages)
-    for (const Access& a : s.writes)
-      if (is_of(k, a, v)) return true;
-  return false;
-}
-
 uint32_t find_or_add_arg(Kernel& k, const Arg& like) {
   for (size_t i = 0; i < k.args.size(); ++i) {
     if (k.args[i].value != like.value) continue;
@@ -82,6 +75,13 @@ void each_access(Kernel& k, F f) {
       for (Access& a : *list) f(a);
 }
 
+void note_written(Kernel& k) {
+  for (Arg& a : k.args) a.written = false;
+  for (const Stage& s : k.stages)
+    for (const Access& a : s.writes)
+      if (a.of == Access::Of::kArg) k.args[a.tensor].written = true;
+}
+
 }  // namespace
 
 void drop_unused(Kernel& k) {
@@ -93,15 +93,7 @@ void drop_unused(Kernel& k) {
   });
   keep(k.args, args);
   keep(k.locals, locals);
-  for (size_t i = 0; i < k.args.size(); ++i) k.args[i].written = writes(k, k.args[i].value);
-}
-
-Vec<int> producers(const Vec<Unit>& units, size_t values) {
-  Vec<int> by(values, -1);
-  for (size_t u = 0; u < units.size(); ++u)
-    for (const Arg& a : units[u].kernel.args)
-      if (a.written) by[a.value.index] = static_cast<int>(u);
-  return by;
+  note_written(k);
 }
 
 }  // namespace rlx

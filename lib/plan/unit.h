@@ -24,13 +24,9 @@ const Arg* arg_of(const Kernel& k, ValueId v);
 bool is_of(const Kernel& k, const Access& a, ValueId v);
 // Whether any stage reads v from memory.
 bool reads(const Kernel& k, ValueId v);
-bool writes(const Kernel& k, ValueId v);
 // The index of v's argument, added from `like` where it is not there yet.
 uint32_t find_or_add_arg(Kernel& k, const Arg& like);
 // Removes arguments and locals that no stage uses.
 void drop_unused(Kernel& k);
-
-// Which unit writes each value; -1: none (inputs, constants).
-Vec<int> producers(const Vec<Unit>& units, size_t values);
 
 }  // namespace rlx

@@ -1,0 +1,136 @@
+#include "plan/unit_graph.h"
+
+#include <algorithm>
+
+namespace rlx {
+namespace {
+
+void sort_uniquely(Vec<ValueId>& values) {
+  std::ranges::sort(values);
+  values.erase(std::unique(values.begin(), values.end()), values.end());
+}
+
+Vec<ValueId> values_read(const Kernel& k) {
+  Vec<ValueId> values;
+  for (const Stage& s : k.stages)
+    for (const Access& a : s.reads)
+      if (a.of == Access::Of::kArg) values.push_back(k.args[a.tensor].value);
+  sort_uniquely(values);
+  return values;
+}
+
+Vec<ValueId> values_written(const Kernel& k) {
+  Vec<ValueId> values;
+  for (const Arg& a : k.args)
+    if (a.written) values.push_back(a.value);
+  sort_uniquely(values);
+  return values;
+}
+
+// Calls gone for what only `old` has, and come for what only `now` has. Both ascend.
+template <class Gone, class Come>
+void each_change(const Vec<ValueId>& old, const Vec<ValueId>& now, Gone gone, Come come) {
+  for (ValueId v : old)
+    if (!std::ranges::binary_search(now, v)) gone(v);
+  for (ValueId v : now)
+    if (!std::ranges::binary_search(old, v)) come(v);
+}
+
+}  // namespace
+
+UnitGraph::UnitGraph(Vec<Unit> units, size_t values)
+    : order_(units.size()), writer_(values), readers_(values) {
+  nodes_.reserve(units.size());
+  for (Unit& u : units) nodes_.push_back({std::move(u)});
+  for (size_t u = 0; u < nodes_.size(); ++u) note_uses(UnitId(u));
+}
+
+Vec<UnitId> UnitGraph::writers_for(UnitId reader) const {
+  Vec<UnitId> found;
+  for (ValueId v : nodes_[reader.index].reads)
+    if (UnitId w = writer_of(v); w.valid() && w != reader) found.push_back(w);
+  std::ranges::sort(found, [&](UnitId a, UnitId b) { return order_.is_before(b, a); });
+  found.erase(std::unique(found.begin(), found.end()), found.end());
+  return found;
+}
+
+// From the reader back, and never before the writer. Of a unit's writers the earliest comes first: of all it
+// is the nearest to the one that is looked for.
+bool UnitGraph::has_path_between(UnitId writer, UnitId reader) const {
+  std::set<UnitId> seen;
+  Vec<UnitId> open;
+  auto add = [&](UnitId u) {
+    if (order_.is_before(writer, u) && seen.insert(u).second) open.push_back(u);
+  };
+  for (UnitId w : writers_for(reader)) add(w);
+  while (!open.empty()) {
+    UnitId u = open.back();
+    open.pop_back();
+    for (UnitId w : writers_for(u)) {
+      if (w == writer) return true;
+      add(w);
+    }
+  }
+  return false;
+}
+
+void UnitGraph::merge(UnitId writer, UnitId reader, Unit merged) {
+  merged.kernel.name = nodes_[writer.index].unit.kernel.name;
+  nodes_[writer.index].unit = {};
+  note_uses(writer);
+  order_.remove(writer);
+  nodes_[reader.index].unit = std::move(merged);
+  note_uses(reader);
+  settle(reader);
+}
+
+// Moves units before u that depend on it to just behind it, in order.
+void UnitGraph::settle(UnitId u) {
+  std::set<UnitId> seen;
+  Vec<UnitId> late;
+  auto add_readers = [&](UnitId of) {
+    for (ValueId v : nodes_[of.index].writes)
+      for (UnitId r : readers_of(v))
+        if (order_.is_before(r, u) && seen.insert(r).second) late.push_back(r);
+  };
+  add_readers(u);
+  for (size_t i = 0; i < late.size(); ++i) add_readers(late[i]);
+  std::ranges::sort(late, [&](UnitId a, UnitId b) { return order_.is_before(a, b); });
+  for (UnitId moved : late) order_.remove(moved);
+  order_.insert_behind(u, late);
+}
+
+Vec<Unit> UnitGraph::take() {
+  Vec<Unit> units;
+  for (UnitId u = first(); u.valid(); u = after(u))
+    units.push_back(std::move(nodes_[u.index].unit));
+  return units;
+}
+
+void UnitGraph::note_uses(UnitId u) {
+  const Kernel& k = nodes_[u.index].unit.kernel;
+  set_reads(u, values_read(k));
+  set_writes(u, values_written(k));
+}
+
+void UnitGraph::set_reads(UnitId u, Vec<ValueId> reads) {
+  Vec<ValueId>& old = nodes_[u.index].reads;
+  each_change(
+      old, reads, [&](ValueId v) { readers_[v.index].erase(u); },
+      [&](ValueId v) { readers_[v.index].insert(u); });
+  old = std::move(reads);
+}
+
+void UnitGraph::set_writes(UnitId u, Vec<ValueId> writes) {
+  Vec<ValueId>& old = nodes_[u.index].writes;
+  each_change(
+      old, writes,
+      [&](ValueId v) {
+        // Another may write it by now.
+        if (writer_[v.index] == u) writer_[v.index] = {};
+      },
+      [&](ValueId v) { writer_[v.index] = u; });
+  old = std::move(writes);
+}
+
+}  // namespace rlx

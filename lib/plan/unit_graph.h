@@ -1,0 +1,66 @@
+// Units with their def-use sets: who writes a value, who reads it, and in which order they run. All of it is
+// kept up to date while units are edited and merged, so that nobody scans the units for it.
+//
+// A unit keeps its id for good: its place among the units that the graph was made of.
+#pragma once
+#include <set>
+
+#include "plan/unit.h"
+#include "plan/unit_order.h"
+
+namespace rlx {
+
+class UnitGraph {
+ public:
+  // `values`: how many the graph has.
+  UnitGraph(Vec<Unit> units, size_t values);
+
+  const Unit& operator[](UnitId u) const { return nodes_[u.index].unit; }
+  size_t size() const { return nodes_.size(); }
+  // In the order of execution; invalid at the end.
+  UnitId first() const { return order_.first(); }
+  UnitId after(UnitId u) const { return order_.after(u); }
+
+  // Invalid: none (inputs, constants).
+  UnitId writer_of(ValueId v) const { return writer_[v.index]; }
+  // Who reads v from memory, by id.
+  const std::set<UnitId>& readers_of(ValueId v) const { return readers_[v.index]; }
+  bool reads(UnitId u, ValueId v) const { return readers_[v.index].contains(u); }
+  // Other units that write what this one reads, latest first.
+  Vec<UnitId> writers_for(UnitId reader) const;
+  // Whether the reader also needs the writer through a unit between them.
+  bool has_path_between(UnitId writer, UnitId reader) const;
+
+  // Changes the unit's kernel in place: edit(Kernel&).
+  template <class F>
+  void edit(UnitId u, F edit) {
+    edit(nodes_[u.index].unit.kernel);
+    note_uses(u);
+  }
+  // The merged unit takes the reader's id and place, and the writer is gone; units before that place that
+  // depend on the merged one move behind it. There must be no path between the two.
+  void merge(UnitId writer, UnitId reader, Unit merged);
+
+  // In the order of execution.
+  Vec<Unit> take();
+
+ private:
+  struct Node {
+    Unit unit;
+    // Ascending.
+    Vec<ValueId> reads = {}, writes = {};
+  };
+
+  void note_uses(UnitId u);
+  void set_reads(UnitId u, Vec<ValueId> reads);
+  void set_writes(UnitId u, Vec<ValueId> writes);
+  void settle(UnitId u);
+
+  Vec<Node> nodes_;
+  UnitOrder order_;
+  // By value.
+  Vec<UnitId> writer_;
+  Vec<std::set<UnitId>> readers_;
+};
+
+}  // namespace rlx
