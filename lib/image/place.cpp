@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <numeric>
+#include <tuple>
 #include <unordered_map>
 
 #include <fmt/format.h>
@@ -47,17 +48,109 @@ Result<Vec<int64_t>> sizes_of(const Image& image, const Vec<int64_t>& symbols) {
   return sizes;
 }
 
-// The smallest gap between the neighbours that holds `bytes`, else behind the last of them. `neighbours`
-// are sorted by offset.
-int64_t best_fit(const Vec<const Request*>& neighbours, int64_t bytes) {
-  int64_t best = -1, best_gap = INT64_MAX, free = 0;
-  for (const Request* taken : neighbours) {
-    int64_t gap = taken->offset - free;
-    if (gap >= bytes && gap < best_gap) best = free, best_gap = gap;
-    free = std::max(free, taken->end());
+// Looks for the smallest gap of at least `bytes` between stretches that come by offset.
+class BestFit {
+ public:
+  explicit BestFit(int64_t bytes) : bytes_(bytes) {}
+
+  void pass(int64_t from, int64_t end) {
+    int64_t gap = from - free_;
+    if (gap >= bytes_ && gap < best_gap_) best_ = free_, best_gap_ = gap;
+    free_ = std::max(free_, end);
   }
-  return best >= 0 ? best : free;
-}
+
+  // Whether nothing that follows can be better.
+  bool is_exact() const { return best_gap_ == bytes_; }
+  // Behind the last stretch where no gap is big enough.
+  int64_t offset() const { return best_ >= 0 ? best_ : free_; }
+
+ private:
+  int64_t bytes_, best_ = -1, best_gap_ = INT64_MAX, free_ = 0;
+};
+
+// Neighbours by offset among the placed requests, with what tells whether one has to look at each.
+class Shelf {
+ public:
+  static constexpr size_t kMost = 64;
+
+  explicit Shelf(Vec<const Request*> requests) : requests_(std::move(requests)) { sum_up(); }
+
+  static auto place_of(const Request& r) { return std::tuple(r.offset, r.first); }
+  auto place() const { return place_of(*requests_.front()); }
+
+  void insert(const Request& r) {
+    auto by_place = [](const Request* other) { return place_of(*other); };
+    auto after = std::ranges::upper_bound(requests_, place_of(r), {}, by_place);
+    requests_.insert(after, &r);
+    sum_up();
+  }
+
+  bool is_full() const { return requests_.size() >= kMost; }
+  // The upper half, which is no longer here.
+  Shelf split() {
+    auto middle = requests_.begin() + kMost / 2;
+    Shelf upper({middle, requests_.end()});
+    requests_.erase(middle, requests_.end());
+    sum_up();
+    return upper;
+  }
+
+  void pass(const Request& r, BestFit& fit) const {
+    if (last_last_ < r.first || r.last < first_first_) return;
+    bool all_meet = last_first_ <= r.last && r.first <= first_last_;
+    if (all_meet && widest_gap_ < r.bytes) return fit.pass(requests_.front()->offset, end_);
+    for (const Request* other : requests_)
+      if (r.meets(*other)) fit.pass(other->offset, other->end());
+  }
+
+ private:
+  void sum_up() {
+    const Request& front = *requests_.front();
+    first_first_ = last_first_ = front.first;
+    first_last_ = last_last_ = front.last;
+    end_ = front.offset;
+    widest_gap_ = 0;
+    for (const Request* r : requests_) {
+      first_first_ = std::min(first_first_, r->first);
+      last_first_ = std::max(last_first_, r->first);
+      first_last_ = std::min(first_last_, r->last);
+      last_last_ = std::max(last_last_, r->last);
+      widest_gap_ = std::max(widest_gap_, r->offset - end_);
+      end_ = std::max(end_, r->end());
+    }
+  }
+
+  // By offset, then by time: those that lie at one offset lie there one after the other.
+  Vec<const Request*> requests_;
+  // The first and the last of all beginnings and ends of lives.
+  uint32_t first_first_ = 0, last_first_ = 0, first_last_ = 0, last_last_ = 0;
+  int64_t end_ = 0, widest_gap_ = 0;
+};
+
+// The placed requests.
+class Shelves {
+ public:
+  // The smallest gap between requests that the new one meets, else behind the last of them.
+  int64_t best_fit(const Request& r) const {
+    BestFit fit(r.bytes);
+    for (size_t i = 0; i < shelves_.size() && !fit.is_exact(); ++i) shelves_[i].pass(r, fit);
+    return fit.offset();
+  }
+
+  void insert(const Request& r) {
+    if (shelves_.empty()) {
+      shelves_.emplace_back(Vec<const Request*>{&r});
+      return;
+    }
+    auto after = std::ranges::upper_bound(shelves_, Shelf::place_of(r), {}, &Shelf::place);
+    auto shelf = after == shelves_.begin() ? after : after - 1;
+    shelf->insert(r);
+    if (shelf->is_full()) shelves_.insert(shelf + 1, shelf->split());
+  }
+
+ private:
+  Vec<Shelf> shelves_;
+};
 
 // Biggest first, at equal sizes in the order of the requests.
 Vec<size_t> by_size(const Vec<Request>& requests) {
@@ -70,16 +163,11 @@ Vec<size_t> by_size(const Vec<Request>& requests) {
 // Gives every request its offset; the end of the last.
 int64_t pack(Vec<Request>& requests) {
   int64_t end = 0;
-  // Sorted by offset.
-  Vec<const Request*> placed;
+  Shelves placed;
   for (size_t i : by_size(requests)) {
     Request& request = requests[i];
-    Vec<const Request*> neighbours;
-    std::ranges::copy_if(placed, std::back_inserter(neighbours),
-                         [&](const Request* other) { return request.meets(*other); });
-    request.offset = best_fit(neighbours, request.bytes);
-    auto after = std::ranges::upper_bound(placed, request.offset, {}, &Request::offset);
-    placed.insert(after, &request);
+    request.offset = placed.best_fit(request);
+    placed.insert(request);
     end = std::max(end, request.end());
   }
   return end;

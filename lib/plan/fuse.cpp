@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "kernel/detail.h"
+
 namespace rlx {
 namespace {
 
@@ -23,23 +25,11 @@ bool is_structured(const Kernel& k) {
   });
 }
 
-// Loops of a detail (reduction, contract, conv) renamed.
+// Loops of a detail renamed.
 void rename_detail(Stage& s, const std::map<LoopId, LoopId>& names) {
-  auto rename = [&](LoopId& id) {
+  visit_detail(s, [&](LoopId& id) {
     if (auto it = names.find(id); it != names.end()) id = it->second;
-  };
-  auto rename_all = [&](Vec<LoopId>& ids) {
-    for (LoopId& id : ids) rename(id);
-  };
-  if (auto* r = std::get_if<Reduction>(&s.detail)) rename_all(r->over);
-  if (auto* c = std::get_if<Contract>(&s.detail))
-    for (Vec<LoopId>* ids : {&c->m, &c->n, &c->k, &c->batch}) rename_all(*ids);
-  if (auto* c = std::get_if<Conv>(&s.detail)) {
-    for (LoopId* id : {&c->batch, &c->out_channel, &c->in_channel}) rename(*id);
-    rename_all(c->pixel);
-    rename_all(c->window);
-  }
-  if (auto* c = std::get_if<Scan>(&s.detail)) rename(c->over);
+  });
 }
 
 // Gives every loop of k the id that `names` says; loops without an entry keep theirs.
@@ -59,8 +49,14 @@ void rename_loops(Kernel& k, const std::map<LoopId, LoopId>& names) {
 
 // Where a loop that moves into the stage stands: innermost, but outside of the loops reduced over.
 size_t place_of_moved(const Stage& s) {
-  if (const auto* r = std::get_if<Reduction>(&s.detail)) return s.loops.size() - r->over.size();
-  return s.loops.size() - (std::get_if<Scan>(&s.detail) ? 1 : 0);
+  switch (s.kind()) {
+    case Kind::kReduce: return s.loops.size() - s.reduction().over.size();
+    case Kind::kScan: return s.loops.size() - 1;
+    case Kind::kMap:
+    case Kind::kContract:
+    case Kind::kConv: break;
+  }
+  return s.loops.size();
 }
 
 // Moves a grid loop into the loops of every stage (each gets its own); locals grow an axis.

@@ -1,4 +1,6 @@
 #include <catch2/catch.hpp>
+#include <functional>
+#include <map>
 #include <random>
 
 #include "test/image/sample.h"
@@ -100,6 +102,68 @@ TEST_CASE("random lifetimes never clash") {
         if (same_slot) CHECK(p.offsets[a] == p.offsets[b]);
       }
     }
+  }
+}
+
+// The rule of image.h as a plain search over all that is placed already.
+struct Plain {
+  struct Request {
+    size_t id;
+    int64_t bytes, offset;
+    uint32_t first, last;
+  };
+
+  static int64_t padded(int64_t bytes) { return (((bytes + 63) / 64) | 1) * 64; }
+
+  static int64_t best_fit(const Vec<Request>& placed, const Request& r) {
+    Vec<Request> met;
+    for (const Request& other : placed)
+      if (other.first <= r.last && r.first <= other.last) met.push_back(other);
+    std::ranges::sort(met, {}, &Request::offset);
+    int64_t best = -1, best_gap = INT64_MAX, free = 0;
+    for (const Request& other : met) {
+      int64_t gap = other.offset - free;
+      if (gap >= r.bytes && gap < best_gap) best = free, best_gap = gap;
+      free = std::max(free, other.offset + other.bytes);
+    }
+    return best >= 0 ? best : free;
+  }
+
+  static Vec<int64_t> offsets(const Vec<Buffer>& buffers) {
+    Vec<Request> requests, placed;
+    std::map<int32_t, size_t> slots;
+    Vec<size_t> request_of;
+    for (const Buffer& b : buffers) {
+      size_t next = requests.size();
+      request_of.push_back(b.slot < 0 ? next : slots.try_emplace(b.slot, next).first->second);
+      if (request_of.back() != next) continue;
+      bool always = b.slot >= 0;
+      requests.push_back({next, padded(b.bytes.steps[0].operand), 0, always ? 0 : b.first,
+                          always ? UINT32_MAX : b.last});
+    }
+    Vec<int64_t> by_request(requests.size()), by_buffer;
+    std::ranges::stable_sort(requests, std::greater(), &Request::bytes);
+    for (Request& r : requests) {
+      r.offset = by_request[r.id] = best_fit(placed, r);
+      placed.push_back(r);
+    }
+    for (size_t r : request_of) by_buffer.push_back(by_request[r]);
+    return by_buffer;
+  }
+};
+
+TEST_CASE("buffers lie where a plain search puts them") {
+  std::mt19937 random(5);
+  auto below = [&](uint32_t n) { return static_cast<uint32_t>(random() % n); };
+  for (int round = 0; round < 300; ++round) {
+    uint32_t commands = 1 + below(60), longest = 1 + below(commands), sizes = 1 + below(6000);
+    Vec<Buffer> buffers;
+    for (uint32_t i = below(120); i-- > 0;) {
+      uint32_t first = below(commands), last = std::min(commands - 1, first + below(longest));
+      int32_t slot = below(12) == 0 ? static_cast<int32_t>(below(3)) : -1;
+      buffers.push_back(arena(slot < 0 ? below(sizes) : 700, first, last, slot));
+    }
+    CHECK(placed(buffers).offsets == Plain::offsets(buffers));
   }
 }
 

@@ -11,9 +11,18 @@ constexpr size_t kAlign = 64;
 
 using Op = image::Extent::Op;
 
+// Place of each symbol.
+using SymbolIndex = std::map<std::string, int64_t>;
+
+SymbolIndex index_of(const Vec<std::string>& symbols) {
+  SymbolIndex index;
+  for (size_t i = 0; i < symbols.size(); ++i) index.emplace(symbols[i], i);
+  return index;
+}
+
 class Postfix {
  public:
-  explicit Postfix(const Vec<std::string>& symbols) : symbols_(symbols) {}
+  explicit Postfix(const SymbolIndex& symbols) : symbols_(symbols) {}
 
   void dim(const Dim& d) {
     if (d.terms().empty()) push(Op::kConst, 0);
@@ -57,19 +66,32 @@ class Postfix {
   }
 
   int64_t symbol(const std::string& name) const {
-    auto it = std::find(symbols_.begin(), symbols_.end(), name);
+    auto it = symbols_.find(name);
     RLX_CHECK(it != symbols_.end(), "unknown symbol " + name);
-    return it - symbols_.begin();
+    return it->second;
   }
 
-  const Vec<std::string>& symbols_;
+  const SymbolIndex& symbols_;
   image::Extent out_;
 };
+
+template <class T>
+void sort_uniquely(Vec<T>& items) {
+  std::ranges::sort(items);
+  items.erase(std::unique(items.begin(), items.end()), items.end());
+}
 
 class Builder {
  public:
   Builder(const Lir& lir, const Vec<PlannedKernel>& kernels)
-      : lir_(lir), g_(lir.graph), kernels_(kernels), names_(symbol_names(lir.graph)) {}
+      : lir_(lir),
+        g_(lir.graph),
+        kernels_(kernels),
+        symbols_(index_of(symbol_names(lir.graph))),
+        buffer_of_(lir.graph.values.size()) {
+    for (const Placed& p : lir.placed)
+      if (p.copy == 0) buffer_of_[p.value.index] = p.buffer;
+  }
 
   image::Image run(Code code) {
     out_.target = lir_.target;
@@ -87,7 +109,11 @@ class Builder {
   }
 
  private:
-  image::Extent extent(const Dim& d) const { return extent_of(d, names_); }
+  image::Extent extent(const Dim& d) const {
+    Postfix p(symbols_);
+    p.dim(d);
+    return p.take();
+  }
 
   image::Buffer buffer(const LirBuffer& b) const {
     image::Buffer out{.bytes = extent(b.elements * size_of(b.dtype)),
@@ -120,10 +146,9 @@ class Builder {
   }
 
   image::Tensor tensor(ValueId v, const std::string& name) const {
-    image::Tensor t{.name = name, .dtype = g_[v].type.dtype};
+    image::Tensor t{
+        .name = name, .dtype = g_[v].type.dtype, .shape = {}, .buffer = buffer_of_[v.index]};
     for (const Dim& d : g_[v].type.shape) t.shape.push_back(extent(d));
-    for (const Placed& p : lir_.placed)
-      if (p.value == v && p.copy == 0) t.buffer = p.buffer;
     return t;
   }
 
@@ -135,7 +160,7 @@ class Builder {
 
   void add_guards() {
     for (const Fact& f : g_.facts) {
-      Postfix p(names_);
+      Postfix p(symbols_);
       p.dim(f.a);
       p.dim(f.b);
       bool equal = f.relation == Fact::Relation::kEqual;
@@ -158,16 +183,14 @@ class Builder {
       for (size_t a = 0; a < k.args.size(); ++a) {
         uint32_t b = lir_.placed[lir_.groups[i].args[a]].buffer;
         c.buffers.push_back(b);
-        if (auto it = writer.find(b);
-            it != writer.end() && !std::count(c.waits.begin(), c.waits.end(), it->second))
-          c.waits.push_back(it->second);
+        if (auto it = writer.find(b); it != writer.end()) c.waits.push_back(it->second);
       }
-      std::sort(c.waits.begin(), c.waits.end());
+      sort_uniquely(c.waits);
       for (size_t a = 0; a < k.args.size(); ++a)
         if (k.args[a].written) writer[c.buffers[a]] = i;
-      Origin origin;
-      for (const Stage& s : k.stages) origin = merge(origin, s.origin);
-      c.origin = std::move(origin);
+      for (const Stage& s : k.stages)
+        c.origin.insert(c.origin.end(), s.origin.begin(), s.origin.end());
+      sort_uniquely(c.origin);
       out_.commands.push_back(std::move(c));
     }
   }
@@ -175,7 +198,9 @@ class Builder {
   const Lir& lir_;
   const Graph& g_;
   const Vec<PlannedKernel>& kernels_;
-  Vec<std::string> names_;
+  SymbolIndex symbols_;
+  // By value: where its producer writes it.
+  Vec<uint32_t> buffer_of_;
   image::Image out_;
 };
 
@@ -215,12 +240,6 @@ Result<image::Image> build_image(const Lir& lir, const Vec<PlannedKernel>& kerne
                    "the extent " + s.name + " depends on the data, which is not supported yet",
                    "bind the inputs that it depends on as constants");
   return Builder(lir, kernels).run(std::move(code));
-}
-
-image::Extent extent_of(const Dim& d, const Vec<std::string>& symbols) {
-  Postfix p(symbols);
-  p.dim(d);
-  return p.take();
 }
 
 Vec<std::string> symbol_names(const Graph& g) {

@@ -23,9 +23,6 @@ ConstantBlobs pool_constants(const std::map<uint32_t, PackedConstant>& packed);
 
 Result<image::Image> build_image(const Lir& lir, const Vec<PlannedKernel>& kernels, Code code);
 
-// Dim -> postfix over symbols by index. RLX_CHECKs that every symbol is known and no loop is left.
-image::Extent extent_of(const Dim& d, const Vec<std::string>& symbols);
-
 // The order of the `symbols` argument of every kernel.
 Vec<std::string> symbol_names(const Graph& g);
 

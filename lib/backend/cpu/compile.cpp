@@ -4,6 +4,7 @@
 #include <thread>
 
 #include "backend/common/code.h"
+#include "backend/common/distinct.h"
 #include "backend/cpu/contract.h"
 #include "backend/cpu/loops.h"
 #include "backend/cpu/object.h"
@@ -13,50 +14,6 @@
 namespace rlx::cpu {
 
 namespace {
-
-// ---- Equal kernels ----------------------------------------------------------------------------
-
-// The kernel without what its code does not depend on: names, values, origins, the numbers of loops.
-Kernel canonical(Kernel k) {
-  k.name.clear();
-  for (Arg& a : k.args) {
-    a.name.clear();
-    a.value = {};
-    a.constant = false;
-  }
-  for (Stage& s : k.stages) {
-    s.name.clear();
-    s.origin.clear();
-  }
-  return k;
-}
-
-struct Distinct {
-  PlannedKernel planned;
-  // Index of the first kernel that it stands for.
-  size_t first = 0;
-};
-
-struct Dedup {
-  Vec<Distinct> functions;
-  // By kernel.
-  Vec<size_t> function_of;
-};
-
-Dedup deduplicated(const Vec<PlannedKernel>& kernels) {
-  Dedup d;
-  for (size_t i = 0; i < kernels.size(); ++i) {
-    PlannedKernel plain{canonical(kernels[i].kernel), kernels[i].choice};
-    size_t found = 0;
-    for (; found < d.functions.size(); ++found) {
-      const PlannedKernel& other = d.functions[found].planned;
-      if (other.choice == plain.choice && other.kernel == plain.kernel) break;
-    }
-    if (found == d.functions.size()) d.functions.push_back({std::move(plain), i});
-    d.function_of.push_back(found);
-  }
-  return d;
-}
 
 // ---- One function -----------------------------------------------------------------------------
 
