@@ -12,7 +12,7 @@
 #include "driver/codes.h"
 #include "driver/store_compiled.h"
 #include "driver/toolchain.h"
-#include "runtime/cpu/features.h"
+#include "support/cpu_features.h"
 #include "support/files.h"
 #include "support/log.h"
 
@@ -232,7 +232,7 @@ class Builder {
     if (!ref) return Error(kIncompleteEntry, "the entry has none");
     RLX_TRY(cache::BlobBytes bytes, store_->blob(*ref));
     RLX_TRY(out_.image, image::decode(bytes.bytes()));
-    Vec<std::string> missing = runtime::cpu::missing_features(out_.image.isa);
+    Vec<std::string> missing = missing_on_host(out_.image.isa);
     if (missing.empty()) return {};
     // Never run, not even to find out.
     RLX_TRY(out_.target, parse_target("host"));

@@ -8,7 +8,7 @@
 #include "driver/build.h"
 #include "driver/codes.h"
 #include "driver/run_codes.h"
-#include "runtime/cpu/features.h"
+#include "support/cpu_features.h"
 
 namespace rlx::driver {
 namespace {
@@ -48,7 +48,7 @@ runtime::BlobSource source_of(std::map<Digest, cache::BlobBytes> blobs) {
 Status check_target(const LoadRequest& request) {
   RLX_TRY(Target target, parse_target(request.target));
   if (!is_file(request.model_or_key) || target.kind != Target::Kind::kCpu) return {};
-  Vec<std::string> missing = runtime::cpu::missing_features(target.features);
+  Vec<std::string> missing = missing_on_host(target.features);
   if (missing.empty()) return {};
   return Error(
       kOtherMachine,

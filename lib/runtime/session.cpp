@@ -11,8 +11,8 @@
 #include "runtime/cpu/code_memory.h"
 #include "runtime/cpu/cores.h"
 #include "runtime/cpu/executor.h"
-#include "runtime/cpu/features.h"
 #include "support/codes.h"
+#include "support/cpu_features.h"
 
 namespace rlx::runtime {
 namespace {
@@ -37,7 +37,7 @@ Status check_device(const Image& image) {
 }
 
 Status check_features(const Image& image) {
-  Vec<std::string> missing = cpu::missing_features(image.isa);
+  Vec<std::string> missing = missing_on_host(image.isa);
   if (missing.empty()) return {};
   return Error(kMissingFeature,
                fmt::format("this was compiled for {} and uses {}; this CPU lacks {}", image.target,

@@ -1,60 +1,13 @@
 #include "target/target.h"
 
-#include <cpuid.h>
-
 #include <algorithm>
 #include <span>
+
+#include "support/cpu_features.h"
 
 namespace rlx {
 
 namespace {
-
-// The register of CPUID that holds a feature's bit.
-enum class Reg : uint8_t { kA, kB, kC, kD };
-
-// What the operating system must save for a feature to be usable: bits of XCR0.
-enum class State : uint32_t { kNone = 0, kYmm = 0x6, kZmm = 0xe6, kTile = 0x60000 };
-
-struct Feature {
-  // LLVM's.
-  std::string_view name;
-  uint32_t leaf = 0, subleaf = 0;
-  Reg reg = Reg::kA;
-  int bit = 0;
-  State state = State::kNone;
-};
-
-// Sorted by name.
-constexpr Feature kFeatures[] = {
-    {"amx-bf16", 7, 0, Reg::kD, 22, State::kTile},
-    {"amx-int8", 7, 0, Reg::kD, 25, State::kTile},
-    {"amx-tile", 7, 0, Reg::kD, 24, State::kTile},
-    {"avx", 1, 0, Reg::kC, 28, State::kYmm},
-    {"avx2", 7, 0, Reg::kB, 5, State::kYmm},
-    {"avx512bf16", 7, 1, Reg::kA, 5, State::kZmm},
-    {"avx512bw", 7, 0, Reg::kB, 30, State::kZmm},
-    {"avx512cd", 7, 0, Reg::kB, 28, State::kZmm},
-    {"avx512dq", 7, 0, Reg::kB, 17, State::kZmm},
-    {"avx512f", 7, 0, Reg::kB, 16, State::kZmm},
-    {"avx512fp16", 7, 0, Reg::kD, 23, State::kZmm},
-    {"avx512vbmi", 7, 0, Reg::kC, 1, State::kZmm},
-    {"avx512vl", 7, 0, Reg::kB, 31, State::kZmm},
-    {"avx512vnni", 7, 0, Reg::kC, 11, State::kZmm},
-    {"avxvnni", 7, 1, Reg::kA, 4, State::kYmm},
-    {"bmi", 7, 0, Reg::kB, 3},
-    {"bmi2", 7, 0, Reg::kB, 8},
-    {"cx16", 1, 0, Reg::kC, 13},
-    {"f16c", 1, 0, Reg::kC, 29, State::kYmm},
-    {"fma", 1, 0, Reg::kC, 12, State::kYmm},
-    {"lzcnt", 0x80000001, 0, Reg::kC, 5},
-    {"movbe", 1, 0, Reg::kC, 22},
-    {"popcnt", 1, 0, Reg::kC, 23},
-    {"sahf", 0x80000001, 0, Reg::kC, 0},
-    {"sse3", 1, 0, Reg::kC, 0},
-    {"sse4.1", 1, 0, Reg::kC, 19},
-    {"sse4.2", 1, 0, Reg::kC, 20},
-    {"ssse3", 1, 0, Reg::kC, 9},
-};
 
 // What a baseline has; a feature that it lacks is added by name. Both sorted.
 constexpr std::string_view kV3[] = {"avx",  "avx2", "bmi",    "bmi2",   "cx16",
@@ -77,18 +30,6 @@ constexpr Baseline kBaselines[] = {{"x86-64-v4", kV4}, {"x86-64-v3", kV3}};
 constexpr std::string_view kKnown =
     "host, cpu:portable, cpu:x86-64-v3, cpu:x86-64-v4, then ,+FEATURE or ,-FEATURE; cuda:sm_NN";
 
-uint64_t enabled_state() {
-  uint32_t low = 0, high = 0;
-  __asm__("xgetbv" : "=a"(low), "=d"(high) : "c"(0));
-  return (static_cast<uint64_t>(high) << 32) | low;
-}
-
-bool cpu_has(const Feature& f) {
-  uint32_t r[4] = {};
-  if (!__get_cpuid_count(f.leaf, f.subleaf, &r[0], &r[1], &r[2], &r[3])) return false;
-  return (r[static_cast<int>(f.reg)] >> f.bit) & 1;
-}
-
 bool contains(const Vec<std::string>& sorted, std::string_view name) {
   return std::binary_search(sorted.begin(), sorted.end(), name);
 }
@@ -96,12 +37,6 @@ bool contains(const Vec<std::string>& sorted, std::string_view name) {
 bool has_all(const Vec<std::string>& features, const Baseline& b) {
   return std::all_of(b.features.begin(), b.features.end(),
                      [&](std::string_view f) { return contains(features, f); });
-}
-
-const Feature* find_feature(std::string_view name) {
-  for (const Feature& f : kFeatures)
-    if (f.name == name) return &f;
-  return nullptr;
 }
 
 // The facts that follow from the features.
@@ -150,7 +85,7 @@ Error unknown(std::string_view text) {
 bool apply_feature(Vec<std::string>& features, std::string_view change) {
   if (change.size() < 2 || (change[0] != '+' && change[0] != '-')) return false;
   std::string name(change.substr(1));
-  if (!find_feature(name)) return false;
+  if (!is_cpu_feature(name)) return false;
   auto at = std::lower_bound(features.begin(), features.end(), name);
   bool there = at != features.end() && *at == name;
   if (change[0] == '+' && !there) features.insert(at, std::move(name));
@@ -195,19 +130,6 @@ Result<Target> parse_cuda(std::string_view text, std::string_view arch) {
 }  // namespace
 
 bool Target::has(std::string_view feature) const { return contains(features, feature); }
-
-Vec<std::string> host_features() {
-  uint32_t a = 0, b = 0, c = 0, d = 0;
-  constexpr uint32_t kOsXsave = 1U << 27;
-  bool xsave = __get_cpuid(1, &a, &b, &c, &d) && (c & kOsXsave);
-  uint64_t enabled = xsave ? enabled_state() : 0;
-  Vec<std::string> found;
-  for (const Feature& f : kFeatures) {
-    auto state = static_cast<uint32_t>(f.state);
-    if ((enabled & state) == state && cpu_has(f)) found.emplace_back(f.name);
-  }
-  return found;
-}
 
 Result<Target> parse_target(std::string_view text) {
   if (text == "host" || text == "cpu:host" || text == "cpu") return host_target();

@@ -30,7 +30,4 @@ struct Target {
 // lists what is known.
 Result<Target> parse_target(std::string_view text);
 
-// Features of this machine's CPU, by LLVM's names, sorted.
-Vec<std::string> host_features();
-
 }  // namespace rlx

@@ -9,6 +9,7 @@
 #include <set>
 
 #include "kernel/element.h"
+#include "support/cpu_features.h"
 
 namespace rlx::test {
 

@@ -13,6 +13,7 @@
 #include "kernel/element.h"
 #include "passes/bind_dims.h"
 #include "runtime/session.h"
+#include "support/cpu_features.h"
 #include "support/hash.h"
 
 namespace rlx::random {

@@ -334,11 +334,11 @@ TEST_CASE("symbols of inputs") {
 TEST_CASE("images for other machines say what is missing") {
   ImageBuilder b = long_chain();
   b.image().target = "cpu:x86-64-v9";
-  b.image().isa = {"sse2", "avx4096"};
+  b.image().isa = {"sse4.2", "avx4096"};
   auto session = b.try_load();
   REQUIRE(!session.ok());
   CHECK(problem_of(session.error()) ==
-        "this was compiled for cpu:x86-64-v9 and uses sse2, avx4096; this CPU lacks avx4096");
+        "this was compiled for cpu:x86-64-v9 and uses sse4.2, avx4096; this CPU lacks avx4096");
   CHECK(session.error().exit_code() == static_cast<int>(Exit::kUnusable));
   b.image().target = "cuda:sm_90";
   auto device = b.try_load();

@@ -4,6 +4,8 @@
 
 #include <algorithm>
 
+#include "support/cpu_features.h"
+
 namespace rlx {
 
 TEST_CASE("a baseline is its own canonical text") {
