@@ -29,36 +29,32 @@ Result<Vec<Alternative>> no_cuda_menu(const Kernel&, const Target& target) {
 
 #if RLX_WITH_LLVM
 
-Menu menu_of(const Target& target) {
-  return target.kind == Target::Kind::kCpu ? cpu::menu : no_cuda_menu;
-}
+Menu menu_of(const Target& target) { return target.is_cpu() ? cpu::menu : no_cuda_menu; }
 
 Result<Code> emit_code(const Vec<PlannedKernel>& kernels, const Vec<std::string>& symbols,
                        const Target& target, int jobs) {
-  if (target.kind != Target::Kind::kCpu) return no_cuda(target);
+  if (!target.is_cpu()) return no_cuda(target);
   return cpu::compile(kernels, symbols, target, jobs);
 }
 
 Result<std::string> emit_text(const Vec<PlannedKernel>& kernels, const Vec<std::string>& symbols,
                               const Target& target, CodeText what) {
-  if (target.kind != Target::Kind::kCpu) return no_cuda(target);
+  if (!target.is_cpu()) return no_cuda(target);
   return cpu::compile_to_text(kernels, symbols, target, what);
 }
 
 #else
 
-Menu menu_of(const Target& target) {
-  return target.kind == Target::Kind::kCpu ? no_menu : no_cuda_menu;
-}
+Menu menu_of(const Target& target) { return target.is_cpu() ? no_menu : no_cuda_menu; }
 
 Result<Code> emit_code(const Vec<PlannedKernel>&, const Vec<std::string>&, const Target& target,
                        int) {
-  return target.kind == Target::Kind::kCpu ? no_compiler() : no_cuda(target);
+  return target.is_cpu() ? no_compiler() : no_cuda(target);
 }
 
 Result<std::string> emit_text(const Vec<PlannedKernel>&, const Vec<std::string>&,
                               const Target& target, CodeText) {
-  return target.kind == Target::Kind::kCpu ? no_compiler() : no_cuda(target);
+  return target.is_cpu() ? no_compiler() : no_cuda(target);
 }
 
 #endif

@@ -47,8 +47,8 @@ runtime::BlobSource source_of(std::map<Digest, cache::BlobBytes> blobs) {
 // says no target of its own; its entry is lowered anew for this machine.
 Status check_target(const LoadRequest& request) {
   RLX_TRY(Target target, parse_target(request.target));
-  if (!is_file(request.model_or_key) || target.kind != Target::Kind::kCpu) return {};
-  Vec<std::string> missing = missing_on_host(target.features);
+  if (!is_file(request.model_or_key) || !target.is_cpu()) return {};
+  Vec<std::string> missing = missing_on_host(target.cpu().features);
   if (missing.empty()) return {};
   return Error(
       kOtherMachine,

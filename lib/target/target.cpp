@@ -40,7 +40,7 @@ bool has_all(const Vec<std::string>& features, const Baseline& b) {
 }
 
 // The facts that follow from the features.
-void set_registers(Target& t) {
+void set_registers(CpuTarget& t) {
   bool wide = t.has("avx512f") && t.has("avx512vl") && t.has("avx512bw") && t.has("avx512dq");
   t.vector_bits = wide ? 512 : 256;
   t.vector_registers = wide ? 32 : 16;
@@ -61,12 +61,9 @@ std::string canonical_text(const Baseline& b, const Vec<std::string>& features) 
 }
 
 Target make_target(const Baseline& b, Vec<std::string> features) {
-  Target t;
-  t.cpu = b.cpu;
-  t.features = std::move(features);
-  t.text = canonical_text(b, t.features);
+  CpuTarget t{.cpu = std::string(b.cpu), .features = std::move(features)};
   set_registers(t);
-  return t;
+  return {canonical_text(b, t.features), std::move(t)};
 }
 
 Result<Target> host_target() {
@@ -120,16 +117,18 @@ Result<Target> parse_cuda(std::string_view text, std::string_view arch) {
   std::string_view number = arch.substr(3);
   if (number.back() == 'a') number.remove_suffix(1);
   if (number.find_first_not_of("0123456789") != std::string_view::npos) return unknown(text);
-  Target t;
-  t.text = std::string(text);
-  t.kind = Target::Kind::kCuda;
-  t.cpu = std::string(arch);
-  return t;
+  return Target{std::string(text), CudaTarget{std::string(arch)}};
 }
 
 }  // namespace
 
-bool Target::has(std::string_view feature) const { return contains(features, feature); }
+bool CpuTarget::has(std::string_view feature) const { return contains(features, feature); }
+
+const CpuTarget& Target::cpu() const {
+  const auto* facts_of_cpu = std::get_if<CpuTarget>(&facts);
+  RLX_CHECK(facts_of_cpu != nullptr, text + " is no CPU");
+  return *facts_of_cpu;
+}
 
 Result<Target> parse_target(std::string_view text) {
   if (text == "host" || text == "cpu:host" || text == "cpu") return host_target();

@@ -1,18 +1,15 @@
-// What code is made for: plain facts, all of which stand in the cache key. Nothing here asks a device.
+// What code is made for: plain facts, all of which follow from a text that stands in the cache key. How many
+// cores there are is none of them, and nothing here asks a device.
 #pragma once
 #include <cstdint>
 #include <string>
+#include <variant>
 
 #include "support/result.h"
 
 namespace rlx {
 
-struct Target {
-  enum class Kind : uint8_t { kCpu, kCuda };
-
-  // Canonical: "cpu:x86-64-v3", "cpu:x86-64-v4,+avx512vnni", "cuda:sm_90". Parses back to this Target.
-  std::string text;
-  Kind kind = Kind::kCpu;
+struct CpuTarget {
   // LLVM's CPU name for instruction selection, and its feature names, sorted: "avx2", "avx512f", "fma".
   std::string cpu;
   Vec<std::string> features;
@@ -25,9 +22,24 @@ struct Target {
   bool has(std::string_view feature) const;
 };
 
+struct CudaTarget {
+  // "sm_90", "sm_90a".
+  std::string arch;
+};
+
+struct Target {
+  // Canonical: "cpu:x86-64-v3", "cpu:x86-64-v4,+avx512vnni", "cuda:sm_90". Parses back to this Target.
+  std::string text;
+  std::variant<CpuTarget, CudaTarget> facts;
+
+  bool is_cpu() const { return std::holds_alternative<CpuTarget>(facts); }
+  // Only where it is one.
+  const CpuTarget& cpu() const;
+};
+
 // "host" resolves to the machine's instruction sets (CPUID and the OS's enabled state); "cpu:portable" is
-// x86-64-v3; "cpu:x86-64-v3", "cpu:x86-64-v4", then ",+feature" and ",-feature". Others: error 2xxx that
-// lists what is known.
+// x86-64-v3; "cpu:x86-64-v3", "cpu:x86-64-v4", then ",+feature" and ",-feature"; "cuda:sm_90". Others: error
+// 2xxx that lists what is known.
 Result<Target> parse_target(std::string_view text);
 
 }  // namespace rlx

@@ -68,8 +68,7 @@ TEST_CASE("code does not depend on threads, and equal kernels share theirs") {
   CHECK(one.entries[0].offset != one.entries[2].offset);
   for (size_t i = 0; i < 3; ++i) CHECK(one.entries[i].offset == three.entries[i].offset);
   CHECK(one.entries[2].offset % 64 == 0);
-  CHECK(std::includes(target.features.begin(), target.features.end(), one.isa.begin(),
-                      one.isa.end()));
+  CHECK(std::ranges::includes(target.cpu().features, one.isa));
 }
 
 }  // namespace rlx::test

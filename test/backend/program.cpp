@@ -189,17 +189,13 @@ void compare(const Kernel& k, Vec<Memory>& got, Vec<Memory>& want, const std::st
   }
 }
 
-bool runs_here(const Target& t) {
-  const Vec<std::string> here = host_features();
-  return std::includes(here.begin(), here.end(), t.features.begin(), t.features.end());
-}
-
 Machine machine_of(std::string_view text) {
   Target t = *parse_target(text);
-  if (runs_here(t)) return {std::move(t), true};
-  Target v3 = *parse_target("cpu:x86-64-v3");
-  t.cpu = v3.cpu;
-  t.features = v3.features;
+  auto& facts = std::get<CpuTarget>(t.facts);
+  if (missing_on_host(facts.features).empty()) return {std::move(t), true};
+  const Target v3 = *parse_target("cpu:x86-64-v3");
+  facts.cpu = v3.cpu().cpu;
+  facts.features = v3.cpu().features;
   t.text += " tiles with x86-64-v3 instructions";
   return {std::move(t), false};
 }

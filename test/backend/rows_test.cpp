@@ -48,7 +48,7 @@ TEST_CASE("a row program is one vectorised function without calls, and no inner 
       INFO(assembly);
       CHECK(assembly.find("call") == std::string::npos);
       CHECK(loops.find("Spill") == std::string::npos);
-      const char* vector = target.vector_bits == 512 ? "%zmm" : "%ymm";
+      const char* vector = target.cpu().vector_bits == 512 ? "%zmm" : "%ymm";
       CHECK(loops.find(vector) != std::string::npos);
     }
   }

@@ -218,7 +218,7 @@ void* aligned(Vec<float>& v) {
 void compare(const char* name, const Target& target, int64_t rows, int64_t m) {
   Data d(rows * m + 4096);
   auto row = [&](Vec<float>& v, int64_t r) { return static_cast<float*>(aligned(v)) + r * m; };
-  bool wide = target.vector_bits == 512;
+  bool wide = target.cpu().vector_bits == 512;
   bool softmax = std::strcmp(name, "softmax") == 0;
   std::string length = std::to_string(m);
   Compiled c = compiled(
@@ -249,7 +249,7 @@ int main() {
   Target host = *parse_target("host");
   for (const char* text : {"cpu:x86-64-v3", "cpu:x86-64-v4"}) {
     Target t = *parse_target(text);
-    if (t.vector_bits == 512 && host.vector_bits != 512) continue;
+    if (t.cpu().vector_bits == 512 && host.cpu().vector_bits != 512) continue;
     for (int64_t m : {128, 384, 768, 1024, 4096}) {
       rlx::compare("softmax", t, 64, m);
       rlx::compare("layer norm", t, 64, m);

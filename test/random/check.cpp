@@ -118,10 +118,10 @@ Result<Graph> imported(const std::string& onnx) {
 Target target_for(bool wide) {
   Target v3 = *parse_target("cpu:x86-64-v3"), v4 = *parse_target("cpu:x86-64-v4");
   if (!wide) return v3;
-  const Vec<std::string> here = host_features();
-  bool runs = std::includes(here.begin(), here.end(), v4.features.begin(), v4.features.end());
+  auto& facts = std::get<CpuTarget>(v4.facts);
   // LLVM splits the wide vectors.
-  if (!runs) v4.cpu = v3.cpu, v4.features = v3.features;
+  if (!missing_on_host(facts.features).empty())
+    facts.cpu = v3.cpu().cpu, facts.features = v3.cpu().features;
   return v4;
 }
 

@@ -40,7 +40,7 @@ Status check_choices(const Vec<PlannedKernel>& kernels, const Target& target) {
 }
 
 Work emit_kernel(llvm::Module& module, const std::string& name, const PlannedKernel& p,
-                 const Vec<std::string>& symbols, const Target& target) {
+                 const Vec<std::string>& symbols, const CpuTarget& target) {
   if (is_tiled(p.choice)) {
     Kernel k = p.kernel;
     for (Stage& s : k.stages) expand_math(s);
@@ -67,7 +67,7 @@ struct Made {
 struct Request {
   const Vec<PlannedKernel>& kernels;
   const Vec<std::string>& symbols;
-  const Target& target;
+  const CpuTarget& target;
   std::optional<CodeText> text = std::nullopt;
 };
 
@@ -126,7 +126,7 @@ Result<Code> compile(const Vec<PlannedKernel>& kernels, const Vec<std::string>& 
                      const Target& target, int threads) {
   RLX_TRY_VOID(check_choices(kernels, target));
   Dedup d = deduplicated(kernels);
-  Vec<Made> made = make_all({kernels, symbols, target}, d, threads);
+  Vec<Made> made = make_all({kernels, symbols, target.cpu()}, d, threads);
   Code code;
   Vec<uint64_t> entries;
   for (const Made& m : made) entries.push_back(append(code.blob, m.code));
@@ -136,7 +136,7 @@ Result<Code> compile(const Vec<PlannedKernel>& kernels, const Vec<std::string>& 
     code.entries.push_back(
         {entries[f], work.tiles, work.scratch_bytes, sites_of(kernels[i].kernel)});
   }
-  code.isa = code_features(target);
+  code.isa = code_features(target.cpu());
   return code;
 }
 
@@ -146,7 +146,7 @@ Result<std::string> compile_to_text(const Vec<PlannedKernel>& kernels,
   RLX_TRY_VOID(check_choices(kernels, target));
   Dedup d = deduplicated(kernels);
   std::string text;
-  for (const Made& m : make_all({kernels, symbols, target, what}, d, 1)) text += m.text;
+  for (const Made& m : make_all({kernels, symbols, target.cpu(), what}, d, 1)) text += m.text;
   return text;
 }
 

@@ -26,7 +26,7 @@ Dim extent_of(const Vec<Loop>& loops) {
 }
 
 // Half of the second-level cache, and at least eight tiles where there are few rows.
-int64_t block_panels(const Shape& s, const Target& target) {
+int64_t block_panels(const Shape& s, const CpuTarget& target) {
   int64_t depth = extent_of(s.loops.depth).constant().value_or(1024);
   int64_t fit = target.l2_bytes / 2 / std::max<int64_t>(1, depth * kColumns * 4);
   std::optional<int64_t> row_tiles = s.row_tiles.constant(), panels = s.panels.constant();
@@ -35,7 +35,7 @@ int64_t block_panels(const Shape& s, const Target& target) {
   return std::max<int64_t>(1, fit / s.tile.vectors) * s.tile.vectors;
 }
 
-Shape shape_of(const Kernel& k, const Choice& choice, const Target& target) {
+Shape shape_of(const Kernel& k, const Choice& choice, const CpuTarget& target) {
   std::optional<TileLoops> loops = tile_loops(k);
   RLX_CHECK(loops && choice.tile.size() == 2,
             "a kernel that is no product was given a register tile");
@@ -57,7 +57,7 @@ struct Depth {
 
 class TiledEmitter {
  public:
-  TiledEmitter(Function& f, const Choice& choice, const Target& target)
+  TiledEmitter(Function& f, const Choice& choice, const CpuTarget& target)
       : f_(f),
         k_(f.kernel),
         s_(shape_of(k_, choice, target)),
@@ -351,14 +351,14 @@ class TiledEmitter {
 
 }  // namespace
 
-Work tiled_work(const Kernel& k, const Choice& choice, const Target& target) {
+Work tiled_work(const Kernel& k, const Choice& choice, const CpuTarget& target) {
   Shape s = shape_of(k, choice, target);
   Dim tiles = extent_of(s.loops.batch) * s.blocks * s.row_tiles;
   return {tiles,
           image::kTrapBytes + s.tile.rows * s.tile.vectors * static_cast<int64_t>(kVectorBytes)};
 }
 
-void emit_tiled(Function& f, const Choice& choice, const Target& target) {
+void emit_tiled(Function& f, const Choice& choice, const CpuTarget& target) {
   TiledEmitter(f, choice, target).run();
 }
 

@@ -17,7 +17,7 @@ struct Work {
   Dim scratch_bytes;
 };
 
-Work tiled_work(const Kernel& k, const Choice& choice, const Target& target);
-void emit_tiled(Function& f, const Choice& choice, const Target& target);
+Work tiled_work(const Kernel& k, const Choice& choice, const CpuTarget& target);
+void emit_tiled(Function& f, const Choice& choice, const CpuTarget& target);
 
 }  // namespace rlx::cpu

@@ -16,7 +16,7 @@ llvm::BasicBlock* new_block(Function& f, const char* name) {
   return llvm::BasicBlock::Create(f.context(), name, f.b.GetInsertBlock()->getParent());
 }
 
-void set_attributes(llvm::Function& fn, const Target& target) {
+void set_attributes(llvm::Function& fn, const CpuTarget& target) {
   std::string features;
   for (const std::string& name : code_features(target)) {
     features += (features.empty() ? "+" : ",+") + name;
@@ -33,7 +33,7 @@ void set_attributes(llvm::Function& fn, const Target& target) {
 }  // namespace
 
 Function::Function(llvm::Module& module, std::string_view name, const Kernel& k,
-                   const Vec<std::string>& symbols, const Target& target)
+                   const Vec<std::string>& symbols, const CpuTarget& target)
     : kernel(k),
       isa(target),
       b(module.getContext()),

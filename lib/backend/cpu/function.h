@@ -21,7 +21,7 @@ class Function {
  public:
   // Opens a function named `name` with its entry block; `symbols` is the order of the ABI's symbols.
   Function(llvm::Module& module, std::string_view name, const Kernel& kernel,
-           const Vec<std::string>& symbols, const Target& target);
+           const Vec<std::string>& symbols, const CpuTarget& target);
   Function(const Function&) = delete;
   Function& operator=(const Function&) = delete;
 

@@ -12,7 +12,7 @@ constexpr std::string_view kByHandOnly[] = {"amx", "avx512bf16", "avx512fp16", "
 
 }  // namespace
 
-Vec<std::string> code_features(const Target& target) {
+Vec<std::string> code_features(const CpuTarget& target) {
   Vec<std::string> features;
   for (const std::string& f : target.features) {
     bool by_hand = std::any_of(std::begin(kByHandOnly), std::end(kByHandOnly),

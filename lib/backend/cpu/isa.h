@@ -14,7 +14,7 @@ struct Isa {
   // LLVM then splits them.
   int instruction_bits = 256;
 
-  explicit Isa(const Target& t)
+  explicit Isa(const CpuTarget& t)
       : wide(t.vector_bits == 512),
         vector_bytes(t.vector_bits / 8),
         lanes(vector_bytes / 4),
@@ -26,6 +26,6 @@ inline constexpr int kLanes = 16;
 
 // The target's features that LLVM may use on its own. Those of matrix and narrow arithmetic are left out:
 // code uses them where an emitter says so, as some round differently (bf16 flushes subnormals).
-Vec<std::string> code_features(const Target& target);
+Vec<std::string> code_features(const CpuTarget& target);
 
 }  // namespace rlx::cpu

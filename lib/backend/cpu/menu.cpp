@@ -48,7 +48,7 @@ Result<Vec<Alternative>> menu(const Kernel& k, const Target& target) {
     RLX_TRY_VOID(check_accesses(k, s));
   }
   Vec<Alternative> rows;
-  if (auto tiled = tiled_alternative(k, target)) rows.push_back(std::move(*tiled));
+  if (auto tiled = tiled_alternative(k, target.cpu())) rows.push_back(std::move(*tiled));
   int64_t cost = loops_cost(k);
   if (auto windows = window_alternative(k)) {
     rows.push_back(std::move(*windows));

@@ -58,7 +58,7 @@ void initialise_llvm() {
   });
 }
 
-std::string feature_list(const Target& target) {
+std::string feature_list(const CpuTarget& target) {
   std::string list;
   for (const std::string& name : code_features(target)) list += (list.empty() ? "+" : ",+") + name;
   return list;
@@ -206,7 +206,7 @@ class Flattener {
 
 }  // namespace
 
-Codegen::Codegen(const Target& target) {
+Codegen::Codegen(const CpuTarget& target) {
   initialise_llvm();
   std::string error;
   llvm::Triple triple(kTriple);

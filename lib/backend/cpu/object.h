@@ -22,7 +22,7 @@ struct FlatCode {
 // One per thread, as LLVM's are.
 class Codegen {
  public:
-  explicit Codegen(const Target& target);
+  explicit Codegen(const CpuTarget& target);
   ~Codegen();
 
   // Verifies the module and cleans it up; the shape of loops and vectors is the emitters' and stays.

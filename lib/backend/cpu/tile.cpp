@@ -284,7 +284,7 @@ Tile tile_for(const TileLoops& loops, const Isa& isa) {
   return {rows, vectors_for(rows, panels, isa.wide)};
 }
 
-std::optional<Alternative> tiled_alternative(const Kernel& k, const Target& target) {
+std::optional<Alternative> tiled_alternative(const Kernel& k, const CpuTarget& target) {
   std::optional<TileLoops> loops = tile_loops(k);
   if (!loops) return std::nullopt;
   const Stage& s = k.stages[0];

@@ -42,7 +42,7 @@ bool is_tile(const Vec<int64_t>& tile);
 Tile tile_for(const TileLoops& loops, const Isa& isa);
 
 // "contract.panel" or "conv.direct" with the storages it needs; nothing where the kernel does not fit.
-std::optional<Alternative> tiled_alternative(const Kernel& k, const Target& target);
+std::optional<Alternative> tiled_alternative(const Kernel& k, const CpuTarget& target);
 
 // The change of an address for one step of a loop; nullopt where it is not the same at each step.
 std::optional<Dim> step_of(const Dim& address, LoopId loop, const RangeOf& range);
