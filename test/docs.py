@@ -1,51 +1,106 @@
 #!/usr/bin/env python3
-"""Pages name what is there: links lead somewhere, paths in code spans exist, README's map is lib/, CI's
-shares have their minutes.
+"""Pages and comments name what is there: links lead somewhere, paths exist, functions are defined,
+README's map is lib/, CI's shares have their minutes.
 
     test/docs.py             prints each fault as file:line: what
     test/docs.py --self-test checks that each rule finds a fault planted in a small tree
+
+A path is told from the root, from lib/ or test/, or from the folder of whoever names it; `*` stands for
+any text. A word in capitals is a placeholder (KEY.lir.json), and what follows `/`, `$`, `%` or `<` is part of
+something else.
 """
 
+import fnmatch
 import pathlib
 import re
 import sys
 import tempfile
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
+TOPS = ("lib", "test", "tools")
 LINK = re.compile(r"\]\(([^)#\s]+)(?:#[^)]*)?\)")
-CODE_SPAN = re.compile(r"`([^`]+)`")
-# What looks like a path of the tree: a folder and a file, or a source file alone.
-SOURCE = re.compile(r"[\w.-]+(?:/[\w.-]+)*\.(?:cpp|h|def|py|sh|md|mir|cmake)(?=$|[\s:;,)])")
-FOLDER = re.compile(r"(?:lib|test|tools|docs|cache-format)(?:/[\w.-]+)*/?(?=$|[\s:;,)])")
+# A source file, of which the name is enough; a file in a folder; a folder of the tree.
+PATH = re.compile(r"""(?<![\w./%$<{}~:-]) (
+    [\w.*-]+ (?:/[\w.*-]+)* \.(?:cpp|h|def|py|sh|md|cmake)
+  | [\w.*-]+ (?:/[\w.*-]+)+ \.(?:mir|hir|lir|kernel|test|txt|json|npy|toml)
+  | (?:lib|test|tools|docs|cache-format) / [\w./*-]* [\w*]
+  ) (?![\w*<{}-])""", re.X)
+PLACEHOLDER = re.compile(r"(?:^|/)(?!README)[A-Z]{2,}(?![a-z])")
+CALL = re.compile(r"(\w+)\(\)")
+NAME = re.compile(r"(\w+)\s*[(<]")
+STRING = re.compile(r'"(?:\\.|[^"\\])*"')
+HASH = re.compile(r"(?:^|\s)#(.*)")
+COMMENTED = {".h": "//", ".cpp": "//", ".def": "//", ".mir": "//", ".kernel": "//", ".test": "//",
+             ".py": "#", ".sh": "#", ".txt": "#", "": "#"}
 SHARE_ROW = re.compile(r"^\| (\w+) \| (\d+) \|", re.M)
 SHARES = re.compile(r"^shares=\(([\w ]+)\)", re.M)
 MINUTES = 60
 MAP_ROW = re.compile(r"\| `(\w+)/` \|")
-# What a page tells its reader to make, or gives as an example.
-EXAMPLES = {"x.mir", "d.mir", "model.mir", "test.mir", "MODEL.mir"}
 
 
 def pages(root):
     return sorted([*root.glob("*.md"), *root.glob("docs/**/*.md"), *root.glob("cache-format/**/*.md")])
 
 
-def exists(root, page, name):
-    """A path from the page, the root or lib/, or the mere name of a source file."""
-    if any((top / name).exists() for top in (page.parent, root, root / "lib", root / "test")):
-        return True
-    return "/" not in name and any(next((root / top).rglob(name), None) for top in ("lib", "test", "tools"))
+def sources(root):
+    found = [path for top in TOPS for path in (root / top).rglob("*")]
+    return sorted(path for path in [*root.glob("CMakeLists.txt"), *found]
+                  if path.suffix in COMMENTED and path.is_file() and "corpus" not in path.parts)
 
 
-def faults_of_page(root, page):
-    for number, line in enumerate(page.read_text().splitlines(), 1):
-        where = f"{page.relative_to(root)}:{number}"
-        for target in LINK.findall(line):
-            if "://" not in target and not (page.parent / target).exists():
-                yield f"{where}: no {target}"
-        for span in CODE_SPAN.findall(line):
-            match = SOURCE.match(span) or FOLDER.match(span)
-            if match and match.group() not in EXAMPLES and not exists(root, page, match.group()):
-                yield f"{where}: no {match.group()}"
+def split(path, line):
+    """(code, comment) of a line; a string is neither."""
+    line = STRING.sub('""', line)
+    if COMMENTED[path.suffix] == "//":
+        code, _, comment = line.partition("//")
+        return code, comment
+    comment = HASH.search(line)
+    return (line[:comment.start()], comment.group(1)) if comment else (line, "")
+
+
+def told(path):
+    """(code, what is told) of each line: a page tells all of it, a source its comments and docstrings."""
+    in_string = is_docstring = False
+    for line in path.read_text(errors="replace").splitlines():
+        if path.suffix == ".md":
+            yield "", line
+            continue
+        quotes = line.count('"""')
+        if not in_string:
+            is_docstring = line.lstrip().startswith('"""')
+        yield ("", line if is_docstring else "") if in_string or quotes else split(path, line)
+        in_string ^= quotes % 2 == 1
+
+
+class Tree:
+    """What pages and comments may name."""
+
+    def __init__(self, root):
+        self.root = root
+        self.told = {path: list(told(path)) for path in [*pages(root), *sources(root)]}
+        self.functions = {name for lines in self.told.values() for code, _ in lines
+                          for name in NAME.findall(code)}
+        self.names = {path.name for top in TOPS for path in (root / top).rglob("*")}
+
+    def has(self, teller, name):
+        tops = (teller.parent, self.root, self.root / "lib", self.root / "test")
+        if PLACEHOLDER.search(name) or fnmatch.filter(self.names, name):
+            return True
+        return any(next(top.glob(name), None) if "*" in name else (top / name).exists() for top in tops)
+
+    def faults(self):
+        for path, lines in self.told.items():
+            for number, (_, text) in enumerate(lines, 1):
+                for what in self.missing(path, text):
+                    yield f"{path.relative_to(self.root)}:{number}: no {what}"
+
+    def missing(self, path, text):
+        if path.suffix == ".md":
+            yield from (to for to in LINK.findall(text)
+                        if "://" not in to and not (path.parent / to).exists())
+        text = LINK.sub("", text)
+        yield from (name for name in PATH.findall(text) if not self.has(path, name))
+        yield from (f"{name}()" for name in CALL.findall(text) if name not in self.functions)
 
 
 def faults_of_map(root):
@@ -66,19 +121,27 @@ def faults_of_budget(root):
 
 
 def faults_of(root):
-    return [*faults_of_map(root), *faults_of_budget(root), *(f for page in pages(root) for f in faults_of_page(root, page))]
+    return [*faults_of_map(root), *faults_of_budget(root), *Tree(root).faults()]
 
 
 def self_test():
-    good = {"README.md": "[a](docs/a.md)\n| `ir/` | graphs |\n", "docs/a.md": "`ir/dim.h`, `lib/ir/`, `dim.h`\n",
-            "lib/ir/dim.h": "", "docs/ci.md": "| asan | 40 | |\n| fuzz | 20 | |\n",
+    good = {"README.md": "[a](docs/a.md)\n| `ir/` | graphs |\n",
+            "docs/a.md": "`ir/dim.h`, `lib/ir/`, `dim.h`, d*.h, lib/ir/d*.h, KEY.lir.md, /lib/x.h, `fold()`\n",
+            "lib/ir/dim.h": "// See dim.h.\nint fold(int a);\n", "docs/ci.md": "| asan | 40 | |\n| fuzz | 20 | |\n",
             "test/run.sh": "shares=(asan fuzz)\n"}
     planted = [
         ("docs/b.md", "see [c](c.md)\n", "docs/b.md:1: no c.md"),
         ("docs/b.md", "\n`driver/bind.cpp`\n", "docs/b.md:2: no driver/bind.cpp"),
         ("docs/b.md", "`bind.cpp`\n", "docs/b.md:1: no bind.cpp"),
         ("docs/b.md", "run `test/gone.sh --all`\n", "docs/b.md:1: no test/gone.sh"),
-        ("docs/b.md", "`lib/host/`\n", "docs/b.md:1: no lib/host/"),
+        ("docs/b.md", "`lib/host/`\n", "docs/b.md:1: no lib/host"),
+        ("docs/b.md", "    run ir/dim*.cpp\n", "docs/b.md:1: no ir/dim*.cpp"),
+        ("docs/b.md", "`Dim::unfold()`\n", "docs/b.md:1: no unfold()"),
+        ("lib/ir/b.h", "\nint a;  // Of ir/gone.h.\n", "lib/ir/b.h:2: no ir/gone.h"),
+        ("lib/ir/b.cpp", "// Ahead of gone().\n", "lib/ir/b.cpp:1: no gone()"),
+        ("test/b.py", '"""Says.\n\n    test/gone.py\n"""\n', "test/b.py:3: no test/gone.py"),
+        ("test/b.sh", "run  # as in test/gone.sh\n", "test/b.sh:1: no test/gone.sh"),
+        ("test/b.mir", "// RUN: x\n// Of lib/gone\n", "test/b.mir:2: no lib/gone"),
         ("docs/ci.md", "| asan | 41 | |\n| fuzz | 20 | |\n", "docs/ci.md:1: 61 minutes in all"),
         ("test/run.sh", "shares=(asan fuzz tidy)\n",
          "docs/ci.md:1: its shares are not those of test/run.sh, in their order"),
@@ -105,7 +168,7 @@ def main():
     if sys.argv[1:] == ["--self-test"]:
         return self_test()
     faults = faults_of(ROOT)
-    print("\n".join(faults) or "pages name what is there")
+    print("\n".join(faults) or "pages and comments name what is there")
     return bool(faults)
 
 

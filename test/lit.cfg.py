@@ -3,7 +3,7 @@
 ctest runs them by folder. By hand, for the tools in build/release/bin:
 
     /usr/lib/llvm-22/bin/lit -v test/passes
-    /usr/lib/llvm-22/bin/lit -v --param build=build/dev test/passes/fold.mir
+    /usr/lib/llvm-22/bin/lit -v --param build=build/dev test/passes/fold_constants.mir
 """
 
 import os

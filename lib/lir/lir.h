@@ -1,5 +1,5 @@
 // LIR: the optimised graph with its plan. The waist between deciding and emitting: plain data that prints
-// as JSON into the cache; kernels are derived from it by plan/replay.h and never stored.
+// as JSON into the cache; kernels are derived from it by replay(), plan/plan.h, and never stored.
 #pragma once
 #include "ir/graph.h"
 #include "ir/text.h"

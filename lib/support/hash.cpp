@@ -13,7 +13,7 @@ namespace {
 static_assert(std::endian::native == std::endian::little,
               "fields are hashed as they lie in memory");
 
-// The algorithm, fetched once: the implicit fetch of EVP_sha256() would be paid per digest, and
+// The algorithm, fetched once: the implicit fetch of EVP_sha256 would be paid per digest, and
 // reading openssl.cnf per process.
 const EVP_MD* sha256_method() {
   static const EVP_MD* method = [] {
