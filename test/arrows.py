@@ -165,12 +165,17 @@ class Tree:
             self.fault(path, includes[0][0], f"{own.name} is not included first")
 
     def check_operators(self):
-        tests = {path.name.split(".")[0].removesuffix("_test")
-                 for path in (self.root / "test/op").rglob("*")}
+        """Operators that have a header stand in ops.def, sorted; one left out would not be there."""
+        table = self.root / "lib/op/ops.def"
+        lines = table.read_text().splitlines() if table.exists() else []
+        listed = [(line, at) for at, line in enumerate(lines, 1) if line.startswith("#include")]
+        for (before, _), (line, at) in zip(listed, listed[1:]):
+            if line <= before:
+                self.fault(table, at, "is not sorted")
         for path in self.files("lib/op"):
-            if path.suffix == ".h" and re.search(r"^RLX_OP\(", path.read_text(), re.M):
-                if path.stem not in tests:
-                    self.fault(path, 1, f"no test of the same name under test/op: {path.stem}")
+            is_operator = path.suffix == ".h" and re.search(r"^RLX_OP\(", path.read_text(), re.M)
+            if is_operator and f'#include "op/{path.name}"' not in lines:
+                self.fault(path, 1, "does not stand in op/ops.def")
 
     def check_codes(self):
         """Each diagnostic code has one meaning and stands in docs/errors.md."""
@@ -196,6 +201,7 @@ def self_test():
         "lib/support/a.h": "#include <vector>\n",
         "lib/support/a.cpp": '#include "support/a.h"\n\n#include <sys/mman.h>\n',
         "lib/op/relu.h": '#include "support/a.h"\nRLX_OP(Relu);\n',
+        "lib/op/ops.def": '#include "op/relu.h"\n',
         "lib/driver/run.h": '#include "op/relu.h"\n',
         "tools/rlxc/main.cpp": '#include <CLI/CLI.hpp>\n#include "driver/run.h"\n#include "own.h"\n',
         "tools/rlxc/own.h": "",
@@ -216,7 +222,8 @@ def self_test():
         ("lib/support/b.cpp", "\n" * (MAX_LINES + 1), "longer than"),
         ("tools/rlxc/b.cpp", "\n" * (MAX_TOOL_LINES + 1), "longer than"),
         ("test/ir/b.mir", "func\n", "without a RUN: line"),
-        ("lib/op/tanh.h", "RLX_OP(Tanh);\n", "no test of the same name"),
+        ("lib/op/tanh.h", "RLX_OP(Tanh);\n", "does not stand in op/ops.def"),
+        ("lib/op/ops.def", '#include "op/relu.h"\n' * 2, "is not sorted"),
         ("lib/ir/codes.h", "constexpr int kA = 3001;\n", "does not stand in docs/errors.md"),
         ("lib/ir/b.cpp", "return Error(3001, what);\n", "does not stand in docs/errors.md"),
     ]

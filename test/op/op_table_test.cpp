@@ -1,8 +1,11 @@
 #include <algorithm>
+#include <fstream>
+#include <sstream>
 
 #include <catch2/catch.hpp>
 
 #include "ir/op_def.h"
+#include "op/elementwise.h"
 
 namespace rlx {
 namespace {
@@ -121,6 +124,14 @@ const Vec<std::string> kGolden = {
     "xor 1:",
 };
 
+// Whether test/op/<name>.mir has a node of the operator.
+bool has_text_test(const OpDef& op) {
+  const std::string name(op.name);
+  std::stringstream text;
+  text << std::ifstream(RLX_TEST_SOURCE_DIR "/op/" + name + ".mir").rdbuf();
+  return text.str().find("= " + name + "(") != std::string::npos;
+}
+
 }  // namespace
 
 TEST_CASE("names, versions and attributes of operators are pinned") {
@@ -139,6 +150,19 @@ TEST_CASE("operators are sorted, no two share a name") {
   const Vec<const OpDef*>& ops = all_ops();
   auto not_below = [](const OpDef* a, const OpDef* b) { return a->name >= b->name; };
   CHECK(std::adjacent_find(ops.begin(), ops.end(), not_below) == ops.end());
+}
+
+TEST_CASE("every operator has a text test of its name") {
+  for (const OpDef* op : all_ops()) {
+    INFO(op->name);
+    CHECK(has_text_test(*op));
+  }
+}
+
+TEST_CASE("rows are sorted") {
+  const auto not_below = [](const auto& a, const auto& b) { return a.name >= b.name; };
+  const auto elementwise = elementwise_rows();
+  CHECK(std::adjacent_find(elementwise.begin(), elementwise.end(), not_below) == elementwise.end());
 }
 
 TEST_CASE("every operator lowers or expands, and says what it takes") {
