@@ -37,7 +37,7 @@ HOMES = {
     "simdjson": ["lib/support/json", "lib/ir/", "lib/lir/", "lib/cache/", "lib/frontend/hir_json"],
     "spdlog/": ["lib/support/log"],
     "fmt/": ["lib/", "tools/"],
-    "llvm": ["lib/backend/cpu/", "lib/backend/cuda/"],
+    "llvm": ["lib/backend/llvm/", "lib/backend/cpu/", "lib/backend/cuda/"],
     "openssl/": ["lib/support/hash", "lib/cache/"],
     "archive": ["lib/cache/bundle"],
     "curl/": ["lib/cache/"],

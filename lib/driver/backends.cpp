@@ -1,5 +1,6 @@
 #include "driver/backends.h"
 
+#include "backend/cpu/cpu.h"
 #include "driver/codes.h"
 
 namespace rlx::driver {
@@ -29,18 +30,18 @@ Result<Vec<Alternative>> no_cuda_menu(const Kernel&, const Target& target) {
 
 #if RLX_WITH_LLVM
 
-Menu menu_of(const Target& target) { return target.is_cpu() ? cpu::menu : no_cuda_menu; }
+Menu menu_of(const Target& target) { return target.is_cpu() ? backend::cpu::menu : no_cuda_menu; }
 
 Result<Code> emit_code(const Vec<PlannedKernel>& kernels, const Vec<std::string>& symbols,
                        const Target& target, int jobs) {
   if (!target.is_cpu()) return no_cuda(target);
-  return cpu::compile(kernels, symbols, target, jobs);
+  return backend::cpu::compile(kernels, symbols, target, jobs);
 }
 
 Result<std::string> emit_text(const Vec<PlannedKernel>& kernels, const Vec<std::string>& symbols,
                               const Target& target, CodeText what) {
   if (!target.is_cpu()) return no_cuda(target);
-  return cpu::compile_to_text(kernels, symbols, target, what);
+  return backend::cpu::compile_to_text(kernels, symbols, target, what);
 }
 
 #else

@@ -2,23 +2,6 @@
 
 namespace rlx {
 
-Dim substitute_loops(const Dim& d, const LoopMap& loops) {
-  return substitute(d, [&](const Atom& a) -> std::optional<Dim> {
-    if (a.kind != Atom::Kind::kLoop) return std::nullopt;
-    auto it = loops.find(a.loop);
-    if (it == loops.end()) return std::nullopt;
-    return it->second;
-  });
-}
-
-void substitute_loops(Stage& s, const LoopMap& loops) {
-  for (Vec<Access>* list : {&s.reads, &s.writes})
-    for (Access& a : *list)
-      for (AxisIndex& i : a.index) i.dim = substitute_loops(i.dim, loops);
-  for (Expr& e : s.body)
-    if (e.fn == Fn::kIndex) e.dim = substitute_loops(e.dim, loops);
-}
-
 const Arg* arg_of(const Kernel& k, ValueId v) {
   for (const Arg& a : k.args)
     if (a.value == v) return &a;

@@ -1,7 +1,7 @@
 // A unit is a kernel on its way through planning, with the nodes that it runs.
 #pragma once
 #include "ir/graph.h"
-#include "kernel/kernel.h"
+#include "kernel/substitute.h"
 
 namespace rlx {
 
@@ -10,13 +10,6 @@ struct Unit {
   // Whose results it makes, in the order of fusion. A copy that became an index leaves no trace here.
   Vec<NodeId> nodes;
 };
-
-using LoopMap = std::map<LoopId, Dim>;
-
-// d with loops replaced; others stay.
-Dim substitute_loops(const Dim& d, const LoopMap& loops);
-// Replaces loops in every index and index expression of the stage.
-void substitute_loops(Stage& s, const LoopMap& loops);
 
 // The argument that holds v, or null.
 const Arg* arg_of(const Kernel& k, ValueId v);

@@ -46,8 +46,6 @@ struct Alternative {
   Choice choice;
   // One per Kernel::args. Alternatives that take any storage come last.
   Vec<Need> needs;
-  // Nanoseconds for symbols at 128, roughly; compared, never shown.
-  int64_t cost = 0;
 };
 
 // Best first; never empty: "loops" runs every kernel whose kinds the backend knows. An error names the

@@ -258,7 +258,7 @@ int64_t refuses_others(const Machine& m, Kernel k, const Vec<Alternative>& rows,
     if (!find_alternative(rows, k, row.choice.algorithm)) {
       Vec<std::string> symbols;
       for (const auto& [name, value] : random.symbols()) symbols.push_back(name);
-      auto code = cpu::compile({{k, row.choice}}, symbols, m.target, 1);
+      auto code = backend::cpu::compile({{k, row.choice}}, symbols, m.target, 1);
       CHECK_FALSE(code.ok());
       ++refused;
     }
@@ -279,7 +279,7 @@ TEST_CASE("every alternative of the menu on random nodes") {
     auto valid = verify(plain);
     if (!valid) FAIL(to_text(valid.error()));
     for (const Machine& m : machines()) {
-      auto rows = cpu::menu(plain, m.target);
+      auto rows = backend::cpu::menu(plain, m.target);
       if (!rows) FAIL(to_text(rows.error()));
       for (const Alternative& row : *rows) {
         Kernel k = plain;

@@ -68,7 +68,7 @@ Vec<std::string> symbols_of(const Kernel& k) {
 
 Code compiled(const Kernel& k, const Vec<std::string>& symbols, const Target& target,
               Choice choice) {
-  auto code = cpu::compile({{k, std::move(choice)}}, symbols, target, 1);
+  auto code = backend::cpu::compile({{k, std::move(choice)}}, symbols, target, 1);
   if (!code) FAIL(to_text(code.error()));
   return std::move(*code);
 }

@@ -3,7 +3,7 @@
 #include <functional>
 #include <memory>
 
-#include "backend/common/code.h"
+#include "backend/cpu/cpu.h"
 #include "kernel/interpreter.h"
 
 namespace rlx::test {

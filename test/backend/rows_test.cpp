@@ -43,7 +43,8 @@ TEST_CASE("a row program is one vectorised function without calls, and no inner 
     Target target = *parse_target(name);
     for (const std::string& text : {softmax_text("n", "768"), layer_norm_text("n", "768")}) {
       Kernel k = parse_kernel(text);
-      std::string assembly = *cpu::compile_to_text({{k, {}}}, {"n"}, target, CodeText::kAsm);
+      std::string assembly =
+          *backend::cpu::compile_to_text({{k, {}}}, {"n"}, target, CodeText::kAsm);
       std::string loops = inner_loops(assembly);
       INFO(assembly);
       CHECK(assembly.find("call") == std::string::npos);

@@ -10,7 +10,7 @@
 #include <memory>
 #include <random>
 
-#include "backend/common/code.h"
+#include "backend/cpu/cpu.h"
 #include "test/backend/kernels.h"
 
 namespace rlx {
@@ -176,7 +176,7 @@ struct Compiled {
 
 Compiled compiled(const std::string& text, const Target& target, int64_t rows) {
   Kernel k = (*parse_kernels(text))[0];
-  Code code = *cpu::compile({{k, {}}}, {"n"}, target, 1);
+  Code code = *backend::cpu::compile({{k, {}}}, {"n"}, target, 1);
   void* memory =
       mmap(nullptr, code.blob.size(), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   std::memcpy(memory, code.blob.data(), code.blob.size());

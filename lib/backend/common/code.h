@@ -25,19 +25,4 @@ struct Code {
 
 enum class CodeText : uint8_t { kLlvm, kAsm };
 
-namespace cpu {
-
-Result<Vec<Alternative>> menu(const Kernel& k, const Target& target);
-
-// `symbols` gives the order of the `symbols` argument of every function. `threads` compile in parallel;
-// the result does not depend on it.
-Result<Code> compile(const Vec<PlannedKernel>& kernels, const Vec<std::string>& symbols,
-                     const Target& target, int threads);
-
-// The same as readable LLVM IR or assembly (--emit=llvm, --emit=asm).
-Result<std::string> compile_to_text(const Vec<PlannedKernel>& kernels,
-                                    const Vec<std::string>& symbols, const Target& target,
-                                    CodeText what);
-
-}  // namespace cpu
 }  // namespace rlx

@@ -1,9 +1,9 @@
 // The codes of this folder's diagnostics (docs/errors.md).
 #pragma once
 
-namespace rlx::cpu {
+namespace rlx::backend::cpu {
 
 // An element type that no algorithm here knows.
 inline constexpr int kUnsupportedElement = 4031;
 
-}  // namespace rlx::cpu
+}  // namespace rlx::backend::cpu

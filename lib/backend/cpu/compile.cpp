@@ -3,58 +3,22 @@
 #include <atomic>
 #include <thread>
 
-#include "backend/common/code.h"
 #include "backend/common/distinct.h"
-#include "backend/cpu/contract.h"
-#include "backend/cpu/loops.h"
+#include "backend/cpu/algorithm.h"
+#include "backend/cpu/cpu.h"
+#include "backend/cpu/isa.h"
 #include "backend/cpu/object.h"
-#include "kernel/codes.h"
 #include "support/ending.h"
 
-namespace rlx::cpu {
+namespace rlx::backend::cpu {
 
 namespace {
 
 // ---- One function -----------------------------------------------------------------------------
 
-bool is_tiled(const Choice& c) {
-  return c.algorithm == "contract.panel" || c.algorithm == "conv.direct";
-}
-
-// The algorithm must be on the kernel's menu, and find every operand stored as it needs.
-Status check_choice(const PlannedKernel& p, const Target& target) {
-  RLX_TRY(Vec<Alternative> rows, menu(p.kernel, target));
-  bool fits = find_alternative(rows, p.kernel, p.choice.algorithm) != nullptr;
-  if (is_tiled(p.choice)) fits = fits && is_tile(p.choice.tile) && can_tile(p.kernel);
-  if (fits) return {};
-  Diagnostic d{.code = kUnmetNeed,
-               .message = "kernel " + p.kernel.name + " cannot run as " + p.choice.algorithm +
-                          " where its operands lie"};
-  d.node = p.kernel.stages[0].origin.empty() ? p.kernel.name : p.kernel.stages[0].origin.front();
-  return Error(std::move(d));
-}
-
 Status check_choices(const Vec<PlannedKernel>& kernels, const Target& target) {
   for (const PlannedKernel& p : kernels) RLX_TRY_VOID(check_choice(p, target));
   return {};
-}
-
-Work emit_kernel(llvm::Module& module, const std::string& name, const PlannedKernel& p,
-                 const Vec<std::string>& symbols, const CpuTarget& target) {
-  if (is_tiled(p.choice)) {
-    Kernel k = p.kernel;
-    for (Stage& s : k.stages) expand_math(s);
-    Function f(module, name, k, symbols, target);
-    emit_tiled(f, p.choice, target);
-    f.finish();
-    return tiled_work(k, p.choice, target);
-  }
-  RLX_CHECK(p.choice.algorithm == "loops", "no algorithm is called " + p.choice.algorithm);
-  Nest n = plan_nest(p.kernel, Isa(target));
-  Function f(module, name, n.kernel, symbols, target);
-  emit_loops(f, n);
-  f.finish();
-  return {n.tiles, n.scratch_bytes};
 }
 
 // What a thread makes of one function.
@@ -85,7 +49,9 @@ Made make(const Request& r, const Distinct& d, Codegen& codegen) {
   llvm::LLVMContext context;
   llvm::Module module(name.empty() ? "kernel" : name, context);
   Made made;
-  made.work = emit_kernel(module, module.getName().str(), d.planned, r.symbols, r.target);
+  const Algorithm* algorithm = find_algorithm(d.planned.choice.algorithm);
+  made.work =
+      algorithm->emit({module, module.getModuleIdentifier(), d.planned, r.symbols, r.target});
   codegen.optimise(module);
   if (!r.text) made.code = codegen.flat_code(module);
   if (r.text == CodeText::kLlvm) made.text = printed(module);
@@ -107,6 +73,14 @@ Vec<Made> make_all(const Request& r, const Dedup& d, int threads) {
   work();
   for (std::thread& t : pool) t.join();
   return made;
+}
+
+// What LLVM may use anywhere, and what emitters used by name.
+Vec<std::string> features_of(const Vec<Made>& made, const CpuTarget& target) {
+  Vec<std::string> common = code_features(target);
+  std::set<std::string> all(common.begin(), common.end());
+  for (const Made& m : made) all.insert(m.work.features.begin(), m.work.features.end());
+  return {all.begin(), all.end()};
 }
 
 // ---- The blob ---------------------------------------------------------------------------------
@@ -136,7 +110,7 @@ Result<Code> compile(const Vec<PlannedKernel>& kernels, const Vec<std::string>& 
     code.entries.push_back(
         {entries[f], work.tiles, work.scratch_bytes, sites_of(kernels[i].kernel)});
   }
-  code.isa = code_features(target.cpu());
+  code.isa = features_of(made, target.cpu());
   return code;
 }
 
@@ -150,4 +124,4 @@ Result<std::string> compile_to_text(const Vec<PlannedKernel>& kernels,
   return text;
 }
 
-}  // namespace rlx::cpu
+}  // namespace rlx::backend::cpu

@@ -3,9 +3,9 @@
 #include <algorithm>
 #include <functional>
 
-#include "backend/cpu/reduce.h"
+#include "backend/cpu/emit_reduce.h"
 
-namespace rlx::cpu {
+namespace rlx::backend::cpu {
 
 namespace {
 
@@ -194,7 +194,7 @@ class GroupEmitter {
         rest = rest.drop_front(r.carried());
       }
     };
-    nest.at_once = f_.isa.wide || is_light() ? nest.parts : 1;
+    nest.at_once = nest_.wide || is_light() ? nest.parts : 1;
     nest.unrolled = !group_.vector && known_steps(loops(), kept) <= kUnrolledSteps;
     for (const Reducer& r : reducers) {
       nest.innermost_unrolled |= r.form() == Reducer::Form::kValues;
@@ -309,4 +309,4 @@ void emit_group(Function& f, const Nest& n, const Vec<StageRefs>& refs, const Gr
   GroupEmitter(f, n, refs, g, locals).emit(at);
 }
 
-}  // namespace rlx::cpu
+}  // namespace rlx::backend::cpu

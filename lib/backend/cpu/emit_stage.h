@@ -1,12 +1,12 @@
 // The stages of one group at one grid point: their loops, reductions, sums and scans.
 #pragma once
-#include "backend/cpu/emit_access.h"
 #include "backend/cpu/nest.h"
+#include "backend/llvm/emit_access.h"
 
-namespace rlx::cpu {
+namespace rlx::backend::cpu {
 
 // `refs` are those of all stages; `locals` the values of locals in registers.
 void emit_group(Function& f, const Nest& n, const Vec<StageRefs>& refs, const Group& g,
                 const Point& at, Regs& locals);
 
-}  // namespace rlx::cpu
+}  // namespace rlx::backend::cpu

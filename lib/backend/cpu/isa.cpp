@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-namespace rlx::cpu {
+namespace rlx::backend::cpu {
 
 namespace {
 
@@ -22,4 +22,4 @@ Vec<std::string> code_features(const CpuTarget& target) {
   return features;
 }
 
-}  // namespace rlx::cpu
+}  // namespace rlx::backend::cpu

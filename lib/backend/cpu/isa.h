@@ -2,7 +2,10 @@
 #pragma once
 #include "target/target.h"
 
-namespace rlx::cpu {
+namespace rlx::backend::cpu {
+
+// Of f32 in the widest vector; what rows are padded to.
+inline constexpr int kLanes = 16;
 
 struct Isa {
   // Vectors of 512 bits with masks; else 256 bits.
@@ -14,18 +17,19 @@ struct Isa {
   // LLVM then splits them.
   int instruction_bits = 256;
 
+  // Vectors of kLanes sums that a register tile may hold; four registers are left for its operands.
+  int accumulators = 6;
+
   explicit Isa(const CpuTarget& t)
       : wide(t.vector_bits == 512),
         vector_bytes(t.vector_bits / 8),
         lanes(vector_bytes / 4),
-        instruction_bits(t.has("avx512f") ? t.vector_bits : 256) {}
+        instruction_bits(t.has("avx512f") ? t.vector_bits : 256),
+        accumulators((t.vector_registers - 4) * lanes / kLanes) {}
 };
-
-// Of f32 in the widest vector; what rows are padded to.
-inline constexpr int kLanes = 16;
 
 // The target's features that LLVM may use on its own. Those of matrix and narrow arithmetic are left out:
 // code uses them where an emitter says so, as some round differently (bf16 flushes subnormals).
 Vec<std::string> code_features(const CpuTarget& target);
 
-}  // namespace rlx::cpu
+}  // namespace rlx::backend::cpu

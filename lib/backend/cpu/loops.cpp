@@ -1,168 +1,130 @@
 #include "backend/cpu/loops.h"
 
-#include "backend/cpu/emit_stage.h"
+#include <algorithm>
 
-namespace rlx::cpu {
+#include "backend/cpu/isa.h"
+
+namespace rlx::backend::cpu {
 
 namespace {
 
-using llvm::Value;
+const Loop* find_loop(const Vec<Loop>& loops, LoopId id) {
+  auto it = std::find_if(loops.begin(), loops.end(), [&](const Loop& l) { return l.id == id; });
+  return it == loops.end() ? nullptr : &*it;
+}
 
-class LoopsEmitter {
- public:
-  LoopsEmitter(Function& f, const Nest& n) : f_(f), n_(n), refs_(resolve(n)) {}
+bool uses_any(const Dim& d, const Vec<Loop>& loops) {
+  bool found = false;
+  each_atom(d, [&](const Atom& a) {
+    found |= a.kind == Atom::Kind::kLoop && find_loop(loops, a.loop) != nullptr;
+  });
+  return found;
+}
 
-  void run() {
-    place_locals();
-    Value* steps = emit_dim(f_, {}, n_.steps);
-    Value* lo = f_.i64(0);
-    Value* hi = steps;
-    if (n_.steps_per_tile > 0) {
-      lo = f_.b.CreateNSWMul(f_.first, f_.i64(n_.steps_per_tile));
-      Value* end = f_.b.CreateNSWMul(f_.last, f_.i64(n_.steps_per_tile));
-      hi = f_.b.CreateBinaryIntrinsic(llvm::Intrinsic::smin, end, steps);
-    }
-    if (n_.parallel <= 1) return run_innermost({}, lo, hi);
-    emit_if(f_, f_.b.CreateICmpSLT(lo, hi), [&] { run_rows(lo, hi); });
+// Every loop at its start, but those of `ends` at their ends.
+Dim at_ends(const Dim& d, const Vec<Loop>& ends, const Vec<Loop>& more_ends = {}) {
+  return substitute(d, [&](const Atom& a) -> std::optional<Dim> {
+    if (a.kind != Atom::Kind::kLoop) return std::nullopt;
+    const Loop* l = find_loop(ends, a.loop);
+    if (!l) l = find_loop(more_ends, a.loop);
+    return l ? l->extent - 1 : Dim(0);
+  });
+}
+
+// x[n, channel, window...]
+bool is_image(const Kernel& k, const Stage& s, const Access& a) {
+  if (a.of != Access::Of::kArg || k.args[a.tensor].constant || a.index.size() < 3) return false;
+  auto channel = a.index[1].dim.as_loop();
+  if (a.index[1].expr || !channel || !find_loop(k.grid, *channel)) return false;
+  return std::any_of(a.index.begin() + 2, a.index.end(),
+                     [&](const AxisIndex& i) { return uses_any(i.dim, s.loops); });
+}
+
+// The axis of constant weights that the loop indexes.
+std::optional<size_t> axis_of(const Kernel& k, const Access& a, LoopId channel) {
+  if (a.of != Access::Of::kArg || !k.args[a.tensor].constant) return std::nullopt;
+  for (size_t axis = 0; axis < a.index.size(); ++axis) {
+    if (a.index[axis].dim.as_loop() == channel) return axis;
   }
+  return std::nullopt;
+}
 
- private:
-  const Vec<Loop>& grid() const { return n_.kernel.grid; }
-  bool over_lanes(const Loop& l) const { return l.id == n_.lane_loop; }
-
-  void place_locals() {
-    for (uint32_t i = 0; i < n_.kernel.locals.size(); ++i) {
-      if (in_register(n_.kernel.locals[i])) continue;
-      Value* offset = emit_dim(f_, {}, n_.local_offsets[i]);
-      f_.set_local(i, f_.b.CreateGEP(f_.b.getInt8Ty(), f_.scratch, offset));
-    }
+// Innermost, and padded to whole vectors where there are more channels than one has.
+Storage with_last(size_t rank, size_t axis, const Dim& channels, DType dtype) {
+  Vec<int> order;
+  for (size_t i = 0; i < rank; ++i) {
+    if (i != axis) order.push_back(static_cast<int>(i));
   }
+  order.push_back(static_cast<int>(axis));
+  Storage s = Storage::ordered(order);
+  auto n = channels.constant();
+  if (!n || *n <= kLanes || *n % kLanes == 0) return s;
+  s.padding[axis].multiple = kLanes;
+  s.fill = Scalar::of(dtype, 0);
+  return s;
+}
 
-  // Steps [lo, hi), lo < hi, of all parallel loops counted together: a run of each row of the innermost.
-  // Divisions find the first row; the outer loops then count on like an odometer.
-  void run_rows(Value* lo, Value* hi) {
-    const Loop& inner = grid()[n_.parallel - 1];
-    Dim steps = over_lanes(inner) ? ceil_div(inner.extent, n_.lanes) : inner.extent;
-    Value* row = emit_dim(f_, {}, steps);
-    Value* index = f_.b.CreateUDiv(lo, row);
-    Regs start = outer_indexes(index);
-    start.push_back(f_.b.CreateSub(lo, f_.b.CreateMul(index, row)));
-    start.push_back(f_.b.CreateSub(hi, lo));
-    emit_repeat(f_, start, [&](Regs& at) {
-      Value*& begin = at[at.size() - 2];
-      Value*& left = at[at.size() - 1];
-      Value* all = f_.b.CreateNSWAdd(begin, left);
-      Value* end = f_.b.CreateBinaryIntrinsic(llvm::Intrinsic::smin, row, all);
-      Point p;
-      for (size_t i = 0; i + 1 < n_.parallel; ++i) p.loops[grid()[i].id] = at[i];
-      run_innermost(p, begin, end);
-      left = f_.b.CreateNSWSub(left, f_.b.CreateNSWSub(end, begin));
-      begin = f_.i64(0);
-      count_on(at);
-      return f_.b.CreateICmpSGT(left, f_.i64(0));
-    });
+// How far the window reads before and after the axis.
+AxisPadding halo(const Kernel& k, const Stage& s, const Dim& index, const Dim& extent) {
+  Dim first = at_ends(index, {});
+  Dim reach = at_ends(index, s.loops) - first;
+  Dim past = at_ends(index, s.loops, k.grid) - extent + 1;
+  AxisPadding p;
+  p.lo = std::max<int64_t>(0, -first.constant().value_or(0));
+  p.hi = std::max<int64_t>(0, past.constant().value_or(reach.constant().value_or(0)));
+  return p;
+}
+
+Storage storage_for_windows(const Kernel& k, const Stage& s, const Access& a) {
+  const Arg& arg = k.args[a.tensor];
+  Storage storage = with_last(arg.shape.size(), 1, arg.shape[1], arg.dtype);
+  for (size_t axis = 2; axis < a.index.size(); ++axis) {
+    const Bounds& b = a.bounds[axis];
+    if (b.rule != Bounds::Rule::kFill || a.index[axis].expr) continue;
+    storage.padding[axis] = halo(k, s, a.index[axis].dim, arg.shape[axis]);
+    storage.fill = b.fill;
   }
+  return storage;
+}
 
-  // The outer loops at row `index`.
-  Regs outer_indexes(Value* index) {
-    Regs at(n_.parallel - 1);
-    for (size_t i = n_.parallel - 1; i-- > 1;) {
-      Value* extent = emit_dim(f_, {}, grid()[i].extent);
-      at[i] = f_.b.CreateURem(index, extent);
-      index = f_.b.CreateUDiv(index, extent);
-    }
-    at[0] = index;
-    return at;
+std::optional<Alternative> for_windows(const Kernel& k) {
+  if (k.stages.empty() || k.stages[0].kind() != Kind::kReduce) return std::nullopt;
+  const Stage& s = k.stages[0];
+  auto image = std::find_if(s.reads.begin(), s.reads.end(),
+                            [&](const Access& a) { return is_image(k, s, a); });
+  if (image == s.reads.end()) return std::nullopt;
+  LoopId channel = *image->index[1].dim.as_loop();
+  Alternative out;
+  out.needs.resize(k.args.size());
+  bool weighted = false;
+  for (const Access& a : s.reads) {
+    auto axis = axis_of(k, a, channel);
+    if (!axis) continue;
+    const Arg& w = k.args[a.tensor];
+    out.needs[a.tensor] = Need::like(with_last(w.shape.size(), *axis, w.shape[*axis], w.dtype));
+    weighted = true;
   }
-
-  // The next row; `at` begins with the outer loops.
-  void count_on(Regs& at) {
-    Value* carry = f_.b.getTrue();
-    for (size_t i = n_.parallel - 1; i-- > 0;) {
-      at[i] = f_.b.CreateNSWAdd(at[i], f_.b.CreateZExt(carry, f_.b.getInt64Ty()));
-      if (i == 0) break;
-      Value* wraps = f_.b.CreateICmpEQ(at[i], emit_dim(f_, {}, grid()[i].extent));
-      at[i] = f_.b.CreateSelect(wraps, f_.i64(0), at[i]);
-      carry = wraps;
-    }
-  }
-
-  // Steps [lo, hi) of the innermost parallel loop.
-  void run_innermost(const Point& at, Value* lo, Value* hi) {
-    if (n_.parallel == 0) return emit_for(f_, lo, hi, 1, [&](Value*) { run_rest(at, 0); });
-    const Loop& l = grid()[n_.parallel - 1];
-    if (over_lanes(l)) return run_vectors(l, at, lo, hi);
-    emit_for(f_, lo, hi, 1, [&](Value* i) { run_rest(at.with(l.id, i), n_.parallel); });
-  }
-
-  // The loops from grid()[depth] on, in order.
-  void run_rest(const Point& at, size_t depth) {
-    if (depth == grid().size()) return run_stages(at);
-    const Loop& l = grid()[depth];
-    start_carried(l.id, at);
-    if (over_lanes(l)) {
-      return run_vectors(l, at, f_.i64(0), emit_dim(f_, at, ceil_div(l.extent, n_.lanes)));
-    }
-    emit_for(f_, f_.i64(0), emit_dim(f_, at, l.extent), 1,
-             [&](Value* i) { run_rest(at.with(l.id, i), depth + 1); });
-  }
-
-  // Vectors [lo, hi) of the lane loop; the last one may be part of one.
-  void run_vectors(const Loop& l, const Point& at, Value* lo, Value* hi) {
-    Dim whole = floor_div(l.extent, n_.lanes);
-    if (!whole.is(0)) run_whole_vectors(l, at, lo, hi, emit_dim(f_, at, whole));
-    Dim rest = l.extent - whole * n_.lanes;
-    if (rest.is(0)) return;
-    emit_if(f_, f_.b.CreateICmpSGT(hi, emit_dim(f_, at, whole)), [&] {
-      Value* base = emit_dim(f_, at, whole * n_.lanes);
-      Value* remaining = emit_dim(f_, at, rest);
-      run_stages(with_some_lanes(f_, at, l.id, n_.lanes, base, remaining));
-    });
-  }
-
-  void run_whole_vectors(const Loop& l, const Point& at, Value* lo, Value* hi, Value* whole) {
-    Value* end = f_.b.CreateBinaryIntrinsic(llvm::Intrinsic::smin, hi, whole);
-    Value* lanes = f_.i64(n_.lanes);
-    emit_for(f_, f_.b.CreateNSWMul(lo, lanes), f_.b.CreateNSWMul(end, lanes), n_.lanes,
-             [&](Value* i) { run_stages(with_lanes(f_, at, l.id, n_.lanes, i)); });
-  }
-
-  void run_stages(const Point& at) {
-    Regs locals(n_.kernel.locals.size());
-    for (const Group& g : n_.groups) emit_group(f_, n_, refs_, g, at, locals);
-  }
-
-  // Locals carried over this loop get their initial values before it.
-  void start_carried(LoopId loop, const Point& at) {
-    for (uint32_t i = 0; i < n_.kernel.locals.size(); ++i) {
-      const Local& l = n_.kernel.locals[i];
-      for (const Carry& c : l.carry) {
-        if (c.loop == loop) fill(i, l, c.init, at);
-      }
+  if (!weighted) return std::nullopt;
+  out.needs[image->tensor] = Need::like(storage_for_windows(k, s, *image));
+  size_t rank = image->index.size();
+  for (size_t i = 0; i < k.args.size(); ++i) {
+    const Arg& a = k.args[i];
+    if (a.written && a.shape.size() == rank) {
+      out.needs[i] = Need::prefers(with_last(rank, 1, a.shape[1], a.dtype));
     }
   }
-
-  void fill(uint32_t local, const Local& l, const Scalar& init, const Point& at) {
-    Ref element{.of = Access::Of::kLocal, .tensor = local, .dtype = l.dtype};
-    LoopId index(n_.kernel.loop_count);
-    element.address = Dim::loop(index);
-    Arg memory = local_storage(l);
-    Value* count = emit_dim(f_, at, storage_elements(memory.storage, memory.shape));
-    emit_for(f_, f_.i64(0), count, 1, [&](Value* i) {
-      Regs none;
-      Point here = at.with(index, i);
-      here.lanes = {};
-      emit_store(f_, element, here, {}, none, emit_scalar(f_, init));
-    });
-  }
-
-  Function& f_;
-  const Nest& n_;
-  Vec<StageRefs> refs_;
-};
+  return out;
+}
 
 }  // namespace
 
-void emit_loops(Function& f, const Nest& n) { LoopsEmitter(f, n).run(); }
+Vec<Alternative> offer_loops(const Kernel& k, const CpuTarget&) {
+  Vec<Alternative> rows;
+  if (auto windows = for_windows(k)) rows.push_back(std::move(*windows));
+  rows.push_back({.needs = Vec<Need>(k.args.size())});
+  return rows;
+}
 
-}  // namespace rlx::cpu
+bool fits_loops(const Kernel&, const Choice& choice) { return choice.tile.empty(); }
+
+}  // namespace rlx::backend::cpu

@@ -1,11 +1,14 @@
-// Code for "loops": every kernel of map, reduce, scan, contract and conv stages, as nest.h plans it.
+// "loops": every kernel of map, reduce, scan, contract and conv stages, as nest.h plans it. LLVM-free.
 #pragma once
-#include "backend/cpu/function.h"
-#include "backend/cpu/nest.h"
+#include "backend/cpu/algorithm.h"
 
-namespace rlx::cpu {
+namespace rlx::backend::cpu {
 
-// Writes the whole body of the function; f.kernel is n.kernel.
-void emit_loops(Function& f, const Nest& n);
+// First, for depthwise windows (a reduction of an image and weights that share their channels): channels
+// last, so that lanes are channels, with the halo that windows read beyond the image. Then any storage.
+Vec<Alternative> offer_loops(const Kernel& k, const CpuTarget& target);
+// It has no numbers.
+bool fits_loops(const Kernel& k, const Choice& choice);
+Work emit_loops(const Job& job);
 
-}  // namespace rlx::cpu
+}  // namespace rlx::backend::cpu

@@ -1,11 +1,10 @@
 // What this backend can do with a kernel.
-#include "backend/common/code.h"
+#include "backend/cpu/algorithm.h"
 #include "backend/cpu/codes.h"
-#include "backend/cpu/nest.h"
-#include "backend/cpu/tile.h"
-#include "backend/cpu/window.h"
+#include "backend/cpu/cpu.h"
+#include "kernel/codes.h"
 
-namespace rlx::cpu {
+namespace rlx::backend::cpu {
 
 namespace {
 
@@ -28,34 +27,37 @@ Status check_accesses(const Kernel& k, const Stage& s) {
   return {};
 }
 
-// Nanoseconds at about two vector instructions each, for symbols of 128.
-int64_t loops_cost(const Kernel& k) {
-  int64_t cost = 0;
-  int64_t points = 1;
-  for (const Loop& l : k.grid) points *= std::max<int64_t>(1, estimate(l.extent));
-  for (const Stage& s : k.stages) {
-    int64_t steps = points;
-    for (const Loop& l : s.loops) steps *= std::max<int64_t>(1, estimate(l.extent));
-    cost += steps * static_cast<int64_t>(s.body.size() + s.reads.size() + s.writes.size() + 1);
-  }
-  return cost / kLanes;
+Status check_stages(const Kernel& k) {
+  for (const Stage& s : k.stages) RLX_TRY_VOID(check_accesses(k, s));
+  return {};
+}
+
+// Whether an algorithm offers the choice for the kernel as it is stored.
+bool is_offered(const PlannedKernel& p, const CpuTarget& target) {
+  const Algorithm* a = find_algorithm(p.choice.algorithm);
+  if (!a || !a->fits(p.kernel, p.choice)) return false;
+  return find_alternative(a->offer(p.kernel, target), p.kernel, p.choice.algorithm) != nullptr;
 }
 
 }  // namespace
 
 Result<Vec<Alternative>> menu(const Kernel& k, const Target& target) {
-  for (const Stage& s : k.stages) {
-    RLX_TRY_VOID(check_accesses(k, s));
-  }
+  RLX_TRY_VOID(check_stages(k));
   Vec<Alternative> rows;
-  if (auto tiled = tiled_alternative(k, target.cpu())) rows.push_back(std::move(*tiled));
-  int64_t cost = loops_cost(k);
-  if (auto windows = window_alternative(k)) {
-    rows.push_back(std::move(*windows));
-    rows.back().cost = cost / 4;
+  for (const Algorithm& a : algorithms()) {
+    for (Alternative& row : a.offer(k, target.cpu())) rows.push_back(std::move(row));
   }
-  rows.push_back({.needs = Vec<Need>(k.args.size()), .cost = cost});
   return rows;
 }
 
-}  // namespace rlx::cpu
+Status check_choice(const PlannedKernel& p, const Target& target) {
+  RLX_TRY_VOID(check_stages(p.kernel));
+  if (is_offered(p, target.cpu())) return {};
+  Diagnostic d{.code = kUnmetNeed,
+               .message = "kernel " + p.kernel.name + " cannot run as " + p.choice.algorithm +
+                          " where its operands lie"};
+  d.node = p.kernel.stages[0].origin.empty() ? p.kernel.name : p.kernel.stages[0].origin.front();
+  return Error(std::move(d));
+}
+
+}  // namespace rlx::backend::cpu

@@ -2,9 +2,10 @@
 
 #include <algorithm>
 
-#include "backend/cpu/nest_steps.h"
+#include "backend/common/grid.h"
+#include "backend/cpu/nest_group.h"
 
-namespace rlx::cpu {
+namespace rlx::backend::cpu {
 
 namespace {
 
@@ -205,6 +206,7 @@ RefOptions Nest::options(const Group& g) const {
 Nest plan_nest(const Kernel& k, const Isa& isa) {
   Nest n{.kernel = k};
   n.lanes = isa.lanes;
+  n.wide = isa.wide;
   for (Stage& s : n.kernel.stages) expand_math(s);
   n.lane_loop = choose_lane_loop(n.kernel, n.lanes);
   if (!is_serial(n.kernel)) order_grid(n.kernel, n.lane_loop);
@@ -231,13 +233,4 @@ size_t kept_loops(const Stage& s) {
   return 0;
 }
 
-int64_t estimate(const Dim& d) {
-  auto guess = [](const Atom& a) -> std::optional<Dim> {
-    if (a.kind == Atom::Kind::kSymbol) return Dim(128);
-    if (a.kind == Atom::Kind::kLoop) return Dim(0);
-    return std::nullopt;
-  };
-  return substitute(d, guess).constant().value_or(128);
-}
-
-}  // namespace rlx::cpu
+}  // namespace rlx::backend::cpu

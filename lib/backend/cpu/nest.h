@@ -6,10 +6,10 @@
 // Grid loops are ordered by how the result lies in memory, and those that memory does not tell apart become
 // one loop, so that a map over a whole tensor is one loop. Consecutive stages with the same loops share them.
 #pragma once
+#include "backend/common/ref.h"
 #include "backend/cpu/isa.h"
-#include "backend/cpu/ref.h"
 
-namespace rlx::cpu {
+namespace rlx::backend::cpu {
 
 // Stages that run in one loop nest: they have the same loops (by id), and the same ones are reduced over.
 struct Group {
@@ -25,8 +25,9 @@ struct Nest {
   Vec<Group> groups;
   // The grid loop over lanes, the last one; none: the stages' own.
   LoopId lane_loop = {};
-  // Of a vector.
+  // Of a vector, and whether the target's are those of 512 bits, of which there are 32.
   int lanes = kLanes;
+  bool wide = false;
   // Grid loops before this one are cut into tiles; the rest (from the first sequential one on) is not.
   size_t parallel = 0;
   // Steps of the innermost of them count in vectors where it is the lane loop. A tile is a run of steps.
@@ -44,11 +45,9 @@ Nest plan_nest(const Kernel& k, const Isa& isa);
 
 // The refs of all stages. A row that only one group uses becomes a value in registers; one that others read
 // too is kept as a value inside of its group.
-Vec<StageRefs> resolve(const Nest& n);
+Vec<StageRefs> refs_of(const Nest& n);
 
 // How many of the stage's loops come before those that it reduces over (all of them in a map).
 size_t kept_loops(const Stage& s);
-// What a Dim may be where symbols are 128, for costs.
-int64_t estimate(const Dim& d);
 
-}  // namespace rlx::cpu
+}  // namespace rlx::backend::cpu

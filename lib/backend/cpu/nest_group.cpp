@@ -5,10 +5,11 @@
 // the stages one by one changes nothing. What a reduction writes is known after the loops only.
 #include <algorithm>
 
-#include "backend/cpu/nest_steps.h"
+#include "backend/cpu/nest_group.h"
 #include "kernel/detail.h"
+#include "kernel/substitute.h"
 
-namespace rlx::cpu {
+namespace rlx::backend::cpu {
 
 namespace {
 
@@ -64,7 +65,7 @@ bool same_extents(const Stage& a, const Stage& b) {
 
 // s with its loops called as those of `leader`.
 Stage renamed(Stage s, const Stage& leader) {
-  std::map<LoopId, Dim> loops;
+  LoopMap loops;
   std::map<LoopId, LoopId> ids;
   for (size_t i = 0; i < s.loops.size(); ++i) {
     ids[s.loops[i].id] = leader.loops[i].id;
@@ -152,7 +153,7 @@ Vec<Group> group_stages(Kernel& k) {
   return groups;
 }
 
-Vec<StageRefs> resolve(const Nest& n) {
+Vec<StageRefs> refs_of(const Nest& n) {
   Vec<StageRefs> refs;
   for (const Group& g : n.groups) {
     for (size_t i = g.first; i < g.last; ++i) {
@@ -168,4 +169,4 @@ Vec<StageRefs> resolve(const Nest& n) {
   return refs;
 }
 
-}  // namespace rlx::cpu
+}  // namespace rlx::backend::cpu

@@ -31,7 +31,7 @@
 #include "support/codes.h"
 #include "support/ending.h"
 
-namespace rlx::cpu {
+namespace rlx::backend::cpu {
 
 namespace {
 
@@ -253,4 +253,4 @@ FlatCode Codegen::flat_code(llvm::Module& module) {
 
 std::string Codegen::assembly(llvm::Module& module) { return generate(module, true); }
 
-}  // namespace rlx::cpu
+}  // namespace rlx::backend::cpu

@@ -10,7 +10,7 @@ namespace llvm {
 class TargetMachine;
 }
 
-namespace rlx::cpu {
+namespace rlx::backend::cpu {
 
 // Machine code and its constants as one position-independent piece.
 struct FlatCode {
@@ -36,4 +36,4 @@ class Codegen {
   std::unique_ptr<llvm::TargetMachine> machine_;
 };
 
-}  // namespace rlx::cpu
+}  // namespace rlx::backend::cpu

@@ -4,7 +4,7 @@
 
 #include "kernel/address.h"
 
-namespace rlx::cpu {
+namespace rlx::backend::cpu {
 namespace {
 
 bool depends_on(const Dim& d, LoopId loop) {
@@ -208,8 +208,8 @@ int64_t height_for(const TileLoops& loops, int64_t most) {
 }
 
 // As many vectors as the accumulators of `rows` rows leave registers for.
-int64_t vectors_for(int64_t rows, int64_t panels, bool wide) {
-  int64_t most = wide ? std::clamp<int64_t>(28 / rows, 1, 8) : std::clamp<int64_t>(6 / rows, 1, 4);
+int64_t vectors_for(int64_t rows, int64_t panels, const Isa& isa) {
+  int64_t most = std::clamp<int64_t>(isa.accumulators / rows, 1, isa.lanes / 2);
   return std::min(most, panels);
 }
 
@@ -225,6 +225,12 @@ bool stays_inside(const Access& a, const Arg& arg, const RangeOf& range) {
     return b.rule == Bounds::Rule::kProven || b.rule == Bounds::Rule::kFill;
   });
   return proven && covered_by_halo(a, arg, range);
+}
+
+// Two numbers, none of them absurd.
+bool is_tile(const Vec<int64_t>& tile) {
+  constexpr int64_t kMost = 64;
+  return tile.size() == 2 && tile[0] >= 1 && tile[0] <= kMost && tile[1] >= 1 && tile[1] <= kMost;
 }
 
 }  // namespace
@@ -266,29 +272,28 @@ bool reads_operands(const Kernel& k, const TileLoops& loops) {
   return is_contiguous(k, b, k.args[b.tensor], loops.column.id);
 }
 
-bool can_tile(const Kernel& k) {
+bool fits_tile(const Kernel& k, const Choice& choice) {
+  if (!is_tile(choice.tile)) return false;
   std::optional<TileLoops> loops = tile_loops(k);
   return loops && reads_operands(k, *loops);
 }
 
-bool is_tile(const Vec<int64_t>& tile) {
-  constexpr int64_t kMost = 64;
-  return tile.size() == 2 && tile[0] >= 1 && tile[0] <= kMost && tile[1] >= 1 && tile[1] <= kMost;
-}
-
 Tile tile_for(const TileLoops& loops, const Isa& isa) {
-  int64_t rows = height_for(loops, isa.wide ? 14 : 6);
+  int64_t rows = height_for(loops, isa.wide ? isa.accumulators / 2 : isa.accumulators);
   int64_t panels = 8;
   if (std::optional<int64_t> n = loops.column.extent.constant())
     panels = std::max<int64_t>(1, (*n + 15) / 16);
-  return {rows, vectors_for(rows, panels, isa.wide)};
+  return {rows, vectors_for(rows, panels, isa)};
 }
 
-std::optional<Alternative> tiled_alternative(const Kernel& k, const CpuTarget& target) {
+namespace {
+
+Vec<Alternative> offer_tile(const Kernel& k, Kind kind, const CpuTarget& target) {
+  if (k.stages.empty() || k.stages[0].kind() != kind) return {};
   std::optional<TileLoops> loops = tile_loops(k);
-  if (!loops) return std::nullopt;
+  if (!loops) return {};
   const Stage& s = k.stages[0];
-  bool conv = s.kind() == Kind::kConv;
+  bool conv = kind == Kind::kConv;
   Tile tile = tile_for(*loops, Isa(target));
   Alternative out;
   out.choice = {conv ? "conv.direct" : "contract.panel", {tile.rows, tile.vectors}};
@@ -296,10 +301,20 @@ std::optional<Alternative> tiled_alternative(const Kernel& k, const CpuTarget& t
   // An argument that is both operands must be as the right one asks.
   out.needs[s.reads[0].tensor] = conv ? Need::like(image_storage(k, s)) : Need::plain();
   out.needs[s.reads[1].tensor] = Need::like(right_operand(k, *loops));
-  if (!reads_operands(as_needed(k, out.needs), *loops)) return std::nullopt;
+  if (!reads_operands(as_needed(k, out.needs), *loops)) return {};
   for (size_t a = 0; a < k.args.size(); ++a)
     if (k.args[a].written) out.needs[a] = best_result(k.args[a], conv, k.args[s.reads[0].tensor]);
-  return out;
+  return {std::move(out)};
+}
+
+}  // namespace
+
+Vec<Alternative> offer_contract(const Kernel& k, const CpuTarget& target) {
+  return offer_tile(k, Kind::kContract, target);
+}
+
+Vec<Alternative> offer_conv(const Kernel& k, const CpuTarget& target) {
+  return offer_tile(k, Kind::kConv, target);
 }
 
 std::optional<Dim> step_of(const Dim& address, LoopId loop, const RangeOf& range) {
@@ -312,4 +327,4 @@ std::optional<Dim> step_of(const Dim& address, LoopId loop, const RangeOf& range
   return step;
 }
 
-}  // namespace rlx::cpu
+}  // namespace rlx::backend::cpu

@@ -7,11 +7,10 @@
 // order. A register tile is `rows` x `vectors` vectors of 16 columns whose sums stay in registers over the
 // whole depth; the stages after the first run on the finished tile, so epilogues cost no memory pass.
 #pragma once
+#include "backend/cpu/algorithm.h"
 #include "backend/cpu/isa.h"
-#include "kernel/kernel.h"
-#include "target/menu.h"
 
-namespace rlx::cpu {
+namespace rlx::backend::cpu {
 
 // The loops of the product, by their part in the tile.
 struct TileLoops {
@@ -29,22 +28,20 @@ std::optional<TileLoops> tile_loops(const Kernel& k);
 // that each loop of the depth moves evenly, the right one contiguous along the columns.
 bool reads_operands(const Kernel& k, const TileLoops& loops);
 
-// Whether a kernel can be tiled as it is stored.
-bool can_tile(const Kernel& k);
-
 // Rows and vectors of a register tile, for choice.tile.
 struct Tile {
   int64_t rows = 1;
   int64_t vectors = 1;
 };
-// Whether these numbers are a tile: two, none of them absurd.
-bool is_tile(const Vec<int64_t>& tile);
 Tile tile_for(const TileLoops& loops, const Isa& isa);
 
-// "contract.panel" or "conv.direct" with the storages it needs; nothing where the kernel does not fit.
-std::optional<Alternative> tiled_alternative(const Kernel& k, const CpuTarget& target);
+// A row with the storages that its tile needs; none where the kernel does not fit.
+Vec<Alternative> offer_contract(const Kernel& k, const CpuTarget& target);
+Vec<Alternative> offer_conv(const Kernel& k, const CpuTarget& target);
+bool fits_tile(const Kernel& k, const Choice& choice);
+Work emit_tiled(const Job& job);
 
 // The change of an address for one step of a loop; nullopt where it is not the same at each step.
 std::optional<Dim> step_of(const Dim& address, LoopId loop, const RangeOf& range);
 
-}  // namespace rlx::cpu
+}  // namespace rlx::backend::cpu

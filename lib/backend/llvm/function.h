@@ -1,6 +1,6 @@
 // The function of one kernel while it is being written, and the few forms of control flow that emitters use.
 //
-// The function has the ABI of image::Kernel. Two arguments of a kernel never overlap in memory (what is
+// How it is called is the machine's. Two arguments of a kernel never overlap in memory (what is
 // changed in place is one argument, both read and written); loads and stores say so to LLVM, so that loads
 // leave loops and stores do not order what is unrelated.
 #pragma once
@@ -9,10 +9,10 @@
 
 #include <map>
 
-#include "backend/cpu/isa.h"
+#include "backend/llvm/machine.h"
 #include "kernel/kernel.h"
 
-namespace rlx::cpu {
+namespace rlx::backend {
 
 // LLVM values: of locals, of accumulators, of loop-carried state.
 using Regs = Vec<llvm::Value*>;
@@ -20,8 +20,8 @@ using Regs = Vec<llvm::Value*>;
 class Function {
  public:
   // Opens a function named `name` with its entry block; `symbols` is the order of the ABI's symbols.
-  Function(llvm::Module& module, std::string_view name, const Kernel& kernel,
-           const Vec<std::string>& symbols, const CpuTarget& target);
+  Function(llvm::Module& module, const std::string& name, const Kernel& kernel,
+           const Vec<std::string>& symbols, const Machine& machine);
   Function(const Function&) = delete;
   Function& operator=(const Function&) = delete;
 
@@ -29,7 +29,7 @@ class Function {
   void finish();
 
   const Kernel& kernel;
-  const Isa isa;
+  const Machine& machine;
   // Writes where the function goes on. Emitters leave it after what they wrote.
   llvm::IRBuilder<> b;
 
@@ -37,6 +37,12 @@ class Function {
   llvm::Value *first = nullptr, *last = nullptr;
   llvm::Value* scratch = nullptr;
 
+  // Whoever writes an instruction by name says here which feature of the target it takes.
+  void use(std::string feature) { features_.insert(std::move(feature)); }
+  const std::set<std::string>& features() const { return features_; }
+
+  // Of the function, as the machine declared it.
+  llvm::Value* argument(unsigned i) const { return fn_->getArg(i); }
   // The address of Kernel::args[arg], loaded once at the entry.
   llvm::Value* buffer(uint32_t arg);
   // The memory of Kernel::locals[local] in scratch, set by whoever lays scratch out.
@@ -59,8 +65,7 @@ class Function {
   void make_scopes();
 
   llvm::Function* fn_ = nullptr;
-  llvm::Value* buffers_arg_ = nullptr;
-  llvm::Value* symbols_arg_ = nullptr;
+  std::set<std::string> features_;
   // What the entry block branches to at its end.
   llvm::Instruction* entry_end_ = nullptr;
   Vec<llvm::Value*> buffers_, locals_;
@@ -86,4 +91,4 @@ llvm::Value* any(Function& f, llvm::Value* lanes);
 Regs emit_if(Function& f, llvm::Value* condition, const Regs& otherwise,
              llvm::function_ref<Regs()> then);
 
-}  // namespace rlx::cpu
+}  // namespace rlx::backend

@@ -1,9 +1,9 @@
 // The accumulators of one reduction while its loops run: lanes that are merged pairwise at the end, the same
 // on every target (Reduction in kernel.h).
 #pragma once
-#include "backend/cpu/emit_access.h"
+#include "backend/llvm/emit_access.h"
 
-namespace rlx::cpu {
+namespace rlx::backend::cpu {
 
 class Reducer {
  public:
@@ -71,4 +71,4 @@ class Reducer {
   Regs arrays_;
 };
 
-}  // namespace rlx::cpu
+}  // namespace rlx::backend::cpu

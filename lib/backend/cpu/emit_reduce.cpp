@@ -1,12 +1,10 @@
-#include "backend/cpu/reduce.h"
+#include "backend/cpu/emit_reduce.h"
 
 #include <algorithm>
 
 #include <llvm/IR/Constants.h>
 
-#include "backend/cpu/extremum.h"
-
-namespace rlx::cpu {
+namespace rlx::backend::cpu {
 
 using llvm::Value;
 
@@ -115,7 +113,8 @@ void Reducer::rotate(llvm::MutableArrayRef<Value*> carried) const {
 }
 
 Value* Reducer::next_extremum(const Extremum& e, Value* x, Value* acc) {
-  return e.x_first ? emit_extremum(f_, e.max, acc, x) : emit_extremum(f_, e.max, x, acc);
+  return e.x_first ? f_.machine.extremum(f_, e.max, acc, x)
+                   : f_.machine.extremum(f_, e.max, x, acc);
 }
 
 void Reducer::note_nan(const Point& at, Value* x, Value*& seen) {
@@ -185,4 +184,4 @@ Value* Reducer::merged_parts(size_t acc, Regs parts) {
   return f_.b.CreateExtractElement(v, f_.i64(0));
 }
 
-}  // namespace rlx::cpu
+}  // namespace rlx::backend::cpu

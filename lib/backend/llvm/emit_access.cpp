@@ -1,11 +1,10 @@
-#include "backend/cpu/emit_access.h"
+#include "backend/llvm/emit_access.h"
 
 #include <llvm/IR/Constants.h>
-#include <llvm/IR/InlineAsm.h>
 
 #include "image/image.h"
 
-namespace rlx::cpu {
+namespace rlx::backend {
 
 namespace {
 
@@ -45,7 +44,8 @@ class Accessor {
     Value* active = at_.lanes.active;
     if (!is_contiguous()) return scatter(value, active);
     if (active && !r_.whole) {
-      return tag(b_.CreateMaskedStore(value, pointer(), align(), store_mask(value, active)));
+      return tag(b_.CreateMaskedStore(value, pointer(), align(),
+                                      f_.machine.store_mask(f_, value, active)));
     }
     if (active && r_.padding) {
       value = select(active, value, to_memory(emit_scalar(f_, *r_.padding)));
@@ -75,18 +75,13 @@ class Accessor {
     if (!g.fill) report(g, index, extent, b_.CreateNot(inside));
   }
 
-  // Leaves a Trap at the start of scratch where a lane is outside.
+  // Where a lane is outside.
   void report(const Guard& g, Value* index, Value* extent, Value* outside) {
     if (is_vector(outside) && at_.lanes.active) {
       outside = b_.CreateAnd(outside, at_.lanes.active);
     }
-    emit_if(f_, any(f_, outside), [&] {
-      Value* fields[] = {f_.i64(g.site + 1), first_lane(index, outside), extent};
-      for (unsigned i = 0; i < 3; ++i) {
-        Value* to = b_.CreateConstInBoundsGEP1_64(b_.getInt64Ty(), f_.scratch, i);
-        f_.tag(b_.CreateAlignedStore(fields[i], to, llvm::Align(8)), Function::kScratch);
-      }
-    });
+    emit_if(f_, any(f_, outside),
+            [&] { f_.machine.report(f_, g.site, first_lane(index, outside), extent); });
   }
 
   Value* first_lane(Value* v, Value* mask) {
@@ -94,19 +89,6 @@ class Accessor {
     Value* bits = b_.CreateBitCast(mask, b_.getIntNTy(static_cast<unsigned>(lanes_)));
     Value* lane = b_.CreateBinaryIntrinsic(llvm::Intrinsic::cttz, bits, b_.getFalse());
     return b_.CreateExtractElement(v, b_.CreateZExt(lane, b_.getInt64Ty()));
-  }
-
-  // Where a mask of one lane is known, LLVM 22 stores that lane of an integer vector as wide as it was before
-  // it was truncated: four bytes where two belong. So it must not know the mask.
-  Value* store_mask(Value* value, Value* active) {
-    bool narrow = value->getType()->getScalarType()->isIntegerTy() && size_of(r_.dtype) < 8;
-    if (!narrow || !f_.isa.wide) return active;
-    llvm::Type* bits = b_.getIntNTy(static_cast<unsigned>(lanes_));
-    llvm::Type* word = b_.getInt32Ty();
-    auto* type = llvm::FunctionType::get(word, {word}, false);
-    auto* same = llvm::InlineAsm::get(type, "", "=r,0", false);
-    Value* hidden = b_.CreateCall(same, {b_.CreateZExt(b_.CreateBitCast(active, bits), word)});
-    return b_.CreateBitCast(b_.CreateTrunc(hidden, bits), active->getType());
   }
 
   // What lanes that all write one element have: their loop takes one step, or they are equal.
@@ -199,7 +181,8 @@ class Accessor {
     if (!mask) return tagged(b_.CreateAlignedLoad(vector(), pointer(), align()));
     // Without masks for narrow elements LLVM makes a branch a lane; a gather of valid lanes has none.
     bool only_active = mask == at_.lanes.active;
-    if (only_active && !f_.isa.wide && size_of(r_.dtype) < 4) return gather();
+    if (only_active && !f_.machine.masks_narrow_elements() && size_of(r_.dtype) < 4)
+      return gather();
     return tagged(b_.CreateMaskedLoad(vector(), pointer(), align(), mask, outside_value()));
   }
 
@@ -309,4 +292,4 @@ void emit_results(Function& f, const StageRefs& s, const Point& at, Regs& locals
   }
 }
 
-}  // namespace rlx::cpu
+}  // namespace rlx::backend

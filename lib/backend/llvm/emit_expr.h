@@ -4,9 +4,9 @@
 // mixing widens. Elements of values: i1 for bool, iN for integers, i16 (the bits) for f16 and bf16, which are
 // only moved and cast, float and double.
 #pragma once
-#include "backend/cpu/emit_dim.h"
+#include "backend/llvm/emit_dim.h"
 
-namespace rlx::cpu {
+namespace rlx::backend {
 
 // What a body's leaves are.
 struct Leaves {
@@ -30,4 +30,4 @@ llvm::Constant* emit_scalar(Function& f, const Scalar& s);
 // One function of operands of type `operand` (kFma too), the result of type `result`.
 llvm::Value* emit_fn(Function& f, Fn fn, DType operand, DType result, Regs args);
 
-}  // namespace rlx::cpu
+}  // namespace rlx::backend

@@ -1,8 +1,8 @@
 // Dims as code: i64 arithmetic over loops and symbols.
 #pragma once
-#include "backend/cpu/function.h"
+#include "backend/llvm/function.h"
 
-namespace rlx::cpu {
+namespace rlx::backend {
 
 // Which loop runs over the lanes of vectors. Without one (count 1) everything is scalar.
 struct Lanes {
@@ -38,4 +38,4 @@ llvm::Value* emit_dim_per_lane(Function& f, const Point& at, const Dim& d);
 // v as a vector of `count` equal lanes, where it is not one yet.
 llvm::Value* splat(Function& f, llvm::Value* v, int count);
 
-}  // namespace rlx::cpu
+}  // namespace rlx::backend

@@ -1,10 +1,8 @@
-#include "backend/cpu/ref.h"
+#include "backend/common/ref.h"
 
 #include <algorithm>
 
-#include "backend/cpu/isa.h"
-
-namespace rlx::cpu {
+namespace rlx::backend {
 namespace {
 
 using Rule = Bounds::Rule;
@@ -209,7 +207,7 @@ Arg local_storage(const Local& l) {
   arg.shape = l.shape;
   arg.written = true;
   arg.storage = Storage::row_major(static_cast<int>(l.shape.size()));
-  if (!arg.storage.padding.empty()) arg.storage.padding.back().multiple = kLanes;
+  if (!arg.storage.padding.empty()) arg.storage.padding.back().multiple = kRowMultiple;
   return arg;
 }
 
@@ -233,4 +231,4 @@ Vec<image::Site> sites_of(const Kernel& k) {
   return sites;
 }
 
-}  // namespace rlx::cpu
+}  // namespace rlx::backend

@@ -1,8 +1,8 @@
-#include "backend/cpu/emit_dim.h"
+#include "backend/llvm/emit_dim.h"
 
 #include <llvm/IR/Constants.h>
 
-namespace rlx::cpu {
+namespace rlx::backend {
 namespace {
 
 int width(llvm::Value* v) {
@@ -154,4 +154,4 @@ llvm::Value* emit_dim_per_lane(Function& f, const Point& at, const Dim& d) {
   return emit_dim(f, at.with(at.lanes.loop, at.lanes.index), d);
 }
 
-}  // namespace rlx::cpu
+}  // namespace rlx::backend

@@ -1,15 +1,14 @@
-#include "backend/cpu/emit_expr.h"
+#include "backend/llvm/emit_expr.h"
 
 #include <llvm/IR/Constants.h>
 
 #include <algorithm>
 #include <cmath>
 
-#include "backend/cpu/extremum.h"
-#include "backend/cpu/float_range.h"
+#include "backend/common/float_range.h"
 #include "kernel/element.h"
 
-namespace rlx::cpu {
+namespace rlx::backend {
 
 namespace {
 
@@ -138,7 +137,7 @@ class FnEmitter {
       ID lesser = with_sign ? llvm::Intrinsic::smin : llvm::Intrinsic::umin;
       return b_.CreateBinaryIntrinsic(max ? greater : lesser, a, b);
     }
-    Value* chosen = emit_extremum(f_, max, b, a);
+    Value* chosen = f_.machine.extremum(f_, max, b, a);
     return b_.CreateSelect(b_.CreateFCmpUNO(b, b), b, chosen);
   }
 
@@ -462,4 +461,4 @@ Regs emit_body(Function& f, const Stage& s, const Vec<ExprId>& roots, const Leav
   return BodyEmitter(f, s, roots, leaves).emit();
 }
 
-}  // namespace rlx::cpu
+}  // namespace rlx::backend

@@ -1,18 +1,12 @@
-// The order of grid loops, and which of them are one.
+#include "backend/common/grid.h"
+
 #include <algorithm>
 
-#include "backend/cpu/nest_steps.h"
+#include "backend/common/ref.h"
+#include "kernel/substitute.h"
 
-namespace rlx::cpu {
+namespace rlx::backend {
 namespace {
-
-Dim replaced(const Dim& d, const std::map<LoopId, Dim>& loops) {
-  return substitute(d, [&](const Atom& a) -> std::optional<Dim> {
-    if (a.kind != Atom::Kind::kLoop) return std::nullopt;
-    auto it = loops.find(a.loop);
-    return it == loops.end() ? std::nullopt : std::optional(it->second);
-  });
-}
 
 bool has_sequential(const Kernel& k) {
   return std::any_of(k.grid.begin(), k.grid.end(), [](const Loop& l) { return l.sequential; });
@@ -30,15 +24,13 @@ const Access* main_write(const Kernel& k) {
 
 }  // namespace
 
-void substitute_loops(Stage& s, const std::map<LoopId, Dim>& loops) {
-  for (Vec<Access>* accesses : {&s.reads, &s.writes}) {
-    for (Access& a : *accesses) {
-      for (AxisIndex& index : a.index) index.dim = replaced(index.dim, loops);
-    }
-  }
-  for (Expr& e : s.body) {
-    if (e.fn == Fn::kIndex) e.dim = replaced(e.dim, loops);
-  }
+int64_t estimate(const Dim& d) {
+  auto guess = [](const Atom& a) -> std::optional<Dim> {
+    if (a.kind == Atom::Kind::kSymbol) return Dim(128);
+    if (a.kind == Atom::Kind::kLoop) return Dim(0);
+    return std::nullopt;
+  };
+  return substitute(d, guess).constant().value_or(128);
 }
 
 void order_grid(Kernel& k, LoopId lane_loop) {
@@ -47,7 +39,8 @@ void order_grid(Kernel& k, LoopId lane_loop) {
   RangeOf ranges = loop_ranges(k, nullptr);
   Dim address = address_of(*write, k.args[write->tensor], ranges);
   auto stride = [&](const Loop& l) {
-    return estimate(replaced(address, {{l.id, Dim(1)}}) - replaced(address, {{l.id, Dim(0)}}));
+    return estimate(substitute_loops(address, {{l.id, Dim(1)}}) -
+                    substitute_loops(address, {{l.id, Dim(0)}}));
   };
   std::stable_sort(k.grid.begin(), k.grid.end(), [&](const Loop& a, const Loop& b) {
     if (a.id == lane_loop || b.id == lane_loop) return b.id == lane_loop && a.id != lane_loop;
@@ -81,8 +74,8 @@ Vec<Dim> dims_of(const Kernel& k) {
 bool can_merge(const Vec<Dim>& dims, const Loop& outer, const Loop& inner) {
   Dim both = Dim::loop(outer.id) * inner.extent + Dim::loop(inner.id);
   for (const Dim& d : dims) {
-    Dim alone = replaced(d, {{outer.id, Dim(0)}});
-    if (replaced(alone, {{inner.id, both}}) != d) return false;
+    Dim alone = substitute_loops(d, {{outer.id, Dim(0)}});
+    if (substitute_loops(alone, {{inner.id, both}}) != d) return false;
   }
   return true;
 }
@@ -90,7 +83,7 @@ bool can_merge(const Vec<Dim>& dims, const Loop& outer, const Loop& inner) {
 // Loops [first, last) of the grid become one.
 void merge(Kernel& k, size_t first, size_t last) {
   Loop merged{.id = LoopId(k.loop_count++), .extent = 1};
-  std::map<LoopId, Dim> parts;
+  LoopMap parts;
   Dim rest = Dim::loop(merged.id);
   for (size_t i = last; i-- > first;) {
     const Loop& l = k.grid[i];
@@ -108,7 +101,7 @@ bool is_one(const Dim& d) { return d.is(1); }
 
 // Loops of one step are no loops.
 void drop_single_steps(Kernel& k, LoopId lane_loop) {
-  std::map<LoopId, Dim> zero;
+  LoopMap zero;
   for (const Loop& l : k.grid) {
     if (is_one(l.extent) && l.id != lane_loop && !l.sequential) zero[l.id] = 0;
   }
@@ -131,4 +124,4 @@ LoopId merge_grid_loops(Kernel& k, LoopId lane_loop) {
   return lane_loop.valid() ? k.grid.back().id : lane_loop;
 }
 
-}  // namespace rlx::cpu
+}  // namespace rlx::backend

@@ -4,7 +4,7 @@
 #include "image/image.h"
 #include "kernel/address.h"
 
-namespace rlx::cpu {
+namespace rlx::backend {
 
 // An index that must be inside of its axis: 0 <= index < extent.
 struct Guard {
@@ -67,6 +67,9 @@ StageRefs resolve(const Kernel& k, const Stage& s, const RefOptions& options);
 // Where an index can be found wrong at run time, in the order of stages, reads, writes and axes.
 Vec<image::Site> sites_of(const Kernel& k);
 
+// Elements that the rows of locals are padded to: the widest vector of any machine.
+inline constexpr int kRowMultiple = 16;
+
 // Whether l is a value at each grid point; else it has memory in scratch.
 bool in_register(const Local& l);
 // The memory of a local as an argument: row-major, rows padded to whole vectors.
@@ -74,4 +77,4 @@ Arg local_storage(const Local& l);
 // Ranges of the kernel's and the stage's loops (null: the grid alone); nothing is known of symbols.
 RangeOf loop_ranges(const Kernel& k, const Stage* s);
 
-}  // namespace rlx::cpu
+}  // namespace rlx::backend

@@ -4,10 +4,10 @@
 // lane loop; then for each vector of the tile, take the Point of its row with_lanes() at its columns, put the
 // sum into the local that the contraction writes (`locals[i]`), and emit_map() each stage of the epilogue.
 #pragma once
-#include "backend/cpu/emit_expr.h"
-#include "backend/cpu/ref.h"
+#include "backend/common/ref.h"
+#include "backend/llvm/emit_expr.h"
 
-namespace rlx::cpu {
+namespace rlx::backend {
 
 // The element that r refers to, per lane or uniform. `nodes` are the values of the stage's body so far (for
 // expr indexes); `locals` those of Kernel::locals that are in registers.
@@ -26,4 +26,4 @@ inline void emit_map(Function& f, const StageRefs& s, const Point& at, Regs& loc
   emit_results(f, s, at, locals);
 }
 
-}  // namespace rlx::cpu
+}  // namespace rlx::backend

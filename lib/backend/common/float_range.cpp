@@ -1,10 +1,10 @@
-#include "backend/cpu/float_range.h"
+#include "backend/common/float_range.h"
 
 #include <algorithm>
 #include <cmath>
 #include <limits>
 
-namespace rlx::cpu {
+namespace rlx::backend {
 
 namespace {
 
@@ -91,4 +91,4 @@ bool fits(const FloatRange& r, DType integer) {
   return r.hi < end && r.lo >= (is_signed(integer) ? -end : 0);
 }
 
-}  // namespace rlx::cpu
+}  // namespace rlx::backend

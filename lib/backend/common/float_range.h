@@ -2,7 +2,7 @@
 #pragma once
 #include "kernel/expr.h"
 
-namespace rlx::cpu {
+namespace rlx::backend {
 
 // NaN aside.
 struct FloatRange {
@@ -14,4 +14,4 @@ FloatRange float_range(const Body& body, ExprId id);
 // Whether all floats of the range, truncated, are numbers of the integer type.
 bool fits(const FloatRange& r, DType integer);
 
-}  // namespace rlx::cpu
+}  // namespace rlx::backend

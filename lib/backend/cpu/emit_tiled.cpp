@@ -1,9 +1,16 @@
-#include "backend/cpu/contract.h"
-
-#include "backend/cpu/emit_access.h"
+// Code for "contract.panel" and "conv.direct" (tile.h): one function, all loops of a register tile in it.
+//
+// A tile of work is a row tile times a block of columns that fits half of the second-level cache; the row
+// tiles of one block follow each other, so a thread reads its block from memory once. The sums of a row
+// tile and its vectors of columns stay in registers over the whole depth; then they go through scratch, in
+// the first-level cache, to the epilogue, which runs row by row. Rows past the end repeat the last row: the
+// same value is written twice, and no remainder code exists.
+#include "backend/cpu/machine.h"
+#include "backend/cpu/tile.h"
+#include "backend/llvm/emit_access.h"
 #include "image/image.h"
 
-namespace rlx::cpu {
+namespace rlx::backend::cpu {
 namespace {
 
 constexpr int kColumns = kLanes;
@@ -57,11 +64,8 @@ struct Depth {
 
 class TiledEmitter {
  public:
-  TiledEmitter(Function& f, const Choice& choice, const CpuTarget& target)
-      : f_(f),
-        k_(f.kernel),
-        s_(shape_of(k_, choice, target)),
-        range_(ranges_of(k_, k_.stages.data(), {})) {
+  TiledEmitter(Function& f, const Shape& shape)
+      : f_(f), k_(f.kernel), s_(shape), range_(ranges_of(k_, k_.stages.data(), {})) {
     RefOptions options{.lane_loop = s_.loops.column.id, .lanes = kColumns};
     for (const Stage& stage : k_.stages) refs_.push_back(resolve(k_, stage, options));
     collect_depth();
@@ -335,7 +339,7 @@ class TiledEmitter {
 
   Function& f_;
   const Kernel& k_;
-  Shape s_;
+  const Shape& s_;
   RangeOf range_;
   Vec<StageRefs> refs_;
   Vec<Depth> depth_;
@@ -351,15 +355,17 @@ class TiledEmitter {
 
 }  // namespace
 
-Work tiled_work(const Kernel& k, const Choice& choice, const CpuTarget& target) {
-  Shape s = shape_of(k, choice, target);
-  Dim tiles = extent_of(s.loops.batch) * s.blocks * s.row_tiles;
-  return {tiles,
-          image::kTrapBytes + s.tile.rows * s.tile.vectors * static_cast<int64_t>(kVectorBytes)};
+Work emit_tiled(const Job& job) {
+  X86 machine(job.target);
+  Kernel k = job.planned.kernel;
+  for (Stage& s : k.stages) expand_math(s);
+  Function f(job.module, job.name, k, job.symbols, machine);
+  Shape s = shape_of(k, job.planned.choice, job.target);
+  TiledEmitter(f, s).run();
+  f.finish();
+  return {extent_of(s.loops.batch) * s.blocks * s.row_tiles,
+          image::kTrapBytes + s.tile.rows * s.tile.vectors * static_cast<int64_t>(kVectorBytes),
+          f.features()};
 }
 
-void emit_tiled(Function& f, const Choice& choice, const CpuTarget& target) {
-  TiledEmitter(f, choice, target).run();
-}
-
-}  // namespace rlx::cpu
+}  // namespace rlx::backend::cpu

@@ -1,8 +1,8 @@
-#include "backend/cpu/function.h"
+#include "backend/llvm/function.h"
 
 #include <llvm/IR/MDBuilder.h>
 
-namespace rlx::cpu {
+namespace rlx::backend {
 
 namespace {
 
@@ -16,41 +16,20 @@ llvm::BasicBlock* new_block(Function& f, const char* name) {
   return llvm::BasicBlock::Create(f.context(), name, f.b.GetInsertBlock()->getParent());
 }
 
-void set_attributes(llvm::Function& fn, const CpuTarget& target) {
-  std::string features;
-  for (const std::string& name : code_features(target)) {
-    features += (features.empty() ? "+" : ",+") + name;
-  }
-  fn.addFnAttr("target-cpu", target.cpu);
-  fn.addFnAttr("target-features", features);
-  if (target.vector_bits == 512) fn.addFnAttr("prefer-vector-width", "512");
-  fn.addFnAttr(llvm::Attribute::NoUnwind);
-  for (llvm::Argument& a : fn.args()) {
-    if (a.getType()->isPointerTy()) a.addAttr(llvm::Attribute::NoAlias);
-  }
-}
-
 }  // namespace
 
-Function::Function(llvm::Module& module, std::string_view name, const Kernel& k,
-                   const Vec<std::string>& symbols, const CpuTarget& target)
+Function::Function(llvm::Module& module, const std::string& name, const Kernel& k,
+                   const Vec<std::string>& symbols, const Machine& m)
     : kernel(k),
-      isa(target),
+      machine(m),
       b(module.getContext()),
+      fn_(m.declare(module, name)),
       buffers_(k.args.size()),
       locals_(k.locals.size()) {
-  llvm::Type* i64_type = b.getInt64Ty();
-  auto* type =
-      llvm::FunctionType::get(b.getVoidTy(), {ptr(), ptr(), i64_type, i64_type, ptr()}, false);
-  fn_ = llvm::Function::Create(type, llvm::GlobalValue::ExternalLinkage, std::string(name), module);
-  set_attributes(*fn_, target);
-  buffers_arg_ = fn_->getArg(0);
-  symbols_arg_ = fn_->getArg(1);
-  first = fn_->getArg(2);
-  last = fn_->getArg(3);
-  scratch = fn_->getArg(4);
-  const char* names[] = {"buffers", "symbols", "first", "last", "scratch"};
-  for (unsigned i = 0; i < 5; ++i) fn_->getArg(i)->setName(names[i]);
+  Machine::Frame frame = machine.frame(*fn_);
+  first = frame.first;
+  last = frame.last;
+  scratch = frame.scratch;
   for (size_t i = 0; i < symbols.size(); ++i) symbol_index_[symbols[i]] = static_cast<uint32_t>(i);
   make_scopes();
 
@@ -61,7 +40,10 @@ Function::Function(llvm::Module& module, std::string_view name, const Kernel& k,
   b.SetInsertPoint(body);
 }
 
-void Function::finish() { b.CreateRetVoid(); }
+void Function::finish() {
+  b.CreateRetVoid();
+  machine.set_attributes(*fn_, features_);
+}
 
 llvm::Value* Function::at_entry(llvm::function_ref<llvm::Value*()> emit) {
   llvm::IRBuilderBase::InsertPointGuard guard(b);
@@ -70,17 +52,7 @@ llvm::Value* Function::at_entry(llvm::function_ref<llvm::Value*()> emit) {
 }
 
 llvm::Value* Function::buffer(uint32_t arg) {
-  if (buffers_[arg]) return buffers_[arg];
-  buffers_[arg] = at_entry([&] {
-    llvm::Value* slot = b.CreateConstInBoundsGEP1_64(ptr(), buffers_arg_, arg);
-    auto* load = b.CreateLoad(ptr(), slot, kernel.args[arg].name);
-    auto* none = llvm::MDNode::get(context(), {});
-    auto* align = llvm::ConstantAsMetadata::get(b.getInt64(64));
-    load->setMetadata(llvm::LLVMContext::MD_invariant_load, none);
-    load->setMetadata(llvm::LLVMContext::MD_nonnull, none);
-    load->setMetadata(llvm::LLVMContext::MD_align, llvm::MDNode::get(context(), align));
-    return load;
-  });
+  if (!buffers_[arg]) buffers_[arg] = at_entry([&] { return machine.buffer(*this, arg); });
   return buffers_[arg];
 }
 
@@ -88,12 +60,7 @@ llvm::Value* Function::symbol(std::string_view name) {
   if (auto it = symbols_.find(name); it != symbols_.end()) return it->second;
   auto index = symbol_index_.find(name);
   RLX_CHECK(index != symbol_index_.end(), "no symbol is called " + std::string(name));
-  llvm::Value* value = at_entry([&] {
-    llvm::Value* slot = b.CreateConstInBoundsGEP1_64(b.getInt64Ty(), symbols_arg_, index->second);
-    auto* load = b.CreateLoad(b.getInt64Ty(), slot, std::string(name));
-    load->setMetadata(llvm::LLVMContext::MD_invariant_load, llvm::MDNode::get(context(), {}));
-    return load;
-  });
+  llvm::Value* value = at_entry([&] { return machine.symbol(*this, index->second, name); });
   symbols_.emplace(name, value);
   return value;
 }
@@ -228,4 +195,4 @@ void emit_if(Function& f, llvm::Value* condition, llvm::function_ref<void()> the
   });
 }
 
-}  // namespace rlx::cpu
+}  // namespace rlx::backend

@@ -1,0 +1,15 @@
+// The grid of a kernel, put into the order of memory: what backends do before they cut it into tiles.
+#pragma once
+#include "kernel/kernel.h"
+
+namespace rlx::backend {
+
+// What a Dim may be where symbols are 128, for costs.
+int64_t estimate(const Dim& d);
+
+// Orders parallel loops as the last result lies in memory; the lane loop comes last.
+void order_grid(Kernel& k, LoopId lane_loop);
+// Makes neighbouring parallel loops one where every address allows it. Gives the lane loop's new id.
+LoopId merge_grid_loops(Kernel& k, LoopId lane_loop);
+
+}  // namespace rlx::backend

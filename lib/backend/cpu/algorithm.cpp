@@ -1,0 +1,26 @@
+#include "backend/cpu/algorithm.h"
+
+#include <algorithm>
+
+#include "backend/cpu/loops.h"
+#include "backend/cpu/tile.h"
+
+namespace rlx::backend::cpu {
+namespace {
+
+constexpr Algorithm kAlgorithms[] = {
+    {"contract.panel", offer_contract, fits_tile, emit_tiled},
+    {"conv.direct", offer_conv, fits_tile, emit_tiled},
+    {"loops", offer_loops, fits_loops, emit_loops},
+};
+
+}  // namespace
+
+std::span<const Algorithm> algorithms() { return kAlgorithms; }
+
+const Algorithm* find_algorithm(std::string_view name) {
+  const auto* it = std::ranges::find(kAlgorithms, name, &Algorithm::name);
+  return it == std::end(kAlgorithms) ? nullptr : it;
+}
+
+}  // namespace rlx::backend::cpu

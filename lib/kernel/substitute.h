@@ -1,0 +1,16 @@
+// Loops replaced by expressions over other loops.
+#pragma once
+#include <map>
+
+#include "kernel/kernel.h"
+
+namespace rlx {
+
+using LoopMap = std::map<LoopId, Dim>;
+
+// d with loops replaced; others stay.
+Dim substitute_loops(const Dim& d, const LoopMap& loops);
+// In every index and index expression of the stage; its own loops and its detail stay.
+void substitute_loops(Stage& s, const LoopMap& loops);
+
+}  // namespace rlx
