@@ -32,7 +32,7 @@ Result<Graph> whole_graph(const std::string& path, std::string_view text) {
     if (v.def.kind != ValueDef::Kind::kConstant) continue;
     const Constant& c = g[v.def.constant];
     auto size = static_cast<int64_t>(c.data.bytes().size());
-    if (c.dtype != DType::kString && size == c.elements() * size_of(c.dtype)) continue;
+    if (c.dtype != DType::kString && size == bytes_of(c.dtype, c.elements())) continue;
     return Error(Diagnostic{.code = kNoWeights,
                             .message = path + " leaves out the bytes of constant " + v.name,
                             .shapes = {v.name + ": " + to_text(v.type)},

@@ -1,6 +1,8 @@
 // The bytes of records: each_member in order, so that no member can be forgotten or read out of turn
 // (cache-format/image.md). A new member, or one in another place, needs a new kVersion.
 #pragma once
+#include <algorithm>
+#include <array>
 #include <bit>
 #include <cstring>
 #include <type_traits>
@@ -17,8 +19,11 @@ inline constexpr uint32_t kSections = record::count<Image>();
 inline constexpr size_t kHeaderBytes = kMagic.size() + 4 + 4 + 8 * kSections;
 
 static_assert(std::endian::native == std::endian::little, "numbers are copied as they stand");
-static_assert(static_cast<int>(DType::kF64) == 12 && kDTypeCount == 14,
-              "image.md numbers the dtypes");
+// By their numbers in image.md, whatever the enumerators are. What is not listed cannot be in an image;
+// who reads another number gets a string, which verify() refuses.
+inline constexpr std::array kDTypes{
+    DType::kBool, DType::kI8,  DType::kI16, DType::kI32,  DType::kI64, DType::kU8, DType::kU16,
+    DType::kU32,  DType::kU64, DType::kF16, DType::kBF16, DType::kF32, DType::kF64};
 
 template <class T>
 concept Number = std::is_arithmetic_v<T> || std::is_enum_v<T>;
@@ -28,6 +33,10 @@ class Writer {
   template <Number T>
   void put(const T& number) {
     bytes_.append(reinterpret_cast<const char*>(&number), sizeof number);
+  }
+  void put(DType type) {
+    auto number = std::find(kDTypes.begin(), kDTypes.end(), type) - kDTypes.begin();
+    put(static_cast<uint8_t>(number));
   }
   void put(const Digest& digest) { put_all(digest.bytes); }
   void put(const std::string& text) {
@@ -70,6 +79,11 @@ class Reader {
   void take(T& number) {
     Bytes from = take_bytes(sizeof number);
     if (!failed_) std::memcpy(&number, from.data(), sizeof number);
+  }
+  void take(DType& type) {
+    uint8_t number = 0;
+    take(number);
+    type = number < kDTypes.size() ? kDTypes[number] : DType::kString;
   }
   void take(Digest& digest) { take_all(digest.bytes); }
   void take(std::string& text) {

@@ -7,11 +7,13 @@
 // - arena buffers are used within their lifetimes; buffers of one slot agree in size and pattern
 // - only arena and output buffers have patterns; copies and fills write neither inputs nor constants
 // - commands wait for earlier ones only
+#include <algorithm>
 #include <unordered_map>
 #include <unordered_set>
 
 #include <fmt/format.h>
 
+#include "image/codec.h"
 #include "image/codes.h"
 #include "image/image.h"
 
@@ -39,7 +41,7 @@ class Names {
 
 bool is_known(BufferKind kind) { return kind <= BufferKind::kConstant; }
 bool is_known(CommandKind kind) { return kind <= CommandKind::kFill; }
-bool is_known(DType t) { return t < DType::kString; }
+bool is_known(DType t) { return std::find(kDTypes.begin(), kDTypes.end(), t) != kDTypes.end(); }
 
 // Of an i64 scalar, or of a vector whose extent is a number.
 bool has_element(const Tensor& input, int32_t element) {

@@ -151,7 +151,7 @@ bool all_equal(const Constant& c) {
 
 bool has_plain_elements(const Constant& c) {
   auto size = static_cast<int64_t>(c.data.bytes().size());
-  return c.dtype != DType::kString && size == c.elements() * size_of(c.dtype);
+  return c.dtype != DType::kString && size == bytes_of(c.dtype, c.elements());
 }
 
 std::string list_text(const Constant& c) {
@@ -258,7 +258,7 @@ Result<Constant> fetch_constant(const Digest& digest, DType dtype, Vec<int64_t> 
                                 const ConstantSource& source) {
   Constant c{.digest = digest, .dtype = dtype, .shape = std::move(shape), .data = {}};
   if (!source) return c;
-  RLX_TRY(c.data, source(digest, c.elements() * size_of(dtype)));
+  RLX_TRY(c.data, source(digest, bytes_of(dtype, c.elements())));
   return c;
 }
 

@@ -226,7 +226,7 @@ Vec<int64_t> widened(Bytes bytes) {
 std::optional<Vec<int64_t>> integers_of(const Constant& c) {
   if (c.elements() > kMostIntegers) return std::nullopt;
   Bytes bytes = c.data.bytes();
-  if (static_cast<int64_t>(bytes.size()) != c.elements() * size_of(c.dtype)) return std::nullopt;
+  if (static_cast<int64_t>(bytes.size()) != bytes_of(c.dtype, c.elements())) return std::nullopt;
   switch (c.dtype) {
     case DType::kBool:
     case DType::kU8: return widened<uint8_t>(bytes);
@@ -252,7 +252,7 @@ Constant make_constant(DType dtype, Vec<int64_t> shape, std::string bytes) {
              .shape = std::move(shape),
              .data = ConstantData::owned(std::move(bytes))};
   auto size = static_cast<int64_t>(c.data.bytes().size());
-  RLX_CHECK(dtype == DType::kString || size == c.elements() * size_of(dtype),
+  RLX_CHECK(dtype == DType::kString || size == bytes_of(dtype, c.elements()),
             "a constant's bytes do not fit its shape");
   return c;
 }

@@ -218,7 +218,7 @@ class GraphReader {
     RLX_TRY(std::string bytes, bytes_from(*data));
     if (sha256(bytes_of(bytes)) != *digest) return data->wrong("these bytes have another digest");
     Constant c{.digest = *digest, .dtype = dtype, .shape = std::move(shape), .data = {}};
-    bool fits = static_cast<int64_t>(bytes.size()) == c.elements() * size_of(dtype);
+    bool fits = static_cast<int64_t>(bytes.size()) == bytes_of(dtype, c.elements());
     if (!fits && dtype != DType::kString) return data->wrong("these bytes do not fit the type");
     c.data = ConstantData::owned(std::move(bytes));
     return c;

@@ -36,4 +36,7 @@ using Types = Vec<Type>;
 std::string to_text(const Type& t);
 Result<Type> parse_type(std::string_view text);
 
+// What so many elements take, the last byte whole.
+Dim bytes_of(DType t, const Dim& count);
+
 }  // namespace rlx

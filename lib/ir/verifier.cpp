@@ -128,7 +128,7 @@ class Verifier {
     Vec<Dim> shape(c.shape.begin(), c.shape.end());
     if (v.type != Type::tensor(c.dtype, shape)) problem(place + " has another type than its data");
     auto bytes = static_cast<int64_t>(c.data.bytes().size());
-    bool fits = c.dtype == DType::kString || bytes == c.elements() * size_of(c.dtype);
+    bool fits = c.dtype == DType::kString || bytes == bytes_of(c.dtype, c.elements());
     if (!fits) problem(place + " has " + std::to_string(bytes) + " bytes of data");
   }
 

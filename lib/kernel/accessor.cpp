@@ -38,7 +38,7 @@ Error error_in(const Stage& s, int code, std::string message) {
 void Accessor::add_arg(std::span<std::byte> memory) {
   const Arg& a = k_.args[args_.size()];
   args_.emplace_back(a.dtype, a.shape, a.storage, memory);
-  int64_t bytes = args_.back().elements() * size_of(a.dtype);
+  int64_t bytes = bytes_of(a.dtype, args_.back().elements());
   RLX_CHECK(bytes <= static_cast<int64_t>(memory.size()), "the buffer of " + a.name + " is short");
 }
 

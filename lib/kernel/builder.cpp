@@ -9,13 +9,6 @@
 
 namespace rlx {
 
-namespace {
-
-// What elements of that dtype compute in.
-DType compute_type(DType t) { return is_float(t) && size_of(t) == 2 ? DType::kF32 : t; }
-
-}  // namespace
-
 // ---- Expressions ------------------------------------------------------------------------------
 
 DType Ex::type() const { return stage->stage().body[id.index].type; }
@@ -183,7 +176,7 @@ std::optional<Expr> StageBuilder::known_element(const Arg& arg, const Vec<AxisIn
   }
   if (def.kind != ValueDef::Kind::kConstant) return std::nullopt;
   const std::byte* data = kernel_.graph_[def.constant].data.bytes().data();
-  Scalar s = scalar_at(arg.dtype, data + *position * size_of(arg.dtype));
+  Scalar s = scalar_at(arg.dtype, data + bytes_of(arg.dtype, *position));
   return Expr{.fn = Fn::kConst, .type = arg.dtype, .scalar = s};
 }
 

@@ -260,7 +260,7 @@ void eval(Fn fn, DType operand, DType result, std::span<const std::byte* const> 
   Strips s{args, out, count};
   if (fn == Fn::kCast) return cast(operand, result, s);
   if (fn == Fn::kBitcast) {
-    std::memmove(out, args[0], static_cast<size_t>(count * size_of(result)));
+    std::memmove(out, args[0], static_cast<size_t>(bytes_of(result, count)));
     return;
   }
   bool known = with_type(operand, [&]<class T>() { return plain<T>(fn, s); });

@@ -11,6 +11,9 @@ namespace rlx {
 // Every function has one result, bit for bit (NaNs' payloads aside), whoever computes it:
 // kernel/eval.h does in C++. 16-bit floats are only loaded, stored, selected and cast; arithmetic
 // on them is in f32.
+//
+// These are the core, for which every backend has code. Ids above it are macros, named in
+// kernel/functions.h; what is said of a function stands in the table kernel/functions.def.
 enum class Fn : uint8_t {
   // Leaves.
   kConst,  // scalar
@@ -59,26 +62,9 @@ enum class Fn : uint8_t {
   kCast,
   // Between types of one size.
   kBitcast,
-  // Macros of f32 and f64, gone after expand_math.
-  kExp,
-  kLog,
-  kTanh,
-  kErf,
-  kSin,
-  kCos,
-  kPow,
-  kSigmoid,
-  kExpm1,
-  kSinh,
-  kCosh,
-  kTan,
-  kSoftplus,
-  kMish,
-  kGelu,
-  kGeluTanh,
 };
 
-inline constexpr int kFnCount = static_cast<int>(Fn::kGeluTanh) + 1;
+inline constexpr int kCoreFnCount = static_cast<int>(Fn::kBitcast) + 1;
 
 // "add", "load", ...
 std::string_view name(Fn fn);
@@ -112,7 +98,7 @@ std::optional<DType> result_type(Fn fn, const Vec<DType>& operands);
 ExprId add(Body& body, Expr e);
 ExprId add_const(Body& body, const Scalar& s);
 
-// Replaces macros by their expansions (kernel/expr_math.h: ULP classes). No node goes away or
+// Replaces macros by their expansions (kernel/expr_math.h). No node goes away or
 // changes its place relative to others; ids in `roots` are updated.
 void expand_math(Body& body, Vec<ExprId>& roots);
 

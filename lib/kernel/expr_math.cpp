@@ -9,29 +9,8 @@
 #include <cmath>
 #include <limits>
 
-namespace rlx {
+namespace rlx::macro {
 namespace {
-
-// Of f64, pow is off by 2 |y log x| more, but for y of 0.5, 1, 2 and 3.
-constexpr std::array kClasses{
-    //         function       f32  f64
-    MathClass{Fn::kExp, 1.0, 1.0},      MathClass{Fn::kLog, 1.5, 1.5},
-    MathClass{Fn::kTanh, 3.0, 3.0},     MathClass{Fn::kErf, 3.5, 2.5},
-    MathClass{Fn::kSin, 2.5, 2.5},      MathClass{Fn::kCos, 2.5, 2.5},
-    MathClass{Fn::kPow, 1.5, 2.0},      MathClass{Fn::kSigmoid, 3.0, 3.0},
-    MathClass{Fn::kExpm1, 2.0, 2.5},    MathClass{Fn::kSinh, 3.0, 3.0},
-    MathClass{Fn::kCosh, 2.0, 2.0},     MathClass{Fn::kTan, 4.5, 4.5},
-    MathClass{Fn::kSoftplus, 2.5, 2.5}, MathClass{Fn::kMish, 5.0, 5.0},
-    MathClass{Fn::kGelu, 7.0, 8.0},     MathClass{Fn::kGeluTanh, 5.0, 5.0},
-};
-
-constexpr bool has_every_macro() {
-  for (size_t i = 0; i < kClasses.size(); ++i) {
-    if (static_cast<size_t>(kClasses[i].fn) != static_cast<size_t>(Fn::kExp) + i) return false;
-  }
-  return static_cast<size_t>(Fn::kExp) + kClasses.size() == kFnCount;
-}
-static_assert(has_every_macro(), "every macro states its class");
 
 constexpr double kInfinity = std::numeric_limits<double>::infinity();
 constexpr double kNan = std::numeric_limits<double>::quiet_NaN();
@@ -92,12 +71,14 @@ bool is_at_most(Real x, double bound) {
   return most.fn == Fn::kConst && most.scalar.f <= bound;
 }
 
+}  // namespace
+
 // e^x = e^r 2^h 2^(n - h) with h = floor(n / 2), so that every n of a finite result is within reach
 // and the last product alone rounds. At the lower clamp the bits of both powers are 0.
 //
 // A bound above makes it cheaper; the bits are the same.
 Real exp(Real x) {
-  if (is_at_most(x, 60)) return macro::bounded_exp(x).value();
+  if (is_at_most(x, 60)) return bounded_exp(x).value();
   Reduced y = reduced(clamp(x, x.pick(-176.1, -1418), x.pick(89, 709.9)));
   int64_t mantissa_bits = x.is_wide() ? 52 : 23;
   // The rounder's bits are even, and gone once they are shifted to the exponent.
@@ -110,6 +91,8 @@ Real exp(Real x) {
   };
   return exp_of_rest(y) * power(half) * power(n - half);
 }
+
+namespace {
 
 // (e^x - 1) / divisor = 2^(n-s) (e^r - 1) + 2^(n-s) - 2^-s, for a power 2^s that keeps 2^(n-s)
 // finite up to the function's end.
@@ -127,6 +110,8 @@ Real small_expm1(Real x) { return part_of_expm1(x, 0); }
 // and -0 its sign.
 Real or_tiny(Real x, Real y) { return select(abs(x) < x.pick(0x1p-14, 0x1p-28), x, y); }
 
+}  // namespace
+
 Real expm1(Real x) {
   Real half = part_of_expm1(clamp(x, x.pick(-25, -50), x.pick(89, 709.9)), 1);
   return select(abs(x) < x.pick(0x1p-25, 0x1p-54), x, half + half);
@@ -134,11 +119,22 @@ Real expm1(Real x) {
 
 // e^x / (1 + e^x), which is 1 long before 60.
 Real sigmoid(Real x) {
-  Real e = macro::bounded_exp(x.apply(Fn::kMin, x.number(60))).value();
+  Real e = bounded_exp(x.apply(Fn::kMin, x.number(60))).value();
   return e / (1 + e);
 }
 
+// The mantissa is e^r 2^(n + more), which is normal as long as x e^x is no 0. At the clamp its
+// bits are 0.
+SmallPower bounded_exp(Real x, std::optional<Real> rest) {
+  Real limited = x.apply(Fn::kMax, x.number(x.pick(-115.75, -764.5)));
+  int64_t more = x.is_wide() ? 80 : 40;
+  Reduced y = reduced(limited, rest);
+  return {exp_of_rest(y) * power_of_two(y, more), x.pick(0x1p-40, 0x1p-80)};
+}
+
 // ---- Logarithm --------------------------------------------------------------------------------
+
+namespace {
 
 // (log(1 + f) - f + f^2 / 2) / f^3 for sqrt(1/2) <= 1 + f <= sqrt(2)
 constexpr std::array kLogF32{0.33333910769874658,  -0.25001337015843772, 0.19963062291024802,
@@ -160,6 +156,8 @@ Real log_rest(Real f) {
   Real z = s * s;
   return s * fma(z, polynomial(z, kLogF64), -f);
 }
+
+}  // namespace
 
 Real log(Real x) {
   int64_t mantissa_bits = x.is_wide() ? 52 : 23;
@@ -190,6 +188,8 @@ Real tanh(Real x) {
   Real e = small_expm1(limited + limited);
   return with_sign(e / (e + 2), x);
 }
+
+namespace {
 
 // log(erfc(x)) / x for 0 <= x <= 3.93, from where on erf(x) is 1 in f32
 constexpr std::array kLogErfc{
@@ -227,12 +227,18 @@ Real erf_f64(Real x) {
   return select(a < 1, small, with_sign(1 - complement, x));
 }
 
+}  // namespace
+
 Real erf(Real x) { return x.is_wide() ? erf_f64(x) : erf_f32(x); }
 
 // ---- Hyperbolic functions -----------------------------------------------------------------------
 
+namespace {
+
 // Where e^|x| / 2 has overflowed for good; quarters of it have not.
 Real limited_magnitude(Real x) { return abs(x).apply(Fn::kMin, x.number(x.pick(89.5, 710.6))); }
+
+}  // namespace
 
 // With e = e^|x| - 1: (e + e / (e + 1)) / 2, on a quarter of e.
 Real sinh(Real x) {
@@ -251,6 +257,8 @@ Real cosh(Real x) {
 
 // ---- Softplus and mish --------------------------------------------------------------------------
 
+namespace {
+
 // log(1 + z) for 0 <= z <= 1.
 Real log1p_of_unit(Real z) {
   // 1 + z = 2^e (1 + f)
@@ -261,16 +269,18 @@ Real log1p_of_unit(Real z) {
   return (f + rest) + if_above(z.pick(kLn2F32, kLn2F64));
 }
 
+}  // namespace
+
 // log(1 + e^x)
 Real softplus(Real x) {
-  Real e = macro::bounded_exp(-abs(x)).value();
+  Real e = bounded_exp(-abs(x)).value();
   return x.apply(Fn::kMax, x.number(0)) + log1p_of_unit(e);
 }
 
 // x tanh(softplus(x)) = x u / v with u = e^2 + 2 e, v = u + 2 and e = e^x; for positive x both are
 // divided by e^2x.
 Real mish(Real x) {
-  macro::SmallPower power = macro::bounded_exp(-abs(x));
+  SmallPower power = bounded_exp(-abs(x));
   Real e = power.value(), one = x.number(1);
   Real negative = x < 0;
   Real u = select(negative, e + 2, fma(e, 2, 1));
@@ -280,6 +290,8 @@ Real mish(Real x) {
 }
 
 // ---- Power ------------------------------------------------------------------------------------
+
+namespace {
 
 // |x|^y = e^(y log|x|), and IEEE's rules for signs and special values.
 Real general_pow(Real x, Real y) {
@@ -299,6 +311,8 @@ Real general_pow(Real x, Real y) {
 // A square root but for two rules of pow: of -0 it is 0, of -infinity infinity.
 Real root(Real x) { return select(x == -kInfinity, x.number(kInfinity), x.apply(Fn::kSqrt) + 0); }
 
+}  // namespace
+
 // The powers that models are full of are cheap and exact or nearly so. An exponent that is found at
 // run time takes the same way as a constant one, whose tests fold.
 Real pow(Real x, Real y) {
@@ -310,57 +324,4 @@ Real pow(Real x, Real y) {
   return select(y == 3, square * x, result);
 }
 
-std::optional<ExprId> expansion(Body& body, const Expr& e) {
-  if (!is_macro(e.fn)) return std::nullopt;
-  Real x{&body, e.args[0]};
-  switch (e.fn) {
-    case Fn::kExp: return exp(x).id;
-    case Fn::kLog: return log(x).id;
-    case Fn::kTanh: return tanh(x).id;
-    case Fn::kErf: return erf(x).id;
-    case Fn::kSin: return macro::sine(x).id;
-    case Fn::kCos: return macro::cosine(x).id;
-    case Fn::kPow: return pow(x, Real{&body, e.args[1]}).id;
-    case Fn::kSigmoid: return sigmoid(x).id;
-    case Fn::kExpm1: return expm1(x).id;
-    case Fn::kSinh: return sinh(x).id;
-    case Fn::kCosh: return cosh(x).id;
-    case Fn::kTan: return macro::tangent(x).id;
-    case Fn::kSoftplus: return softplus(x).id;
-    case Fn::kMish: return mish(x).id;
-    case Fn::kGelu: return macro::gelu(x).id;
-    case Fn::kGeluTanh: return macro::gelu_tanh(x).id;
-    default: return std::nullopt;
-  }
-}
-
-}  // namespace
-
-// The mantissa is e^r 2^(n + more), which is normal as long as x e^x is no 0. At the clamp its
-// bits are 0.
-macro::SmallPower macro::bounded_exp(Real x, std::optional<Real> rest) {
-  Real limited = x.apply(Fn::kMax, x.number(x.pick(-115.75, -764.5)));
-  int64_t more = x.is_wide() ? 80 : 40;
-  Reduced y = reduced(limited, rest);
-  return {exp_of_rest(y) * power_of_two(y, more), x.pick(0x1p-40, 0x1p-80)};
-}
-
-std::span<const MathClass> math_classes() { return kClasses; }
-
-const MathClass& math_class(Fn fn) {
-  return kClasses[static_cast<size_t>(fn) - static_cast<size_t>(Fn::kExp)];
-}
-
-void expand_math(Body& body, Vec<ExprId>& roots) {
-  Body expanded;
-  Vec<ExprId> place;
-  for (Expr& e : body) {
-    for (ExprId& a : e.args) a = place[a.index];
-    auto macro = expansion(expanded, e);
-    place.push_back(macro ? *macro : add(expanded, std::move(e)));
-  }
-  body = std::move(expanded);
-  for (ExprId& r : roots) r = place[r.index];
-}
-
-}  // namespace rlx
+}  // namespace rlx::macro

@@ -1,31 +1,28 @@
-// What the macros of kernel/expr.h promise, and how they are made.
+// How the macros of kernel/functions.def are made.
 #pragma once
-#include <span>
+#include <optional>
 
-#include "kernel/expr.h"
 #include "kernel/real.h"
 
 namespace rlx {
 
-// The greatest error of a macro against the exact value, in units of the result's last place, over
-// ALL arguments: subnormal arguments and results (whose last place is that of the least normal
-// number) and the ends of the range included. Where the exact value rounds to infinity the result
-// may be the greatest finite number and the reverse, within the bound. NaN gives NaN.
-struct MathClass {
-  Fn fn;
-  double f32, f64;
-};
-
-// One row per macro, in the order of Fn.
-std::span<const MathClass> math_classes();
-const MathClass& math_class(Fn fn);
-
-// The expansions of macros of several files.
 namespace macro {
 
-Real sine(Real x);
-Real cosine(Real x);
-Real tangent(Real x);
+// The expansions, of as many operands as the function has.
+Real exp(Real x);
+Real log(Real x);
+Real tanh(Real x);
+Real erf(Real x);
+Real sin(Real x);
+Real cos(Real x);
+Real pow(Real x, Real y);
+Real sigmoid(Real x);
+Real expm1(Real x);
+Real sinh(Real x);
+Real cosh(Real x);
+Real tan(Real x);
+Real softplus(Real x);
+Real mish(Real x);
 Real gelu(Real x);
 Real gelu_tanh(Real x);
 

@@ -202,15 +202,15 @@ Real near_or_far(Real x, Real (*of)(Turned)) {
 
 }  // namespace
 
-Real sine(Real x) {
+Real sin(Real x) {
   return near_or_far(x, [](Turned t) { return sine(t, 0); });
 }
 
-Real cosine(Real x) {
+Real cos(Real x) {
   return near_or_far(x, [](Turned t) { return sine(t, 1); });
 }
 
-Real tangent(Real x) {
+Real tan(Real x) {
   return near_or_far(x, [](Turned t) { return tangent(t); });
 }
 

@@ -36,13 +36,11 @@ Scalar value_of(const Body& body, const Expr& e) {
 
 // ---- Casts ------------------------------------------------------------------------------------
 
-int integer_bits(DType t) { return static_cast<int>(size_of(t)) * 8 - (is_signed(t) ? 1 : 0); }
-
 // Whether `to` has every value of the integers `from`.
 bool holds_integers(DType to, DType from) {
-  if (is_float(to)) return integer_bits(from) <= (to == DType::kF64 ? 53 : 24) && size_of(to) >= 4;
+  if (is_float(to)) return value_bits(from) <= (to == DType::kF64 ? 53 : 24) && size_of(to) >= 4;
   bool sign_fits = is_signed(to) || !is_signed(from);
-  return is_integer(to) && sign_fits && integer_bits(to) >= integer_bits(from);
+  return is_integer(to) && sign_fits && value_bits(to) >= value_bits(from);
 }
 
 bool holds_all_of(DType to, DType from) {

@@ -297,7 +297,7 @@ class StageRun {
     next_.resize(acc.size());
     for (size_t i = 0; i < acc.size(); ++i) {
       next_[i].resize(points());
-      auto bytes = static_cast<size_t>(strip_.count() * size_of(a.types[i]));
+      auto bytes = static_cast<size_t>(bytes_of(a.types[i], strip_.count()));
       std::memcpy(bytes_of(next_[i]), values_[a.next[i].index], bytes);
     }
     acc.swap(next_);
@@ -415,7 +415,7 @@ class Machine {
   static int64_t bytes_of_local(const Local& l) {
     auto elements = product(l.shape).constant();
     RLX_CHECK(elements, "a local without a fixed extent");
-    return *elements * size_of(l.dtype);
+    return bytes_of(l.dtype, *elements);
   }
 
   void make_locals(int64_t points) {
@@ -458,7 +458,7 @@ Status interpret(const Kernel& k, const std::map<std::string, int64_t>& symbols,
 int64_t buffer_bytes(const Arg& arg, const std::map<std::string, int64_t>& symbols) {
   auto elements = evaluate(storage_elements(arg.storage, arg.shape), symbols);
   RLX_CHECK(elements, "the extent of " + arg.name + " has no value");
-  return *elements * size_of(arg.dtype);
+  return bytes_of(arg.dtype, *elements);
 }
 
 }  // namespace rlx

@@ -61,8 +61,8 @@ int64_t elements_of(const Vec<int64_t>& shape) {
 }
 
 Status verify_sizes(size_t dense, size_t packed, const Tensor& t, const Vec<int64_t>& shape) {
-  bool fits = static_cast<int64_t>(dense) == elements_of(shape) * size_of(t.dtype()) &&
-              static_cast<int64_t>(packed) >= t.elements() * size_of(t.dtype());
+  bool fits = static_cast<int64_t>(dense) == bytes_of(t.dtype(), elements_of(shape)) &&
+              static_cast<int64_t>(packed) >= bytes_of(t.dtype(), t.elements());
   if (fits) return {};
   return Error(kInvalidStorage, "a tensor's bytes are not those of its shape and storage");
 }

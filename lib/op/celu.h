@@ -1,5 +1,6 @@
 // x where positive, else alpha * (exp(x / alpha) - 1).
 #pragma once
+#include "kernel/functions.h"
 #include "op/op.h"
 #include "op/shared/map.h"
 
@@ -21,7 +22,7 @@ struct Celu {
   static Status lower(const Celu& o, KernelBuilder& b) {
     return lower_unary(b, [&](Ex x) {
       const Ex zero = constant_like(x, 0);
-      const Ex tail = apply(Fn::kExpm1, x / o.alpha) * o.alpha;
+      const Ex tail = apply(macro::kExpm1, x / o.alpha) * o.alpha;
       const Ex low = apply(Fn::kMin, tail, zero);
       return apply(Fn::kMax, x, zero) + low;
     });

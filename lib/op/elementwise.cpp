@@ -2,6 +2,8 @@
 
 #include <array>
 
+#include "kernel/functions.h"
+
 namespace rlx {
 namespace {
 
@@ -71,9 +73,9 @@ constexpr ElementwiseRow floats(std::string_view name, double ulp, Ex (*value)(O
   return {.name = name, .arity = kUnary, .dtypes = kFloats, .value = value, .ulp = ulp};
 }
 
-// Whose class stands in kernel/expr_math.h.
+// Whose class stands in kernel/functions.def.
 template <Fn fn>
-constexpr ElementwiseRow macro(std::string_view name) {
+constexpr ElementwiseRow scalar(std::string_view name) {
   return floats(name, 0, [](Operands x) { return apply(fn, x[0]); });
 }
 
@@ -104,14 +106,14 @@ constexpr ElementwiseRow kElementwise[] = {
     logical(
         "and", [](Operands x) { return apply(Fn::kAnd, x[0], x[1]); }, fold_and),
     floats("ceil", 0, [](Operands x) { return apply(Fn::kCeil, x[0]); }),
-    macro<Fn::kCos>("cos"),
-    macro<Fn::kCosh>("cosh"),
+    scalar<macro::kCos>("cos"),
+    scalar<macro::kCosh>("cosh"),
     arithmetic(
         "div", [](Operands x) { return x[0] / x[1]; }, fold_div),
     comparison(
         "equal", kAnyDType, [](Operands x) { return apply(Fn::kEq, x[0], x[1]); }, fold_equal),
-    macro<Fn::kErf>("erf"),
-    macro<Fn::kExp>("exp"),
+    scalar<macro::kErf>("erf"),
+    scalar<macro::kExp>("exp"),
     floats("floor", 0, [](Operands x) { return apply(Fn::kFloor, x[0]); }),
     comparison(
         "greater", kNumbers, [](Operands x) { return apply(Fn::kGt, x[0], x[1]); }, fold_greater),
@@ -126,7 +128,7 @@ constexpr ElementwiseRow kElementwise[] = {
     comparison(
         "less_or_equal", kNumbers, [](Operands x) { return apply(Fn::kLe, x[0], x[1]); },
         fold_less_or_equal),
-    macro<Fn::kLog>("log"),
+    scalar<macro::kLog>("log"),
     variadic(
         "max", kNumbers, [](Operands x) { return fold_left(x, greater); }, fold_max_all),
     variadic(
@@ -134,7 +136,7 @@ constexpr ElementwiseRow kElementwise[] = {
         nullptr),
     variadic(
         "min", kNumbers, [](Operands x) { return fold_left(x, smaller); }, fold_min_all),
-    macro<Fn::kMish>("mish"),
+    scalar<macro::kMish>("mish"),
     arithmetic(
         "mul", [](Operands x) { return x[0] * x[1]; }, fold_mul),
     {"neg", kUnary, kSigned, [](Operands x) { return -x[0]; }, false, fold_neg},
@@ -149,18 +151,18 @@ constexpr ElementwiseRow kElementwise[] = {
     floats("reciprocal", 0.5, [](Operands x) { return 1 / x[0]; }),
     {"relu", kUnary, kSigned, [](Operands x) { return greater(x[0], constant_like(x[0], 0)); }},
     floats("round", 0, [](Operands x) { return apply(Fn::kRoundEven, x[0]); }),
-    macro<Fn::kSigmoid>("sigmoid"),
+    scalar<macro::kSigmoid>("sigmoid"),
     {"sign", kUnary, kNumbers, sign},
-    macro<Fn::kSin>("sin"),
-    macro<Fn::kSinh>("sinh"),
-    macro<Fn::kSoftplus>("softplus"),
+    scalar<macro::kSin>("sin"),
+    scalar<macro::kSinh>("sinh"),
+    scalar<macro::kSoftplus>("softplus"),
     floats("softsign", 1.5, [](Operands x) { return x[0] / (1 + apply(Fn::kAbs, x[0])); }),
     floats("sqrt", 0.5, [](Operands x) { return apply(Fn::kSqrt, x[0]); }),
     arithmetic(
         "sub", [](Operands x) { return x[0] - x[1]; }, fold_sub),
     variadic("sum", kNumbers, sum_of, fold_sum_all),
-    macro<Fn::kTan>("tan"),
-    macro<Fn::kTanh>("tanh"),
+    scalar<macro::kTan>("tan"),
+    scalar<macro::kTanh>("tanh"),
     logical(
         "xor", [](Operands x) { return apply(Fn::kXor, x[0], x[1]); }, nullptr),
 };

@@ -18,8 +18,8 @@ struct ElementwiseRow {
   bool predicate = false;
   // Shape arithmetic; null: none.
   FoldDims fold = nullptr;
-  // The greatest error in units of the result's last place, over all floats; of what is one macro of
-  // kernel/expr.h math_class() says it.
+  // The greatest error in units of the result's last place, over all floats; of what is one macro
+  // kernel/functions.def says it.
   double ulp = 0;
 };
 

@@ -1,5 +1,6 @@
 // x where not negative, else alpha * (exp(x) - 1).
 #pragma once
+#include "kernel/functions.h"
 #include "op/op.h"
 #include "op/shared/map.h"
 
@@ -20,7 +21,7 @@ struct Elu {
 
   static Status lower(const Elu& o, KernelBuilder& b) {
     return lower_unary(b, [&](Ex x) {
-      const Ex tail = apply(Fn::kExpm1, x) * o.alpha;
+      const Ex tail = apply(macro::kExpm1, x) * o.alpha;
       const Ex negative = apply(Fn::kLt, x, constant_like(x, 0));
       return select(negative, tail, x);
     });

@@ -1,5 +1,6 @@
 // x times the normal distribution's cumulative function at x, exactly by erf or nearly by tanh.
 #pragma once
+#include "kernel/functions.h"
 #include "op/op.h"
 #include "op/shared/codes.h"
 #include "op/shared/map.h"
@@ -24,7 +25,7 @@ struct Gelu {
   }
 
   static Status lower(const Gelu& o, KernelBuilder& b) {
-    const Fn fn = o.approximate == "none" ? Fn::kGelu : Fn::kGeluTanh;
+    const Fn fn = o.approximate == "none" ? macro::kGelu : macro::kGeluTanh;
     return lower_unary(b, [&](Ex x) { return apply(fn, x); });
   }
 };

@@ -1,5 +1,6 @@
 // Logarithm of the normalised exponential along one axis: x - max - log(sum(exp(x - max))).
 #pragma once
+#include "kernel/functions.h"
 #include "op/op.h"
 #include "op/shared/softmax.h"
 
@@ -23,7 +24,7 @@ struct LogSoftmax {
       StageBuilder s = b.reduce(rows.extents());
       const Ex x = s.load(b.input(0), rows.at(s));
       const Ex e = exp_below(x, s.load(top, {}));
-      s.store(log_sum, {}, apply(Fn::kLog, sum(s, e)));
+      s.store(log_sum, {}, apply(macro::kLog, sum(s, e)));
     }
     StageBuilder s = b.map(rows.extents());
     const Ex x = s.load(b.input(0), rows.at(s));

@@ -1,5 +1,6 @@
 // x to the power y, in the type of x.
 #pragma once
+#include "kernel/functions.h"
 #include "op/op.h"
 #include "op/shared/map.h"
 
@@ -22,7 +23,7 @@ struct Pow {
     return lower_map(b, [&](StageBuilder& s, const Vec<Dim>& at) {
       const Ex x = load_broadcast(b, s, 0, at);
       const Ex y = load_broadcast(b, s, 1, at);
-      if (is_float(x.type())) return apply(Fn::kPow, x, cast(y, x.type()));
+      if (is_float(x.type())) return apply(macro::kPow, x, cast(y, x.type()));
       if (is_integer(y.type())) return integer_power(x, y);
       return real_power_of_integer(x, cast(y, DType::kF64));
     });
@@ -36,7 +37,7 @@ struct Pow {
   static Ex real_power_of_integer(Ex x, Ex y) {
     const Ex whole = apply(Fn::kEq, y, apply(Fn::kFloor, y));
     const Ex small = apply(Fn::kLt, apply(Fn::kAbs, y), constant_like(y, kMostWhole));
-    const Ex power = cast(apply(Fn::kPow, cast(x, DType::kF64), y), x.type());
+    const Ex power = cast(apply(macro::kPow, cast(x, DType::kF64), y), x.type());
     const Ex exact = integer_power(x, cast(y, DType::kI32));
     return select(apply(Fn::kAnd, whole, small), exact, power);
   }
@@ -46,7 +47,7 @@ struct Pow {
     const Ex one = constant_like(x, 1);
     Ex result = one;
     Ex square = x;
-    const int bits = static_cast<int>(size_of(y.type())) * 8 - (is_signed(y.type()) ? 1 : 0);
+    const int bits = value_bits(y.type());
     for (int bit = 0; bit < bits; bit++) {
       const Ex taken = apply(Fn::kAnd, y, y.stage->constant_int(y.type(), int64_t{1} << bit));
       const Ex is_taken = apply(Fn::kNe, taken, constant_like(y, 0));

@@ -1,5 +1,6 @@
 // log(sum(exp(x))) along axes, moved by the maximum so that nothing overflows.
 #pragma once
+#include "kernel/functions.h"
 #include "op/op.h"
 #include "op/shared/reduced.h"
 #include "op/shared/rows.h"
@@ -41,8 +42,8 @@ struct ReduceLogSumExp {
     const Ex greatest = s.load(top, {});
     const Ex infinite = apply(Fn::kIsInf, greatest);
     const Ex shift = select(infinite, constant_like(greatest, 0), greatest);
-    const Ex total = sum(s, apply(Fn::kExp, s.load(b.input(0), rows.at(s)) - shift));
-    s.store(b.output(), rows.row(o.keepdims != 0), apply(Fn::kLog, total) + shift);
+    const Ex total = sum(s, apply(macro::kExp, s.load(b.input(0), rows.at(s)) - shift));
+    s.store(b.output(), rows.row(o.keepdims != 0), apply(macro::kLog, total) + shift);
     return {};
   }
 };

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 
+#include "kernel/functions.h"
 #include "op/shared/reduced.h"
 #include "op/shared/rows.h"
 
@@ -24,8 +25,8 @@ Ex root(Ex x) {
 }
 
 Ex logarithm(Ex x) {
-  if (is_float(x.type())) return apply(Fn::kLog, x);
-  return cast(apply(Fn::kLog, cast(x, DType::kF64)), x.type());
+  if (is_float(x.type())) return apply(macro::kLog, x);
+  return cast(apply(macro::kLog, cast(x, DType::kF64)), x.type());
 }
 
 constexpr ReductionRow kReductions[] = {

@@ -1,5 +1,6 @@
 // gamma * x where positive, else gamma * alpha * (exp(x) - 1).
 #pragma once
+#include "kernel/functions.h"
 #include "op/op.h"
 #include "op/shared/map.h"
 
@@ -21,7 +22,7 @@ struct Selu {
 
   static Status lower(const Selu& o, KernelBuilder& b) {
     return lower_unary(b, [&](Ex x) {
-      const Ex tail = apply(Fn::kExpm1, x) * o.alpha;
+      const Ex tail = apply(macro::kExpm1, x) * o.alpha;
       const Ex positive = apply(Fn::kGt, x, constant_like(x, 0));
       return select(positive, x, tail) * o.gamma;
     });

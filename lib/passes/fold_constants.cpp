@@ -19,7 +19,7 @@ constexpr double kMostPoints = 1 << 26;
 std::optional<int64_t> bytes_of_type(const Type& t) {
   const std::optional<int64_t> elements = t.elements().constant();
   if (!t.is_tensor() || !elements || t.dtype == DType::kString) return std::nullopt;
-  return *elements * size_of(t.dtype);
+  return bytes_of(t.dtype, *elements);
 }
 
 // The sum over values; nullopt where one has no size that is known.

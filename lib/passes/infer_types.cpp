@@ -44,7 +44,8 @@ ValueId solved_value(Graph& g, const Type& type, const Vec<Dim>& elements) {
   if (!are_constant(elements)) {
     return type.dtype == DType::kI64 ? g.add_dims(elements, type.rank()) : ValueId();
   }
-  std::string bytes(elements.size() * static_cast<size_t>(size_of(type.dtype)), '\0');
+  auto count = static_cast<int64_t>(elements.size());
+  std::string bytes(static_cast<size_t>(bytes_of(type.dtype, count)), '\0');
   auto* at = reinterpret_cast<std::byte*>(bytes.data());
   for (const Dim& d : elements) {
     to_bytes(Scalar::of_int(type.dtype, *d.constant()), at);

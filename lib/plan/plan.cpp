@@ -117,7 +117,7 @@ Result<PackedConstant> packed_constant(const Constant& c, const Storage& storage
   Vec<Dim> shape(c.shape.begin(), c.shape.end());
   std::optional<int64_t> elements = storage_elements(storage, shape).constant();
   RLX_CHECK(elements.has_value());
-  std::string bytes(static_cast<size_t>(*elements * size_of(c.dtype)), '\0');
+  std::string bytes(static_cast<size_t>(bytes_of(c.dtype, *elements)), '\0');
   RLX_TRY_VOID(
       pack(c.data.bytes(), std::as_writable_bytes(std::span(bytes)), c.dtype, c.shape, storage));
   Digest digest = sha256(bytes_of(bytes));
@@ -127,11 +127,11 @@ Result<PackedConstant> packed_constant(const Constant& c, const Storage& storage
 Result<ConstantData> unpacked(const StoredConstant& c, Bytes blob) {
   Vec<Dim> shape(c.constant.shape.begin(), c.constant.shape.end());
   std::optional<int64_t> elements = storage_elements(c.storage, shape).constant();
-  int64_t bytes = elements.value_or(0) * size_of(c.constant.dtype);
+  int64_t bytes = bytes_of(c.constant.dtype, elements.value_or(0));
   if (!elements || c.offset + bytes > static_cast<int64_t>(blob.size()))
     return Error(kNoConstant, "a constant lies outside of its blob");
   Bytes packed = blob.subspan(static_cast<size_t>(c.offset), static_cast<size_t>(bytes));
-  std::string dense(static_cast<size_t>(c.constant.elements() * size_of(c.constant.dtype)), '\0');
+  std::string dense(static_cast<size_t>(bytes_of(c.constant.dtype, c.constant.elements())), '\0');
   RLX_TRY_VOID(unpack(packed, std::as_writable_bytes(std::span(dense)), c.constant.dtype,
                       c.constant.shape, c.storage));
   return ConstantData::owned(std::move(dense));

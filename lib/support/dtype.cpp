@@ -5,42 +5,98 @@
 namespace rlx {
 namespace {
 
+enum class Class : uint8_t { kBool, kInteger, kFloat, kText };
+
+// All that is known of an element type.
 struct Row {
+  DType type;
   std::string_view name;
-  int64_t size;
+  Class of;
+  // Of an element in memory; 0: no fixed size.
+  int bits;
+  bool is_signed = false;
+  // The least positive float that has all of its digits.
+  double least_normal = 0;
 };
 
 // In the order of DType.
-constexpr std::array<Row, kDTypeCount> kRows{{
-    {"bool", 1},
-    {"i8", 1},
-    {"i16", 2},
-    {"i32", 4},
-    {"i64", 8},
-    {"u8", 1},
-    {"u16", 2},
-    {"u32", 4},
-    {"u64", 8},
-    {"f16", 2},
-    {"bf16", 2},
-    {"f32", 4},
-    {"f64", 8},
-    {"string", 0},
-}};
+constexpr std::array kRows{
+    Row{DType::kBool, "bool", Class::kBool, 8},
+    Row{DType::kI8, "i8", Class::kInteger, 8, true},
+    Row{DType::kI16, "i16", Class::kInteger, 16, true},
+    Row{DType::kI32, "i32", Class::kInteger, 32, true},
+    Row{DType::kI64, "i64", Class::kInteger, 64, true},
+    Row{DType::kU8, "u8", Class::kInteger, 8},
+    Row{DType::kU16, "u16", Class::kInteger, 16},
+    Row{DType::kU32, "u32", Class::kInteger, 32},
+    Row{DType::kU64, "u64", Class::kInteger, 64},
+    Row{DType::kF16, "f16", Class::kFloat, 16, true, 0x1p-14},
+    Row{DType::kBF16, "bf16", Class::kFloat, 16, true, 0x1p-126},
+    Row{DType::kF32, "f32", Class::kFloat, 32, true, 0x1p-126},
+    Row{DType::kF64, "f64", Class::kFloat, 64, true, 0x1p-1022},
+    Row{DType::kString, "string", Class::kText, 0},
+};
+
+constexpr bool is_in_order() {
+  for (size_t i = 0; i < kRows.size(); ++i) {
+    if (static_cast<size_t>(kRows[i].type) != i) return false;
+  }
+  return true;
+}
+static_assert(is_in_order(), "the rows are in the order of DType");
+
+constexpr DTypes all_that(bool (*are)(const Row&)) {
+  DTypes types;
+  for (const Row& row : kRows) {
+    if (are(row)) types = types | only(row.type);
+  }
+  return types;
+}
+constexpr bool same(DTypes a, DTypes b) { return a.bits == b.bits; }
+static_assert(same(kFloats, all_that([](const Row& r) { return r.of == Class::kFloat; })));
+static_assert(same(kBools, all_that([](const Row& r) { return r.of == Class::kBool; })));
+static_assert(same(kSignedInts,
+                   all_that([](const Row& r) { return r.of == Class::kInteger && r.is_signed; })));
+static_assert(same(kUnsignedInts,
+                   all_that([](const Row& r) { return r.of == Class::kInteger && !r.is_signed; })));
 
 const Row& row_of(DType t) { return kRows[static_cast<size_t>(t)]; }
 
+constexpr auto kAll = [] {
+  std::array<DType, kRows.size()> all{};
+  for (size_t i = 0; i < all.size(); ++i) all[i] = kRows[i].type;
+  return all;
+}();
+
 }  // namespace
+
+std::span<const DType> all_dtypes() { return kAll; }
 
 std::string_view name(DType t) { return row_of(t).name; }
 
 std::optional<DType> dtype_named(std::string_view name) {
-  for (size_t i = 0; i < kRows.size(); ++i) {
-    if (kRows[i].name == name) return static_cast<DType>(i);
+  for (const Row& row : kRows) {
+    if (row.name == name) return row.type;
   }
   return std::nullopt;
 }
 
-int64_t size_of(DType t) { return row_of(t).size; }
+int bits_of(DType t) { return row_of(t).bits; }
+
+// In two parts, so that nothing overflows that fits.
+int64_t bytes_of(DType t, int64_t count) {
+  int64_t bits = bits_of(t);
+  return count / 8 * bits + (count % 8 * bits + 7) / 8;
+}
+
+int64_t size_of(DType t) { return bytes_of(t, 1); }
+
+bool is_float(DType t) { return row_of(t).of == Class::kFloat; }
+bool is_integer(DType t) { return row_of(t).of == Class::kInteger; }
+bool is_signed(DType t) { return is_integer(t) && row_of(t).is_signed; }
+bool is_unsigned(DType t) { return is_integer(t) && !row_of(t).is_signed; }
+int value_bits(DType t) { return bits_of(t) - (row_of(t).is_signed ? 1 : 0); }
+double least_normal(DType t) { return row_of(t).least_normal; }
+DType compute_type(DType t) { return is_float(t) && bits_of(t) < 32 ? DType::kF32 : t; }
 
 }  // namespace rlx

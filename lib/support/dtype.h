@@ -2,6 +2,7 @@
 #pragma once
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string_view>
 
 namespace rlx {
@@ -23,24 +24,32 @@ enum class DType : uint8_t {
   kString
 };
 
-inline constexpr int kDTypeCount = 14;
+// What follows stands in one table, in dtype.cpp.
 
-// "f32", "i64", "bool".
+// All of them, in order.
+std::span<const DType> all_dtypes();
+// "f32", "i64", "bool": in texts, and in files but for images (image/codec.h).
 std::string_view name(DType t);
 std::optional<DType> dtype_named(std::string_view name);
 
-// Bytes of one element in memory; 0 for strings, which have no fixed size.
+// Of one element in memory; 0 for strings, which have no fixed size.
+int bits_of(DType t);
+// What so many elements take, the last byte whole.
+int64_t bytes_of(DType t, int64_t count);
+// What one element takes, which has its bytes for itself.
 int64_t size_of(DType t);
+// Without the sign.
+int value_bits(DType t);
 
-constexpr bool is_float(DType t) { return t >= DType::kF16 && t <= DType::kF64; }
+bool is_float(DType t);
+// Integers of either sign; no bools.
+bool is_integer(DType t);
+bool is_signed(DType t);
+bool is_unsigned(DType t);
 // The least positive float of a type that has all of its digits.
-constexpr double least_normal(DType t) {
-  if (t == DType::kF16) return 0x1p-14;
-  return t == DType::kF64 ? 0x1p-1022 : 0x1p-126;
-}
-constexpr bool is_integer(DType t) { return t >= DType::kI8 && t <= DType::kU64; }
-constexpr bool is_signed(DType t) { return t >= DType::kI8 && t <= DType::kI64; }
-constexpr bool is_unsigned(DType t) { return t >= DType::kU8 && t <= DType::kU64; }
+double least_normal(DType t);
+// What elements of the type compute in: floats of 16 bits in f32.
+DType compute_type(DType t);
 
 // A set of element types, one bit each.
 struct DTypes {

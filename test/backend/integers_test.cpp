@@ -23,7 +23,7 @@ Vec<double> edges_of(DType t) {
             32768, 65520,  1e-41, -1e-41, 3e9,    -3e9, 9.3e18,   -9.3e18,   1.9e19, 3e38,
             1e300, -1e300, 7,     -3,     1e-300, 3,    INFINITY, -INFINITY, NAN,    64};
   }
-  const double end = std::ldexp(1, static_cast<int>(size_of(t)) * 8 - (is_signed(t) ? 1 : 0));
+  const double end = std::ldexp(1, value_bits(t));
   return {0,  1,  2,  3,  -1, -2,      -3,      7,    8,       31,
           32, 33, 63, 64, 65, end - 1, end / 2, -end, 1 - end, 127};
 }

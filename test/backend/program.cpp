@@ -144,7 +144,7 @@ Memory buffer_of(const Arg& a, const Symbols& symbols, const Fill& fill) {
   Vec<int64_t> shape = shape_of(a, symbols);
   int64_t elements = 1;
   for (int64_t n : shape) elements *= n;
-  Vec<std::byte> dense(static_cast<size_t>(elements * size_of(a.dtype)));
+  Vec<std::byte> dense(static_cast<size_t>(bytes_of(a.dtype, elements)));
   fill(a, dense);
   REQUIRE(pack(dense, m.span(), a.dtype, shape, a.storage));
   return m;

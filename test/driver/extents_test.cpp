@@ -88,7 +88,7 @@ Vec<Tensor> inputs_for(const Graph& g) {
     Tensor t{type.dtype, {}, {}};
     for (const Dim& d : type.shape) t.shape.push_back(d.constant().value());
     // Integers may be indexes, of which 0 is the one that most axes have.
-    t.bytes.assign(static_cast<size_t>(t.elements() * size_of(type.dtype)), '\0');
+    t.bytes.assign(static_cast<size_t>(bytes_of(type.dtype, t.elements())), '\0');
     if (type.dtype == DType::kF32) t = test::random_f32(t.shape);
     inputs.push_back(std::move(t));
   }

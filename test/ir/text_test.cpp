@@ -179,7 +179,7 @@ TEST_CASE("every attribute survives text and JSON") {
     e.i = static_cast<int64_t>(random()) - INT32_MAX;
     e.f = i == 0 ? INFINITY : real();
     e.b = random() % 2;
-    e.t = static_cast<DType>(random() % kDTypeCount);
+    e.t = all_dtypes()[random() % all_dtypes().size()];
     e.s = word();
     e.is.assign(random() % 3, e.i);
     e.fs.assign(random() % 3, e.f);

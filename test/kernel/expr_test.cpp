@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "kernel/eval.h"
+#include "kernel/functions.h"
 
 namespace rlx {
 namespace {

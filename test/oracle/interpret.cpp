@@ -72,7 +72,7 @@ class Run {
     for (ValueId v : g_[id].outputs) {
       Tensor t{g_[v].type.dtype, shape_of(v), {}};
       // Bits that no result has: what a lowering forgets shows.
-      t.bytes.assign(static_cast<size_t>(t.elements() * size_of(t.dtype)), '\x5a');
+      t.bytes.assign(static_cast<size_t>(bytes_of(t.dtype, t.elements())), '\x5a');
       values_.emplace(v, std::move(t));
     }
     Vec<std::span<std::byte>> buffers;

@@ -89,7 +89,7 @@ Vec<double> numbers(const Tensor& t) {
   Vec<double> result;
   const auto* data = reinterpret_cast<const std::byte*>(t.bytes.data());
   for (int64_t i = 0; i < t.elements(); i++) {
-    result.push_back(scalar_at(t.dtype, data + i * size_of(t.dtype)).as_double());
+    result.push_back(scalar_at(t.dtype, data + bytes_of(t.dtype, i)).as_double());
   }
   return result;
 }

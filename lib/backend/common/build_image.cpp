@@ -116,7 +116,7 @@ class Builder {
   }
 
   image::Buffer buffer(const LirBuffer& b) const {
-    image::Buffer out{.bytes = extent(b.elements * size_of(b.dtype)),
+    image::Buffer out{.bytes = extent(bytes_of(b.dtype, b.elements)),
                       .first = b.first,
                       .last = b.last,
                       .slot = b.slot};

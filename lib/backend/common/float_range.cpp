@@ -86,7 +86,7 @@ class Ranges {
 FloatRange float_range(const Body& body, ExprId id) { return Ranges(body).of(id, kDepth); }
 
 bool fits(const FloatRange& r, DType integer) {
-  auto digits = static_cast<int>(size_of(integer) * 8) - is_signed(integer);
+  auto digits = value_bits(integer);
   double end = std::ldexp(1, digits);
   return r.hi < end && r.lo >= (is_signed(integer) ? -end : 0);
 }

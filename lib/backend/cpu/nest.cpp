@@ -114,7 +114,7 @@ bool writes_vary(const Kernel& k, LoopId loop) {
 bool rows_fit(const Kernel& k) {
   int64_t bytes = 0;
   for (const Local& l : k.locals) {
-    if (!in_register(l)) bytes += estimate(product(l.shape)) * size_of(l.dtype) * kLanes;
+    if (!in_register(l)) bytes += bytes_of(l.dtype, estimate(product(l.shape))) * kLanes;
   }
   return bytes <= 256 << 10;
 }
@@ -189,7 +189,7 @@ void lay_out_scratch(Nest& n) {
     Arg memory = local_storage(l);
     int64_t copies = n.lanes_in_grid() && l.carry.empty() ? n.lanes : 1;
     Dim elements = storage_elements(memory.storage, memory.shape) * copies;
-    end = end + aligned(elements * size_of(l.dtype));
+    end = end + aligned(bytes_of(l.dtype, elements));
   }
   n.scratch_bytes =
       end.constant() ? max(end, image::kTrapBytes + kWidestVector) : end + kWidestVector;

@@ -59,22 +59,6 @@ class FnEmitter {
       case Fn::kSelect: return b_.CreateSelect(x[0], x[1], x[2]);
       case Fn::kCast: return cast(x[0]);
       case Fn::kBitcast: return bitcast(x[0]);
-      case Fn::kExp:
-      case Fn::kLog:
-      case Fn::kTanh:
-      case Fn::kErf:
-      case Fn::kSin:
-      case Fn::kCos:
-      case Fn::kPow:
-      case Fn::kSigmoid:
-      case Fn::kExpm1:
-      case Fn::kSinh:
-      case Fn::kCosh:
-      case Fn::kTan:
-      case Fn::kSoftplus:
-      case Fn::kMish:
-      case Fn::kGelu:
-      case Fn::kGeluTanh: break;
     }
     RLX_CHECK(false, std::string(name(fn)) + " is no function of values");
     return nullptr;
@@ -195,7 +179,7 @@ class FnEmitter {
 
   // LLVM's own saturating conversion is done lane by lane.
   Value* saturated(Value* x, llvm::Type* type, DType to) {
-    auto digits = static_cast<int>(size_of(to) * 8) - is_signed(to);
+    auto digits = value_bits(to);
     double end = std::ldexp(1, digits);
     bool wide = x->getType()->getScalarType()->isDoubleTy();
     double most = wide ? std::nextafter(end, 0) : std::nextafterf(static_cast<float>(end), 0);

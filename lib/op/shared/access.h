@@ -4,11 +4,6 @@
 
 namespace rlx {
 
-// What elements compute in: 16-bit floats in f32.
-constexpr DType compute_type(DType t) {
-  return t == DType::kF16 || t == DType::kBF16 ? DType::kF32 : t;
-}
-
 // The least and the greatest value of a type; infinities for floats.
 Scalar lowest(DType t);
 Scalar highest(DType t);

@@ -1,5 +1,6 @@
 // What softmax and log_softmax share.
 #pragma once
+#include "kernel/functions.h"
 #include "op/shared/rows.h"
 
 namespace rlx {
@@ -20,7 +21,7 @@ inline Place store_maximum(KernelBuilder& b, const Rows& rows) {
 // e^(x - top) for x <= top: the bound, which changes nothing, makes the exponential cheaper.
 inline Ex exp_below(Ex x, Ex top) {
   const Ex below = x - top;
-  return apply(Fn::kExp, apply(Fn::kMin, below, constant_like(x, 0)));
+  return apply(macro::kExp, apply(Fn::kMin, below, constant_like(x, 0)));
 }
 
 }  // namespace rlx

@@ -48,8 +48,7 @@ TEST_CASE("big-endian numbers and text are refused by name") {
 }
 
 TEST_CASE("every element type reads back as it was written") {
-  for (int i = 0; i < kDTypeCount; ++i) {
-    auto dtype = static_cast<DType>(i);
+  for (DType dtype : all_dtypes()) {
     if (dtype == DType::kString) continue;
     for (const Vec<int64_t>& shape : {Vec<int64_t>{}, {3}, {2, 0, 4}, {2, 1, 3}}) {
       HostTensor t{.name = "x", .dtype = dtype, .shape = shape};
