@@ -2,7 +2,7 @@
 # Installs the Debian 12 packages that rlx is built and tested with.
 #
 #   tools/setup.sh          what tools/demo.sh and test/run.sh need
-#   tools/setup.sh --all    besides, what test/run.sh --all needs: clang and its tools, a web server, venv
+#   tools/setup.sh --all    besides, what test/run.sh --all needs: clang and its tools, a web server, venv, valgrind
 #
 # Runs as root or through sudo, asks nothing, and calls apt only if a package is missing.
 set -eu
@@ -15,7 +15,7 @@ packages="
   catch2 libonnx-testdata"
 case "${1:-}" in
   "") ;;
-  --all) packages="$packages clang-22 clang-format-22 clang-tidy-22 libclang-rt-22-dev nginx-light python3-venv git" ;;
+  --all) packages="$packages clang-22 clang-format-22 clang-tidy-22 libclang-rt-22-dev nginx-light python3-venv git valgrind" ;;
   *) echo "usage: tools/setup.sh [--all]" >&2; exit 2 ;;
 esac
 
