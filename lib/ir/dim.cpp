@@ -10,6 +10,21 @@ using dims::floor_quotient;
 
 // ---- Order ------------------------------------------------------------------------------------
 
+namespace {
+
+template <class List>
+std::strong_ordering in_turn(const List& a, const List& b) {
+  return std::lexicographical_compare_three_way(a.begin(), a.end(), b.begin(), b.end());
+}
+
+}  // namespace
+
+std::strong_ordering SymbolName::operator<=>(const SymbolName& o) const {
+  return *this == o ? std::strong_ordering::equal : text() <=> o.text();
+}
+
+std::strong_ordering Operands::operator<=>(const Operands& o) const { return in_turn(*this, o); }
+
 std::strong_ordering Atom::operator<=>(const Atom& o) const {
   if (auto order = kind <=> o.kind; order != 0) return order;
   if (auto order = symbol <=> o.symbol; order != 0) return order;
@@ -17,99 +32,78 @@ std::strong_ordering Atom::operator<=>(const Atom& o) const {
   return args <=> o.args;
 }
 
-bool Atom::operator==(const Atom& o) const {
-  return kind == o.kind && symbol == o.symbol && loop == o.loop && args == o.args;
+std::strong_ordering Factors::operator<=>(const Factors& o) const {
+  if (*this == o) return std::strong_ordering::equal;
+  if (size() != o.size()) return o.size() <=> size();
+  return in_turn(*this, o);
+}
+
+std::strong_ordering Term::operator<=>(const Term& o) const {
+  if (auto order = factors <=> o.factors; order != 0) return order;
+  return coefficient <=> o.coefficient;
+}
+
+std::strong_ordering Dim::operator<=>(const Dim& o) const {
+  if (*this == o) return std::strong_ordering::equal;
+  const Terms a = terms(), b = o.terms();
+  return in_turn(a, b);
+}
+
+// ---- Making and asking ------------------------------------------------------------------------
+
+Dim Dim::symbol(std::string_view name) { return atom({.symbol = name}); }
+Dim Dim::loop(LoopId id) { return atom({.kind = Atom::Kind::kLoop, .loop = id}); }
+
+Dim Dim::atom(const Atom& a) {
+  const Term term{1, Factors({&a, 1})};
+  return of({&term, 1});
 }
 
 namespace {
 
-// Higher degree first, so that constants come last; multiplying by a term keeps this order.
-std::strong_ordering order_of(const Vec<Atom>& a, const Vec<Atom>& b) {
-  if (a.size() != b.size()) return b.size() <=> a.size();
-  return a <=> b;
+// Adds to terms that are sorted so far, but for zeros at the end.
+bool append(Vec<Term>& sorted, const Term& t) {
+  if (!sorted.empty() && sorted.back().factors == t.factors) {
+    return !__builtin_add_overflow(sorted.back().coefficient, t.coefficient,
+                                   &sorted.back().coefficient);
+  }
+  if (!sorted.empty() && sorted.back().coefficient == 0) sorted.pop_back();
+  sorted.push_back(t);
+  return true;
 }
 
 }  // namespace
 
-std::strong_ordering Term::operator<=>(const Term& o) const {
-  if (auto order = order_of(factors, o.factors); order != 0) return order;
-  return coefficient <=> o.coefficient;
-}
-
-bool Term::operator==(const Term& o) const {
-  return coefficient == o.coefficient && factors == o.factors;
-}
-
-std::strong_ordering Dim::operator<=>(const Dim& o) const { return terms_ <=> o.terms_; }
-bool Dim::operator==(const Dim& o) const { return terms_ == o.terms_; }
-
-// ---- Making and asking ------------------------------------------------------------------------
-
-Dim::Dim(int64_t constant) {
-  if (constant != 0) terms_.push_back({constant, {}});
-}
-
-Dim Dim::symbol(std::string_view name) { return atom({.symbol = std::string(name)}); }
-Dim Dim::loop(LoopId id) { return atom({.kind = Atom::Kind::kLoop, .loop = id}); }
-
-Dim Dim::atom(Atom a) {
-  Dim d;
-  d.terms_.push_back({1, {}});
-  d.terms_.back().factors.push_back(std::move(a));
-  return d;
-}
-
 std::optional<Dim> Dim::sum(Vec<Term> terms) {
   std::sort(terms.begin(), terms.end());
-  Dim d;
-  for (Term& t : terms) {
-    if (d.terms_.empty() || d.terms_.back().factors != t.factors) {
-      if (!d.terms_.empty() && d.terms_.back().coefficient == 0) d.terms_.pop_back();
-      d.terms_.push_back(std::move(t));
-      continue;
-    }
-    auto coefficient = dims::add(d.terms_.back().coefficient, t.coefficient);
-    if (!coefficient) return std::nullopt;
-    d.terms_.back().coefficient = *coefficient;
+  Vec<Term> sorted;
+  for (const Term& t : terms) {
+    if (!append(sorted, t)) return std::nullopt;
   }
-  if (!d.terms_.empty() && d.terms_.back().coefficient == 0) d.terms_.pop_back();
-  return d;
-}
-
-Dim Dim::overflow() {
-  Dim d;
-  d.terms_.push_back({0, {}});
-  return d;
-}
-
-bool Dim::is_overflow() const { return terms_.size() == 1 && terms_[0].coefficient == 0; }
-
-std::optional<int64_t> Dim::constant() const {
-  if (terms_.empty()) return 0;
-  if (is_overflow()) return std::nullopt;
-  if (terms_.size() > 1 || !terms_[0].factors.empty()) return std::nullopt;
-  return terms_[0].coefficient;
+  if (!sorted.empty() && sorted.back().coefficient == 0) sorted.pop_back();
+  return of(sorted);
 }
 
 namespace {
 
-// The one factor that d is, or null.
-const Atom* lone_atom(const Dim& d) {
-  if (d.terms().size() != 1) return nullptr;
-  const Term& t = d.terms()[0];
-  return t.coefficient == 1 && t.factors.size() == 1 ? t.factors.data() : nullptr;
+// The one factor that d is.
+std::optional<Atom> lone_atom(const Dim& d) {
+  const Terms terms = d.terms();
+  if (terms.size() != 1) return std::nullopt;
+  const Term t = terms[0];
+  return t.coefficient == 1 && t.factors.size() == 1 ? std::optional(t.factors[0]) : std::nullopt;
 }
 
 }  // namespace
 
 std::optional<LoopId> Dim::as_loop() const {
-  const Atom* a = lone_atom(*this);
+  const std::optional<Atom> a = lone_atom(*this);
   if (!a || a->kind != Atom::Kind::kLoop) return std::nullopt;
   return a->loop;
 }
 
-std::optional<std::string> Dim::as_symbol() const {
-  const Atom* a = lone_atom(*this);
+std::optional<SymbolName> Dim::as_symbol() const {
+  const std::optional<Atom> a = lone_atom(*this);
   if (!a || a->kind != Atom::Kind::kSymbol) return std::nullopt;
   return a->symbol;
 }
@@ -118,59 +112,67 @@ std::optional<std::string> Dim::as_symbol() const {
 
 std::optional<Dim> checked_add(const Dim& a, const Dim& b) {
   if (a.is_overflow() || b.is_overflow()) return Dim::overflow();
-  if (a.terms_.empty()) return b;
-  if (b.terms_.empty()) return a;
-  Dim sum;
-  sum.terms_.reserve(a.terms_.size() + b.terms_.size());
+  if (a.is(0)) return b;
+  if (b.is(0)) return a;
+  // Two small numbers fit.
+  if (a.is_small() && b.is_small()) return a.small_value() + b.small_value();
+  const Terms x = a.terms(), y = b.terms();
+  Vec<Term> sum;
+  sum.reserve(x.size() + y.size());
   size_t i = 0, j = 0;
-  while (i < a.terms_.size() && j < b.terms_.size()) {
-    const Term &x = a.terms_[i], &y = b.terms_[j];
-    auto order = order_of(x.factors, y.factors);
+  while (i < x.size() && j < y.size()) {
+    auto order = x[i].factors <=> y[j].factors;
     if (order != 0) {
-      sum.terms_.push_back(order < 0 ? x : y);
-      ++(order < 0 ? i : j);
+      sum.push_back(order < 0 ? x[i++] : y[j++]);
       continue;
     }
-    auto coefficient = dims::add(x.coefficient, y.coefficient);
+    auto coefficient = dims::add(x[i].coefficient, y[j].coefficient);
     if (!coefficient) return std::nullopt;
-    if (*coefficient != 0) sum.terms_.push_back({*coefficient, x.factors});
+    if (*coefficient != 0) sum.push_back({*coefficient, x[i].factors});
     ++i, ++j;
   }
-  sum.terms_.insert(sum.terms_.end(), a.terms_.begin() + i, a.terms_.end());
-  sum.terms_.insert(sum.terms_.end(), b.terms_.begin() + j, b.terms_.end());
-  return sum;
+  sum.insert(sum.end(), x.begin() + i, x.end());
+  sum.insert(sum.end(), y.begin() + j, y.end());
+  return Dim::of(sum);
 }
 
 namespace {
 
+Factors product_of(const Factors& a, const Factors& b) {
+  if (a.empty()) return b;
+  if (b.empty()) return a;
+  Vec<Atom> sorted;
+  sorted.reserve(a.size() + b.size());
+  std::merge(a.begin(), a.end(), b.begin(), b.end(), std::back_inserter(sorted));
+  return Factors(sorted);
+}
+
 std::optional<Term> multiply(const Term& a, const Term& b) {
   auto coefficient = dims::multiply(a.coefficient, b.coefficient);
   if (!coefficient) return std::nullopt;
-  Term t{*coefficient, {}};
-  t.factors.reserve(a.factors.size() + b.factors.size());
-  std::merge(a.factors.begin(), a.factors.end(), b.factors.begin(), b.factors.end(),
-             std::back_inserter(t.factors));
-  return t;
+  return Term{*coefficient, product_of(a.factors, b.factors)};
 }
 
 }  // namespace
 
 std::optional<Dim> checked_mul(const Dim& a, const Dim& b) {
   if (a.is_overflow() || b.is_overflow()) return Dim::overflow();
+  if (a.is(1)) return b;
+  if (b.is(1)) return a;
+  if (a.is_small() && b.is_small()) return dims::multiply(a.small_value(), b.small_value());
+  const Terms x = a.terms(), y = b.terms();
   Vec<Term> terms;
-  terms.reserve(a.terms_.size() * b.terms_.size());
-  for (const Term& x : a.terms_) {
-    for (const Term& y : b.terms_) {
-      auto t = multiply(x, y);
-      if (!t) return std::nullopt;
-      terms.push_back(std::move(*t));
+  terms.reserve(x.size() * y.size());
+  for (const Term& s : x) {
+    for (const Term& t : y) {
+      auto product = multiply(s, t);
+      if (!product) return std::nullopt;
+      terms.push_back(*product);
     }
   }
-  if (a.terms_.size() != 1 && b.terms_.size() != 1) return Dim::sum(std::move(terms));
+  if (x.size() != 1 && y.size() != 1) return Dim::sum(std::move(terms));
   // A single term keeps the other side's order and makes no like terms.
-  Dim product;
-  product.terms_ = std::move(terms);
-  return product;
+  return Dim::of(terms);
 }
 
 Dim operator+(const Dim& a, const Dim& b) { return checked_add(a, b).value_or(Dim::overflow()); }
@@ -210,17 +212,19 @@ void each_atom(const Dim& d, const std::function<void(const Atom&)>& f) {
 }
 
 bool uses_loop(const Dim& d, LoopId loop) {
+  if (!d.has_loops()) return false;
   bool found = false;
   each_atom(d, [&](const Atom& a) { found |= a.kind == Atom::Kind::kLoop && a.loop == loop; });
   return found;
 }
 
 Dim substitute(const Dim& d, const std::function<std::optional<Dim>(const Atom&)>& f) {
-  return dims::map_factors(d, [&](const Atom& a) {
-    if (a.args.empty()) return f(a).value_or(Dim::atom(a));
+  return dims::map_factors(d, [&](const Atom& a) -> std::optional<Dim> {
+    if (a.args.empty()) return f(a);
     Dim x = substitute(a.args[0], f), y = substitute(a.args[1], f);
-    Dim inner = x == a.args[0] && y == a.args[1] ? Dim::atom(a) : dims::combine(a.kind, x, y);
-    const Atom* rebuilt = lone_atom(inner);
+    bool same = x == a.args[0] && y == a.args[1];
+    Dim inner = same ? Dim::atom(a) : dims::combine(a.kind, x, y);
+    const std::optional<Atom> rebuilt = lone_atom(inner);
     return rebuilt && !rebuilt->args.empty() ? f(*rebuilt).value_or(inner) : inner;
   });
 }
@@ -288,32 +292,35 @@ std::optional<Dim> checked_sub(const Dim& a, const Dim& b) {
   return negated ? checked_add(a, *negated) : std::nullopt;
 }
 
-bool has_operators(const Dim& d) {
-  for (const Term& t : d.terms()) {
-    for (const Atom& a : t.factors) {
-      if (!a.args.empty()) return true;
-    }
-  }
-  return false;
-}
-
-Dim map_factors(const Dim& d, const std::function<Dim(const Atom&)>& f) {
+Dim map_factors(const Dim& d, const std::function<std::optional<Dim>(const Atom&)>& f) {
   if (d.constant() || d.is_overflow()) return d;
-  if (const Atom* a = lone_atom(d)) return f(*a);
+  if (const std::optional<Atom> a = lone_atom(d)) return f(*a).value_or(d);
   Dim sum;
   for (const Term& t : d.terms()) {
     Dim mapped = t.coefficient;
-    for (const Atom& a : t.factors) mapped = mapped * f(a);
+    for (const Atom& a : t.factors) {
+      const std::optional<Dim> factor = f(a);
+      mapped = mapped * (factor ? *factor : Dim::atom(a));
+    }
     sum = sum + mapped;
   }
   return sum;
 }
 
-std::optional<Vec<Atom>> without(const Vec<Atom>& a, const Vec<Atom>& b) {
+std::optional<Factors> without(const Factors& a, const Factors& b) {
+  if (b.empty()) return a;
   if (!std::includes(a.begin(), a.end(), b.begin(), b.end())) return std::nullopt;
   Vec<Atom> rest;
   std::set_difference(a.begin(), a.end(), b.begin(), b.end(), std::back_inserter(rest));
-  return rest;
+  return Factors(rest);
+}
+
+std::optional<Factors> without(const Factors& a, const Atom& b) {
+  const Atom* at = std::find(a.begin(), a.end(), b);
+  if (at == a.end()) return std::nullopt;
+  Vec<Atom> rest(a.begin(), at);
+  rest.insert(rest.end(), at + 1, a.end());
+  return Factors(rest);
 }
 
 std::optional<Term> quotient(const Term& a, const Term& b) {
@@ -321,7 +328,7 @@ std::optional<Term> quotient(const Term& a, const Term& b) {
   if (a.coefficient % b.coefficient != 0) return std::nullopt;
   auto factors = without(a.factors, b.factors);
   if (!factors) return std::nullopt;
-  return Term{a.coefficient / b.coefficient, std::move(*factors)};
+  return Term{a.coefficient / b.coefficient, *factors};
 }
 
 namespace {
@@ -336,25 +343,22 @@ int64_t greatest_divisor(int64_t a, int64_t b) {
 }  // namespace
 
 Term common(const Term& a, const Term& b) {
-  Term t{greatest_divisor(a.coefficient, b.coefficient), {}};
+  Vec<Atom> factors;
   std::set_intersection(a.factors.begin(), a.factors.end(), b.factors.begin(), b.factors.end(),
-                        std::back_inserter(t.factors));
-  return t;
+                        std::back_inserter(factors));
+  return {greatest_divisor(a.coefficient, b.coefficient), Factors(factors)};
 }
 
 Term common(const Dim& d) {
-  if (d.terms().empty()) return {1, {}};
-  Term t = common(d.terms()[0], d.terms()[0]);
-  for (const Term& next : d.terms()) t = common(t, next);
+  const Terms terms = d.terms();
+  if (terms.empty()) return {1, {}};
+  Term t = common(terms[0], terms[0]);
+  for (const Term& next : terms) t = common(t, next);
   return t;
 }
 
-Dim dim_of(Term t) {
-  Vec<Term> terms;
-  terms.push_back(std::move(t));
-  // One term overflows nothing.
-  return *Dim::sum(std::move(terms));
-}
+// One term overflows nothing.
+Dim dim_of(const Term& t) { return *Dim::sum({t}); }
 
 }  // namespace dims
 }  // namespace rlx

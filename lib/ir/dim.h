@@ -8,11 +8,14 @@
 // Files name any number. Arithmetic that leaves int64_t gives Dim::overflow(), which stays itself under
 // all further arithmetic and has no value; inference refuses it (kTooLarge), so nobody else meets it.
 #pragma once
+#include <algorithm>
+#include <array>
 #include <compare>
 #include <cstdint>
 #include <functional>
 #include <map>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -25,33 +28,77 @@ namespace rlx {
 // holds, and far enough from overflow for sums of them.
 inline constexpr int64_t kMostBytes = int64_t{1} << 47;
 
+// A symbol's name; equal names are one string.
+class SymbolName {
+ public:
+  SymbolName() = default;
+  SymbolName(std::string_view text);
+
+  const std::string& text() const;
+  operator const std::string&() const { return text(); }
+  size_t hash() const { return std::hash<const void*>()(text_); }
+
+  std::strong_ordering operator<=>(const SymbolName& o) const;
+  bool operator==(const SymbolName& o) const = default;
+  bool operator==(std::string_view text) const { return this->text() == text; }
+
+ private:
+  friend struct DimHash;
+
+  // Null: "".
+  const std::string* text_ = nullptr;
+};
+
+// For unordered containers.
+struct HashOf {
+  size_t operator()(const auto& value) const { return value.hash(); }
+};
+
 struct Atom;
 struct Term;
+struct DimNode;
+class Terms;
 
+// As large as a pointer and copied like one: small numbers stand in it, all else is a node that equal Dims
+// share. Nodes live as long as the process, and so do the names and factors in them; there are only as many
+// as different expressions were met, a few for each extent of a model, however many tensors have it.
 class Dim {
  public:
-  Dim() = default;
-  Dim(int64_t constant);
-  Dim(int constant);
+  constexpr Dim() = default;
+  constexpr Dim(int64_t constant)
+      : bits_(is_small(constant) ? small_bits(constant) : large_bits(constant)) {}
+  constexpr Dim(int constant) : bits_(small_bits(constant)) {}
   static Dim symbol(std::string_view name);
   static Dim loop(LoopId id);
-  static Dim atom(Atom a);
+  static Dim atom(const Atom& a);
   // The sum of terms in any order, like ones too; nullopt on overflow.
   static std::optional<Dim> sum(Vec<Term> terms);
   // What arithmetic gives that leaves int64_t.
   static Dim overflow();
-  bool is_overflow() const;
+  bool is_overflow() const { return bits_ == kOverflow; }
 
   // The value where it is one.
-  std::optional<int64_t> constant() const;
-  bool is(int64_t value) const { return constant() == value; }
+  std::optional<int64_t> constant() const {
+    return is_small() ? std::optional(small_value()) : large_constant();
+  }
+  bool is(int64_t value) const { return *this == Dim(value); }
   // The single loop that this is, alone and with factor 1.
   std::optional<LoopId> as_loop() const;
-  std::optional<std::string> as_symbol() const;
-  const Vec<Term>& terms() const { return terms_; }
+  std::optional<SymbolName> as_symbol() const;
+  // Of higher degree first, then by factors; no coefficient is 0, but for the one of overflow().
+  Terms terms() const;
 
+  // Whether loops stand in it, and whether anything but symbols and loops.
+  bool has_loops() const;
+  bool has_operators() const;
+  // Terms and factors, those inside others too.
+  int size() const;
+
+  // For tables that nobody walks: it differs from run to run.
+  size_t hash() const { return (bits_ ^ bits_ >> 32) * 0x9E3779B1U; }
+  // By the terms, not by where they lie: the same on every machine.
   std::strong_ordering operator<=>(const Dim& o) const;
-  bool operator==(const Dim& o) const;
+  bool operator==(const Dim& o) const = default;
 
   friend Dim operator+(const Dim& a, const Dim& b);
   friend Dim operator-(const Dim& a, const Dim& b);
@@ -61,8 +108,46 @@ class Dim {
   friend std::optional<Dim> checked_mul(const Dim& a, const Dim& b);
 
  private:
-  // Of higher degree first, then by factors; no coefficient is 0, but for the one of overflow().
-  Vec<Term> terms_;
+  friend struct DimHash;
+
+  static constexpr uint64_t kOverflow = 0;
+
+  static constexpr bool is_small(int64_t c) { return c >= INT64_MIN / 2 && c <= INT64_MAX / 2; }
+  static constexpr uint64_t small_bits(int64_t c) { return static_cast<uint64_t>(c) << 1 | 1; }
+  static uint64_t large_bits(int64_t c);
+  // Of terms in canonical form, none of them overflow()'s.
+  static Dim of(std::span<const Term> terms);
+
+  bool is_small() const { return (bits_ & 1) != 0; }
+  int64_t small_value() const { return static_cast<int64_t>(bits_) >> 1; }
+  std::optional<int64_t> large_constant() const;
+  // Null where no node stands for it.
+  const DimNode* node() const {
+    return is_small() ? nullptr : reinterpret_cast<const DimNode*>(bits_);
+  }
+
+  // A small number times two plus 1, the address of a node, or kOverflow.
+  uint64_t bits_ = small_bits(0);
+};
+
+// The two operands of floordiv, mod, min, max; none of others.
+class Operands {
+ public:
+  Operands() = default;
+  Operands(Dim a, Dim b) : items_{a, b}, size_(2) {}
+
+  bool empty() const { return size_ == 0; }
+  size_t size() const { return size_; }
+  const Dim* begin() const { return items_.data(); }
+  const Dim* end() const { return begin() + size_; }
+  const Dim& operator[](size_t i) const { return items_[i]; }
+
+  std::strong_ordering operator<=>(const Operands& o) const;
+  bool operator==(const Operands& o) const = default;
+
+ private:
+  std::array<Dim, 2> items_ = {};
+  uint32_t size_ = 0;
 };
 
 // One factor of a term.
@@ -70,25 +155,88 @@ struct Atom {
   enum class Kind : uint8_t { kSymbol, kLoop, kFloorDiv, kMod, kMin, kMax };
 
   Kind kind = Kind::kSymbol;
-  std::string symbol = {};
   LoopId loop = {};
-  // The two operands of floordiv, mod, min, max.
-  Vec<Dim> args = {};
+  SymbolName symbol = {};
+  Operands args = {};
 
   std::strong_ordering operator<=>(const Atom& o) const;
-  bool operator==(const Atom& o) const;
+  bool operator==(const Atom& o) const = default;
+};
+
+// The factors of a term, sorted; equal ones are one list.
+class Factors {
+ public:
+  Factors() = default;
+  explicit Factors(std::span<const Atom> sorted);
+
+  bool empty() const { return atoms_ == nullptr; }
+  size_t size() const { return atoms_ ? atoms_->size() : 0; }
+  const Atom* begin() const { return atoms_ ? atoms_->data() : nullptr; }
+  const Atom* end() const { return begin() + size(); }
+  const Atom& operator[](size_t i) const { return (*atoms_)[i]; }
+
+  // Higher degree first, so that constants come last; multiplying by a term keeps this order.
+  std::strong_ordering operator<=>(const Factors& o) const;
+  bool operator==(const Factors& o) const = default;
+
+ private:
+  friend struct DimHash;
+
+  // Null: none.
+  const Vec<Atom>* atoms_ = nullptr;
 };
 
 // coefficient * product of factors; no factors: a constant.
 struct Term {
   int64_t coefficient = 0;
-  Vec<Atom> factors = {};
+  Factors factors = {};
 
   std::strong_ordering operator<=>(const Term& o) const;
-  bool operator==(const Term& o) const;
+  bool operator==(const Term& o) const = default;
 };
 
-inline Dim::Dim(int constant) : Dim(static_cast<int64_t>(constant)) {}
+// What a Dim is the sum of. A number's term stands in here, so that it must outlive its iterators.
+class Terms {
+ public:
+  explicit Terms(std::span<const Term> shared) : shared_(shared) {}
+  // 0 has none.
+  explicit Terms(int64_t constant) : own_{constant}, owns_(constant != 0) {}
+  static Terms of_overflow();
+
+  bool empty() const { return size() == 0; }
+  size_t size() const { return owns_ ? 1 : shared_.size(); }
+  const Term* begin() const& { return owns_ ? &own_ : shared_.data(); }
+  const Term* end() const& { return begin() + size(); }
+  const Term* begin() const&& = delete;
+  const Term* end() const&& = delete;
+  Term operator[](size_t i) const { return begin()[i]; }
+  Term front() const { return *begin(); }
+  Term back() const { return *(end() - 1); }
+
+ private:
+  std::span<const Term> shared_ = {};
+  Term own_ = {};
+  bool owns_ = false;
+};
+
+// What equal Dims share.
+struct DimNode {
+  explicit DimNode(std::span<const Term> terms);
+  bool holds(std::span<const Term> others) const { return std::ranges::equal(terms, others); }
+
+  Vec<Term> terms;
+  int size = 0;
+  bool loops = false;
+  bool operators = false;
+};
+
+inline bool Dim::has_loops() const { return node() && node()->loops; }
+inline bool Dim::has_operators() const { return node() && node()->operators; }
+
+inline Terms Dim::terms() const {
+  if (is_small()) return Terms(small_value());
+  return node() ? Terms(node()->terms) : Terms::of_overflow();
+}
 
 // Division rounds to minus infinity, a remainder is never negative. A divisor that is not positive
 // leaves an expression without a value (has_no_value).

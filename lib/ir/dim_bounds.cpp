@@ -3,6 +3,8 @@
 // An atom x occurs in d as x * C + R. Where C >= 0, d >= lower(x) * C + R; where C <= 0,
 // d >= upper(x) * C + R. Atoms are replaced so, one at a time, until a constant is left. Symbolic bounds
 // come first (a loop's end cancels against the extent that it stands for), symbols last.
+#include <algorithm>
+
 #include "ir/dim_terms.h"
 
 namespace rlx {
@@ -34,9 +36,9 @@ struct Parts {
 Parts parts_of(const Dim& d, const Atom& x) {
   Vec<Term> cofactor, rest;
   for (const Term& t : d.terms()) {
-    auto others = dims::without(t.factors, {x});
+    auto others = dims::without(t.factors, x);
     if (others) {
-      cofactor.push_back({t.coefficient, std::move(*others)});
+      cofactor.push_back({t.coefficient, *others});
     } else {
       rest.push_back(t);
     }
@@ -46,12 +48,8 @@ Parts parts_of(const Dim& d, const Atom& x) {
 }
 
 bool has_loop(const Atom& a) {
-  if (a.kind == Atom::Kind::kLoop) return true;
-  bool found = false;
-  for (const Dim& arg : a.args) {
-    each_atom(arg, [&](const Atom& inner) { found |= inner.kind == Atom::Kind::kLoop; });
-  }
-  return found;
+  return a.kind == Atom::Kind::kLoop ||
+         std::any_of(a.args.begin(), a.args.end(), [](const Dim& d) { return d.has_loops(); });
 }
 
 // Atoms are replaced in this order.
@@ -70,19 +68,6 @@ const Atom* next_atom(const Dim& d, int last_rank) {
     }
   }
   return best;
-}
-
-// Terms and factors, those inside others too.
-int size_of(const Dim& d) {
-  int size = 0;
-  for (const Term& t : d.terms()) {
-    ++size;
-    for (const Atom& a : t.factors) {
-      ++size;
-      for (const Dim& arg : a.args) size += size_of(arg);
-    }
-  }
-  return size;
 }
 
 constexpr int kSymbolRank = 3;
@@ -108,7 +93,7 @@ class Prover {
   // expression counts for many.
   bool burn(const Dim& d) {
     constexpr int kPlain = 16;
-    fuel_ -= 1 + size_of(d) / kPlain;
+    fuel_ -= 1 + d.size() / kPlain;
     return fuel_ >= 0;
   }
 

@@ -37,7 +37,7 @@ Split split_by_term(const Dim& a, const Term& b) {
   for (const Term& t : a.terms()) {
     auto factors = without(t.factors, b.factors);
     int64_t whole = factors ? whole_part(t, b.coefficient) : 0;
-    if (whole != 0) quotient.push_back({whole, std::move(*factors)});
+    if (whole != 0) quotient.push_back({whole, *factors});
     // Of INT64_MIN the whole part is rounded down, and its product may not fit.
     int64_t left = whole == 0 ? t.coefficient : t.coefficient % b.coefficient;
     if (left < 0 && whole != 0 && t.factors.empty()) left += b.coefficient;
@@ -52,7 +52,7 @@ Split split_by_sum(const Dim& a, const Dim& b) {
   for (const Term& t : a.terms()) {
     auto multiple = dims::quotient(t, b.terms().front());
     if (!multiple) continue;
-    Dim step = dim_of(std::move(*multiple));
+    Dim step = dim_of(*multiple);
     auto taken = checked_mul(step, b);
     auto rest = taken ? checked_sub(s.rest, *taken) : std::nullopt;
     if (!rest || rest->terms().size() >= s.rest.terms().size()) continue;
@@ -66,7 +66,8 @@ Split split(const Dim& a, const Dim& b) {
 }
 
 int64_t constant_term(const Dim& d) {
-  return d.terms().empty() || !d.terms().back().factors.empty() ? 0 : d.terms().back().coefficient;
+  const Terms terms = d.terms();
+  return terms.empty() || !terms.back().factors.empty() ? 0 : terms.back().coefficient;
 }
 
 // The greatest monomial that divides b and a; of a's constant a number need not divide, since
@@ -74,7 +75,7 @@ int64_t constant_term(const Dim& d) {
 Term common_divisor(const Dim& a, const Dim& b) {
   Term g = common(b);
   for (const Term& t : a.terms()) {
-    if (t.factors.empty()) g.factors.clear();
+    if (t.factors.empty()) g.factors = {};
     if (!t.factors.empty()) g = common(g, t);
   }
   return g;
@@ -97,10 +98,10 @@ Dim reduce(const Dim& d, const Term& g) {
 std::optional<std::pair<Dim, Dim>> merge_nested(const Dim& a, const Dim& b) {
   int64_t c = constant_term(a);
   if (a.terms().size() != (c == 0 ? 1 : 2)) return std::nullopt;
-  const Term& t = a.terms()[0];
+  const Term t = a.terms()[0];
   if (t.coefficient != 1 || t.factors.size() != 1) return std::nullopt;
   if (t.factors[0].kind != Atom::Kind::kFloorDiv) return std::nullopt;
-  const Vec<Dim>& inner = t.factors[0].args;
+  const Operands& inner = t.factors[0].args;
   auto offset = checked_mul(inner[1], c);
   auto numerator = offset ? checked_add(inner[0], *offset) : std::nullopt;
   auto divisor = checked_mul(inner[1], b);
@@ -113,7 +114,7 @@ Dim without_inner_mods(const Dim& a, const Dim& b) {
   Dim result = a;
   for (const Term& t : a.terms()) {
     if (t.factors.size() != 1 || t.factors[0].kind != Atom::Kind::kMod) continue;
-    const Vec<Dim>& inner = t.factors[0].args;
+    const Operands& inner = t.factors[0].args;
     auto period = checked_mul(inner[1], t.coefficient);
     auto replaced = checked_mul(inner[0], t.coefficient);
     if (!period || !replaced || !exact_div(*period, b)) continue;
@@ -127,40 +128,34 @@ Dim without_inner_mods(const Dim& a, const Dim& b) {
 // Divided by what is no divisor an expression stays as it is.
 bool is_divisor(const Dim& b) { return b.constant().value_or(1) > 0; }
 
-Atom operation(Atom::Kind kind, Dim a, Dim b) {
-  Atom atom{.kind = kind};
-  atom.args.reserve(2);
-  atom.args.push_back(std::move(a));
-  atom.args.push_back(std::move(b));
-  return atom;
-}
+Dim operation(Atom::Kind kind, Dim a, Dim b) { return Dim::atom({.kind = kind, .args = {a, b}}); }
 
 }  // namespace
 
 Dim floor_div(const Dim& a, const Dim& b) {
   if (a.is_overflow() || b.is_overflow()) return Dim::overflow();
-  if (!is_divisor(b)) return Dim::atom(operation(Atom::Kind::kFloorDiv, a, b));
+  if (!is_divisor(b)) return operation(Atom::Kind::kFloorDiv, a, b);
   if (b.is(1) || a.is(0)) return a;
   auto x = a.constant(), y = b.constant();
   if (x && y) return floor_quotient(*x, *y);
   if (Split s = split(a, b); !s.quotient.is(0)) return s.quotient + floor_div(s.rest, b);
   if (Term g = common_divisor(a, b); !is_one(g)) return floor_div(reduce(a, g), reduce(b, g));
   if (auto merged = merge_nested(a, b)) return floor_div(merged->first, merged->second);
-  return Dim::atom(operation(Atom::Kind::kFloorDiv, a, b));
+  return operation(Atom::Kind::kFloorDiv, a, b);
 }
 
 Dim ceil_div(const Dim& a, const Dim& b) { return floor_div(a + b - 1, b); }
 
 Dim mod(const Dim& a, const Dim& b) {
   if (a.is_overflow() || b.is_overflow()) return Dim::overflow();
-  if (!is_divisor(b)) return Dim::atom(operation(Atom::Kind::kMod, a, b));
+  if (!is_divisor(b)) return operation(Atom::Kind::kMod, a, b);
   if (b.is(1) || a.is(0)) return 0;
   auto x = a.constant(), y = b.constant();
   if (x && y) return dims::remainder(*x, *y);
   if (Split s = split(a, b); !s.quotient.is(0)) return mod(s.rest, b);
   if (Dim plain = without_inner_mods(a, b); plain != a) return mod(plain, b);
   Term g = common_divisor(a, b);
-  if (is_one(g)) return Dim::atom(operation(Atom::Kind::kMod, a, b));
+  if (is_one(g)) return operation(Atom::Kind::kMod, a, b);
   Dim rest = g.factors.empty() ? mod(constant_term(a), g.coefficient) : Dim(0);
   return dim_of(g) * mod(reduce(a, g), reduce(b, g)) + rest;
 }
@@ -172,7 +167,7 @@ std::optional<Dim> exact_div(const Dim& a, const Dim& b) {
   while (!rest.is(0)) {
     auto t = dims::quotient(rest.terms().front(), b.terms().front());
     if (!t) return std::nullopt;
-    Dim step = dim_of(std::move(*t));
+    Dim step = dim_of(*t);
     auto taken = checked_mul(step, b);
     auto left = taken ? checked_sub(rest, *taken) : std::nullopt;
     if (!left) return std::nullopt;
@@ -188,10 +183,11 @@ namespace {
 
 // The operands of nested operations of one kind, as one list.
 void flatten(const Dim& d, Atom::Kind kind, Vec<Dim>& out) {
-  bool lone = d.terms().size() == 1 && d.terms()[0].coefficient == 1 &&
-              d.terms()[0].factors.size() == 1 && d.terms()[0].factors[0].kind == kind;
+  const Terms terms = d.terms();
+  bool lone = terms.size() == 1 && terms[0].coefficient == 1 && terms[0].factors.size() == 1 &&
+              terms[0].factors[0].kind == kind;
   if (!lone) return out.push_back(d);
-  for (const Dim& arg : d.terms()[0].factors[0].args) flatten(arg, kind, out);
+  for (const Dim& arg : terms[0].factors[0].args) flatten(arg, kind, out);
 }
 
 // Adds d to operands that differ by more than a constant; of two others the lesser (greater) stays.
@@ -217,7 +213,7 @@ Dim extremum(const Dim& a, const Dim& b, Atom::Kind kind) {
   std::sort(operands.begin(), operands.end());
   Dim result = operands.back();
   for (size_t i = operands.size() - 1; i-- > 0;) {
-    result = Dim::atom(operation(kind, operands[i], std::move(result)));
+    result = operation(kind, operands[i], result);
   }
   return result;
 }

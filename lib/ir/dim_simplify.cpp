@@ -16,45 +16,47 @@ class Simplifier {
   explicit Simplifier(const RangeOf& range) : range_(range) {}
 
   Dim simplified(const Dim& d) {
-    if (!dims::has_operators(d)) return d;
+    if (!d.has_operators()) return d;
     return rejoined(dims::map_factors(d, [&](const Atom& a) { return simplified(a); }));
   }
 
  private:
-  Dim simplified(const Atom& a) {
-    if (a.args.empty()) return Dim::atom(a);
+  std::optional<Dim> simplified(const Atom& a) {
+    if (a.args.empty()) return std::nullopt;
     Dim rebuilt = dims::combine(a.kind, simplified(a.args[0]), simplified(a.args[1]));
     return decided(rebuilt);
   }
 
+  // The same, where the operands are simplified.
   Dim decided(const Dim& d) {
+    if (!d.has_operators()) return d;
     return dims::map_factors(d, [&](const Atom& a) { return decided(a); });
   }
 
-  Dim decided(const Atom& a) {
+  std::optional<Dim> decided(const Atom& a) {
     switch (a.kind) {
       case Kind::kSymbol:
-      case Kind::kLoop: return Dim::atom(a);
+      case Kind::kLoop: return std::nullopt;
       case Kind::kFloorDiv:
       case Kind::kMod: return division(a);
-      case Kind::kMin: return is_at_most(a.args[0], a.args[1], a.args[0], a.args[1], a);
-      case Kind::kMax: return is_at_most(a.args[0], a.args[1], a.args[1], a.args[0], a);
+      case Kind::kMin: return is_at_most(a.args[0], a.args[1], a.args[0], a.args[1]);
+      case Kind::kMax: return is_at_most(a.args[0], a.args[1], a.args[1], a.args[0]);
     }
-    return Dim::atom(a);
+    return std::nullopt;
   }
 
-  // `then` where x <= y is shown, `otherwise` where y <= x is, else the atom as it is.
-  Dim is_at_most(const Dim& x, const Dim& y, const Dim& then, const Dim& otherwise, const Atom& a) {
+  // `then` where x <= y is shown, `otherwise` where y <= x is.
+  std::optional<Dim> is_at_most(const Dim& x, const Dim& y, const Dim& then, const Dim& otherwise) {
     if (proven_nonnegative(y - x, range_)) return then;
     if (proven_nonnegative(x - y, range_)) return otherwise;
-    return Dim::atom(a);
+    return std::nullopt;
   }
 
   bool is_within(const Dim& d, const Dim& end) {
     return proven_nonnegative(d, range_) && proven_nonnegative(end - d - 1, range_);
   }
 
-  Dim division(const Atom& atom) {
+  std::optional<Dim> division(const Atom& atom) {
     const Dim &a = atom.args[0], &b = atom.args[1];
     bool quotient = atom.kind == Kind::kFloorDiv;
     if (is_within(a, b)) return quotient ? Dim(0) : a;
@@ -65,7 +67,7 @@ class Simplifier {
       divided = decided(divided);
       return quotient ? divided : divided * dim_of(g) + low;
     }
-    return Dim::atom(atom);
+    return std::nullopt;
   }
 
   // What divides b and some term of a, as g does in
@@ -76,7 +78,7 @@ class Simplifier {
     for (const Term& t : a.terms()) {
       Term g = dims::common(t, whole);
       if (dims::is_one(g) || std::find(found.begin(), found.end(), g) != found.end()) continue;
-      found.push_back(std::move(g));
+      found.push_back(g);
     }
     return found;
   }
@@ -90,6 +92,7 @@ class Simplifier {
 
   // k * (x mod c) + k * c * (x floordiv c) = k * x, for all pairs in d.
   static Dim rejoined(Dim d) {
+    if (!d.has_operators()) return d;
     for (size_t i = 0; i < d.terms().size(); ++i) {
       auto joined = joined_at(d, d.terms()[i]);
       if (!joined) continue;
@@ -104,7 +107,7 @@ class Simplifier {
       if (a.kind != Kind::kMod) continue;
       const Dim &x = a.args[0], &c = a.args[1];
       Dim quotient = floor_div(x, c);
-      Dim k = dim_of({t.coefficient, *dims::without(t.factors, {a})});
+      Dim k = dim_of({t.coefficient, *dims::without(t.factors, a)});
       Dim joined = d + k * (x - c * quotient) - dim_of(t);
       if (uses(joined, quotient) < uses(d, quotient)) return joined;
     }
@@ -114,9 +117,9 @@ class Simplifier {
   // Terms of d that hold the lone factor of the quotient; 0 where that is no lone factor.
   static size_t uses(const Dim& d, const Dim& quotient) {
     if (quotient.terms().size() != 1) return 0;
-    const Vec<Atom>& factors = quotient.terms()[0].factors;
-    auto holds = [&](const Term& t) { return dims::without(t.factors, factors).has_value(); };
-    return std::count_if(d.terms().begin(), d.terms().end(), holds);
+    const Factors factors = quotient.terms()[0].factors;
+    auto holds = [&](const Term& t) { return std::ranges::includes(t.factors, factors); };
+    return static_cast<size_t>(std::ranges::count_if(d.terms(), holds));
   }
 
   const RangeOf& range_;

@@ -27,13 +27,12 @@ std::optional<Dim> checked_sub(const Dim& a, const Dim& b);
 // floordiv, mod, min, max of a and b.
 Dim combine(Atom::Kind kind, const Dim& a, const Dim& b);
 
-// Whether d holds anything but symbols and loops.
-bool has_operators(const Dim& d);
-// d with each factor of its terms, not those inside others, replaced by what f makes of it.
-Dim map_factors(const Dim& d, const std::function<Dim(const Atom&)>& f);
+// d with each factor of its terms, not those inside others, replaced by what f makes of it, if anything.
+Dim map_factors(const Dim& d, const std::function<std::optional<Dim>(const Atom&)>& f);
 
 // a without the factors b; nullopt where b holds one that a lacks.
-std::optional<Vec<Atom>> without(const Vec<Atom>& a, const Vec<Atom>& b);
+std::optional<Factors> without(const Factors& a, const Factors& b);
+std::optional<Factors> without(const Factors& a, const Atom& b);
 // a / b where that is exact.
 std::optional<Term> quotient(const Term& a, const Term& b);
 // The greatest monomial with a positive coefficient that divides both, the terms of a Dim; 1 where
@@ -42,6 +41,6 @@ Term common(const Term& a, const Term& b);
 Term common(const Dim& d);
 inline bool is_one(const Term& t) { return t.coefficient == 1 && t.factors.empty(); }
 // That term alone.
-Dim dim_of(Term t);
+Dim dim_of(const Term& t);
 
 }  // namespace rlx::dims

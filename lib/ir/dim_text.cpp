@@ -52,11 +52,11 @@ std::string operand_text(const Dim& d) {
   return simple ? to_text(d) : "(" + to_text(d) + ")";
 }
 
-std::string call_text(std::string_view name, const Vec<Dim>& args) {
+std::string call_text(std::string_view name, const Operands& args) {
   return std::string(name) + "(" + to_text(args[0]) + ", " + to_text(args[1]) + ")";
 }
 
-std::string infix_text(std::string_view name, const Vec<Dim>& args) {
+std::string infix_text(std::string_view name, const Operands& args) {
   return operand_text(args[0]) + " " + std::string(name) + " " + operand_text(args[1]);
 }
 
@@ -78,7 +78,7 @@ std::string factor_text(const Atom& a) {
 }
 
 // The factors, then the coefficient where it is not 1.
-std::string product_text(const Vec<Atom>& factors, const std::string& coefficient) {
+std::string product_text(const Factors& factors, const std::string& coefficient) {
   std::string out;
   for (const Atom& a : factors) out += (out.empty() ? "" : " * ") + factor_text(a);
   if (out.empty()) return coefficient;
@@ -98,7 +98,7 @@ void append_term(std::string& out, const Term& t) {
 std::string to_text(const Dim& d) {
   if (auto c = d.constant()) return std::to_string(*c);
   if (d.is_overflow()) return "overflow";
-  const Term& first = d.terms()[0];
+  const Term first = d.terms()[0];
   bool lone = first.coefficient == 1 && first.factors.size() == 1;
   std::string out = lone ? atom_text(first.factors[0]) : std::string();
   for (size_t i = lone ? 1 : 0; i < d.terms().size(); ++i) append_term(out, d.terms()[i]);

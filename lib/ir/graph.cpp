@@ -110,17 +110,8 @@ const Node* Graph::node_of(ValueId v) const {
   return def.kind == ValueDef::Kind::kNode ? &(*this)[def.node] : nullptr;
 }
 
-const Symbol* Graph::find_symbol(std::string_view name) const {
-  for (const Symbol& s : symbols) {
-    if (s.name == name) return &s;
-  }
-  return nullptr;
-}
-
 Symbol& Graph::symbol(std::string_view name) {
-  for (Symbol& s : symbols) {
-    if (s.name == name) return s;
-  }
+  if (Symbol* s = symbols.find(name)) return *s;
   symbols.push_back({.name = std::string(name)});
   return symbols.back();
 }

@@ -11,6 +11,7 @@
 
 #include "ir/op_def.h"
 #include "support/hash.h"
+#include "support/keyed_list.h"
 
 namespace rlx {
 
@@ -94,6 +95,7 @@ struct Region {
 
 struct Symbol {
   enum class Source : uint8_t { kInput, kData };
+  using Key = SymbolName;
 
   std::string name;
   Source source = Source::kInput;
@@ -109,6 +111,7 @@ struct Symbol {
   int64_t max = INT32_MAX;
   int64_t multiple_of = 1;
 
+  Key key() const { return Key(name); }
   bool operator==(const Symbol&) const = default;
 };
 
@@ -116,11 +119,21 @@ struct Symbol {
 struct Fact {
   enum class Relation : uint8_t { kEqual, kLessEqual };
 
+  // What it says, whoever needs it.
+  struct Key {
+    Relation relation;
+    Dim a, b;
+
+    size_t hash() const { return (a.hash() * 31 + b.hash()) * 2 + static_cast<size_t>(relation); }
+    bool operator==(const Key&) const = default;
+  };
+
   Relation relation = Relation::kEqual;
   Dim a = {}, b = {};
   // The model's node that needs it.
   std::string node = {};
 
+  Key key() const { return {relation, a, b}; }
   bool operator==(const Fact&) const = default;
 };
 
@@ -134,8 +147,8 @@ class Graph {
   // regions[0] is the graph itself: its arguments are the inputs, its results the outputs.
   Vec<Region> regions;
   Vec<Constant> constants;
-  Vec<Symbol> symbols;
-  Vec<Fact> facts;
+  KeyedList<Symbol> symbols;
+  KeyedList<Fact> facts;
   // The outputs' names, by position (one value may be two outputs); inputs are named by their values.
   Vec<std::string> output_names;
 
@@ -169,7 +182,8 @@ class Graph {
   // Null where v is not that.
   const Constant* constant_of(ValueId v) const;
   const Node* node_of(ValueId v) const;
-  const Symbol* find_symbol(std::string_view name) const;
+  const Symbol* find_symbol(std::string_view name) const { return symbols.find(name); }
+  const Symbol* find_symbol(SymbolName name) const { return symbols.find(name); }
   // Adds it where there is none.
   Symbol& symbol(std::string_view name);
 

@@ -148,10 +148,7 @@ Status InferCtx::require_at_most(const Dim& a, const Dim& b) {
 }
 
 void InferCtx::add_fact(Fact::Relation relation, Dim a, Dim b) {
-  bool known = std::any_of(graph_.facts.begin(), graph_.facts.end(), [&](const Fact& f) {
-    return f.relation == relation && f.a == a && f.b == b;
-  });
-  if (known) return;
+  if (graph_.facts.find({relation, a, b})) return;
   std::string origin = node().origin.empty() ? std::string() : node().origin.front();
   graph_.facts.push_back(
       {.relation = relation, .a = std::move(a), .b = std::move(b), .node = std::move(origin)});

@@ -47,11 +47,11 @@ class GraphWriter {
   }
 
  private:
-  template <class T, class F>
-  void lines(std::string_view key, const Vec<T>& items, F write) {
+  template <class List, class F>
+  void lines(std::string_view key, const List& items, F write) {
     out_.key(key);
     out_.begin_array(Layout::kLines);
-    for (const T& item : items) write(item);
+    for (const auto& item : items) write(item);
     out_.end_array();
   }
 

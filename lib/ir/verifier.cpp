@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <set>
+#include <unordered_map>
 
 #include "ir/codes.h"
 #include "ir/constant_text.h"
@@ -22,15 +23,15 @@ class Equality {
     }
   }
 
-  bool same(const Dim& a, const Dim& b) const {
+  bool same(const Dim& a, const Dim& b) {
     if (a == b || is_fresh(a) || is_fresh(b)) return true;
     auto difference = checked_add(a, Dim(-1) * b);
     if (!difference) return false;
-    Dim d = simplify(substitute_symbols(*difference, values_), range_);
+    Dim d = simplify(resolved(*difference), range_);
     return d.is(0) || std::find(zeros_.begin(), zeros_.end(), d) != zeros_.end();
   }
 
-  bool same(const Type& a, const Type& b) const {
+  bool same(const Type& a, const Type& b) {
     if (a.kind != b.kind || a.element.size() != b.element.size()) return false;
     if (!a.element.empty()) return same(a.element[0], b.element[0]);
     return a.dtype == b.dtype &&
@@ -41,20 +42,41 @@ class Equality {
  private:
   // A fact gives the value of a symbol, where it stands alone, or else a Dim that is zero.
   void add(const Fact& f) {
-    Dim a = substitute_symbols(f.a, values_), b = substitute_symbols(f.b, values_);
+    Dim a = resolved(f.a), b = resolved(f.b);
     auto x = a.as_symbol(), y = b.as_symbol();
     if (a == b) return;
-    if (x && !mentions(b, *x)) return add_value(*x, b);
-    if (y && !mentions(a, *y)) return add_value(*y, a);
+    if (x && !mentions(b, *x)) return void(values_.emplace(*x, b));
+    if (y && !mentions(a, *y)) return void(values_.emplace(*y, a));
     for (const Dim& zero : {a - b, b - a}) zeros_.push_back(simplify(zero, range_));
   }
 
-  void add_value(const std::string& symbol, const Dim& value) {
-    for (auto& [name, known] : values_) known = substitute_symbols(known, {{symbol, value}});
-    values_.emplace(symbol, value);
+  // d in symbols that have no value. A value may hold symbols that got theirs later.
+  Dim resolved(Dim d) {
+    while (true) {
+      Dim next = substitute(d, [&](const Atom& a) { return value_of(a); });
+      if (next == d) return d;
+      d = next;
+    }
   }
 
-  static bool mentions(const Dim& d, const std::string& symbol) {
+  // The end of the chain of symbols of which each is the value of the one before; nullopt where a has no value.
+  std::optional<Dim> value_of(const Atom& a) {
+    if (a.kind != Atom::Kind::kSymbol) return std::nullopt;
+    Vec<Dim*> chain;
+    auto next = values_.find(a.symbol);
+    while (next != values_.end()) {
+      chain.push_back(&next->second);
+      const auto symbol = next->second.as_symbol();
+      next = symbol ? values_.find(*symbol) : values_.end();
+    }
+    if (chain.empty()) return std::nullopt;
+    // Whoever asks again is there in one step.
+    const Dim end = *chain.back();
+    for (Dim* value : chain) *value = end;
+    return end;
+  }
+
+  static bool mentions(const Dim& d, SymbolName symbol) {
     bool found = false;
     each_atom(d, [&](const Atom& a) { found |= a.symbol == symbol; });
     return found;
@@ -68,7 +90,7 @@ class Equality {
 
   const Graph& g_;
   RangeOf range_;
-  std::map<std::string, Dim> values_;
+  std::unordered_map<SymbolName, Dim, HashOf> values_;
   Vec<Dim> zeros_;
 };
 
@@ -103,7 +125,7 @@ class Verifier {
     each_atom(d, [&](const Atom& a) {
       if (a.kind == Atom::Kind::kLoop) problem(place + " uses a loop");
       if (a.kind == Atom::Kind::kSymbol && !names_.contains(a.symbol)) {
-        problem(place + " uses symbol " + a.symbol + ", which is not in the table");
+        problem(place + " uses symbol " + a.symbol.text() + ", which is not in the table");
       }
     });
   }

@@ -37,7 +37,8 @@ class StructureVerifier {
     OpenFrame& frame = open_.back();
     const Region& region = g_[frame.region];
     if (frame.next < region.nodes.size()) return node(region.nodes[frame.next++]);
-    uses(region.results, "the results of region " + std::to_string(frame.region.index), false);
+    uses(region.results, false,
+         [&] { return "the results of region " + std::to_string(frame.region.index); });
     open_.pop_back();
   }
 
@@ -57,7 +58,7 @@ class StructureVerifier {
     if (placed_nodes_[id.index]) return problem(name(id) + " stands in two places");
     placed_nodes_[id.index] = true;
     if (!g_[id].attrs.op()) return problem(name(id) + " has no operator");
-    uses(g_[id].inputs, name(id), true);
+    uses(g_[id].inputs, true, [&] { return name(id); });
     regions(id);
   }
 
@@ -70,7 +71,7 @@ class StructureVerifier {
         continue;
       }
       owned_regions_[r.index] = true;
-      uses(g_[r].captures, "the captures of " + name(id), false);
+      uses(g_[r].captures, false, [&] { return "the captures of " + name(id); });
       owned.push_back(r);
     }
     const Values& outputs = g_[id].outputs;
@@ -78,10 +79,12 @@ class StructureVerifier {
     for (size_t i = owned.size(); i-- > 0;) enter(owned[i]);
   }
 
-  void uses(const Values& values, const std::string& user, bool may_lack) {
+  // `user` names who uses them; it is asked only where that is wrong.
+  template <class Namer>
+  void uses(const Values& values, bool may_lack, const Namer& user) {
     for (ValueId v : values) {
       if (v.valid() ? is_visible(v) : may_lack) continue;
-      problem(user + " use " + (v.valid() ? number(v) : "nothing") +
+      problem(user() + " use " + (v.valid() ? number(v) : "nothing") +
               ", which is not defined before or not captured");
     }
   }

@@ -86,17 +86,16 @@ void substitute(Graph& g, const Binding& binding) {
     in_shape(value.type.shape);
     in_shape(value.def.dims);
   }
-  for (Fact& f : g.facts) {
+  g.facts.change_each([&](Fact& f) {
     f.a = substitute_symbols(f.a, binding);
     f.b = substitute_symbols(f.b, binding);
-  }
+  });
   // That an input's element has its value is still to be seen.
-  for (Symbol& s : g.symbols) {
+  g.symbols.change_each([&](Symbol& s) {
     auto bound = s.element < 0 ? binding.end() : binding.find(s.name);
     if (bound != binding.end()) s.min = s.max = *bound->second.constant();
-  }
-  std::erase_if(g.symbols,
-                [&](const Symbol& s) { return s.element < 0 && binding.contains(s.name); });
+  });
+  g.symbols.erase_if([&](const Symbol& s) { return s.element < 0 && binding.contains(s.name); });
 }
 
 std::set<std::string> live_origins(const Graph& g) {
@@ -115,7 +114,7 @@ bool cannot_hold(const Fact& f) { return (f.b - f.a).constant() && !holds(f); }
 // Inference states anew what the nodes that are left need; what those gone needed stays.
 Status infer_afresh(Graph& g) {
   const std::set<std::string> origins = live_origins(g);
-  std::erase_if(g.facts, [&](const Fact& f) { return holds(f) || origins.contains(f.node); });
+  g.facts.erase_if([&](const Fact& f) { return holds(f) || origins.contains(f.node); });
   for (const Fact& f : g.facts) {
     if (!cannot_hold(f)) continue;
     return Error(Diagnostic{.code = kContradiction,

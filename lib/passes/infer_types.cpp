@@ -188,7 +188,7 @@ class Inference {
 // The symbol that d is the lesser of, and c, where d is min(symbol, c).
 std::optional<std::pair<Dim, int64_t>> capped(const Dim& d) {
   if (d.terms().size() != 1 || d.terms()[0].coefficient != 1) return std::nullopt;
-  const Vec<Atom>& factors = d.terms()[0].factors;
+  const Factors factors = d.terms()[0].factors;
   if (factors.size() != 1 || factors[0].kind != Atom::Kind::kMin) return std::nullopt;
   for (size_t i : {0, 1}) {
     const Dim &symbol = factors[0].args[i], &cap = factors[0].args[1 - i];
@@ -205,9 +205,9 @@ std::optional<int64_t> cap_of(const Dim& d, const Dim& symbol) {
 
 // The symbol of an input's extent or of the caller that d is.
 Symbol* bounded_symbol(Graph& g, const Dim& d) {
-  const std::optional<std::string> name = d.as_symbol();
+  const std::optional<SymbolName> name = d.as_symbol();
   if (!name || !g.find_symbol(*name)) return nullptr;
-  Symbol& s = g.symbol(*name);
+  Symbol& s = *g.symbols.find(*name);
   return s.source == Symbol::Source::kData ? nullptr : &s;
 }
 
@@ -245,7 +245,7 @@ bool narrow_ranges(Graph& g) {
     }
     return false;
   };
-  return std::erase_if(g.facts, narrows) > 0;
+  return g.facts.erase_if(narrows) > 0;
 }
 
 }  // namespace

@@ -2,6 +2,7 @@
 
 #include <catch2/catch.hpp>
 #include <random>
+#include <thread>
 
 namespace rlx {
 namespace {
@@ -66,6 +67,58 @@ TEST_CASE("what leaves 64 bits has no value, and stays without") {
   CHECK(floor_div(least, 3) == Dim(-3074457345618258603));
   CHECK(floor_div(n + least, 3) == floor_div(n + 1, 3) - Dim(3074457345618258603));
   CHECK(most + least == -1);
+}
+
+TEST_CASE("numbers that no pointer holds are numbers") {
+  for (int64_t c : {INT64_MAX, INT64_MAX / 2 + 1, INT64_MIN / 2 - 1, INT64_MIN}) {
+    CHECK(Dim(c) == Dim(c));
+    CHECK(Dim(c).is(c));
+    CHECK(Dim(c).constant() == c);
+    CHECK(Dim(c).terms().size() == 1);
+    CHECK((Dim(c) + "n"_d) - "n"_d == c);
+  }
+  CHECK(Dim(INT64_MAX / 2) + 1 == INT64_MAX / 2 + 1);
+  CHECK(Dim(INT64_MAX) - INT64_MAX / 2 == INT64_MAX / 2 + 1);
+}
+
+TEST_CASE("dims are ordered by their terms") {
+  const Vec<Dim> ordered = {0,
+                            "a * b"_d,
+                            "a * b + 1"_d,
+                            "a"_d,
+                            "a + 1"_d,
+                            "2 * a"_d,
+                            "b"_d,
+                            Dim::loop(LoopId(0)),
+                            Dim::loop(LoopId(1)),
+                            "a floordiv 2"_d,
+                            INT64_MIN,
+                            -1,
+                            Dim::overflow(),
+                            1,
+                            INT64_MAX};
+  for (size_t i = 0; i < ordered.size(); ++i) {
+    for (size_t j = 0; j < ordered.size(); ++j) {
+      INFO(to_text(ordered[i]) + ", " + to_text(ordered[j]));
+      CHECK((ordered[i] <=> ordered[j]) == (i <=> j));
+    }
+  }
+}
+
+TEST_CASE("threads that make the same dims get the same") {
+  constexpr int kThreads = 4, kDims = 2000;
+  Vec<Vec<Dim>> made(kThreads);
+  Vec<std::thread> threads;
+  for (Vec<Dim>& mine : made) {
+    threads.emplace_back([&mine] {
+      for (int i = 0; i < kDims; ++i) {
+        const Dim n = Dim::symbol("thread" + std::to_string(i));
+        mine.push_back(floor_div(n * n + i, 7) + Dim::loop(LoopId(size_t(i))));
+      }
+    });
+  }
+  for (std::thread& t : threads) t.join();
+  for (const Vec<Dim>& mine : made) CHECK(mine == made[0]);
 }
 
 TEST_CASE("a divisor that is none leaves an expression without a value") {

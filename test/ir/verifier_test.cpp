@@ -133,7 +133,9 @@ TEST_CASE("types, symbols and constants") {
   g = graph();
   g.symbols.clear();
   tells(problems(g), "uses symbol n, which is not in the table");
-  g.symbols = {{.name = "n", .min = 5, .max = 2}, {.name = "n"}};
+  g.symbols.clear();
+  g.symbols.push_back({.name = "n", .min = 5, .max = 2});
+  g.symbols.push_back({.name = "n"});
   tells(problems(g), "an impossible range");
   tells(problems(g), "twice");
 

@@ -43,7 +43,7 @@ class Emitter {
 
   llvm::Value* emit(const Atom& a) {
     switch (a.kind) {
-      case Atom::Kind::kSymbol: return f_.symbol(a.symbol);
+      case Atom::Kind::kSymbol: return f_.symbol(a.symbol.text());
       case Atom::Kind::kLoop: return loop(a.loop);
       case Atom::Kind::kFloorDiv: return floor_div(emit(a.args[0]), emit(a.args[1]));
       case Atom::Kind::kMod: return mod(emit(a.args[0]), emit(a.args[1]));

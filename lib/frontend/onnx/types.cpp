@@ -143,7 +143,7 @@ class InputTypes {
     return Dim::symbol(name);
   }
 
-  Vec<Symbol>& symbols_;
+  KeyedList<Symbol>& symbols_;
   std::set<std::string> known_;
 };
 

@@ -27,7 +27,7 @@ std::optional<bool> truth_of(const Dim& d) {
 // Whether the type holds the value; of one narrower than 64 bits the coefficients tell.
 bool is_held(DType type, const Dim& d) {
   if (type == DType::kI64) return true;
-  return std::all_of(d.terms().begin(), d.terms().end(), [&](const Term& t) {
+  return std::ranges::all_of(d.terms(), [&](const Term& t) {
     return Scalar::of_int(type, t.coefficient).i == t.coefficient;
   });
 }
