@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <set>
 #include <unordered_map>
+#include <unordered_set>
 
 #include "ir/codes.h"
 #include "ir/constant_text.h"
@@ -28,7 +29,7 @@ class Equality {
     auto difference = checked_add(a, Dim(-1) * b);
     if (!difference) return false;
     Dim d = simplify(resolved(*difference), range_);
-    return d.is(0) || std::find(zeros_.begin(), zeros_.end(), d) != zeros_.end();
+    return d.is(0) || zeros_.contains(d);
   }
 
   bool same(const Type& a, const Type& b) {
@@ -47,7 +48,7 @@ class Equality {
     if (a == b) return;
     if (x && !mentions(b, *x)) return void(values_.emplace(*x, b));
     if (y && !mentions(a, *y)) return void(values_.emplace(*y, a));
-    for (const Dim& zero : {a - b, b - a}) zeros_.push_back(simplify(zero, range_));
+    for (const Dim& zero : {a - b, b - a}) zeros_.insert(simplify(zero, range_));
   }
 
   // d in symbols that have no value. A value may hold symbols that got theirs later.
@@ -91,7 +92,7 @@ class Equality {
   const Graph& g_;
   RangeOf range_;
   std::unordered_map<SymbolName, Dim, HashOf> values_;
-  Vec<Dim> zeros_;
+  std::unordered_set<Dim, HashOf> zeros_;
 };
 
 class Verifier {

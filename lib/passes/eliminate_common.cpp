@@ -1,5 +1,7 @@
 #include "passes/eliminate_common.h"
 
+#include <algorithm>
+
 namespace rlx {
 namespace {
 
@@ -30,18 +32,30 @@ void merge_dims(const Graph& g, Replacement& replacement) {
   }
 }
 
+// Of nodes that are the same; sorted once, however many they are.
+Origin origin_of(const Graph& g, const Vec<NodeId>& same) {
+  Origin all;
+  for (NodeId id : same) all.insert(all.end(), g[id].origin.begin(), g[id].origin.end());
+  std::sort(all.begin(), all.end());
+  all.erase(std::unique(all.begin(), all.end()), all.end());
+  return all;
+}
+
 void merge_nodes(Graph& g, RegionId region, Replacement& replacement) {
-  std::map<std::string, NodeId> first;
+  // By key, in order; the first of each stays.
+  std::map<std::string, Vec<NodeId>> same;
   for (NodeId id : g[region].nodes) {
     const Node& node = g[id];
     if (node.op().effect != Effect::kPure || !node.regions.empty()) continue;
-    auto [at, is_new] = first.emplace(key_of(g, id, replacement), id);
-    if (is_new) continue;
-    Node& kept = g[at->second];
-    kept.origin = merge(kept.origin, node.origin);
+    Vec<NodeId>& nodes = same[key_of(g, id, replacement)];
+    nodes.push_back(id);
+    if (nodes.size() == 1) continue;
     for (size_t i = 0; i < node.outputs.size(); i++) {
-      replacement.emplace(node.outputs[i], kept.outputs[i]);
+      replacement.emplace(node.outputs[i], g[nodes[0]].outputs[i]);
     }
+  }
+  for (const auto& [key, nodes] : same) {
+    if (nodes.size() > 1) g[nodes[0]].origin = origin_of(g, nodes);
   }
 }
 

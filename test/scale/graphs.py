@@ -9,6 +9,7 @@ SHAPE is one of
     outputs     as many branches, each an output of its own
     symbolic    a chain over an open batch and length, with shape arithmetic in each layer
     inputs      sums of inputs whose extents all have names of their own, so that all are assumed equal
+    alike       branches that are all the same, and so become one
 """
 
 import sys
@@ -87,7 +88,15 @@ def inputs(nodes):
     return lines + [f'  output "y" = %{x}']
 
 
-SHAPES = {shape.__name__: shape for shape in (chain, wide, outputs, symbolic, inputs)}
+def alike(nodes):
+    lines, x = ['  %x = input "x" : f32[8, 16]'], "x"
+    for i in range(nodes // 2):
+        lines += [f"  %r{i} = relu(%x)", f"  %y{i} = add(%{x}, %r{i})"]
+        x = f"y{i}"
+    return lines + [f'  output "y" = %{x}']
+
+
+SHAPES = {shape.__name__: shape for shape in (chain, wide, outputs, symbolic, inputs, alike)}
 
 
 def graph(shape, nodes):

@@ -22,7 +22,7 @@ MOST_GROWTH = 2.2
 NEXT_TO_NONE = 8
 
 # What ctest holds. The stage kernel ends before code is generated.
-CASES = ["chain:mir", "wide:mir", "outputs:mir", "symbolic:mir"]
+CASES = [f"{shape}:mir" for shape in graphs.SHAPES]
 
 
 class Counter:
