@@ -3,7 +3,8 @@
 //   RLX_TRY(CompileCache cache, CompileCache::open("/var/cache/app"));
 //   RLX_TRY(Built model, cache.compile("resnet50.onnx"));                   // hit or compile
 //   RLX_TRY(Built batch8, cache.specialize(model.key, {{"batch", 8}}));     // a variant, stored too
-//   RLX_TRY(auto session, runtime::Session::load(batch8.image, source, {}));
+//   RLX_TRY(auto device, runtime::device_for(batch8.image, {}));
+//   RLX_TRY(auto session, runtime::Session::load(batch8.image, source, std::move(device)));
 //
 // Every call may be made from several threads and processes. Nothing aborts: bad input, a folder that
 // cannot be written, a damaged entry are errors or warnings as docs/errors.md lists them.

@@ -6,7 +6,7 @@
 #include "cache/remote.h"
 #include "driver/key.h"
 #include "image/image.h"
-#include "runtime/session.h"
+#include "runtime/device.h"
 
 namespace rlx::driver {
 

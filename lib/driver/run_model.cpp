@@ -11,6 +11,7 @@
 #include "driver/run_inputs.h"
 #include "runtime/io/npz.h"
 #include "runtime/names.h"
+#include "runtime/session.h"
 #include "support/files.h"
 
 namespace rlx::driver {
@@ -111,10 +112,11 @@ class Runner {
                 .state = loaded.state,
                 .stored = loaded.stored,
                 .load_ms = loaded.load_ms};
-    runtime::SessionOptions options{.threads = request_.threads,
-                                    .check_memory = request_.check_memory,
-                                    .dims = request_.load.dims};
-    RLX_TRY(ready.session, runtime::Session::load(std::move(loaded.image), loaded.blobs, options));
+    RLX_TRY(auto device,
+            runtime::device_for(loaded.image, {.threads = request_.threads,
+                                               .check_memory = request_.check_memory}));
+    RLX_TRY(ready.session, runtime::Session::load(std::move(loaded.image), loaded.blobs,
+                                                  std::move(device), request_.load.dims));
     ready.load_ms["session"] = watch.ms();
     return &ready_.emplace(shapes, std::move(ready)).first->second;
   }
@@ -142,7 +144,7 @@ class Runner {
     item.target = ready.session->image().target;
     item.stored = ready.stored;
     item.load_ms = ready.load_ms;
-    item.threads = ready.session->threads();
+    item.threads = ready.session->device_facts().threads;
     return item;
   }
 

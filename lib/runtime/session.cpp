@@ -1,242 +1,143 @@
 #include "runtime/session.h"
 
-#include <cstring>
-#include <map>
+#include <algorithm>
 
 #include <fmt/format.h>
 
 #include "runtime/binding.h"
-#include "runtime/buffers.h"
 #include "runtime/codes.h"
-#include "runtime/cpu/code_memory.h"
-#include "runtime/cpu/cores.h"
-#include "runtime/cpu/executor.h"
 #include "support/codes.h"
-#include "support/cpu_features.h"
 
 namespace rlx::runtime {
 namespace {
 
 using image::Image;
-using BufferKind = image::Buffer::Kind;
 
-// Placements kept for shapes seen before.
-constexpr size_t kMaxPlans = 64;
-
-Status check_device(const Image& image) {
-  if (image.target.starts_with("cuda")) {
-    return Error(kWrongDevice,
-                 fmt::format("this was compiled for {}, which this rlx cannot run", image.target));
+// Runs by the symbols' values that they are placed for: those used last.
+class PlacedRuns {
+ public:
+  // null: none is known.
+  Run* find(const Vec<int64_t>& symbols) {
+    auto known = std::find_if(placed_.rbegin(), placed_.rend(),
+                              [&](const Placed& p) { return p.symbols == symbols; });
+    if (known == placed_.rend()) return nullptr;
+    std::rotate(known.base() - 1, known.base(), placed_.end());
+    return placed_.back().run.get();
   }
-  for (const image::Command& command : image.commands) {
-    if (command.device == 0) continue;
-    return Error(kUnsupportedCommand,
-                 fmt::format("commands on device {} are not supported", command.device));
+
+  Run* add(const Vec<int64_t>& symbols, std::unique_ptr<Run> run) {
+    if (placed_.size() == kMostPlaced) placed_.erase(placed_.begin());
+    return placed_.emplace_back(symbols, std::move(run)).run.get();
   }
-  return {};
-}
 
-Status check_features(const Image& image) {
-  Vec<std::string> missing = missing_on_host(image.isa);
-  if (missing.empty()) return {};
-  return Error(kMissingFeature,
-               fmt::format("this was compiled for {} and uses {}; this CPU lacks {}", image.target,
-                           fmt::join(image.isa, ", "), fmt::join(missing, ", ")),
-               "compile for this machine: rlxc --target host");
-}
+ private:
+  static constexpr size_t kMostPlaced = 64;
 
-// The code in memory where it can run, and where its kernels begin.
-struct Code {
-  cpu::CodeMemory memory;
-  cpu::FunctionTable functions;
-};
+  struct Placed {
+    Vec<int64_t> symbols;
+    std::unique_ptr<Run> run;
+  };
 
-Result<Code> load_code(Image& image, const cpu::FunctionTable* replacement) {
-  if (replacement != nullptr) {
-    RLX_CHECK(replacement->size() == image.kernels.size());
-    return Code{.functions = *replacement};
-  }
-  Code code;
-  RLX_TRY(code.memory, cpu::CodeMemory::make(image.code));
-  for (const image::Kernel& kernel : image.kernels) {
-    code.functions.push_back(code.memory.function(kernel.entry));
-  }
-  return code;
-}
-
-// What one set of dims needs, computed once.
-struct Plan {
-  image::Placement placement;
-  cpu::Program program;
+  // The one used last is the last.
+  Vec<Placed> placed_;
 };
 
 }  // namespace
 
 struct Session::Impl {
   Image image;
-  SessionOptions options;
-  Code code;
-  Constants constants;
-  std::unique_ptr<cpu::Executor> executor;
-  std::unique_ptr<Buffers> buffers;
-  // By the symbols' values.
-  std::map<Vec<int64_t>, Plan> plans;
-  // Whose placement `buffers` has entered.
-  Plan* entered = nullptr;
-  // Inputs and outputs are set for what is entered.
-  bool bound = false;
-  Vec<HostTensor> outputs;
+  Dims dims;
+  std::unique_ptr<Device> device;
+  std::unique_ptr<Module> module = nullptr;
+  PlacedRuns runs = {};
+  // Has its inputs and outputs.
+  Run* bound = nullptr;
+  Vec<HostTensor> outputs = {};
 
-  Status load(const BlobSource& blobs);
   Status bind(std::span<const HostTensor> inputs);
   Status run_bound(Profile* profile);
   // Ends what bind() began: the outputs are the caller's.
   Vec<HostTensor> take_outputs();
 
  private:
-  Result<Plan*> plan_for(const Vec<int64_t>& symbols);
-  Result<Plan> make_plan(const Vec<int64_t>& symbols) const;
-  Status enter(Plan& plan);
-  Status set_inputs(const Binding& binding);
-  Status make_outputs();
-  Status fits(const HostTensor& tensor, uint32_t buffer) const;
-  bool is_shared_output(size_t index) const;
-  void fill_outputs();
-  void copy_shared_outputs();
-  Error error_of(const cpu::Trapped& trapped) const;
+  Result<Run*> run_for(const Vec<int64_t>& symbols);
+  Status check_inputs(const Binding& binding) const;
+  Result<Vec<HostTensor>> make_outputs(const Vec<int64_t>& symbols) const;
+  Result<HostTensor> make_output(const image::Tensor& wanted, const Vec<int64_t>& symbols) const;
+  Status fits(const HostTensor& tensor, uint32_t buffer, const Vec<int64_t>& symbols) const;
+  Error error_of(const Trapped& trapped) const;
 };
 
-Status Session::Impl::load(const BlobSource& blobs) {
-  RLX_TRY_VOID(check_device(image));
-  RLX_TRY_VOID(check_features(image));
-  RLX_TRY(code, load_code(image, options.functions));
-  RLX_TRY(constants, Constants::load(image, blobs));
-  int threads = options.threads == 0 ? cpu::default_threads() : options.threads;
-  executor = std::make_unique<cpu::Executor>(threads, options.check_memory);
-  buffers =
-      options.check_memory ? guarded_buffers(image, constants) : arena_buffers(image, constants);
-  return {};
-}
-
-Result<Plan> Session::Impl::make_plan(const Vec<int64_t>& symbols) const {
+Result<Run*> Session::Impl::run_for(const Vec<int64_t>& symbols) {
+  if (Run* known = runs.find(symbols)) return known;
   RLX_TRY_VOID(check_guards(image, symbols));
-  Plan plan;
-  RLX_TRY(plan.placement, place(image, symbols));
-  RLX_TRY(plan.program,
-          cpu::make_program(image, plan.placement, symbols, code.functions, executor->threads()));
-  return plan;
+  RLX_TRY(std::unique_ptr<Run> run, module->place(symbols));
+  return runs.add(symbols, std::move(run));
 }
 
-Result<Plan*> Session::Impl::plan_for(const Vec<int64_t>& symbols) {
-  if (auto known = plans.find(symbols); known != plans.end()) return &known->second;
-  RLX_TRY(Plan plan, make_plan(symbols));
-  if (plans.size() == kMaxPlans) {
-    plans.clear();
-    entered = nullptr;
-  }
-  return &plans.emplace(symbols, std::move(plan)).first->second;
-}
-
-// Other dims may have left anything where this placement's patterns lie, hence entering anew.
-Status Session::Impl::enter(Plan& plan) {
-  if (entered == &plan) return {};
-  entered = nullptr;
-  RLX_TRY_VOID(executor->reserve_scratch(plan.program.scratch_bytes));
-  RLX_TRY_VOID(buffers->enter(plan.placement));
-  entered = &plan;
-  return {};
-}
-
-Status Session::Impl::fits(const HostTensor& tensor, uint32_t buffer) const {
-  if (static_cast<int64_t>(tensor.data.size()) == entered->placement.bytes[buffer]) return {};
+Status Session::Impl::fits(const HostTensor& tensor, uint32_t buffer,
+                           const Vec<int64_t>& symbols) const {
+  int64_t wanted = evaluate(image.buffers[buffer].bytes, symbols).value_or(-1);
+  if (static_cast<int64_t>(tensor.data.size()) == wanted) return {};
   return Error(kDamagedImage, fmt::format("'{}' has {} bytes, its buffer {}", tensor.name,
-                                          tensor.data.size(), entered->placement.bytes[buffer]));
+                                          tensor.data.size(), wanted));
 }
 
-Status Session::Impl::set_inputs(const Binding& binding) {
-  for (size_t i = 0; i < image.inputs.size(); ++i) {
-    RLX_TRY_VOID(fits(*binding.inputs[i], image.inputs[i].buffer));
-    buffers->set_input(image.inputs[i].buffer, *binding.inputs[i]);
-  }
+Status Session::Impl::check_inputs(const Binding& binding) const {
+  for (size_t i = 0; i < image.inputs.size(); ++i)
+    RLX_TRY_VOID(fits(*binding.inputs[i], image.inputs[i].buffer, binding.symbols));
   return {};
 }
 
-// Lies in an input, a constant or an earlier output, and is copied from there.
-bool Session::Impl::is_shared_output(size_t index) const {
-  uint32_t buffer = image.outputs[index].buffer;
-  if (image.buffers[buffer].kind != BufferKind::kOutput) return true;
-  for (size_t i = 0; i < index; ++i) {
-    if (image.outputs[i].buffer == buffer) return true;
-  }
-  return false;
+Result<HostTensor> Session::Impl::make_output(const image::Tensor& wanted,
+                                              const Vec<int64_t>& symbols) const {
+  RLX_TRY(Vec<int64_t> shape, shape_of(image, wanted, symbols));
+  std::optional<size_t> bytes = tensor_bytes(wanted.dtype, shape);
+  std::string what = fmt::format("output {} {}", wanted.name, type_text(wanted.dtype, shape));
+  if (!bytes) return Error(kOutOfMemory, what + " is too big", "smaller dims");
+  RLX_TRY(AlignedBytes data, AlignedBytes::make(*bytes, what));
+  HostTensor output{wanted.name, wanted.dtype, std::move(shape), std::move(data)};
+  RLX_TRY_VOID(fits(output, wanted.buffer, symbols));
+  return output;
 }
 
-Status Session::Impl::make_outputs() {
-  // Their addresses are taken.
-  outputs = Vec<HostTensor>(image.outputs.size());
-  for (size_t i = 0; i < outputs.size(); ++i) {
-    const image::Tensor& wanted = image.outputs[i];
-    RLX_TRY(Vec<int64_t> shape, shape_of(image, wanted, entered->program.symbols));
-    std::optional<size_t> bytes = tensor_bytes(wanted.dtype, shape);
-    std::string what = fmt::format("output {} {}", wanted.name, type_text(wanted.dtype, shape));
-    if (!bytes) return Error(kOutOfMemory, what + " is too big", "smaller dims");
-    RLX_TRY(AlignedBytes data, AlignedBytes::make(*bytes, what));
-    outputs[i] = {wanted.name, wanted.dtype, std::move(shape), std::move(data)};
-    RLX_TRY_VOID(fits(outputs[i], wanted.buffer));
-    if (!is_shared_output(i)) buffers->set_output(wanted.buffer, outputs[i]);
+Result<Vec<HostTensor>> Session::Impl::make_outputs(const Vec<int64_t>& symbols) const {
+  Vec<HostTensor> made;
+  for (const image::Tensor& wanted : image.outputs) {
+    RLX_TRY(HostTensor output, make_output(wanted, symbols));
+    made.push_back(std::move(output));
   }
-  return {};
+  return made;
 }
 
 Status Session::Impl::bind(std::span<const HostTensor> inputs) {
-  executor->wake();
-  bound = false;
-  RLX_TRY(Binding binding, bind_inputs(image, inputs, options.dims));
-  RLX_TRY(Plan * plan, plan_for(binding.symbols));
-  RLX_TRY_VOID(enter(*plan));
-  RLX_TRY_VOID(set_inputs(binding));
-  RLX_TRY_VOID(make_outputs());
-  plan->program.set_pointers(buffers->pointers());
-  bound = true;
+  device->wake();
+  bound = nullptr;
+  RLX_TRY(Binding binding, bind_inputs(image, inputs, dims));
+  RLX_TRY(Run * run, run_for(binding.symbols));
+  RLX_TRY_VOID(check_inputs(binding));
+  RLX_TRY(outputs, make_outputs(binding.symbols));
+  RLX_TRY_VOID(run->bind({binding.inputs, outputs}));
+  bound = run;
   return {};
 }
 
 Vec<HostTensor> Session::Impl::take_outputs() {
-  bound = false;
+  bound = nullptr;
   return std::exchange(outputs, {});
 }
 
-void Session::Impl::fill_outputs() {
-  for (uint32_t b = 0; b < image.buffers.size(); ++b) {
-    const image::Buffer& buffer = image.buffers[b];
-    if (buffer.kind != BufferKind::kOutput || buffer.pattern.empty()) continue;
-    auto* data = static_cast<std::byte*>(buffers->pointers()[b]);
-    fill({data, static_cast<size_t>(entered->placement.bytes[b])}, buffer.pattern);
-  }
-}
-
-void Session::Impl::copy_shared_outputs() {
-  for (size_t i = 0; i < outputs.size(); ++i) {
-    if (!is_shared_output(i) || outputs[i].data.size() == 0) continue;
-    const void* from = buffers->pointers()[image.outputs[i].buffer];
-    std::memcpy(outputs[i].data.data(), from, outputs[i].data.size());
-  }
-}
-
 Status Session::Impl::run_bound(Profile* profile) {
-  RLX_CHECK(bound, "bind() comes first");
-  buffers->begin_run();
-  fill_outputs();
-  const cpu::Program& program = entered->program;
-  auto trapped = profile == nullptr ? executor->run(program) : executor->run(program, *profile);
-  buffers->end_run();
-  if (trapped) return error_of(*trapped);
-  copy_shared_outputs();
+  RLX_CHECK(bound != nullptr, "bind() comes first");
+  bound->submit(profile != nullptr);
+  RLX_TRY(Finished finished, bound->finish());
+  if (profile != nullptr) *profile = std::move(finished.times);
+  if (finished.trapped) return error_of(*finished.trapped);
   return {};
 }
 
 // "index 7 is out of range for 5: ..." in the words of the site.
-Error Session::Impl::error_of(const cpu::Trapped& trapped) const {
+Error Session::Impl::error_of(const Trapped& trapped) const {
   const image::Command& command = image.commands[trapped.command];
   const Vec<image::Site>& sites = image.kernels[command.kernel].sites;
   auto index = static_cast<uint64_t>(trapped.trap.site - 1);
@@ -251,20 +152,18 @@ Session::Session(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 Session::~Session() = default;
 
 Result<std::unique_ptr<Session>> Session::load(Image image, const BlobSource& blobs,
-                                               const SessionOptions& options) {
-  auto impl = std::make_unique<Impl>();
-  impl->image = std::move(image);
-  impl->options = options;
-  RLX_TRY_VOID(impl->load(blobs));
+                                               std::unique_ptr<Device> device, Dims dims) {
+  auto impl = std::make_unique<Impl>(Impl{std::move(image), std::move(dims), std::move(device)});
+  RLX_TRY(impl->module, impl->device->load(impl->image, blobs));
   return std::unique_ptr<Session>(new Session(std::move(impl)));
 }
 
 const Image& Session::image() const { return impl_->image; }
 
-int Session::threads() const { return impl_->executor->threads(); }
+DeviceFacts Session::device_facts() const { return impl_->device->facts(); }
 
 Result<Vec<int64_t>> Session::symbols_of(std::span<const HostTensor> inputs) const {
-  RLX_TRY(Binding binding, bind_inputs(impl_->image, inputs, impl_->options.dims));
+  RLX_TRY(Binding binding, bind_inputs(impl_->image, inputs, impl_->dims));
   return std::move(binding.symbols);
 }
 

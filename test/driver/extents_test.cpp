@@ -118,8 +118,8 @@ Result<std::unique_ptr<runtime::Session>> session_of(Graph g) {
   auto source = [blobs](const Digest& d) -> Result<runtime::Blob> {
     return runtime::Blob{blobs->at(d).bytes(), blobs};
   };
-  return runtime::Session::load(std::move(compiled.image), source,
-                                {.threads = 2, .check_memory = true});
+  RLX_TRY(auto device, runtime::device_for(compiled.image, {.threads = 2, .check_memory = true}));
+  return runtime::Session::load(std::move(compiled.image), source, std::move(device));
 }
 
 // Whether the session gave what the interpreter makes of the graph, whose extents are numbers; false where

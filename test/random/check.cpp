@@ -139,14 +139,15 @@ Result<driver::Compiled> compiled(Graph mir, bool wide, const std::string& off =
 }
 
 Result<Vec<Tensor>> run(const driver::Compiled& c, const Vec<HostTensor>& inputs,
-                        const runtime::SessionOptions& options) {
+                        const runtime::DeviceOptions& options) {
   runtime::BlobSource source = [&](const Digest& d) -> Result<runtime::Blob> {
     for (const auto& [digest, data] : c.constants.blobs) {
       if (digest == d) return runtime::Blob{data.bytes(), nullptr};
     }
     return Error(1000, "no blob " + d.hex());
   };
-  RLX_TRY(auto session, runtime::Session::load(c.image, source, options));
+  RLX_TRY(auto device, runtime::device_for(c.image, options));
+  RLX_TRY(auto session, runtime::Session::load(c.image, source, std::move(device)));
   RLX_TRY(Vec<HostTensor> outputs, session->run(inputs));
   return plain(outputs);
 }

@@ -1,4 +1,4 @@
-#include "runtime/fault_report.h"
+#include "runtime/cpu/fault_report.h"
 
 #include <sys/wait.h>
 #include <unistd.h>
@@ -7,7 +7,7 @@
 #include "support/fd.h"
 #include "test/runtime/images.h"
 
-namespace rlx::runtime {
+namespace rlx::runtime::cpu {
 namespace {
 
 // What a process writes to stderr when it runs an image, memory checked, and how it ends.
@@ -29,8 +29,7 @@ Death death_of(const ImageBuilder& b, int threads) {
       (void)write_all(STDERR_FILENO, bytes_of("\n"));
       _exit(last.code / 1000);
     });
-    SessionOptions options{.threads = threads, .check_memory = true, .functions = &b.functions()};
-    auto session = Session::load(b.image(), no_blobs, options);
+    auto session = b.try_load({.threads = threads, .check_memory = true});
     Vec<HostTensor> inputs = {floats("x", {4, 8}, ramp(32))};
     if (session) (void)(*session)->run(inputs).ok();
     _exit(99);
@@ -46,7 +45,7 @@ Death death_of(const ImageBuilder& b, int threads) {
   return death;
 }
 
-ImageBuilder image_with(cpu::KernelFunction function) {
+ImageBuilder image_with(KernelFunction function) {
   ImageBuilder b;
   uint32_t x = b.input("x"), y = b.output("y");
   b.command({.kernel = b.kernel("stray", function), .buffers = {y, x}, .origin = {"/a", "/b"}});
@@ -95,4 +94,4 @@ TEST_CASE("an address that is no buffer's is told as it is") {
 }
 
 }  // namespace
-}  // namespace rlx::runtime
+}  // namespace rlx::runtime::cpu

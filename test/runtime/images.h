@@ -3,6 +3,7 @@
 #include <catch2/catch.hpp>
 #include <cstring>
 
+#include "runtime/cpu/device.h"
 #include "runtime/session.h"
 
 namespace rlx::runtime {
@@ -90,16 +91,14 @@ class ImageBuilder {
   const Image& image() const { return image_; }
   const cpu::FunctionTable& functions() const { return functions_; }
 
-  Result<std::unique_ptr<Session>> try_load(const SessionOptions& wanted = {},
+  Result<std::unique_ptr<Session>> try_load(const DeviceOptions& options = {},
                                             const BlobSource& blobs = no_blobs) const {
     auto status = verify(image_);
     INFO((status ? "" : status.error().first().message));
     REQUIRE(status.ok());
-    SessionOptions options = wanted;
-    options.functions = &functions_;
-    return Session::load(image_, blobs, options);
+    return Session::load(image_, blobs, cpu::make_device(options, &functions_));
   }
-  std::unique_ptr<Session> load(const SessionOptions& options = {},
+  std::unique_ptr<Session> load(const DeviceOptions& options = {},
                                 const BlobSource& blobs = no_blobs) const {
     auto session = try_load(options, blobs);
     REQUIRE(session.ok());

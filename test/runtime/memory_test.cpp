@@ -1,4 +1,4 @@
-#include "runtime/memory.h"
+#include "runtime/cpu/memory.h"
 
 #include <catch2/catch.hpp>
 #include <csignal>
@@ -8,7 +8,7 @@
 
 #include "runtime/cpu/code_memory.h"
 
-namespace rlx::runtime {
+namespace rlx::runtime::cpu {
 namespace {
 
 GuardedBlock block_of(size_t bytes) {
@@ -85,18 +85,18 @@ TEST_CASE("a block of no bytes has an address") {
 
 TEST_CASE("fill repeats its pattern from a phase on") {
   std::string text(7, '-');
-  fill(std::as_writable_bytes(std::span(text)), "abc");
+  fill_with_pattern(std::as_writable_bytes(std::span(text)), "abc");
   CHECK(text == "abcabca");
-  fill(std::as_writable_bytes(std::span(text)), "abc", 2);
+  fill_with_pattern(std::as_writable_bytes(std::span(text)), "abc", 2);
   CHECK(text == "cabcabc");
-  fill(std::as_writable_bytes(std::span(text)), "x");
+  fill_with_pattern(std::as_writable_bytes(std::span(text)), "x");
   CHECK(text == "xxxxxxx");
 }
 
 TEST_CASE("code in memory runs and cannot be written") {
   // mov rax, [rdi]; mov dword ptr [rax], 42; ret
   constexpr std::string_view kCode("\xcc\x48\x8b\x07\xc7\x00\x2a\x00\x00\x00\xc3", 11);
-  auto code = cpu::CodeMemory::make(kCode);
+  auto code = CodeMemory::make(kCode);
   REQUIRE(code.ok());
   int32_t answer = 0;
   void* buffers[] = {&answer};
@@ -107,4 +107,4 @@ TEST_CASE("code in memory runs and cannot be written") {
 }
 
 }  // namespace
-}  // namespace rlx::runtime
+}  // namespace rlx::runtime::cpu

@@ -20,8 +20,8 @@ Vec<HostTensor> outputs_of(Session& session, const Vec<HostTensor>& inputs) {
   return std::move(*outputs);
 }
 
-Vec<SessionOptions> every_way() {
-  Vec<SessionOptions> ways;
+Vec<DeviceOptions> every_way() {
+  Vec<DeviceOptions> ways;
   for (int threads : {1, 2, 4}) {
     for (bool check : {false, true}) ways.push_back({.threads = threads, .check_memory = check});
   }
@@ -60,7 +60,7 @@ Vec<float> long_chain_by_hand(int64_t rows) {
 }
 
 TEST_CASE("a chain of commands gives the same for any threads, checked or not") {
-  for (const SessionOptions& options : every_way()) {
+  for (const DeviceOptions& options : every_way()) {
     auto session = long_chain().load(options);
     for (int64_t rows : {16, 1, 3, 16, 0, 64}) {
       auto outputs = outputs_of(*session, {x_of(rows)});
@@ -88,7 +88,7 @@ TEST_CASE("what is bound can be run again and again") {
 }
 
 TEST_CASE("copies and fills") {
-  for (const SessionOptions& options : every_way()) {
+  for (const DeviceOptions& options : every_way()) {
     ImageBuilder b;
     uint32_t x = b.input("x"), copied = b.output("copied"), filled = b.output("filled");
     b.image().buffers[filled].pattern = std::string("\0\0\x80\x3f\0\0\0\x40", 8);
@@ -116,7 +116,7 @@ void copy_rows(void* const* buffers, const int64_t*, int64_t first, int64_t last
 }
 
 TEST_CASE("a pattern holds over runs and changes of dims") {
-  for (const SessionOptions& options : every_way()) {
+  for (const DeviceOptions& options : every_way()) {
     ImageBuilder b;
     b.input("x");
     uint32_t y = b.output("y");
@@ -144,7 +144,7 @@ TEST_CASE("constants come from blobs, aligned or not") {
     return Blob{blob.bytes(), nullptr};
   };
   for (int64_t offset : {0, 64, 4}) {
-    for (const SessionOptions& options : every_way()) {
+    for (const DeviceOptions& options : every_way()) {
       asked = 0;
       ImageBuilder b;
       b.input("x");
@@ -179,7 +179,7 @@ TEST_CASE("a constant outside its blob, and a blob that is not there, are errors
 }
 
 TEST_CASE("outputs may lie in inputs, constants and one another") {
-  for (const SessionOptions& options : every_way()) {
+  for (const DeviceOptions& options : every_way()) {
     ImageBuilder b;
     uint32_t x = b.input("x"), y = b.output("y");
     b.output_in("x_again", x);
@@ -218,7 +218,7 @@ ImageBuilder trapping() {
 }
 
 TEST_CASE("bad data is reported alike for any threads: the first command, its last trap") {
-  for (const SessionOptions& options : every_way()) {
+  for (const DeviceOptions& options : every_way()) {
     auto session = trapping().load(options);
     Vec<HostTensor> inputs = {x_of(7)};
     auto outputs = session->run(inputs);
@@ -251,7 +251,7 @@ void use_scratch(void* const* buffers, const int64_t*, int64_t first, int64_t la
 }
 
 TEST_CASE("every thread has scratch of its own, with a clean trap") {
-  for (const SessionOptions& options : every_way()) {
+  for (const DeviceOptions& options : every_way()) {
     ImageBuilder b;
     uint32_t x = b.input("x"), y = b.output("y"), a = b.arena(0, 1);
     uint32_t k = b.kernel("use", use_scratch);
@@ -340,10 +340,6 @@ TEST_CASE("images for other machines say what is missing") {
   CHECK(problem_of(session.error()) ==
         "this was compiled for cpu:x86-64-v9 and uses sse4.2, avx4096; this CPU lacks avx4096");
   CHECK(session.error().exit_code() == static_cast<int>(Exit::kUnusable));
-  b.image().target = "cuda:sm_90";
-  auto device = b.try_load();
-  REQUIRE(!device.ok());
-  CHECK(device.error().exit_code() == static_cast<int>(Exit::kUnusable));
 }
 
 TEST_CASE("an input that does not fit its buffer is a damaged image") {

@@ -3,7 +3,7 @@
 // runs.
 #pragma once
 #include "runtime/cpu/function_table.h"
-#include "runtime/memory.h"
+#include "runtime/cpu/memory.h"
 
 namespace rlx::runtime::cpu {
 

@@ -6,7 +6,7 @@
 
 #include <immintrin.h>
 
-#include "runtime/fault_report.h"
+#include "runtime/cpu/fault_report.h"
 
 namespace rlx::runtime::cpu {
 namespace {
@@ -47,7 +47,7 @@ void copy(void* const* buffers, Range range) {
 
 void fill(void* const* buffers, std::string_view pattern, Range range) {
   auto* to = static_cast<std::byte*>(buffers[0]) + range.begin;
-  runtime::fill({to, static_cast<size_t>(range.size)}, pattern, range.begin % pattern.size());
+  fill_with_pattern({to, static_cast<size_t>(range.size)}, pattern, range.begin % pattern.size());
 }
 
 }  // namespace

@@ -2,18 +2,12 @@
 #pragma once
 #include <optional>
 
+#include "runtime/cpu/memory.h"
 #include "runtime/cpu/pool.h"
 #include "runtime/cpu/program.h"
-#include "runtime/memory.h"
-#include "runtime/session.h"
+#include "runtime/device.h"
 
 namespace rlx::runtime::cpu {
-
-// What a kernel found wrong with the user's data.
-struct Trapped {
-  uint32_t command = 0;
-  image::Trap trap;
-};
 
 class Executor {
  public:

@@ -5,7 +5,7 @@
 #include <fmt/format.h>
 
 #include "runtime/codes.h"
-#include "runtime/memory.h"
+#include "runtime/cpu/memory.h"
 
 namespace rlx::runtime::cpu {
 namespace {

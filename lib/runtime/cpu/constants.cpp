@@ -1,4 +1,4 @@
-#include "runtime/constants.h"
+#include "runtime/cpu/constants.h"
 
 #include <map>
 
@@ -6,7 +6,7 @@
 
 #include "runtime/codes.h"
 
-namespace rlx::runtime {
+namespace rlx::runtime::cpu {
 namespace {
 
 // Where the buffer's bytes lie in its blob, or that they do not.
@@ -49,4 +49,4 @@ Status Constants::add(const image::Buffer& buffer, const Blob& blob) {
   return {};
 }
 
-}  // namespace rlx::runtime
+}  // namespace rlx::runtime::cpu

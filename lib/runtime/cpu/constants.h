@@ -1,10 +1,10 @@
 // The image's constants in memory: where each constant buffer lies.
 #pragma once
 #include "image/image.h"
-#include "runtime/memory.h"
-#include "runtime/session.h"
+#include "runtime/cpu/memory.h"
+#include "runtime/device.h"
 
-namespace rlx::runtime {
+namespace rlx::runtime::cpu {
 
 class Constants {
  public:
@@ -22,4 +22,4 @@ class Constants {
   Vec<AlignedBytes> copies_;
 };
 
-}  // namespace rlx::runtime
+}  // namespace rlx::runtime::cpu

@@ -3,14 +3,14 @@
 
 #include <fmt/format.h>
 
-#include "runtime/buffers.h"
-#include "runtime/fault_report.h"
+#include "runtime/cpu/buffers.h"
+#include "runtime/cpu/fault_report.h"
 #include "support/memory.h"
 
-namespace rlx::runtime {
+namespace rlx::runtime::cpu {
 namespace {
 
-using Kind = image::Buffer::Kind;
+using BufferKind = image::Buffer::Kind;
 
 void copy_bytes(std::byte* to, Bytes from) {
   if (!from.empty()) std::memcpy(to, from.data(), from.size());
@@ -56,7 +56,7 @@ class GuardedBuffers final : public Buffers {
   void begin_run() override {
     for (uint32_t b = 0; b < image_.buffers.size(); ++b) {
       const image::Buffer& buffer = image_.buffers[b];
-      bool made_by_run = buffer.kind == Kind::kArena || buffer.kind == Kind::kOutput;
+      bool made_by_run = buffer.kind == BufferKind::kArena || buffer.kind == BufferKind::kOutput;
       if (made_by_run && buffer.pattern.empty()) blocks_[b]->fill_with_nan();
     }
   }
@@ -82,8 +82,8 @@ class GuardedBuffers final : public Buffers {
 
   void fill_first(uint32_t b, const GuardedBlock& block) {
     const std::string& pattern = image_.buffers[b].pattern;
-    if (!pattern.empty()) fill({block.data(), block.size()}, pattern);
-    if (image_.buffers[b].kind != Kind::kConstant) return;
+    if (!pattern.empty()) fill_with_pattern({block.data(), block.size()}, pattern);
+    if (image_.buffers[b].kind != BufferKind::kConstant) return;
     copy_bytes(block.data(), constants_.of(b));
     block.forbid_writing();
   }
@@ -101,4 +101,4 @@ std::unique_ptr<Buffers> guarded_buffers(const image::Image& image, const Consta
   return std::make_unique<GuardedBuffers>(image, constants);
 }
 
-}  // namespace rlx::runtime
+}  // namespace rlx::runtime::cpu

@@ -3,7 +3,7 @@
 #pragma once
 #include "image/image.h"
 
-namespace rlx::runtime {
+namespace rlx::runtime::cpu {
 
 // A buffer and the pages around it that belong to no other.
 struct WatchedBuffer {
@@ -40,4 +40,4 @@ class FaultReport {
   Vec<WatchedBuffer> buffers_;
 };
 
-}  // namespace rlx::runtime
+}  // namespace rlx::runtime::cpu

@@ -1,4 +1,4 @@
-#include "runtime/memory.h"
+#include "runtime/cpu/memory.h"
 
 #include <algorithm>
 #include <cstring>
@@ -10,7 +10,7 @@
 #include "support/codes.h"
 #include "support/memory.h"
 
-namespace rlx::runtime {
+namespace rlx::runtime::cpu {
 namespace {
 
 constexpr std::byte kNan{0xff};
@@ -79,7 +79,7 @@ bool GuardedBlock::is_intact() const {
          all_nan(data_ + size_, mapping_.data() + mapping_.size() - page);
 }
 
-void fill(std::span<std::byte> to, std::string_view pattern, size_t phase) {
+void fill_with_pattern(std::span<std::byte> to, std::string_view pattern, size_t phase) {
   if (pattern.find_first_not_of(pattern[0]) == std::string_view::npos) {
     std::memset(to.data(), pattern[0], to.size());
     return;
@@ -94,4 +94,4 @@ void fill(std::span<std::byte> to, std::string_view pattern, size_t phase) {
   }
 }
 
-}  // namespace rlx::runtime
+}  // namespace rlx::runtime::cpu

@@ -1,4 +1,4 @@
-#include "runtime/fault_report.h"
+#include "runtime/cpu/fault_report.h"
 
 #include <algorithm>
 #include <atomic>
@@ -9,7 +9,7 @@
 #include "support/codes.h"
 #include "support/ending.h"
 
-namespace rlx::runtime {
+namespace rlx::runtime::cpu {
 namespace {
 
 constexpr uint32_t kNothing = UINT32_MAX;
@@ -119,4 +119,4 @@ void FaultReport::end(const std::byte* address, uint32_t command) const {
             .hint = "a bug of rlx: please report this line with the command and the model"});
 }
 
-}  // namespace rlx::runtime
+}  // namespace rlx::runtime::cpu

@@ -3,9 +3,9 @@
 // may not be touched.
 #pragma once
 #include "image/image.h"
-#include "runtime/constants.h"
+#include "runtime/cpu/constants.h"
 
-namespace rlx::runtime {
+namespace rlx::runtime::cpu {
 
 class Buffers {
  public:
@@ -34,4 +34,4 @@ class Buffers {
 std::unique_ptr<Buffers> arena_buffers(const image::Image& image, const Constants& constants);
 std::unique_ptr<Buffers> guarded_buffers(const image::Image& image, const Constants& constants);
 
-}  // namespace rlx::runtime
+}  // namespace rlx::runtime::cpu

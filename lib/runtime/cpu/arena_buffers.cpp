@@ -1,10 +1,10 @@
-#include "runtime/buffers.h"
+#include "runtime/cpu/buffers.h"
 #include "support/memory.h"
 
-namespace rlx::runtime {
+namespace rlx::runtime::cpu {
 namespace {
 
-using Kind = image::Buffer::Kind;
+using BufferKind = image::Buffer::Kind;
 
 // What a buffer of no bytes points to: an address that is aligned and not null.
 alignas(kAlignment) std::byte nothing[kAlignment];
@@ -17,7 +17,7 @@ class ArenaBuffers final : public Buffers {
  public:
   ArenaBuffers(const image::Image& image, const Constants& constants) : Buffers(image) {
     for (uint32_t b = 0; b < image.buffers.size(); ++b) {
-      if (image.buffers[b].kind == Kind::kConstant)
+      if (image.buffers[b].kind == BufferKind::kConstant)
         pointers_[b] = address_of(constants.of(b).data());
     }
   }
@@ -30,7 +30,7 @@ class ArenaBuffers final : public Buffers {
       RLX_TRY(arena_, Mapping::make(wanted));
     }
     for (uint32_t b = 0; b < image_.buffers.size(); ++b) {
-      if (image_.buffers[b].kind == Kind::kArena) place(b, placement);
+      if (image_.buffers[b].kind == BufferKind::kArena) place(b, placement);
     }
     return {};
   }
@@ -49,7 +49,8 @@ class ArenaBuffers final : public Buffers {
     std::byte* data = arena_.data() + placement.offsets[b];
     pointers_[b] = data;
     const std::string& pattern = image_.buffers[b].pattern;
-    if (!pattern.empty()) fill({data, static_cast<size_t>(placement.bytes[b])}, pattern);
+    if (!pattern.empty())
+      fill_with_pattern({data, static_cast<size_t>(placement.bytes[b])}, pattern);
   }
 
   Mapping arena_;
@@ -61,4 +62,4 @@ std::unique_ptr<Buffers> arena_buffers(const image::Image& image, const Constant
   return std::make_unique<ArenaBuffers>(image, constants);
 }
 
-}  // namespace rlx::runtime
+}  // namespace rlx::runtime::cpu

@@ -6,7 +6,7 @@
 #include "support/hash.h"
 #include "support/result.h"
 
-namespace rlx::runtime {
+namespace rlx::runtime::cpu {
 
 inline constexpr size_t kAlignment = 64;
 
@@ -66,6 +66,6 @@ class GuardedBlock {
 };
 
 // Writes `pattern` again and again, from its byte `phase` on.
-void fill(std::span<std::byte> to, std::string_view pattern, size_t phase = 0);
+void fill_with_pattern(std::span<std::byte> to, std::string_view pattern, size_t phase = 0);
 
-}  // namespace rlx::runtime
+}  // namespace rlx::runtime::cpu

@@ -1,0 +1,106 @@
+// What runs an image: the interface between a session and a kind of machine.
+//
+//   device_for(image) -> Device, load(image) -> Module, place(symbols) -> Run, bind(io), submit, finish
+//
+// Memory is the device's: code, constants, what lies between the kernels, scratch, and the copies from and to
+// the host. A session knows symbols and HostTensors and no address of the device's. What makes a thing outlives
+// it: the device its modules, a module its runs.
+#pragma once
+#include <functional>
+#include <memory>
+#include <optional>
+#include <span>
+
+#include "image/image.h"
+#include "runtime/io/host_tensor.h"
+
+namespace rlx::runtime {
+
+// Bytes of a blob by digest, mapped or read; the keeper keeps them.
+struct Blob {
+  Bytes bytes;
+  std::shared_ptr<const void> keeper;
+};
+using BlobSource = std::function<Result<Blob>(const Digest&)>;
+
+// What a run reads and writes, in the image's order. Each tensor has the bytes of its buffer; an output may
+// lie in the buffer of an input, a constant or an earlier output, and gets a copy then.
+struct Io {
+  std::span<const HostTensor* const> inputs;
+  std::span<HostTensor> outputs;
+};
+
+// Where time went: a run that is timed waits after every command.
+struct Profile {
+  struct Item {
+    uint32_t command = 0;
+    int64_t ns = 0;
+  };
+  Vec<Item> items;
+};
+
+// What a kernel found wrong with the user's data.
+struct Trapped {
+  uint32_t command = 0;
+  image::Trap trap;
+};
+
+struct Finished {
+  // Of the first command in their order that met bad data: its last trap. The outputs mean nothing then.
+  std::optional<Trapped> trapped;
+  // In the commands' order; empty unless it was timed.
+  Profile times;
+};
+
+// A module placed for one set of dims.
+class Run {
+ public:
+  virtual ~Run() = default;
+
+  // For what is submitted from here on. Until that is over the tensors stay where they are, the inputs as
+  // they are, and no other run of the module is bound. Errors 11xxx.
+  virtual Status bind(const Io& io) = 0;
+  // Starts it, and may return before it is over. Once bound; one at a time.
+  virtual void submit(bool timed) = 0;
+  // Waits until it is over and the outputs are written. An error is the device's own failure.
+  virtual Result<Finished> finish() = 0;
+};
+
+// An image on a device: its code and constants are there.
+class Module {
+ public:
+  virtual ~Module() = default;
+
+  // The symbols' values obey the image's guards. Errors: 5xxx where an extent has no value, 11xxx, 4xxx for
+  // a command that the device does not run.
+  virtual Result<std::unique_ptr<Run>> place(const Vec<int64_t>& symbols) = 0;
+};
+
+struct DeviceFacts {
+  // Of the host's that run commands.
+  int threads = 1;
+};
+
+class Device {
+ public:
+  virtual ~Device() = default;
+
+  virtual DeviceFacts facts() const = 0;
+  // The image outlives the module. Errors: 7xxx where this machine lacks what the code uses, the source's own.
+  virtual Result<std::unique_ptr<Module>> load(const image::Image& image,
+                                               const BlobSource& blobs) = 0;
+  // A run will be bound and submitted: whoever sleeps may get ready meanwhile.
+  virtual void wake() = 0;
+};
+
+struct DeviceOptions {
+  // 0: one a core that this process may use.
+  int threads = 1;
+  // Every buffer ends at a PROT_NONE page, what has no stated fill is NaN-filled (design §9).
+  bool check_memory = false;
+};
+
+// The device that the image was made for; errors 7xxx and 4xxx where this rlx drives no such device.
+Result<std::unique_ptr<Device>> device_for(const image::Image& image, const DeviceOptions& options);
+
+}  // namespace rlx::runtime
