@@ -30,6 +30,11 @@ ARROWS = {
     "tools": ["driver"],
 }
 
+# A room of a folder: the files outside that may include it, its doors.
+ROOMS = {
+    "runtime/cpu/": ["lib/runtime/device.cpp"],
+}
+
 # Each library from outside: how its headers begin, and the places that may include them.
 HOMES = {
     "CLI/": ["tools/"],
@@ -145,6 +150,9 @@ class Tree:
             self.fault(path, number, f'"{header}" is not a path from lib/')
         elif target not in UPSTREAM[source]:
             self.fault(path, number, f"{source} must not include {target}")
+        for room, doors in ROOMS.items():
+            if header.startswith(room) and not name.startswith((f"lib/{room}", *doors)):
+                self.fault(path, number, f"only {', '.join(doors)} may include {room}")
 
     def check_home(self, path, name, number, header):
         if SYSTEM.match(header):
@@ -202,6 +210,9 @@ def self_test():
         "lib/support/a.cpp": '#include "support/a.h"\n\n#include <sys/mman.h>\n',
         "lib/op/relu.h": '#include "support/a.h"\nRLX_OP(Relu);\n',
         "lib/op/ops.def": '#include "op/relu.h"\n',
+        "lib/runtime/cpu/a.h": '#include "support/a.h"\n',
+        "lib/runtime/cpu/b.h": '#include "runtime/cpu/a.h"\n',
+        "lib/runtime/device.cpp": '#include "runtime/cpu/a.h"\n',
         "lib/driver/run.h": '#include "op/relu.h"\n',
         "tools/rlxc/main.cpp": '#include <CLI/CLI.hpp>\n#include "driver/run.h"\n#include "own.h"\n',
         "tools/rlxc/own.h": "",
@@ -210,6 +221,7 @@ def self_test():
     bad = [
         ("lib/support/b.h", '#include "op/relu.h"\n', "support must not include op"),
         ("lib/runtime/b.h", '#include "lir/l.h"\n', "is not a path from lib/"),
+        ("lib/runtime/session.cpp", '#include "runtime/cpu/a.h"\n', "only lib/runtime/device.cpp may"),
         ("lib/backend/b.cpp", '#include "op/relu.h"\n', "backend must not include op"),
         ("lib/odd/b.h", '#include "support/a.h"\n', "is not a folder of the design"),
         ("lib/runtime/b.cpp", "#include <llvm/IR/Module.h>\n", "has its home in"),
