@@ -39,7 +39,7 @@ void each_change(const Vec<ValueId>& old, const Vec<ValueId>& now, Gone gone, Co
 }  // namespace
 
 UnitGraph::UnitGraph(Vec<Unit> units, size_t values)
-    : order_(units.size()), writer_(values), readers_(values) {
+    : order_(units.size()), writer_(values), readers_(values), seen_(units.size()) {
   nodes_.reserve(units.size());
   for (Unit& u : units) nodes_.push_back({std::move(u)});
   for (size_t u = 0; u < nodes_.size(); ++u) note_uses(UnitId(u));
@@ -54,24 +54,33 @@ Vec<UnitId> UnitGraph::writers_for(UnitId reader) const {
   return found;
 }
 
-// From the reader back, and never before the writer. Of a unit's writers the earliest comes first: of all it
-// is the nearest to the one that is looked for.
+// From the reader back, and never to before the writer.
 bool UnitGraph::has_path_between(UnitId writer, UnitId reader) const {
-  std::set<UnitId> seen;
-  Vec<UnitId> open;
-  auto add = [&](UnitId u) {
-    if (order_.is_before(writer, u) && seen.insert(u).second) open.push_back(u);
-  };
-  for (UnitId w : writers_for(reader)) add(w);
+  if (!has_other_reader_before(writer, reader)) return false;
+  seen_.clear();
+  Vec<UnitId> open{reader};
   while (!open.empty()) {
     UnitId u = open.back();
     open.pop_back();
-    for (UnitId w : writers_for(u)) {
-      if (w == writer) return true;
-      add(w);
+    for (ValueId v : nodes_[u.index].reads) {
+      UnitId w = writer_of(v);
+      if (!w.valid() || !order_.is_before(writer, w) || w == u || !seen_.add(w)) continue;
+      if (reads_from(w, writer)) return true;
+      open.push_back(w);
     }
   }
   return false;
+}
+
+bool UnitGraph::has_other_reader_before(UnitId writer, UnitId reader) const {
+  return std::ranges::any_of(nodes_[writer.index].writes, [&](ValueId v) {
+    return std::ranges::any_of(readers_of(v),
+                               [&](UnitId r) { return order_.is_before(r, reader); });
+  });
+}
+
+bool UnitGraph::reads_from(UnitId u, UnitId writer) const {
+  return std::ranges::any_of(nodes_[writer.index].writes, [&](ValueId v) { return reads(u, v); });
 }
 
 void UnitGraph::merge(UnitId writer, UnitId reader, Unit merged) {
@@ -86,12 +95,12 @@ void UnitGraph::merge(UnitId writer, UnitId reader, Unit merged) {
 
 // Moves units before u that depend on it to just behind it, in order.
 void UnitGraph::settle(UnitId u) {
-  std::set<UnitId> seen;
+  seen_.clear();
   Vec<UnitId> late;
   auto add_readers = [&](UnitId of) {
     for (ValueId v : nodes_[of.index].writes)
       for (UnitId r : readers_of(v))
-        if (order_.is_before(r, u) && seen.insert(r).second) late.push_back(r);
+        if (order_.is_before(r, u) && seen_.add(r)) late.push_back(r);
   };
   add_readers(u);
   for (size_t i = 0; i < late.size(); ++i) add_readers(late[i]);

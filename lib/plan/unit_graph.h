@@ -10,6 +10,21 @@
 
 namespace rlx {
 
+// A set of units that is emptied in no time.
+class UnitMarks {
+ public:
+  explicit UnitMarks(size_t units) : round_(units) {}
+
+  void clear() { ++now_; }
+  // Whether u is new.
+  bool add(UnitId u) { return std::exchange(round_[u.index], now_) != now_; }
+
+ private:
+  // By unit: when it was added last.
+  Vec<uint64_t> round_;
+  uint64_t now_ = 1;
+};
+
 class UnitGraph {
  public:
   // `values`: how many the graph has.
@@ -51,6 +66,8 @@ class UnitGraph {
     Vec<ValueId> reads = {}, writes = {};
   };
 
+  bool has_other_reader_before(UnitId writer, UnitId reader) const;
+  bool reads_from(UnitId u, UnitId writer) const;
   void note_uses(UnitId u);
   void set_reads(UnitId u, Vec<ValueId> reads);
   void set_writes(UnitId u, Vec<ValueId> writes);
@@ -61,6 +78,7 @@ class UnitGraph {
   // By value.
   Vec<UnitId> writer_;
   Vec<std::set<UnitId>> readers_;
+  mutable UnitMarks seen_;
 };
 
 }  // namespace rlx

@@ -158,7 +158,7 @@ TEST_CASE("buffers lie where a plain search puts them") {
   for (int round = 0; round < 300; ++round) {
     uint32_t commands = 1 + below(60), longest = 1 + below(commands), sizes = 1 + below(6000);
     Vec<Buffer> buffers;
-    for (uint32_t i = below(120); i-- > 0;) {
+    for (uint32_t i = below(250); i-- > 0;) {
       uint32_t first = below(commands), last = std::min(commands - 1, first + below(longest));
       int32_t slot = below(12) == 0 ? static_cast<int32_t>(below(3)) : -1;
       buffers.push_back(arena(slot < 0 ? below(sizes) : 700, first, last, slot));
