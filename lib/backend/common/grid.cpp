@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "backend/common/ref.h"
+#include "kernel/estimate.h"
 #include "kernel/substitute.h"
 
 namespace rlx::backend {
@@ -23,15 +24,6 @@ const Access* main_write(const Kernel& k) {
 }
 
 }  // namespace
-
-int64_t estimate(const Dim& d) {
-  auto guess = [](const Atom& a) -> std::optional<Dim> {
-    if (a.kind == Atom::Kind::kSymbol) return Dim(128);
-    if (a.kind == Atom::Kind::kLoop) return Dim(0);
-    return std::nullopt;
-  };
-  return substitute(d, guess).constant().value_or(128);
-}
 
 void order_grid(Kernel& k, LoopId lane_loop) {
   const Access* write = main_write(k);

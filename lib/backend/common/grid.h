@@ -4,9 +4,6 @@
 
 namespace rlx::backend {
 
-// What a Dim may be where symbols are 128, for costs.
-int64_t estimate(const Dim& d);
-
 // Orders parallel loops as the last result lies in memory; the lane loop comes last.
 void order_grid(Kernel& k, LoopId lane_loop);
 // Makes neighbouring parallel loops one where every address allows it. Gives the lane loop's new id.

@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "backend/cpu/isa.h"
+#include "backend/cpu/image_storage.h"
 
 namespace rlx::backend::cpu {
 
@@ -19,16 +19,6 @@ bool uses_any(const Dim& d, const Vec<Loop>& loops) {
     found |= a.kind == Atom::Kind::kLoop && find_loop(loops, a.loop) != nullptr;
   });
   return found;
-}
-
-// Every loop at its start, but those of `ends` at their ends.
-Dim at_ends(const Dim& d, const Vec<Loop>& ends, const Vec<Loop>& more_ends = {}) {
-  return substitute(d, [&](const Atom& a) -> std::optional<Dim> {
-    if (a.kind != Atom::Kind::kLoop) return std::nullopt;
-    const Loop* l = find_loop(ends, a.loop);
-    if (!l) l = find_loop(more_ends, a.loop);
-    return l ? l->extent - 1 : Dim(0);
-  });
 }
 
 // x[n, channel, window...]
@@ -49,39 +39,13 @@ std::optional<size_t> axis_of(const Kernel& k, const Access& a, LoopId channel) 
   return std::nullopt;
 }
 
-// Innermost, and padded to whole vectors where there are more channels than one has.
-Storage with_last(size_t rank, size_t axis, const Dim& channels, DType dtype) {
-  Vec<int> order;
-  for (size_t i = 0; i < rank; ++i) {
-    if (i != axis) order.push_back(static_cast<int>(i));
-  }
-  order.push_back(static_cast<int>(axis));
-  Storage s = Storage::ordered(order);
-  auto n = channels.constant();
-  if (!n || *n <= kLanes || *n % kLanes == 0) return s;
-  s.padding[axis].multiple = kLanes;
-  s.fill = Scalar::of(dtype, 0);
-  return s;
-}
-
-// How far the window reads before and after the axis.
-AxisPadding halo(const Kernel& k, const Stage& s, const Dim& index, const Dim& extent) {
-  Dim first = at_ends(index, {});
-  Dim reach = at_ends(index, s.loops) - first;
-  Dim past = at_ends(index, s.loops, k.grid) - extent + 1;
-  AxisPadding p;
-  p.lo = std::max<int64_t>(0, -first.constant().value_or(0));
-  p.hi = std::max<int64_t>(0, past.constant().value_or(reach.constant().value_or(0)));
-  return p;
-}
-
 Storage storage_for_windows(const Kernel& k, const Stage& s, const Access& a) {
   const Arg& arg = k.args[a.tensor];
-  Storage storage = with_last(arg.shape.size(), 1, arg.shape[1], arg.dtype);
+  Storage storage = with_last(arg, 1);
   for (size_t axis = 2; axis < a.index.size(); ++axis) {
     const Bounds& b = a.bounds[axis];
     if (b.rule != Bounds::Rule::kFill || a.index[axis].expr) continue;
-    storage.padding[axis] = halo(k, s, a.index[axis].dim, arg.shape[axis]);
+    storage.padding[axis] = halo_of(k, s, a.index[axis].dim, arg.shape[axis]);
     storage.fill = b.fill;
   }
   return storage;
@@ -101,7 +65,7 @@ std::optional<Alternative> for_windows(const Kernel& k) {
     auto axis = axis_of(k, a, channel);
     if (!axis) continue;
     const Arg& w = k.args[a.tensor];
-    out.needs[a.tensor] = Need::like(with_last(w.shape.size(), *axis, w.shape[*axis], w.dtype));
+    out.needs[a.tensor] = Need::like(with_last(w, *axis));
     weighted = true;
   }
   if (!weighted) return std::nullopt;
@@ -110,7 +74,7 @@ std::optional<Alternative> for_windows(const Kernel& k) {
   for (size_t i = 0; i < k.args.size(); ++i) {
     const Arg& a = k.args[i];
     if (a.written && a.shape.size() == rank) {
-      out.needs[i] = Need::prefers(with_last(rank, 1, a.shape[1], a.dtype));
+      out.needs[i] = Need::prefers(with_last(a, 1));
     }
   }
   return out;

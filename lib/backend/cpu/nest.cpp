@@ -4,6 +4,7 @@
 
 #include "backend/common/grid.h"
 #include "backend/cpu/nest_group.h"
+#include "kernel/estimate.h"
 
 namespace rlx::backend::cpu {
 

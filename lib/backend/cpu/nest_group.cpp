@@ -1,11 +1,7 @@
-// Which stages run in one loop nest.
-//
-// A stage may join those before it where each iteration of the shared loops touches, of every tensor that
-// one of them writes, the same element in all of them: then running the iterations one by one instead of
-// the stages one by one changes nothing. What a reduction writes is known after the loops only.
+#include "backend/cpu/nest_group.h"
+
 #include <algorithm>
 
-#include "backend/cpu/nest_group.h"
 #include "kernel/detail.h"
 #include "kernel/substitute.h"
 

@@ -2,20 +2,15 @@
 
 #include <algorithm>
 
+#include "backend/cpu/image_storage.h"
 #include "kernel/address.h"
 
 namespace rlx::backend::cpu {
 namespace {
 
-bool depends_on(const Dim& d, LoopId loop) {
-  bool found = false;
-  each_atom(d, [&](const Atom& a) { found |= a.kind == Atom::Kind::kLoop && a.loop == loop; });
-  return found;
-}
-
 bool depends_on(const Access& a, LoopId loop) {
   return std::any_of(a.index.begin(), a.index.end(),
-                     [&](const AxisIndex& i) { return depends_on(i.dim, loop); });
+                     [&](const AxisIndex& i) { return uses_loop(i.dim, loop); });
 }
 
 bool indexed_by_data(const Access& a) {
@@ -136,29 +131,11 @@ Storage right_operand(const Kernel& k, const TileLoops& loops) {
 Storage image_storage(const Kernel& k, const Stage& s) {
   const Access& x = s.reads[0];
   const Arg& arg = k.args[x.tensor];
-  const Conv& c = s.conv();
-  Vec<int> order{0};
-  for (int i = 2; i < static_cast<int>(arg.shape.size()); ++i) order.push_back(i);
-  order.push_back(1);
-  Storage out = Storage::ordered(order);
-  bool padded = false;
-  for (size_t i = 0; i < c.window.size(); ++i) {
-    AxisPadding& p = out.padding[i + 2];
-    auto loop_extent = [&](LoopId id) {
-      for (const Vec<Loop>* list : {&s.loops, &k.grid})
-        for (const Loop& l : *list)
-          if (l.id == id) return l.extent;
-      return Dim(1);
-    };
-    int64_t reach = (loop_extent(c.window[i]).constant().value_or(1) - 1) * c.dilations[i];
-    p.lo = std::max<int64_t>(0, c.pads_lo[i].constant().value_or(0));
-    Dim last = (loop_extent(c.pixel[i]) - 1) * c.strides[i] + reach - c.pads_lo[i];
-    p.hi = std::max<int64_t>(0, (last - arg.shape[i + 2] + 1).constant().value_or(reach));
-    padded |= p.lo > 0 || p.hi > 0;
+  Storage out = with_last(arg, 1);
+  for (size_t axis = 2; axis < x.index.size(); ++axis) {
+    out.padding[axis] = halo_of(k, s, x.index[axis].dim, arg.shape[axis]);
   }
-  std::optional<int64_t> channels = arg.shape[1].constant();
-  if (channels && *channels > 16 && *channels % 16 != 0) out.padding[1].multiple = 16;
-  if (padded || out.padding[1].multiple != 1) out.fill = Scalar::of(DType::kF32, 0);
+  if (has_padding(out)) out.fill = Scalar::of(DType::kF32, 0);
   return out;
 }
 
@@ -323,7 +300,7 @@ std::optional<Dim> step_of(const Dim& address, LoopId loop, const RangeOf& range
     return Dim::loop(loop) + 1;
   });
   Dim step = simplify(next - address, range);
-  if (depends_on(step, loop)) return std::nullopt;
+  if (uses_loop(step, loop)) return std::nullopt;
   return step;
 }
 

@@ -1,0 +1,104 @@
+// The table of algorithms: that rows are told apart, that one of them always fits, and that what is not offered is
+// refused.
+#include <catch2/catch.hpp>
+
+#include <set>
+
+#include "backend/cpu/algorithm.h"
+#include "kernel/codes.h"
+#include "test/backend/kernels.h"
+#include "test/backend/program.h"
+
+namespace rlx::test {
+namespace {
+
+const char* const kProduct = R"(
+kernel "product" {
+  arg %0 : f32[14, 20] row_major
+  arg %1 : f32[20, 32] row_major constant
+  arg %2 : f32[14, 32] row_major written
+  grid i0 in 14, i1 in 32
+  contract %2.0 for i2 in 20 @ ["/product"] {
+    m [i0] n [i1] k [i2]
+    acc0 : f32
+    r0 = %0[i0, i2]
+    r1 = %1[i2, i1]
+    v0 = acc0
+    %2[i0, i1] = v0
+  }
+})";
+
+Target v3() { return *parse_target("cpu:x86-64-v3"); }
+
+// The kernel as its best row wants it.
+PlannedKernel best(Kernel k) {
+  Vec<Alternative> rows = *backend::cpu::menu(k, v3());
+  for (size_t a = 0; a < k.args.size(); ++a)
+    k.args[a].storage = rows[0].needs[a].wanted(static_cast<int>(k.args[a].shape.size()));
+  return {std::move(k), rows[0].choice};
+}
+
+void check_refused(const PlannedKernel& p) {
+  auto code = backend::cpu::compile({p}, {}, v3(), 1);
+  REQUIRE_FALSE(code);
+  CHECK(code.error().first().code == kUnmetNeed);
+  CHECK(code.error().first().node == "/product");
+}
+
+}  // namespace
+
+TEST_CASE("algorithms have names of their own, and rows bear them") {
+  std::set<std::string_view> names;
+  Kernel k = parse_kernel(kProduct);
+  for (const backend::cpu::Algorithm& a : backend::cpu::algorithms()) {
+    CHECK(names.insert(a.name).second);
+    CHECK(backend::cpu::find_algorithm(a.name) == &a);
+    for (const Alternative& row : a.offer(k, v3().cpu())) {
+      CHECK(row.choice.algorithm == a.name);
+      CHECK(row.needs.size() == k.args.size());
+    }
+  }
+  CHECK_FALSE(backend::cpu::find_algorithm("none"));
+}
+
+TEST_CASE("the last algorithm runs every kernel, wherever its operands lie") {
+  const backend::cpu::Algorithm& last = backend::cpu::algorithms().back();
+  for (const std::string& text : {std::string(kProduct), softmax_text("n", "100")}) {
+    Kernel k = parse_kernel(text);
+    Vec<Alternative> rows = last.offer(k, v3().cpu());
+    REQUIRE_FALSE(rows.empty());
+    CHECK(rows.back().needs == Vec<Need>(k.args.size()));
+    CHECK(last.fits(k, rows.back().choice));
+  }
+}
+
+TEST_CASE("a choice that is not on the menu is refused, and so is an operand that lies elsewhere") {
+  const PlannedKernel right = best(parse_kernel(kProduct));
+  REQUIRE(right.choice.algorithm == "contract.panel");
+  CHECK(backend::cpu::compile({right}, {}, v3(), 1).ok());
+
+  PlannedKernel wrong = right;
+  wrong.choice.algorithm = "conv.direct";
+  check_refused(wrong);
+  wrong.choice.algorithm = "no such";
+  check_refused(wrong);
+  wrong = right;
+  wrong.choice.tile = {1};
+  check_refused(wrong);
+  wrong.choice.tile = {1, 1 << 20};
+  check_refused(wrong);
+  wrong = right;
+  wrong.kernel.args[1].storage = Storage::ordered({1, 0});
+  check_refused(wrong);
+  wrong = right;
+  wrong.choice = {.algorithm = "loops", .tile = {1, 1}};
+  check_refused(wrong);
+}
+
+TEST_CASE("code tells the features that it may use") {
+  Code code = *backend::cpu::compile({best(parse_kernel(kProduct))}, {}, v3(), 1);
+  CHECK(std::ranges::includes(v3().cpu().features, code.isa));
+  CHECK(std::ranges::count(code.isa, "fma") == 1);
+}
+
+}  // namespace rlx::test
