@@ -27,12 +27,8 @@ constexpr size_t kManyBlobs = 16;
 std::string shard_name(const Digest& digest) { return digest.hex().substr(0, 2); }
 
 bool is_local(int fd) {
-  constexpr std::array<uint32_t, 6> kRemote{0x6969,     0xFF534D42, 0xFE534D42,
-                                            0x65735546, 0x01021997, 0x00C36400};
   struct statfs s;
-  if (::fstatfs(fd, &s) != 0) return false;
-  return std::find(kRemote.begin(), kRemote.end(), static_cast<uint32_t>(s.f_type)) ==
-         kRemote.end();
+  return ::fstatfs(fd, &s) == 0 && !is_remote_file_system(static_cast<uint32_t>(s.f_type));
 }
 
 BlobBytes adopt(void* data, size_t size) {

@@ -1,6 +1,7 @@
 #include "cache/folder.h"
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <climits>
 #include <cstdio>
@@ -227,6 +228,13 @@ Status put_file(const Folder& folder, const Folder& root, const std::string& nam
   // Whoever took the name meanwhile wrote a file of the same meaning.
   (void)linked;
   return {};
+}
+
+bool is_remote_file_system(uint32_t type) {
+  // NFS, CIFS, SMB2, FUSE, 9P and Ceph.
+  constexpr std::array<uint32_t, 6> kRemote{0x6969,     0xFF534D42, 0xFE534D42,
+                                            0x65735546, 0x01021997, 0x00C36400};
+  return std::find(kRemote.begin(), kRemote.end(), type) != kRemote.end();
 }
 
 }  // namespace rlx::cache

@@ -33,6 +33,9 @@ struct File {
 // All of an open file; kDamaged where it is longer than limit.
 Result<std::string> read_whole(const File& file, const std::string& name, size_t limit);
 
+// Of what statfs calls a file system: files there are read, not mapped, as others may cut them.
+bool is_remote_file_system(uint32_t type);
+
 class Folder {
  public:
   Folder() = default;

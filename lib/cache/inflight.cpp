@@ -8,6 +8,7 @@
 
 #include "cache/key.h"
 #include "cache/lock.h"
+#include "cache/note.h"
 #include "cache/stamp.h"
 #include "support/json.h"
 
@@ -74,8 +75,7 @@ void InflightNote::phase(std::string_view name) {
 std::string progress_of(const Folder& root, std::string_view key) {
   Folder notes = root.below("inflight");
   if (!notes.ok()) return {};
-  auto text = notes.read(file_of(key), 4096);
-  auto json = text ? Json::parse(*text) : Result<Json>(text.error());
+  auto json = read_note(notes, file_of(key));
   if (!json) return {};
   JsonReader reader(*json, "note");
   auto host = reader.string("host"), phase = reader.string("phase");

@@ -8,6 +8,7 @@
 
 #include "cache/codes.h"
 #include "cache/key.h"
+#include "cache/note.h"
 #include "cache/records.h"
 #include "cache/signature.h"
 #include "support/json.h"
@@ -31,8 +32,7 @@ std::string tag_text(std::string_view key) {
 
 // Empty where it is none.
 std::string read_tag(const Folder& root, std::string_view name) {
-  auto text = root.read(tag_file(name), 4096);
-  auto json = text ? Json::parse(*text) : Result<Json>(text.error());
+  auto json = read_note(root, tag_file(name));
   if (!json) return {};
   auto key = JsonReader(*json, "tag").string("key");
   return key && check_key(*key) ? *key : std::string();

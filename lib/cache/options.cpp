@@ -30,12 +30,6 @@ Result<T> choose(const std::array<Choice<T>, n>& choices, std::string_view text,
                fmt::format("it is one of {}", fmt::join(names, ", ")));
 }
 
-// Empty where it is unset: an empty variable counts as none.
-std::string_view variable(const char* name) {
-  const char* text = std::getenv(name);
-  return text ? text : "";
-}
-
 // XDG's rule for both: a relative path there is ignored.
 bool is_absolute(std::string_view path) { return path.starts_with('/'); }
 
@@ -108,6 +102,11 @@ Result<Options> options_from_environment() {
     RLX_TRY(options.durability, parse_durability(level, "RLX_CACHE_DURABILITY"));
   }
   return options;
+}
+
+std::string_view variable(const char* name) {
+  const char* text = std::getenv(name);
+  return text ? text : "";
 }
 
 }  // namespace rlx::cache

@@ -55,4 +55,7 @@ Result<Mode> parse_mode(std::string_view text, std::string_view setting);
 Result<Verify> parse_verify(std::string_view text, std::string_view setting);
 Result<Durability> parse_durability(std::string_view text, std::string_view setting);
 
+// Of the environment; empty where it is unset: an empty variable counts as none.
+std::string_view variable(const char* name);
+
 }  // namespace rlx::cache

@@ -7,6 +7,7 @@
 
 #include "cache/codes.h"
 #include "cache/key.h"
+#include "cache/note.h"
 #include "cache/store_impl.h"
 #include "support/json.h"
 
@@ -91,8 +92,7 @@ bool for_each_changed_record(
 std::optional<StoredStats> read_stats(const Folder& root, std::string_view key) {
   Folder folder = root.below("stats");
   if (!folder.ok() || !check_key(key)) return std::nullopt;
-  auto text = folder.read(std::string(key) + ".json", 4096);
-  auto json = text ? Json::parse(*text) : Result<Json>(text.error());
+  auto json = read_note(folder, std::string(key) + ".json");
   if (!json) return std::nullopt;
   JsonReader reader(*json, "stats");
   auto compile_ms = reader.integer("compile_ms");

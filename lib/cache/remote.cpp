@@ -213,13 +213,12 @@ Result<RemoteMode> parse_remote_mode(std::string_view text, std::string_view set
 
 Result<RemoteOptions> remote_from_environment() {
   RemoteOptions options;
-  if (const char* url = std::getenv("RLX_REMOTE")) options.url = url;
+  options.url = variable("RLX_REMOTE");
   while (options.url.ends_with('/')) options.url.pop_back();
-  if (const char* mode = std::getenv("RLX_REMOTE_MODE"); mode && *mode) {
+  if (auto mode = variable("RLX_REMOTE_MODE"); !mode.empty()) {
     RLX_TRY(options.mode, parse_remote_mode(mode, "RLX_REMOTE_MODE"));
   }
-  const char* any = std::getenv("RLX_REMOTE_ALLOW_UNSIGNED");
-  options.allow_unsigned = any && std::string_view(any) == "1";
+  options.allow_unsigned = variable("RLX_REMOTE_ALLOW_UNSIGNED") == "1";
   return options;
 }
 

@@ -106,11 +106,6 @@ Result<OutputFile> new_file(const std::string& path, const std::string& text, mo
   return file;
 }
 
-const char* non_empty_variable(const char* name) {
-  const char* text = std::getenv(name);
-  return text && *text ? text : nullptr;
-}
-
 }  // namespace
 
 std::string signature_name(std::string_view key) { return std::string(key) + ".sig.json"; }
@@ -147,17 +142,17 @@ Result<Vec<Signature>> parse_signatures(std::string_view text) {
 }
 
 std::string config_folder() {
-  if (const char* dir = non_empty_variable("XDG_CONFIG_HOME"); dir && *dir == '/')
+  if (auto dir = variable("XDG_CONFIG_HOME"); dir.starts_with('/'))
     return std::string(dir) + "/rlx";
-  if (const char* home = non_empty_variable("HOME")) return std::string(home) + "/.config/rlx";
+  if (auto home = variable("HOME"); !home.empty()) return std::string(home) + "/.config/rlx";
   return {};
 }
 
 std::string SigningKey::default_path() { return config_folder() + "/signing.key"; }
 
 Result<SigningKey> SigningKey::load() {
-  const char* chosen = non_empty_variable("RLX_SIGNING_KEY");
-  std::string path = chosen ? chosen : default_path();
+  std::string path(variable("RLX_SIGNING_KEY"));
+  if (path.empty()) path = default_path();
   struct stat s;
   if (::stat(path.c_str(), &s) != 0)
     return Error(kNoSigningKey, "no signing key at " + path, "`rlx-cache keygen` makes one");

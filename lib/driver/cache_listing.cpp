@@ -151,10 +151,9 @@ Check check_place(const cache::Options& options) {
 Check check_file_system(const cache::Options& options) {
   struct statfs fs;
   if (::statfs(options.root.c_str(), &fs) != 0) return {"file system", std::strerror(errno), false};
-  bool remote = false;
-  for (uint32_t type : {0x6969U, 0xFF534D42U, 0xFE534D42U, 0x65735546U, 0x01021997U})
-    remote |= static_cast<uint32_t>(fs.f_type) == type;
-  return {"file system", fmt::format("type {:x}{}", static_cast<uint32_t>(fs.f_type),
+  auto type = static_cast<uint32_t>(fs.f_type);
+  bool remote = cache::is_remote_file_system(type);
+  return {"file system", fmt::format("type {:x}{}", type,
                                      remote ? ", remote: files are read, not mapped" : ", local")};
 }
 

@@ -10,9 +10,9 @@
 #include "driver/run_generate.h"
 #include "driver/run_inputs.h"
 #include "runtime/io/npz.h"
-#include "runtime/names.h"
 #include "runtime/session.h"
 #include "support/files.h"
+#include "support/names.h"
 
 namespace rlx::driver {
 namespace {
@@ -62,7 +62,7 @@ Status check_name(const image::Image& image, const std::string& name) {
   for (const image::Tensor& output : image.outputs) known.push_back(output.name);
   if (std::ranges::find(known, name) != known.end()) return {};
   return Error(kNoExpected, fmt::format("the model has no output '{}' to expect", name),
-               runtime::hint_for(name, known));
+               rlx::hint_for(name, known));
 }
 
 class Runner {

@@ -5,9 +5,9 @@
 #include <fmt/format.h>
 
 #include "driver/codes.h"
-#include "passes/names.h"
 #include "passes/pipeline.h"
 #include "plan/plan.h"
+#include "support/names.h"
 
 namespace rlx::driver {
 namespace {

@@ -19,8 +19,8 @@ inline constexpr uint32_t kSections = record::count<Image>();
 inline constexpr size_t kHeaderBytes = kMagic.size() + 4 + 4 + 8 * kSections;
 
 static_assert(std::endian::native == std::endian::little, "numbers are copied as they stand");
-// By their numbers in image.md, whatever the enumerators are. What is not listed cannot be in an image;
-// who reads another number gets a string, which verify() refuses.
+// By their numbers in cache-format/image.md, whatever the enumerators are. What is not listed cannot be
+// in an image; who reads another number gets a string, which verify() refuses.
 inline constexpr std::array kDTypes{
     DType::kBool, DType::kI8,  DType::kI16, DType::kI32,  DType::kI64, DType::kU8, DType::kU16,
     DType::kU32,  DType::kU64, DType::kF16, DType::kBF16, DType::kF32, DType::kF64};

@@ -240,6 +240,8 @@ void expand_math(Stage& s);
 // Removes nodes, reads, locals and arguments that nothing uses. The first two reads of a contract
 // or conv and written arguments stay.
 void remove_unused(Kernel& k);
+// Removes arguments and locals that no stage reads or writes, and says of the others who is written.
+void drop_unused(Kernel& k);
 
 // Text form: parse(print(k)) == k (kernel/text.cpp). `--emit=kernel` prints it, backend tests read
 // it.

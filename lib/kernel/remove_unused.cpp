@@ -88,14 +88,17 @@ void trim_writes(Kernel& k, const Vec<bool>& live) {
   std::erase_if(k.stages, [](const Stage& s) { return s.writes.empty(); });
 }
 
-void renumber(Kernel& k, Access::Of of, const Vec<uint32_t>& place) {
+template <class F>
+void each_access(Kernel& k, F f) {
   for (Stage& s : k.stages) {
-    for (Vec<Access>* accesses : {&s.reads, &s.writes}) {
-      for (Access& a : *accesses) {
-        if (a.of == of) a.tensor = place[a.tensor];
-      }
-    }
+    for (Vec<Access>* accesses : {&s.reads, &s.writes}) std::ranges::for_each(*accesses, f);
   }
+}
+
+void renumber(Kernel& k, Access::Of of, const Vec<uint32_t>& place) {
+  each_access(k, [&](Access& a) {
+    if (a.of == of) a.tensor = place[a.tensor];
+  });
 }
 
 // Whether a local went, so that what fed it may be unused now.
@@ -122,6 +125,21 @@ void trim_args(Kernel& k) {
 }
 
 }  // namespace
+
+void drop_unused(Kernel& k) {
+  Vec<bool> args(k.args.size()), locals(k.locals.size());
+  each_access(k, [&](Access& a) { (a.of == Access::Of::kArg ? args : locals)[a.tensor] = true; });
+  keep(k.args, args);
+  keep(k.locals, locals);
+  renumber(k, Access::Of::kArg, places(args));
+  renumber(k, Access::Of::kLocal, places(locals));
+  for (Arg& a : k.args) a.written = false;
+  for (const Stage& s : k.stages) {
+    for (const Access& a : s.writes) {
+      if (a.of == Access::Of::kArg) k.args[a.tensor].written = true;
+    }
+  }
+}
 
 void remove_unused(Kernel& k) {
   do {

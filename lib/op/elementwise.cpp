@@ -3,6 +3,7 @@
 #include <array>
 
 #include "kernel/functions.h"
+#include "op/shared/access.h"
 
 namespace rlx {
 namespace {
@@ -29,7 +30,7 @@ Ex greater(Ex a, Ex b) { return apply(Fn::kMax, a, b); }
 
 Ex negation(Ex x) { return apply(Fn::kNot, x); }
 
-Ex absolute(Operands x) { return is_unsigned(x[0].type()) ? x[0] : apply(Fn::kAbs, x[0]); }
+Ex absolute(Operands x) { return magnitude(x[0]); }
 
 // -1, 0 or 1; NaN stays NaN.
 Ex sign(Operands x) {

@@ -16,8 +16,6 @@ Scalar one(DType t) { return Scalar::of(t, 1); }
 Ex larger(Ex a, Ex b) { return apply(a.type() == DType::kBool ? Fn::kOr : Fn::kMax, a, b); }
 Ex least(Ex a, Ex b) { return apply(a.type() == DType::kBool ? Fn::kAnd : Fn::kMin, a, b); }
 
-Ex magnitude(Ex x) { return is_unsigned(x.type()) ? x : apply(Fn::kAbs, x); }
-
 // In f64 for integers, which have no square root of their own.
 Ex root(Ex x) {
   if (is_float(x.type())) return apply(Fn::kSqrt, x);

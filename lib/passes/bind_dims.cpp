@@ -9,8 +9,8 @@
 #include "op/shared/codes.h"
 #include "passes/codes.h"
 #include "passes/infer_types.h"
-#include "passes/names.h"
 #include "passes/walk.h"
+#include "support/names.h"
 
 namespace rlx {
 namespace {

@@ -2,15 +2,10 @@
 
 #include <algorithm>
 
+#include "passes/replacement.h"
+
 namespace rlx {
 namespace {
-
-using Replacement = std::map<ValueId, ValueId>;
-
-ValueId resolved(const Replacement& replacement, ValueId v) {
-  auto found = replacement.find(v);
-  return found == replacement.end() ? v : found->second;
-}
 
 // Equal texts: equal nodes.
 std::string key_of(const Graph& g, NodeId id, const Replacement& replacement) {

@@ -55,12 +55,11 @@ ValueId solved_value(Graph& g, const Type& type, const Vec<Dim>& elements) {
 }
 
 // What is computed on the way, since a shape may depend on it: few elements in few steps.
-constexpr int64_t kMostElements = 64;
 constexpr double kMostInferencePoints = 4096;
 
 bool is_small(const Graph& g, const Values& values) {
   return std::all_of(values.begin(), values.end(), [&](ValueId v) {
-    return g[v].type.elements().constant().value_or(kMostElements + 1) <= kMostElements;
+    return g[v].type.elements().constant().value_or(kMostShapeElements + 1) <= kMostShapeElements;
   });
 }
 

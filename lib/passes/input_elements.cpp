@@ -6,9 +6,6 @@
 namespace rlx {
 namespace {
 
-// Longer vectors are data.
-constexpr int64_t kMostNamedElements = 64;
-
 bool is_named(const Graph& g, int input) {
   return std::any_of(g.symbols.begin(), g.symbols.end(),
                      [&](const Symbol& s) { return s.input == input && s.element >= 0; });
@@ -18,7 +15,7 @@ bool is_named(const Graph& g, int input) {
 std::optional<int64_t> short_vector(const Type& t) {
   if (!t.is_tensor() || t.dtype != DType::kI64 || t.rank() > 1) return std::nullopt;
   const std::optional<int64_t> count = t.elements().constant();
-  return count && *count > 0 && *count <= kMostNamedElements ? count : std::nullopt;
+  return count && *count > 0 && *count <= kMostShapeElements ? count : std::nullopt;
 }
 
 // The first operand that may decide the shape: the others' first one is data.

@@ -7,6 +7,9 @@
 
 namespace rlx {
 
+// Longer vectors are data, which decide no shape.
+inline constexpr int64_t kMostShapeElements = 64;
+
 // The inputs that have such symbols, with their elements.
 std::map<ValueId, Vec<Dim>> named_inputs(const Graph& g);
 

@@ -10,9 +10,9 @@
 #include "passes/expand_blocks.h"
 #include "passes/fold_constants.h"
 #include "passes/infer_types.h"
-#include "passes/names.h"
 #include "passes/share_constants.h"
 #include "passes/simplify.h"
+#include "support/names.h"
 
 namespace rlx {
 namespace {

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "passes/pattern.h"
+#include "passes/replacement.h"
 #include "passes/rules/rules.h"
 #include "passes/walk.h"
 
@@ -31,14 +32,6 @@ Vec<ParsedRule> parsed_rules(Math math) {
   return parsed;
 }
 
-using Replacement = std::map<ValueId, ValueId>;
-
-ValueId resolved_wholly(const Replacement& replacement, ValueId v) {
-  for (auto at = replacement.find(v); at != replacement.end(); at = replacement.find(v))
-    v = at->second;
-  return v;
-}
-
 class Simplifier {
  public:
   Simplifier(Graph& g, Math math) : g_(g), rules_(parsed_rules(math)) {
@@ -62,7 +55,7 @@ class Simplifier {
 
  private:
   void visit(RegionId region, NodeId id) {
-    for (ValueId& v : g_[id].inputs) v = resolved_wholly(replacement_, v);
+    for (ValueId& v : g_[id].inputs) v = resolved(replacement_, v);
     const bool plain =
         g_[id].op().effect == Effect::kPure && g_[id].regions.empty() && g_[id].outputs.size() == 1;
     auto [first, last] = book_.equal_range(g_[id].op_name());

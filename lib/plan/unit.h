@@ -19,7 +19,5 @@ bool is_of(const Kernel& k, const Access& a, ValueId v);
 bool reads(const Kernel& k, ValueId v);
 // The index of v's argument, added from `like` where it is not there yet.
 uint32_t find_or_add_arg(Kernel& k, const Arg& like);
-// Removes arguments and locals that no stage uses.
-void drop_unused(Kernel& k);
 
 }  // namespace rlx

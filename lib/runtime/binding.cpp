@@ -6,7 +6,7 @@
 #include <fmt/format.h>
 
 #include "runtime/codes.h"
-#include "runtime/names.h"
+#include "support/names.h"
 
 namespace rlx::runtime {
 namespace {

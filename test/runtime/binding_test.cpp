@@ -79,10 +79,11 @@ TEST_CASE("names: unknown, missing, twice") {
   Vec<HostTensor> inputs = good();
   inputs[2].name = "maks";
   CHECK(problems_of(inputs) ==
-        "the model has no input 'maks' (did you mean 'mask'?); input 'mask' is missing");
+        "the model has no input 'maks' (did you mean \"mask\"? known are ids, mask, past); input "
+        "'mask' is missing");
   inputs[2].name = "attention_weights";
   CHECK(problems_of(inputs) ==
-        "the model has no input 'attention_weights' (known: ids, mask, past); "
+        "the model has no input 'attention_weights' (known are ids, mask, past); "
         "input 'mask' is missing");
   inputs[2].name = "ids";
   CHECK(problems_of(inputs) == "input 'ids' is given twice; input 'mask' is missing");

@@ -19,6 +19,8 @@ Ex constant(StageBuilder& s, const Scalar& value) {
   return s.node({.fn = Fn::kConst, .type = value.dtype, .scalar = value});
 }
 
+Ex magnitude(Ex x) { return is_unsigned(x.type()) ? x : apply(Fn::kAbs, x); }
+
 Vec<Dim> broadcast_index(const KernelBuilder& b, const Vec<Dim>& in, const Vec<Dim>& out,
                          const Vec<Dim>& at) {
   const RangeOf range = b.graph().symbol_ranges();

@@ -10,6 +10,8 @@ Scalar highest(DType t);
 // The element of a constant that has one.
 Scalar only_element(const Constant& c);
 Ex constant(StageBuilder& s, const Scalar& value);
+// Without its sign.
+Ex magnitude(Ex x);
 
 // Where a tensor of shape `in`, broadcast to `out`, is read for the element `at`.
 Vec<Dim> broadcast_index(const KernelBuilder& b, const Vec<Dim>& in, const Vec<Dim>& out,
