@@ -27,11 +27,9 @@
 
 namespace rlx {
 
-bool Problems::require(bool holds, const std::string& what) {
-  if (holds) return true;
+void Problems::note(std::string_view what) {
   std::string where = part_.empty() ? place_ : place_ + ", " + part_;
-  items_.push_back({.code = kInvalidKernel, .message = where + ": " + what});
-  return false;
+  items_.push_back({.code = kInvalidKernel, .message = where + ": " + std::string(what)});
 }
 
 Status Problems::status() const {
@@ -44,6 +42,7 @@ bool contains(const Vec<LoopId>& loops, LoopId id) {
 }
 
 bool uses_any(const Dim& d, const Vec<LoopId>& loops) {
+  if (!d.has_loops()) return false;
   bool found = false;
   each_atom(
       d, [&](const Atom& a) { found |= a.kind == Atom::Kind::kLoop && contains(loops, a.loop); });
@@ -80,7 +79,10 @@ class Verifier {
   }
 
  private:
-  bool require(bool holds, const std::string& what) { return problems_.require(holds, what); }
+  template <class What>
+  bool require(bool holds, const What& what) {
+    return problems_.require(holds, what);
+  }
 
   // ---- Tensors and loops ----------------------------------------------------------------------
 
@@ -114,19 +116,22 @@ class Verifier {
 
   void verify_loops(const Vec<Loop>& loops, Vec<LoopId> scope) {
     for (const Loop& l : loops) {
-      std::string name = fmt::format("loop i{}", l.id.index);
-      require(l.id.index < k_.loop_count, name + " is not below loop_count");
-      require(ids_.insert(l.id).second, name + " is there twice");
+      const auto fault = [&](std::string_view what) {
+        return [=, id = l.id] { return fmt::format("loop i{} {}", id.index, what); };
+      };
+      require(l.id.index < k_.loop_count, fault("is not below loop_count"));
+      require(ids_.insert(l.id).second, fault("is there twice"));
       require_scope(l.extent, scope);
       scope.push_back(l.id);
     }
   }
 
   void require_scope(const Dim& d, const Vec<LoopId>& scope) {
+    if (!d.has_loops()) return;
     each_atom(d, [&](const Atom& a) {
       bool known = a.kind != Atom::Kind::kLoop || contains(scope, a.loop);
-      if (!known)
-        require(false, fmt::format("i{} is out of scope in {}", a.loop.index, to_text(d)));
+      require(known,
+              [&] { return fmt::format("i{} is out of scope in {}", a.loop.index, to_text(d)); });
     });
   }
 
@@ -142,7 +147,8 @@ class Verifier {
     for (const Access& a : s.writes) sound &= verify_access(s, a, scope) && verify_write(a);
     for (const Expr& e : s.body) require_scope(e.dim, scope);
     visit_detail(s, [&](const LoopId& id) {
-      require(contains(scope, id), fmt::format("its detail names i{}, out of scope", id.index));
+      require(contains(scope, id),
+              [&] { return fmt::format("its detail names i{}, out of scope", id.index); });
     });
     if (!sound || !verify_body(k_, s, problems_) || !verify_results(s)) return;
     verify_kind(k_, s, problems_);
@@ -239,17 +245,18 @@ class Verifier {
     require(a.combine == Combine::kSet, "a read combines nothing");
     if (a.of == Access::Of::kArg) {
       require(!k_.args[a.tensor].written || has_steps(),
-              k_.args[a.tensor].name + " is read and written");
+              [&] { return k_.args[a.tensor].name + " is read and written"; });
       return true;
     }
     bool ready = written_[a.tensor] || !k_.locals[a.tensor].carry.empty();
-    require(ready, fmt::format("l{} is read before it is written", a.tensor));
+    require(ready, [&] { return fmt::format("l{} is read before it is written", a.tensor); });
     return true;
   }
 
   bool verify_write(const Access& a) {
     if (a.of == Access::Of::kArg) {
-      require(k_.args[a.tensor].written, k_.args[a.tensor].name + " is not marked as written");
+      const Arg& arg = k_.args[a.tensor];
+      require(arg.written, [&] { return arg.name + " is not marked as written"; });
     }
     for (const Bounds& b : a.bounds) {
       bool known = b.rule == Bounds::Rule::kProven || b.rule == Bounds::Rule::kChecked;
@@ -298,8 +305,10 @@ class Verifier {
     for (const Loop& l : repeating(s)) {
       auto mentions = [&](const AxisIndex& index) { return uses_loop(index.dim, l.id); };
       bool once = l.extent.is(1) || std::any_of(a.index.begin(), a.index.end(), mentions);
-      require(once, fmt::format("every i{} writes the same element of {}", l.id.index,
-                                k_.args[a.tensor].name));
+      require(once, [&] {
+        return fmt::format("every i{} writes the same element of {}", l.id.index,
+                           k_.args[a.tensor].name);
+      });
     }
   }
 

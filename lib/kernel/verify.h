@@ -1,6 +1,8 @@
 // The parts of verify(Kernel): kernel/verify.cpp says what holds.
 #pragma once
 #include <string>
+#include <string_view>
+#include <type_traits>
 
 #include "kernel/kernel.h"
 
@@ -13,11 +15,22 @@ class Problems {
 
   // What follows is about that part of the kernel.
   void enter(std::string place) { part_ = std::move(place); }
-  // Whether it holds; notes `what` where it does not.
-  bool require(bool holds, const std::string& what);
+  // Whether it holds; notes `what` where it does not: a text, or a function that makes it.
+  template <class What>
+  bool require(bool holds, const What& what) {
+    if (holds) return true;
+    if constexpr (std::is_invocable_v<What>) {
+      note(what());
+    } else {
+      note(what);
+    }
+    return false;
+  }
   Status status() const;
 
  private:
+  void note(std::string_view what);
+
   std::string place_, part_;
   Vec<Diagnostic> items_;
 };

@@ -27,7 +27,10 @@ class KindVerifier {
   }
 
  private:
-  bool require(bool holds, const std::string& what) { return problems_.require(holds, what); }
+  template <class What>
+  bool require(bool holds, const What& what) {
+    return problems_.require(holds, what);
+  }
 
   void verify(const Map&) {}
 
@@ -71,8 +74,8 @@ class KindVerifier {
     }
     Vec<bool> cone = needed(s_, roots);
     for (size_t i = 0; i < cone.size(); ++i) {
-      if (cone[i])
-        require(!uses(s_.body[i], loops), fmt::format("v{} uses a loop that has ended", i));
+      require(!cone[i] || !uses(s_.body[i], loops),
+              [&] { return fmt::format("v{} uses a loop that has ended", i); });
     }
   }
 
@@ -96,7 +99,7 @@ class KindVerifier {
     for (size_t i = 0; i < cone.size(); ++i) {
       Fn fn = s_.body[i].fn;
       bool plain = fn != Fn::kLoad && fn != Fn::kIndex;
-      if (cone[i]) require(plain, fmt::format("v{} uses more than the sum", i));
+      require(plain || !cone[i], [&] { return fmt::format("v{} uses more than the sum", i); });
     }
   }
 
@@ -116,15 +119,16 @@ class KindVerifier {
 
   void require_all_listed(const Vec<LoopId>& listed) {
     for (const Loop& l : s_.loops) {
-      std::string name = fmt::format("loop i{}", l.id.index);
-      require(contains(listed, l.id), name + " is none of its detail's");
+      require(contains(listed, l.id),
+              [&] { return fmt::format("loop i{} is none of its detail's", l.id.index); });
     }
   }
 
   void require_own_loops(const Vec<LoopId>& loops, std::string_view role) {
     Vec<LoopId> own = ids_of(s_.loops);
     for (LoopId id : loops) {
-      require(contains(own, id), fmt::format("i{} of {} is no loop of the stage", id.index, role));
+      require(contains(own, id),
+              [&] { return fmt::format("i{} of {} is no loop of the stage", id.index, role); });
     }
   }
 
@@ -167,7 +171,8 @@ class KindVerifier {
     Dim start = 0;
     if (c.groups > 1) start = floor_div(Dim::loop(c.out_channel), floor_div(w[0], c.groups)) * w[1];
     Dim at = start + Dim::loop(c.in_channel);
-    require(s_.reads[0].index[1].dim == at, "the channels of x are not read at " + to_text(at));
+    require(s_.reads[0].index[1].dim == at,
+            [&] { return "the channels of x are not read at " + to_text(at); });
   }
 
   // Where both are numbers, and often where they are not, it is known.
@@ -188,8 +193,10 @@ class KindVerifier {
   void verify_axis(const Conv& c, size_t d, const Dim& x, const Dim& w) {
     Dim window = Dim::loop(c.window[d]);
     Dim at = Dim::loop(c.pixel[d]) * c.strides[d] + window * c.dilations[d] - c.pads_lo[d];
-    require(x == at, fmt::format("spatial axis {} of x is not read at {}", d, to_text(at)));
-    require(w == window, fmt::format("spatial axis {} of w is not read at its window", d));
+    require(x == at,
+            [&] { return fmt::format("spatial axis {} of x is not read at {}", d, to_text(at)); });
+    require(w == window,
+            [&] { return fmt::format("spatial axis {} of w is not read at its window", d); });
   }
 
   const Kernel& k_;
