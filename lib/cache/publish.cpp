@@ -51,13 +51,14 @@ void Store::Impl::complain(std::string_view line) {
 void Store::complain(std::string_view line) const { impl_->complain(line); }
 
 Publication::Publication(const Store& store) : store_(store) {
+  ++store_.impl_->publications;
   if (store.writable()) lock_ = PublishLock::acquire(store.root());
 }
 
 Publication::~Publication() {
-  if (!store_.writable()) return;
   lock_ = {};
-  collect_if_due(store_);
+  bool last = --store_.impl_->publications == 0;
+  if (last && store_.writable()) collect_if_due(store_);
 }
 
 Publication Store::publishing() const { return Publication(*this); }

@@ -125,8 +125,8 @@ class Store {
   // timeout, or where there are no locks; then two may compile, and both are right.
   KeyLock lock(std::string_view key,
                std::chrono::milliseconds timeout = std::chrono::minutes(10)) const;
-  // While it lives no collector removes a blob. Hold it from the first put_blob to publish; when it ends,
-  // the cache is brought inside its limits, if that is due.
+  // While it lives no collector removes a blob. Hold it from the first put_blob to publish; when the last one
+  // of this store ends, the cache is brought inside its limits, if that is due.
   Publication publishing() const;
   // Before the entry that names it. kChanged, strict or not, where data is not what `digest` says.
   Status put_blob(const Digest& digest, Bytes data);
@@ -139,6 +139,7 @@ class Store {
   Status publish_incoming(const KeyLock& lock, const Incoming& incoming);
 
  private:
+  friend class Publication;
   struct Impl;
   explicit Store(std::unique_ptr<Impl> impl);
 

@@ -55,6 +55,8 @@ struct Store::Impl {
   Blobs blobs;
   Vec<std::unique_ptr<Layer>> layers;
   std::atomic<bool> warned = false;
+  // How many Publications live.
+  std::atomic<int> publications = 0;
   // Why the folder could not be opened; then, what first kept the last entry from being stored.
   std::optional<Error> trouble = {};
 };

@@ -150,7 +150,21 @@ class Builder {
             .passes = r_.passes,
             .jobs = r_.jobs,
             .find_code = [this](const Digest& code_key) { return image_of(code_key); },
+            .keep_blob = [this](const Digest& digest,
+                                ConstantData data) { return stored(digest, std::move(data)); },
             .phase = [this](std::string_view name) { progress_.phase(name); }};
+  }
+
+  // The blob as the store has it: what was made in memory is free then. Where it has none, the bytes stay.
+  Result<ConstantData> stored(const Digest& digest, ConstantData data) {
+    if (!store_->writable()) return data;
+    if (!publication_) publication_.emplace(*store_);
+    RLX_TRY_VOID(store_->put_blob(digest, data.bytes()));
+    auto size = static_cast<int64_t>(data.bytes().size());
+    auto there = store_->blob({.digest = digest, .size = size, .role = cache::Role::kForm});
+    if (!there) return data;
+    auto keeper = std::make_shared<cache::BlobBytes>(std::move(*there));
+    return ConstantData::view(keeper->bytes(), keeper);
   }
 
   // An image in the cache with the same code, for other constants.
@@ -319,6 +333,7 @@ class Builder {
     // Before the record: once that is there nobody clears a note that a kill has left.
     progress_ = {};
     RLX_TRY_VOID(store_made(lock, action, compiled, ms));
+    publication_.reset();
     note("publish");
     keep(std::move(compiled), action.key);
     return {};
@@ -374,6 +389,8 @@ class Builder {
   std::optional<Store> store_;
   // After the store, whose folder it writes to.
   cache::InflightNote progress_;
+  // While constants are in the store that no entry names yet.
+  std::optional<cache::Publication> publication_;
   // The model's files, without the graph; none for a graph in memory and for a key.
   ModelFile files_;
   Digest action_ = {};

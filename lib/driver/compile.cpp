@@ -49,6 +49,21 @@ Result<image::Image> with_code(const Lir& lir, const Vec<PlannedKernel>& kernels
   return image;
 }
 
+Result<ConstantBlobs> made_blobs(Lir& lir, const KeepBlob& keep) {
+  BlobMaker maker(keep);
+  RLX_TRY_VOID(pack_constants(lir, [&](uint32_t buffer, PackedConstant form) {
+    return maker.add(buffer, std::move(form));
+  }));
+  return maker.finish();
+}
+
+void note_places(Lir& lir, image::Image& image, const std::map<uint32_t, ConstantPlace>& places) {
+  for (const auto& [buffer, place] : places) {
+    lir.buffers[buffer].blob = image.buffers[buffer].blob = place.blob;
+    lir.buffers[buffer].offset = image.buffers[buffer].offset = place.offset;
+  }
+}
+
 PassOptions pass_options(const CompileOptions& options) {
   PassOptions passes = options.passes;
   Switches switches = switches_of(options.options);
@@ -96,14 +111,11 @@ Result<Plan> planned(Graph imported, const CompileOptions& options) {
 
 Result<Compiled> emitted(Plan p, const CompileOptions& options) {
   Compiled out;
-  options.phase("packing weights");
-  RLX_TRY(auto packed, pack_constants(p.lir));
-  out.constants = pool_constants(packed);
-  for (const auto& [buffer, place] : out.constants.places) {
-    p.lir.buffers[buffer].blob = place.blob;
-    p.lir.buffers[buffer].offset = place.offset;
-  }
+  // Constants come last: they may go into a cache, which is not to be held up while code is made.
   RLX_TRY(out.image, with_code(p.lir, p.kernels, options));
+  options.phase("packing weights");
+  RLX_TRY(out.constants, made_blobs(p.lir, options.keep_blob));
+  note_places(p.lir, out.image, out.constants.places);
   out.lir = std::move(p.lir);
   out.kernels = std::move(p.kernels);
   out.refusals = std::move(p.refusals);

@@ -1,6 +1,7 @@
 // The straight line of the compiler: graph -> passes -> plan -> code -> image.
 #pragma once
 #include "backend/common/build_image.h"
+#include "backend/common/constant_blobs.h"
 #include "driver/key.h"
 #include "passes/pipeline.h"
 #include "plan/plan.h"
@@ -20,6 +21,8 @@ struct CompileOptions {
   std::function<std::optional<image::Image>(const Digest& code_key)> find_code = [](const Digest&) {
     return std::nullopt;
   };
+  // What becomes of blobs of constants; by default they stay in memory.
+  KeepBlob keep_blob = [](const Digest&, ConstantData data) { return data; };
   // Told what is being done, for people who wait.
   std::function<void(std::string_view)> phase = [](std::string_view) {};
 };
@@ -27,7 +30,7 @@ struct CompileOptions {
 // Everything that one compile makes, in memory.
 struct Compiled {
   Lir lir;
-  // Constants as the code wants them, to be stored.
+  // Constants as the code wants them.
   ConstantBlobs constants;
   Vec<PlannedKernel> kernels;
   image::Image image;

@@ -5,7 +5,8 @@
 
 namespace rlx::driver {
 
-// Image and constants become blobs, then the record is written. Errors only under strict.
+// Image and constants become blobs, where they are not yet, then the record is written. Errors only under
+// strict.
 Status store_compiled(cache::Store& store, const cache::KeyLock& lock, const Action& action,
                       const Compiled& compiled, int64_t compile_ms);
 

@@ -137,17 +137,16 @@ Result<ConstantData> unpacked(const StoredConstant& c, Bytes blob) {
   return ConstantData::owned(std::move(dense));
 }
 
-Result<std::map<uint32_t, PackedConstant>> pack_constants(Lir& lir) {
-  std::map<uint32_t, PackedConstant> packed;
+Status pack_constants(Lir& lir, const TakePacked& take) {
   for (const Placed& p : lir.placed) {
     LirBuffer& b = lir.buffers[p.buffer];
-    if (b.role != LirBuffer::Role::kConstant || packed.contains(p.buffer)) continue;
+    if (b.role != LirBuffer::Role::kConstant) continue;
     AtHand here("pack", lir.graph[p.value].name);
     RLX_TRY(PackedConstant form, packed_constant(*lir.graph.constant_of(p.value), p.storage));
     b.packed = form.digest;
-    packed.emplace(p.buffer, std::move(form));
+    RLX_TRY_VOID(take(p.buffer, std::move(form)));
   }
-  return packed;
+  return {};
 }
 
 }  // namespace rlx

@@ -45,7 +45,9 @@ Result<PackedConstant> packed_constant(const Constant& c, const Storage& storage
 // The reverse, from the blob that holds the form.
 Result<ConstantData> unpacked(const StoredConstant& c, Bytes blob);
 
-// Packs every constant the LIR uses and notes the digests in Lir::buffers; bytes by buffer.
-Result<std::map<uint32_t, PackedConstant>> pack_constants(Lir& lir);
+// Packs the constants that the LIR uses, one after the other in the buffers' order: notes each one's digest in
+// Lir::buffers and hands its bytes on.
+using TakePacked = std::function<Status(uint32_t buffer, PackedConstant)>;
+Status pack_constants(Lir& lir, const TakePacked& take);
 
 }  // namespace rlx

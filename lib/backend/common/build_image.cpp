@@ -6,9 +6,6 @@
 namespace rlx {
 namespace {
 
-constexpr size_t kOwnBlobBytes = 64 << 10;
-constexpr size_t kAlign = 64;
-
 using Op = image::Extent::Op;
 
 // Place of each symbol.
@@ -205,33 +202,6 @@ class Builder {
 };
 
 }  // namespace
-
-ConstantBlobs pool_constants(const std::map<uint32_t, PackedConstant>& packed) {
-  ConstantBlobs out;
-  std::set<Digest> stored;
-  std::map<Digest, int64_t> pooled;
-  std::string pool;
-  for (const auto& [buffer, form] : packed) {
-    const auto& [digest, data] = form;
-    if (data.bytes().size() >= kOwnBlobBytes) {
-      if (stored.insert(digest).second) out.blobs.emplace_back(digest, data);
-      out.places[buffer] = {digest, 0};
-      continue;
-    }
-    auto [it, fresh] = pooled.emplace(digest, static_cast<int64_t>(pool.size()));
-    if (fresh) {
-      pool.append(reinterpret_cast<const char*>(data.bytes().data()), data.bytes().size());
-      pool.resize((pool.size() + kAlign - 1) / kAlign * kAlign, '\0');
-    }
-    out.places[buffer].offset = it->second;
-  }
-  if (pooled.empty()) return out;
-  Digest digest = sha256(bytes_of(pool));
-  for (auto& [buffer, form] : packed)
-    if (form.data.bytes().size() < kOwnBlobBytes) out.places[buffer].blob = digest;
-  out.blobs.emplace_back(digest, ConstantData::owned(std::move(pool)));
-  return out;
-}
 
 Result<image::Image> build_image(const Lir& lir, const Vec<PlannedKernel>& kernels, Code code) {
   for (const Symbol& s : lir.graph.symbols)
