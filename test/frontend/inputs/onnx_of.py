@@ -8,6 +8,7 @@ Lines that begin with `onnx` make the model, in any file:
     // onnx opset 18
     // onnx input x f32[n, 8]
     // onnx constant axes i64[2] 1 -1
+    // onnx external w f32[4, 8] weights.bin 4096
     // onnx node ReduceSum(x, axes) -> y {keepdims = 0}
     // onnx output y
 
@@ -59,6 +60,13 @@ def tensor(name, dtype, dims, elements):
     return b"".join(number(1, int(d)) for d in split(dims)) + number(2, DTYPES[dtype]) + data(8, name) + data(9, raw)
 
 
+# The bytes lie in a file beside the model, from an offset on.
+def external(name, dtype, dims, file, offset):
+    places = (("location", file), ("offset", offset))
+    return b"".join(number(1, int(d)) for d in split(dims)) + number(2, DTYPES[dtype]) + data(8, name) + b"".join(
+        data(13, data(1, key) + data(2, value)) for key, value in places) + number(14, 1)
+
+
 def attribute(name, text):
     if text.startswith('"'):
         return data(1, name) + data(4, text.strip('"')) + number(20, 3)
@@ -95,6 +103,8 @@ def main():
         elif kind == "constant":
             name, dtype, dims, elements = typed.groups()
             graph += data(5, tensor(name, dtype, dims, elements.split()))
+        elif kind == "external":
+            graph += data(5, external(*typed.groups()[:3], *typed[4].split()))
         elif kind == "node":
             graph += node(rest)
         elif kind == "output":
