@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include "runtime/codes.h"
+#include "runtime/cpu/barriers.h"
 #include "runtime/cpu/memory.h"
 
 namespace rlx::runtime::cpu {
@@ -22,55 +23,6 @@ Error no_value(const image::Kernel& kernel, std::string_view what) {
   return Error(kDamagedImage, fmt::format("the {} of kernel '{}' have no value for these dims",
                                           what, kernel.name));
 }
-
-// Finds before which steps all threads must meet.
-//
-// Steps since the last barrier are open: other threads may still be at them. A step must not start while
-// what it waits for is open, nor while an open step uses memory that the placement gives to another buffer
-// of this step: of such sharing the waits know nothing. Steps of at most one tile all run on thread 0, in
-// order.
-class Barriers {
- public:
-  Barriers(const Image& image, const Placement& placement) : image_(image), placement_(placement) {}
-
-  bool needed_before(uint32_t command, bool solo) {
-    bool needed = false;
-    for (uint32_t earlier = open_; earlier < command && !needed; ++earlier) {
-      if (solo && solo_[earlier]) continue;
-      needed = waits_for(command, earlier) || share_memory(command, earlier);
-    }
-    if (needed) open_ = command;
-    solo_.push_back(solo);
-    return needed;
-  }
-
- private:
-  bool waits_for(uint32_t command, uint32_t earlier) const {
-    const Vec<uint32_t>& waits = image_.commands[command].waits;
-    return std::ranges::find(waits, earlier) != waits.end();
-  }
-
-  bool share_memory(uint32_t a, uint32_t b) const {
-    for (uint32_t x : image_.commands[a].buffers) {
-      for (uint32_t y : image_.commands[b].buffers) {
-        if (x != y && overlap(x, y)) return true;
-      }
-    }
-    return false;
-  }
-
-  bool overlap(uint32_t x, uint32_t y) const {
-    int64_t from_x = placement_.offsets[x], from_y = placement_.offsets[y];
-    if (from_x < 0 || from_y < 0) return false;
-    return from_x < from_y + placement_.bytes[y] && from_y < from_x + placement_.bytes[x];
-  }
-
-  const Image& image_;
-  const Placement& placement_;
-  uint32_t open_ = 0;
-  // By command.
-  Vec<bool> solo_;
-};
 
 class Maker {
  public:

@@ -1,0 +1,60 @@
+// Finds before which steps all threads must meet.
+//
+// Steps since the last barrier are open: other threads may still be at them. A step must not start while
+// what it waits for is open, nor while an open step uses memory that the placement gives to another buffer
+// of this step: of such sharing the waits know nothing. Steps of at most one tile ("solo") all run on thread
+// 0, in order.
+#pragma once
+#include <map>
+
+#include "image/image.h"
+
+namespace rlx::runtime::cpu {
+
+// Which buffer uses what memory of the arena.
+class MemoryInUse {
+ public:
+  // Whether any of [from, end) is in use by another buffer.
+  bool by_other(uint32_t buffer, int64_t from, int64_t end) const;
+  void add(uint32_t buffer, int64_t from, int64_t end);
+  void clear() { stretches_.clear(); }
+
+ private:
+  static constexpr uint32_t kSeveral = UINT32_MAX;
+
+  struct Stretch {
+    int64_t end = 0;
+    // Or kSeveral.
+    uint32_t buffer = 0;
+  };
+
+  void cut(int64_t at);
+
+  // By their beginnings; none overlap.
+  std::map<int64_t, Stretch> stretches_;
+};
+
+class Barriers {
+ public:
+  Barriers(const image::Image& image, const image::Placement& placement)
+      : image_(image), placement_(placement) {}
+
+  // Of the commands, one after the other.
+  bool needed_before(uint32_t command, bool solo);
+
+ private:
+  bool waits_for_open(uint32_t command, bool solo) const;
+  bool shares_memory(uint32_t command, bool solo) const;
+  void open(uint32_t command, bool solo);
+
+  const image::Image& image_;
+  const image::Placement& placement_;
+  // The first open step.
+  uint32_t open_ = 0;
+  // By command.
+  Vec<bool> solo_;
+  // By open steps, those on thread 0 apart.
+  MemoryInUse by_solo_, by_all_;
+};
+
+}  // namespace rlx::runtime::cpu
