@@ -10,6 +10,10 @@ SHAPE is one of
     symbolic    a chain over an open batch and length, with shape arithmetic in each layer
     inputs      sums of inputs whose extents all have names of their own, so that all are assumed equal
     alike       branches that are all the same, and so become one
+    joined      branches side by side, joined by one node
+    layered     branches side by side, the first nodes of all before the second ones
+    shared      a chain whose layers all read one value, made before the first of them
+    views       a chain with transposes that become indexes
 """
 
 import sys
@@ -96,7 +100,50 @@ def alike(nodes):
     return lines + [f'  output "y" = %{x}']
 
 
-SHAPES = {shape.__name__: shape for shape in (chain, wide, outputs, symbolic, inputs, alike)}
+def joined(nodes):
+    lines = ['  %x = input "x" : f32[8, 16]']
+    ends = ", ".join(f"%{end}" for end in branches(lines, nodes // 3))
+    return lines + [f"  %y = concat({ends}) {{axis = 0}}", '  output "y" = %y']
+
+
+def layered(nodes):
+    lines, n = ['  %x = input "x" : f32[8, 16]'], nodes // 3
+    for i in range(n):
+        product(lines, f"m{i}", "x", i)
+    lines += [f"  %r{i} = tanh(%m{i})" for i in range(n)]
+    lines += [f"  %s{i} = softmax(%r{i}) {{axis = -1}}" for i in range(n)]
+    return lines + [f'  output "y{i}" = %s{i}' for i in range(n)]
+
+
+def shared(nodes):
+    lines, x = ['  %x = input "x" : f32[8, 16]', '  %m = input "m" : f32[16]',
+                "  %mask = softmax(%m) {axis = -1}"], "x"
+    for i in range(nodes // 4):
+        product(lines, f"m{i}", x, i)
+        lines += [
+            f"  %a{i} = add(%m{i}, %mask)",
+            f"  %s{i} = softmax(%a{i}) {{axis = -1}}",
+            f"  %y{i} = add(%s{i}, %{x})",
+        ]
+        x = f"y{i}"
+    return lines + [f'  output "y" = %{x}']
+
+
+def views(nodes):
+    lines, x = ['  %x = input "x" : f32[8, 16]'], "x"
+    for i in range(nodes // 4):
+        lines.append(f"  %t{i} = transpose(%{x}) {{perm = [1, 0]}}")
+        product(lines, f"m{i}", f"t{i}", i, size=8)
+        lines += [
+            f"  %u{i} = transpose(%m{i}) {{perm = [1, 0]}}",
+            f"  %y{i} = add(%u{i}, %{x})",
+        ]
+        x = f"y{i}"
+    return lines + [f'  output "y" = %{x}']
+
+
+SHAPES = {shape.__name__: shape for shape in (chain, wide, outputs, symbolic, inputs, alike, joined,
+                                              layered, shared, views)}
 
 
 def graph(shape, nodes):
