@@ -32,6 +32,8 @@ ARROWS = {
 
 # A room of a folder: the files outside that may include it, its doors.
 ROOMS = {
+    "backend/llvm/": ["lib/backend/cpu/", "lib/backend/cuda/"],
+    "backend/cpu/": ["lib/driver/backends.cpp"],
     "runtime/cpu/": ["lib/runtime/device.cpp"],
 }
 
