@@ -1,18 +1,15 @@
 #include "driver/build.h"
 
-#include <atomic>
 #include <chrono>
 #include <filesystem>
-#include <thread>
 
 #include "cache/inflight.h"
 #include "cache/key.h"
-#include "cache/reuse.h"
 #include "driver/backends.h"
 #include "driver/codes.h"
+#include "driver/open_entry.h"
 #include "driver/store_compiled.h"
 #include "driver/toolchain.h"
-#include "support/cpu_features.h"
 #include "support/files.h"
 #include "support/log.h"
 
@@ -137,8 +134,9 @@ class Builder {
     action.structure = base.hit->structure;
     action.inputs = base.hit->inputs;
     return find_or_make(bound_action(action, r_.dims), [&]() -> Result<Compiled> {
-      RLX_TRY(Lir lir, lir_from_json(base.lir,
-                                     [&](const StoredConstant& c) { return dense(*base.hit, c); }));
+      RLX_TRY(Lir lir, lir_from_json(base.lir, [&](const StoredConstant& c) {
+                return open_constant(*store_, *base.hit, c);
+              }));
       return compile_bound(lir, compile_options(r_.dims));
     });
   }
@@ -149,7 +147,7 @@ class Builder {
             .options = r_.options,
             .passes = r_.passes,
             .jobs = r_.jobs,
-            .find_code = [this](const Digest& code_key) { return image_of(code_key); },
+            .find_code = [this](const Digest& code_key) { return open_code(*store_, code_key); },
             .keep_blob = [this](const Digest& digest,
                                 ConstantData data) { return stored(digest, std::move(data)); },
             .phase = [this](std::string_view name) { progress_.phase(name); }};
@@ -165,29 +163,6 @@ class Builder {
     if (!there) return data;
     auto keeper = std::make_shared<cache::BlobBytes>(std::move(*there));
     return ConstantData::view(keeper->bytes(), keeper);
-  }
-
-  // An image in the cache with the same code, for other constants.
-  std::optional<image::Image> image_of(const Digest& code_key) const {
-    std::optional<cache::BlobRef> ref = cache::find_code(*store_, code_key);
-    if (!ref) return std::nullopt;
-    auto bytes = store_->blob(*ref);
-    if (!bytes) return std::nullopt;
-    auto image = image::decode(bytes->bytes());
-    if (!image || image->code_key != code_key) return std::nullopt;
-    return std::move(*image);
-  }
-
-  // The bytes of a stored constant, row-major.
-  Result<ConstantData> dense(const cache::Entry& entry, const StoredConstant& c) const {
-    RLX_TRY(cache::BlobBytes blob, blob_of(entry, c.blob));
-    return unpacked(c, blob.bytes());
-  }
-
-  Result<cache::BlobBytes> blob_of(const cache::Entry& entry, const Digest& digest) const {
-    for (const cache::BlobRef& b : entry.blobs)
-      if (b.digest == digest) return store_->blob(b);
-    return Error(kIncompleteEntry, "entry " + entry.key + " has no blob " + digest.hex());
   }
 
   // A usable entry of that key, or false.
@@ -218,19 +193,26 @@ class Builder {
     out_.key = entry.key;
     out_.hit = out_.stored = true;
     if (!open_) return true;
-    Status image = open_image(entry);
+    Result<image::Image> image = open_image(*store_, entry);
     bool elsewhere = !image && image.error().first().code == kOtherMachine;
     // Who asked for a hit asked for nothing to be compiled.
     if (elsewhere && r_.require_hit)
       return Error(kOtherMachine, entry.key + ": " + image.error().first().message,
                    "drop --require-cached: it is made again for this machine");
+    if (elsewhere) {
+      RLX_TRY(out_.target, parse_target("host"));
+    }
     if (!image) {
       store_->complain("image of " + entry.key + ": " + image.error().first().message +
                        "; made again from its LIR");
-      if (Status made = remake_image(entry, std::move(lir)); !made) return missed(made.error());
+      image = remake_image(*store_, entry, std::move(lir), out_.target, r_.jobs);
+      if (!image) return missed(image.error());
     }
+    out_.image = std::move(*image);
     note("image");
-    if (Status blobs = open_blobs(entry); !blobs) return missed(blobs.error());
+    Result<Blobs> blobs = open_blobs(*store_, entry, out_.image, r_.jobs);
+    if (!blobs) return missed(blobs.error());
+    out_.blobs = std::move(*blobs);
     note("weights");
     return true;
   }
@@ -241,86 +223,40 @@ class Builder {
     return false;
   }
 
-  Status open_image(const cache::Entry& entry) {
-    const cache::BlobRef* ref = entry.find(cache::Role::kImage);
-    if (!ref) return Error(kIncompleteEntry, "the entry has none");
-    RLX_TRY(cache::BlobBytes bytes, store_->blob(*ref));
-    RLX_TRY(out_.image, image::decode(bytes.bytes()));
-    Vec<std::string> missing = missing_on_host(out_.image.isa);
-    if (missing.empty()) return {};
-    // Never run, not even to find out.
-    RLX_TRY(out_.target, parse_target("host"));
-    return Error(kOtherMachine, "it needs " + missing.front() + ", which this machine lacks");
-  }
-
-  Status remake_image(const cache::Entry& entry, std::string text) {
-    if (text.empty()) {
-      RLX_TRY(text, store_->lir(entry));
-    }
-    RLX_TRY(Lir lir, lir_from_json(text, {}));
-    RLX_TRY(out_.image, compile_lir(lir, out_.target, r_.jobs));
-    // The code of another target than the entry's is this process's own.
-    if (out_.target.text != lir.target) return {};
-    std::string bytes = image::encode(out_.image);
-    if (Status stored = store_->put_blob(sha256(bytes_of(bytes)), bytes_of(bytes)); !stored)
-      store_->complain(stored.error().first().message);
-    return {};
-  }
-
-  Status open_blobs(const cache::Entry& entry) {
-    std::map<Digest, std::optional<Result<cache::BlobBytes>>> wanted;
-    for (const image::Buffer& b : out_.image.buffers)
-      if (b.kind == image::Buffer::Kind::kConstant) wanted[b.blob];
-    read_blobs(entry, wanted);
-    for (auto& [digest, bytes] : wanted) {
-      if (!*bytes) return std::move(bytes->error());
-      out_.blobs.emplace(digest, std::move(**bytes));
-    }
-    return {};
-  }
-
-  // Weights that nobody has read since the machine booted are digested now: with all threads, where that
-  // is more work than starting them.
-  void read_blobs(const cache::Entry& entry,
-                  std::map<Digest, std::optional<Result<cache::BlobBytes>>>& wanted) const {
-    constexpr int64_t kWorthThreads = int64_t{64} << 20;
-    Vec<std::pair<const Digest, std::optional<Result<cache::BlobBytes>>>*> all;
-    for (auto& item : wanted) all.push_back(&item);
-    std::atomic<size_t> next = 0;
-    auto work = [&] {
-      for (size_t i = next++; i < all.size(); i = next++)
-        all[i]->second = blob_of(entry, all[i]->first);
-    };
-    int64_t bytes = 0;
-    for (const cache::BlobRef& b : entry.blobs) bytes += b.size;
-    Vec<std::thread> threads;
-    for (int i = 1; bytes > kWorthThreads && i < r_.jobs; ++i) threads.emplace_back(work);
-    work();
-    for (std::thread& thread : threads) thread.join();
-  }
-
   template <class Make>
   Status find_or_make(const Action& action, Make make) {
     RLX_TRY(bool found, find(action.key, action.digest));
     if (found) return {};
-    if (r_.require_hit) {
-      cache::KeyLock lock;
-      if (cache::Remote(r_.remote).ok()) lock = store_->lock(action.key);
-      RLX_TRY(found, pull(action));
-      if (found) return {};
-      return Error(kNotCached, "not in the cache: " + action.key,
-                   "compile it first, or drop --require-cached");
-    }
+    if (r_.require_hit) return pull_only(action);
     cache::KeyLock lock = store_->lock(action.key);
-    if (lock.held()) {
-      RLX_TRY(found, find(action.key, action.digest, true));
-      if (found) return {};
-      progress_ = cache::InflightNote(store_->root(), action.key);
-    }
-    RLX_TRY(found, pull(action));
+    RLX_TRY(found, find_again(lock, action));
     if (found) return {};
     explain_miss(action);
     if (must_store()) RLX_TRY_VOID(store_->check_writable());
+    return make_and_publish(lock, action, make);
+  }
+
+  Status pull_only(const Action& action) {
+    cache::KeyLock lock;
+    if (cache::Remote(r_.remote).ok()) lock = store_->lock(action.key);
+    RLX_TRY(bool found, pull(action));
+    if (found) return {};
+    return Error(kNotCached, "not in the cache: " + action.key,
+                 "compile it first, or drop --require-cached");
+  }
+
+  // What another process made while this one waited for the lock, or what the remote cache has.
+  Result<bool> find_again(const cache::KeyLock& lock, const Action& action) {
+    if (lock.held()) {
+      RLX_TRY(bool found, find(action.key, action.digest, true));
+      if (found) return true;
+      progress_ = cache::InflightNote(store_->root(), action.key);
+    }
+    return pull(action);
+  }
+
+  template <class Make>
+  Status make_and_publish(const cache::KeyLock& lock, const Action& action, Make make) {
     auto start = std::chrono::steady_clock::now();
     auto made = make();
     note("compile");

@@ -1,0 +1,34 @@
+// What a cache entry holds, opened for a run: its image, and the blobs that the image names.
+#pragma once
+#include <map>
+#include <string>
+
+#include "cache/store.h"
+#include "image/image.h"
+#include "lir/lir.h"
+
+namespace rlx::driver {
+
+using Blobs = std::map<Digest, cache::BlobBytes>;
+
+// kOtherMachine where this machine cannot run it, which is not tried.
+Result<image::Image> open_image(const cache::Store& store, const cache::Entry& entry);
+
+// An image in the cache with the same code, for other constants.
+std::optional<image::Image> open_code(const cache::Store& store, const Digest& code_key);
+
+// Made of the entry's LIR (read where `lir` is empty), for `target`. Where that is the entry's own, the
+// store gets the image again.
+Result<image::Image> remake_image(cache::Store& store, const cache::Entry& entry, std::string lir,
+                                  const Target& target, int jobs);
+
+// Those of the image's constants. Weights that nobody has read since the machine booted are digested now:
+// with so many threads, where that is more work than starting them.
+Result<Blobs> open_blobs(const cache::Store& store, const cache::Entry& entry,
+                         const image::Image& image, int threads);
+
+// The bytes of a stored constant, row-major.
+Result<ConstantData> open_constant(const cache::Store& store, const cache::Entry& entry,
+                                   const StoredConstant& c);
+
+}  // namespace rlx::driver
