@@ -102,16 +102,24 @@ bool can_inline(const Stage& w) {
                      [](const AxisIndex& i) { return !i.expr && i.dim.as_loop(); });
 }
 
-// The one read of a local in all the stages; nullopt where there are several or none.
-std::optional<std::pair<size_t, uint32_t>> only_read(const Kernel& k, uint32_t local) {
-  std::optional<std::pair<size_t, uint32_t>> found;
+struct ReadPlace {
+  size_t stage = 0;
+  uint32_t read = 0;
+};
+
+// By local: its one read in all the stages; nullopt where there are several or none.
+Vec<std::optional<ReadPlace>> only_reads(const Kernel& k) {
+  Vec<std::optional<ReadPlace>> found(k.locals.size());
+  Vec<bool> several(k.locals.size());
   for (size_t s = 0; s < k.stages.size(); ++s)
-    for (size_t a = 0; a < k.stages[s].reads.size(); ++a) {
+    for (uint32_t a = 0; a < k.stages[s].reads.size(); ++a) {
       const Access& r = k.stages[s].reads[a];
-      if (r.of != Access::Of::kLocal || r.tensor != local) continue;
-      if (found) return std::nullopt;
-      found = std::pair(s, static_cast<uint32_t>(a));
+      if (r.of != Access::Of::kLocal) continue;
+      several[r.tensor] = several[r.tensor] || found[r.tensor];
+      found[r.tensor] = ReadPlace{s, a};
     }
+  for (size_t l = 0; l < found.size(); ++l)
+    if (several[l]) found[l].reset();
   return found;
 }
 
@@ -127,14 +135,15 @@ void merge_equal_reads(Stage& s) {
 }
 
 bool inline_one(Kernel& k) {
+  Vec<std::optional<ReadPlace>> reads = only_reads(k);
   for (size_t w = 0; w < k.stages.size(); ++w) {
     if (!can_inline(k.stages[w])) continue;
-    auto read = only_read(k, k.stages[w].writes[0].tensor);
-    if (!read || read->first <= w) continue;
-    Stage& reader = k.stages[read->first];
+    const std::optional<ReadPlace>& read = reads[k.stages[w].writes[0].tensor];
+    if (!read || read->stage <= w) continue;
+    Stage& reader = k.stages[read->stage];
     if (reader.kind() != Kind::kMap && reader.kind() != Kind::kReduce) continue;
-    inline_into(k.stages[w], reader, read->second);
-    erase_read(reader, read->second);
+    inline_into(k.stages[w], reader, read->read);
+    erase_read(reader, read->read);
     k.stages.erase(k.stages.begin() + static_cast<std::ptrdiff_t>(w));
     return true;
   }
