@@ -2,12 +2,20 @@
 
 #include <algorithm>
 
+#include "kernel/estimate.h"
+
 namespace rlx {
 namespace {
 
 void sort_uniquely(Vec<ValueId>& values) {
   std::ranges::sort(values);
   values.erase(std::unique(values.begin(), values.end()), values.end());
+}
+
+double heaviest_work(const Kernel& k) {
+  double most = 0;
+  for (const Stage& s : k.stages) most = std::max(most, estimated_work(k, s));
+  return most;
 }
 
 Vec<ValueId> values_read(const Kernel& k) {
@@ -41,7 +49,10 @@ void each_change(const Vec<ValueId>& old, const Vec<ValueId>& now, Gone gone, Co
 UnitGraph::UnitGraph(Vec<Unit> units, size_t values)
     : order_(units.size()), writer_(values), readers_(values), seen_(units.size()) {
   nodes_.reserve(units.size());
-  for (Unit& u : units) nodes_.push_back({std::move(u)});
+  for (Unit& u : units) {
+    double work = heaviest_work(u.kernel);
+    nodes_.push_back({std::move(u), work});
+  }
   for (size_t u = 0; u < nodes_.size(); ++u) note_uses(UnitId(u));
 }
 
@@ -84,7 +95,10 @@ bool UnitGraph::reads_from(UnitId u, UnitId writer) const {
 }
 
 void UnitGraph::merge(UnitId writer, UnitId reader, Unit merged) {
-  merged.kernel.name = nodes_[writer.index].unit.kernel.name;
+  const Node& heavier =
+      nodes_[(nodes_[writer.index].work < nodes_[reader.index].work ? reader : writer).index];
+  merged.kernel.name = heavier.unit.kernel.name;
+  nodes_[reader.index].work = heavier.work;
   nodes_[writer.index].unit = {};
   note_uses(writer);
   order_.remove(writer);

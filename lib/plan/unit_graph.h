@@ -53,7 +53,8 @@ class UnitGraph {
     note_uses(u);
   }
   // The merged unit takes the reader's id and place, and the writer is gone; units before that place that
-  // depend on the merged one move behind it. There must be no path between the two.
+  // depend on the merged one move behind it. There must be no path between the two. The kernel is called as
+  // the one of the two whose heaviest stage has more work.
   void merge(UnitId writer, UnitId reader, Unit merged);
 
   // In the order of execution.
@@ -62,6 +63,8 @@ class UnitGraph {
  private:
   struct Node {
     Unit unit;
+    // Of its heaviest stage, after whose node the kernel is called.
+    double work = 0;
     // Ascending.
     Vec<ValueId> reads = {}, writes = {};
   };
