@@ -167,6 +167,17 @@ void append(Kernel& to, Kernel from) {
   }
 }
 
+// What a kernel may grow to. Nobody gains by more, and planning and compiling one cost more than in proportion:
+// with a bound, a model costs in proportion to its nodes.
+constexpr size_t kMostArgs = 64;
+constexpr size_t kMostNodes = 192;
+
+size_t nodes_of(const Kernel& k) {
+  size_t nodes = 0;
+  for (const Stage& s : k.stages) nodes += 1 + s.body.size();
+  return nodes;
+}
+
 class Fuser {
  public:
   Fuser(const Unit& writer, const Unit& reader, ValueId v, const Needed& needed)
@@ -174,6 +185,7 @@ class Fuser {
 
   // Kernels are copied once it is certain that they merge as far as their loops are concerned.
   Result<Kernel> run() {
+    RLX_TRY_VOID(check_size());
     RLX_TRY(write_, one_to_one_write(writer_, v_));
     RLX_TRY(reads_, reads_of(reader_, v_, write_));
     RLX_TRY_VOID(check_structured());
@@ -190,6 +202,14 @@ class Fuser {
   }
 
  private:
+  Status check_size() const {
+    if (writer_.args.size() + reader_.args.size() > kMostArgs)
+      return refuse("the kernel would have too many arguments");
+    if (nodes_of(writer_) + nodes_of(reader_) > kMostNodes)
+      return refuse("the kernel would be too long");
+    return {};
+  }
+
   Status check_structured() const {
     // A register tile holds the sums of one product.
     if (is_structured(writer_) && is_structured(reader_)) return refuse("both have a contraction");

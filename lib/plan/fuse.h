@@ -9,6 +9,7 @@
 //   reader's grid loop that v does not have   moves into the reader's stages (a row program's broadcast)
 // A map that writes for one other stage only is inlined into it, so an elementwise chain is one body.
 // Where loops of both sides would have to move, the two go over different rows, and stay apart.
+// A kernel grows to a bound of arguments and nodes, so that planning a model costs in proportion to its nodes.
 // Everything is decided on these facts, never on operators. A refusal says which fact is missing.
 #pragma once
 #include "plan/unit.h"
