@@ -270,12 +270,12 @@ Made Generator::bounded(int v, double big) {
               {x.dtype, x.shape, big, x.error * factor + unit(x.dtype) * big});
 }
 
-Made Generator::positive(int v) {
+Made Generator::positive(int v, double least) {
   const Value x = at(v);
   Made absolute = node("Abs", {v}, {x.dtype, x.shape, x.big, x.error, x.exact, x.whole});
   if (!absolute) return absolute;
-  return node("Add", {*absolute, scalar(x.dtype, 0.5)},
-              {x.dtype, x.shape, x.big + 0.5, x.error + unit(x.dtype) * (x.big + 1)});
+  return node("Add", {*absolute, scalar(x.dtype, least)},
+              {x.dtype, x.shape, x.big + least, x.error + unit(x.dtype) * (x.big + 1)});
 }
 
 namespace {
@@ -519,22 +519,35 @@ int64_t spelled(Generator& g, int axis, int rank) {
   return g.random.percent(30) ? axis - rank : axis;
 }
 
-const Vec<Emitter>& emitters() {
-  static const Vec<Emitter> made = [] {
-    Vec<Emitter> all;
-    for (const Vec<Emitter>& some :
-         {view_emitters(), product_emitters(), row_emitters(), elementwise_emitters()})
-      all.insert(all.end(), some.begin(), some.end());
-    return all;
-  }();
-  return made;
+namespace {
+
+Vec<Emitter> all_emitters() {
+  Vec<Emitter> all;
+  for (const Vec<Emitter>& some :
+       {view_emitters(), product_emitters(), row_emitters(), elementwise_emitters()})
+    all.insert(all.end(), some.begin(), some.end());
+  return all;
 }
 
-Vec<std::string> operators_left_out() {
+Vec<Emitter>& emitters_in_use() {
+  static Vec<Emitter> all = all_emitters();
+  return all;
+}
+
+}  // namespace
+
+const Vec<Emitter>& emitters() { return emitters_in_use(); }
+
+bool leave_out(std::string_view op) {
+  return std::erase_if(emitters_in_use(), [&](const Emitter& e) { return e.op == op; }) > 0;
+}
+
+Vec<std::string> operators_without_emitter() {
+  const Vec<Emitter> all = all_emitters();
   Vec<std::string> missing;
   for (const OpDef* op : all_ops()) {
-    bool made = std::any_of(emitters().begin(), emitters().end(),
-                            [&](const Emitter& e) { return e.op == op->name; });
+    bool made =
+        std::any_of(all.begin(), all.end(), [&](const Emitter& e) { return e.op == op->name; });
     if (!made) missing.emplace_back(op->name);
   }
   return missing;

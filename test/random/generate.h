@@ -69,7 +69,7 @@ class Generator {
   static double unit(DType t);
   // v with smaller elements, positive ones.
   Made bounded(int v, double big);
-  Made positive(int v);
+  Made positive(int v, double least = 0.5);
   // Any value of the model.
   int any() { return pool_[random.below(pool_.size())]; }
   // A value of that type and shape; -1: none.
@@ -113,12 +113,15 @@ Vec<Emitter> product_emitters();
 Vec<Emitter> row_emitters();
 Vec<Emitter> elementwise_emitters();
 const Vec<Emitter>& emitters();
+// From here on no graph has the operator; false if none could have. A seed's graphs are then those of
+// before the operator came.
+bool leave_out(std::string_view op);
 // An axis, now and then counted from the end.
 int64_t spelled(Generator& g, int axis, int rank);
 // A convolution whose output is as large as v.
 Made same_conv(Generator& g, int v);
 // Operators that no emitter makes: there should be none.
-Vec<std::string> operators_left_out();
+Vec<std::string> operators_without_emitter();
 // "IsNaN" of "is_nan".
 std::string onnx_name(std::string_view op);
 

@@ -4,6 +4,7 @@
 
 #include <fmt/format.h>
 
+#include "test/random/generate.h"
 #include "test/random/search.h"
 
 namespace {
@@ -22,6 +23,7 @@ constexpr std::string_view kHelp = R"(usage: random_graphs [flags]
   --dry 1           make the models and count them only
   --images 1        print digests of what the models compile to, and run nothing: two builds that give
                     the same lines, sorted, make the same code
+  --without NAME    make no node of that operator, by its name in MIR; may be given again
   --model FILE      print these digests of an .onnx file
   --replay FILE     check one .onnx on the .in.npz beside it
   --worker FILE     ort_worker.py
@@ -67,6 +69,8 @@ int main(int argc, char** argv) {
       o.dry = value != "0";
     } else if (flag == "--images") {
       o.images = value != "0";
+    } else if (flag == "--without") {
+      if (!rlx::random::leave_out(value)) return usage("no graph has an operator " + value);
     } else if (flag == "--model") {
       return rlx::random::print_digests(value);
     } else if (flag == "--parent") {
