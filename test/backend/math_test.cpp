@@ -1,6 +1,6 @@
 // The stated error of every scalar function (kernel/functions.def, op/elementwise.h) against libm, compiled
-// and interpreted, which give the same bits. `test_backend "[every]"` takes every f32 there is, and
-// prints what it found; the others take a seeded sample.
+// and interpreted, which give the same bits. `test_backend "[every]"` takes every f32 there is and many an
+// f64, and prints what it found; the others take a seeded sample.
 #include <atomic>
 #include <bit>
 #include <catch2/catch.hpp>
@@ -234,8 +234,8 @@ class Function {
   Memory other_{kCount * sizeof(T)};
 };
 
-// Patterns of every exponent, the ends of the mantissa and random ones in equal parts, and the numbers
-// around which functions change their way.
+// In equal parts: patterns of every exponent, with random mantissas and with the ends of them, and the
+// numbers around which functions change their way, evenly spread and by magnitude.
 template <class T>
 Vec<T> sample(size_t count, uint64_t seed) {
   using Bits = std::conditional_t<sizeof(T) == 4, uint32_t, uint64_t>;
@@ -252,13 +252,18 @@ Vec<T> sample(size_t count, uint64_t seed) {
   for (size_t i = 0; x.size() < count; ++i) {
     const auto bits = static_cast<Bits>(random());
     constexpr Bits kOnes = (Bits(1) << kMantissa) - 1;
-    switch (i % 4) {
+    const double fraction = std::ldexp(static_cast<double>(random() >> 11), -53);
+    switch (i % 5) {
       case 0: x.push_back(std::bit_cast<T>(bits)); break;
       case 1: x.push_back(std::bit_cast<T>(Bits(bits & ~kOnes))); break;
       case 2: x.push_back(std::bit_cast<T>(Bits(bits | kOnes))); break;
-      case 3:
-        x.push_back(static_cast<T>(std::ldexp(static_cast<double>(random() >> 11), -44) - 256));
+      case 3: x.push_back(static_cast<T>(512 * fraction - 256)); break;
+      case 4: {
+        const int exponent = static_cast<int>(random() % 16) - 12;
+        x.push_back(
+            static_cast<T>(std::ldexp(bits % 2 == 0 ? 1 + fraction : -1 - fraction, exponent)));
         break;
+      }
     }
   }
   return x;
@@ -274,6 +279,13 @@ void check_sample(const Row& r, double bound) {
               << worst.at);
   CHECK(worst.error <= bound + kReference);
   CHECK(differ == 0);
+}
+
+template <class T>
+void print(const std::string& node, double bound, const Worst<T>& worst, int64_t differ) {
+  std::printf("%-36s f%zu %8.4f of %4.1f at %a, %ld differ\n", node.c_str(), sizeof(T) * 8,
+              worst.error, bound, worst.at, static_cast<long>(differ));
+  std::fflush(stdout);
 }
 
 // Every pattern of 32 bits, in two threads.
@@ -320,6 +332,22 @@ TEST_CASE("every macro of one operand has a row") {
 }
 
 // RLX_ONLY names one function.
+TEST_CASE("scalar functions keep their stated errors for many an f64", "[.every]") {
+  const char* only = std::getenv("RLX_ONLY");
+  for (const Row& r : rows()) {
+    if (only && !r.node.starts_with(std::string(only) + "(")) continue;
+    Worst<double> worst;
+    int64_t differ = 0;
+    Function<double> f(r);
+    for (uint64_t seed = 0; seed < 100; ++seed) {
+      f.measure(sample<double>(Function<double>::kCount, seed), worst, differ);
+    }
+    print(r.node, r.f64, worst, differ);
+    CHECK(worst.error <= r.f64 + kReference);
+    CHECK(differ == 0);
+  }
+}
+
 TEST_CASE("scalar functions keep their stated errors for every f32", "[.every]") {
   const char* only = std::getenv("RLX_ONLY");
   for (const Row& r : rows()) {
@@ -327,9 +355,7 @@ TEST_CASE("scalar functions keep their stated errors for every f32", "[.every]")
     Worst<float> worst;
     int64_t differ = 0;
     measure_all(r, worst, differ);
-    std::printf("%-36s %8.4f of %4.1f at %a, %ld differ\n", r.node.c_str(), worst.error, r.f32,
-                worst.at, static_cast<long>(differ));
-    std::fflush(stdout);
+    print(r.node, r.f32, worst, differ);
     CHECK(worst.error <= r.f32 + kReference);
     CHECK(differ == 0);
   }
