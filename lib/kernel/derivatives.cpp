@@ -56,6 +56,9 @@ Partials sigmoid(Operands, Real y) { return {y * (1 - y)}; }
 Partials expm1(Operands x, Real) { return {x[0].apply(macro::kExp)}; }
 Partials sinh(Operands x, Real) { return {x[0].apply(macro::kCosh)}; }
 Partials cosh(Operands x, Real) { return {x[0].apply(macro::kSinh)}; }
+Partials asinh(Operands x, Real) { return {1 / (square(x[0]) + 1).apply(Fn::kSqrt)}; }
+Partials acosh(Operands x, Real) { return {1 / ((x[0] - 1) * (x[0] + 1)).apply(Fn::kSqrt)}; }
+Partials atanh(Operands x, Real) { return {1 / ((1 - x[0]) * (x[0] + 1))}; }
 Partials softplus(Operands x, Real) { return {x[0].apply(macro::kSigmoid)}; }
 
 Partials erf(Operands x, Real) {

@@ -157,23 +157,38 @@ Real log_rest(Real f) {
   return s * fma(z, polynomial(z, kLogF64), -f);
 }
 
+// x = 2^exponent (1 + f) with sqrt(1/2) <= 1 + f < sqrt(2).
+struct Split {
+  // An integer of the size of x.
+  Real exponent;
+  Real f;
+};
+
+// Of a normal x: the exponent is that of x / sqrt(1/2), whose bits count from there.
+Split split(Real x) {
+  int64_t mantissa_bits = x.is_wide() ? 52 : 23;
+  Real bits = x.bitcast(x.bits_type());
+  Real above = bits - bits.whole(x.is_wide() ? 0x3FE6A09E667F3BCD : 0x3F3504F3);
+  Real exponent = above >> mantissa_bits;
+  return {exponent, (bits - (exponent << mantissa_bits)).bitcast(x.type()) - 1};
+}
+
+// log(2^e (1 + f))
+Real log_of(Real e, Real f) {
+  Real rest = fma(e, f.pick(kLn2RestF32, kLn2RestF64), log_rest(f));
+  return fma(e, f.pick(kLn2F32, kLn2F64), f + rest);
+}
+
 }  // namespace
 
 Real log(Real x) {
-  int64_t mantissa_bits = x.is_wide() ? 52 : 23;
   // Denormals are made normal.
   Real tiny = x < x.pick(std::numeric_limits<float>::min(), std::numeric_limits<double>::min());
   double lift = x.pick(0x1p24, 0x1p54);
   Real lifted = select(tiny, x * lift, x);
   Real lift_exponent = select(tiny, x.number(-x.pick(24, 54)), x.number(0));
-  // x = 2^e (1 + f): the exponent of x / sqrt(1/2), whose bits count from there.
-  Real bits = lifted.bitcast(x.bits_type());
-  Real above = bits - bits.whole(x.is_wide() ? 0x3FE6A09E667F3BCD : 0x3F3504F3);
-  Real exponent = above >> mantissa_bits;
-  Real f = (bits - (exponent << mantissa_bits)).bitcast(x.type()) - 1;
-  Real e = exponent.cast(x.type()) + lift_exponent;
-  Real rest = fma(e, x.pick(kLn2RestF32, kLn2RestF64), log_rest(f));
-  Real y = fma(e, x.pick(kLn2F32, kLn2F64), f + rest);
+  Split s = split(lifted);
+  Real y = log_of(s.exponent.cast(x.type()) + lift_exponent, s.f);
   // Where x is no positive number: infinity and NaN stay.
   Real special = select(x == 0, x.number(-kInfinity), select(x < 0, x.number(kNan), x));
   Real positive = (x > 0) & (x < kInfinity);
@@ -253,6 +268,56 @@ Real cosh(Real x) {
   Real e = exp_of_rest(y) * power_of_two(y, -2);
   Real half = e + 0.0625 / e;
   return half + half;
+}
+
+// ---- Inverse hyperbolic functions ---------------------------------------------------------------
+
+namespace {
+
+// log((1 + z) 2^more) for 0 <= z < 2^126 (2^1022). What 1 + z rounds off is brought back into f, so that
+// a small z keeps all its bits.
+Real log1p(Real z, std::optional<Real> more = std::nullopt) {
+  Real sum = z + 1;
+  Split s = split(sum);
+  int64_t mantissa_bits = z.is_wide() ? 52 : 23, bias = z.is_wide() ? 1023 : 127;
+  Real scale = ((s.exponent.whole(bias) - s.exponent) << mantissa_bits).bitcast(z.type());
+  Real f = fma(z - (sum - 1), scale, s.f);
+  Real e = s.exponent.cast(z.type());
+  return log_of(more ? e + *more : e, f);
+}
+
+// log(1 + z) of a z that comes to 2 x as x grows, and may overflow on the way.
+Real log1p_or_log_twice(Real z, Real x) {
+  Real huge = x > x.pick(0x1p60, 0x1p500);
+  Real y = log1p(select(huge, x * 0.25, z), select(huge, x.number(3), x.number(0)));
+  // Infinity and NaN stay.
+  return select(x < kInfinity, y, x);
+}
+
+Real root_of(Real x) { return x.apply(Fn::kSqrt); }
+
+}  // namespace
+
+// log(a + sqrt(a^2 + 1)) with a = |x|
+Real asinh(Real x) {
+  Real a = abs(x);
+  Real z = a + a * a / (root_of(fma(a, a, 1)) + 1);
+  return with_sign(log1p_or_log_twice(z, a), x);
+}
+
+// log(x + sqrt(x^2 - 1)), by t = x - 1, which is exact near its 0.
+Real acosh(Real x) {
+  Real t = x - 1;
+  Real z = t + root_of(t * (t + 2));
+  return select(x < 1, x.number(kNan), log1p_or_log_twice(z, x));
+}
+
+// log((1 + a) / (1 - a)) / 2 with a = |x|
+Real atanh(Real x) {
+  Real a = abs(x);
+  Real y = log1p((a + a) / (1 - a)) * 0.5;
+  Real end = select(a == 1, a.number(kInfinity), a.number(kNan));
+  return with_sign(select(a < 1, y, end), x);
 }
 
 // ---- Softplus and mish --------------------------------------------------------------------------

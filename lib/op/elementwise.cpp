@@ -102,10 +102,13 @@ constexpr DTypes kSigned = kFloats | kSignedInts;
 
 constexpr ElementwiseRow kElementwise[] = {
     {"abs", kUnary, kNumbers, absolute, false, fold_abs},
+    scalar<macro::kAcosh>("acosh"),
     arithmetic(
         "add", [](Operands x) { return x[0] + x[1]; }, fold_add),
     logical(
         "and", [](Operands x) { return apply(Fn::kAnd, x[0], x[1]); }, fold_and),
+    scalar<macro::kAsinh>("asinh"),
+    scalar<macro::kAtanh>("atanh"),
     floats("ceil", 0, [](Operands x) { return apply(Fn::kCeil, x[0]); }),
     scalar<macro::kCos>("cos"),
     scalar<macro::kCosh>("cosh"),

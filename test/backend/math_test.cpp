@@ -87,6 +87,9 @@ Vec<Row> rows() {
       macro("tan(%x)", macro::kTan, [](auto x) { return std::tan(x); }),
       macro("sinh(%x)", macro::kSinh, [](auto x) { return std::sinh(x); }),
       macro("cosh(%x)", macro::kCosh, [](auto x) { return std::cosh(x); }),
+      macro("asinh(%x)", macro::kAsinh, [](auto x) { return std::asinh(x); }),
+      macro("acosh(%x)", macro::kAcosh, [](auto x) { return std::acosh(x); }),
+      macro("atanh(%x)", macro::kAtanh, [](auto x) { return std::atanh(x); }),
       macro(
           "sigmoid(%x)", macro::kSigmoid,
           [](auto x) { return x < 0 ? std::exp(x) / (1 + std::exp(x)) : 1 / (1 + std::exp(-x)); }),

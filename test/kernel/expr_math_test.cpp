@@ -129,6 +129,9 @@ TEST_CASE("errors of f32 functions") {
   check_bound<float>(macro::kErf, std::erf, -1e30, 1e30, 3.5);
   check_bound<float>(macro::kErf, std::erf, -4.5, 4.5, 3.5);
   check_bound<float>(macro::kSigmoid, sigmoid, -200, 200, 3.0);
+  check_bound<float>(macro::kAsinh, std::asinh, -3e38, 3e38, 2.5);
+  check_bound<float>(macro::kAcosh, std::acosh, 1, 3e38, 3.0);
+  check_bound<float>(macro::kAtanh, std::atanh, -1, 1, 2.5);
   check_bound<float>(macro::kSin, std::sin, -3e38, 3e38, 2.5);
   check_bound<float>(macro::kCos, std::cos, -3e38, 3e38, 2.5);
   check_bound<float>(macro::kSin, std::sin, -1e5, 1e5, 2.5);
@@ -141,6 +144,9 @@ TEST_CASE("errors of f64 functions") {
   check_bound<double>(macro::kTanh, std::tanh, -25, 25, 3.0);
   check_bound<double>(macro::kErf, std::erf, -7, 7, 2.0);
   check_bound<double>(macro::kSigmoid, sigmoid, -800, 800, 3.0);
+  check_bound<double>(macro::kAsinh, std::asinh, -1e308, 1e308, 2.5);
+  check_bound<double>(macro::kAcosh, std::acosh, 1, 1e308, 3.0);
+  check_bound<double>(macro::kAtanh, std::atanh, -1, 1, 2.5);
   check_bound<double>(macro::kSin, std::sin, -1e308, 1e308, 2.5);
   check_bound<double>(macro::kCos, std::cos, -100, 100, 2.5);
 }

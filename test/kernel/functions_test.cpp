@@ -104,7 +104,7 @@ TEST_CASE("derivatives are those of finite differences") {
     std::mt19937_64 random(1);
     std::uniform_real_distribution<double> at(-3, 3);
     int points = 0;
-    for (int i = 0; i < 200; ++i) {
+    for (int i = 0; i < 400; ++i) {
       Vec<double> x;
       for (int operand = 0; operand < function.operands; ++operand) x.push_back(at(random));
       auto error = error_at(f, x);

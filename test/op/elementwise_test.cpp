@@ -21,6 +21,7 @@ struct Unary {
 
 const Unary kUnary[] = {
     {"abs(%x)", [](double x) { return std::fabs(x); }},
+    {"asinh(%x)", [](double x) { return std::asinh(x); }},
     {"ceil(%x)", [](double x) { return std::ceil(x); }},
     {"celu(%x) {alpha = 0.5}",
      [](double x) { return std::max(x, 0.0) + std::min(0.0, 0.5 * std::expm1(x / 0.5)); }},
@@ -117,6 +118,15 @@ TEST_CASE("functions of positive floats") {
       near(run(unary_graph("f32[4]", "sqrt(%x)"), {x}), f32({4}, {0.5F, 1, std::sqrt(2.0F), 10})));
   CHECK(near(run(unary_graph("f32[4]", "log(%x)"), {x}),
              f32({4}, {std::log(0.25F), 0, std::log(2.0F), std::log(100.0F)})));
+}
+
+TEST_CASE("functions of a range") {
+  const Tensor x = f32({3}, {1, 1.5F, 100});
+  CHECK(near(run(unary_graph("f32[3]", "acosh(%x)"), {x}),
+             f32({3}, {0, std::acosh(1.5F), std::acosh(100.0F)})));
+  const Tensor y = f32({4}, {-1, -0.5F, 0.25F, 2});
+  CHECK(near(run(unary_graph("f32[4]", "atanh(%x)"), {y}),
+             f32({4}, {-kInf, std::atanh(-0.5F), std::atanh(0.25F), kNan})));
 }
 
 TEST_CASE("functions of two floats, broadcast") {

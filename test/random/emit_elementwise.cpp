@@ -17,6 +17,8 @@ enum class Domain : uint8_t {
   kSmall,
   // At least a half.
   kPositive,
+  // At least one and a half.
+  kAboveOne,
   // Only what is exact: a step lies between elements that are close.
   kExact,
 };
@@ -33,7 +35,8 @@ struct Rule {
 };
 
 constexpr Rule kRules[] = {
-    {"abs", Domain::kAll, 0, 1, 0, true},       {"ceil", Domain::kExact, 0, 1, 0, true},
+    {"abs", Domain::kAll, 0, 1, 0, true},       {"acosh", Domain::kAboveOne, 0, 1, 0},
+    {"asinh", Domain::kAll, 0, 1, 0},           {"ceil", Domain::kExact, 0, 1, 0, true},
     {"cos", Domain::kSmall, 100, 1, 1},         {"cosh", Domain::kSmall, 4, 30, 30},
     {"erf", Domain::kAll, 0, 1.2, 1},           {"exp", Domain::kSmall, 4, 60, 60},
     {"floor", Domain::kExact, 0, 1, 0, true},   {"hard_swish", Domain::kAll, 0, 1.6, 0},
@@ -64,6 +67,7 @@ Made fitted(Generator& g, int v, Domain domain, double most) {
     case Domain::kAll: return v;
     case Domain::kSmall: return g.bounded(v, most);
     case Domain::kPositive: return g.positive(v);
+    case Domain::kAboveOne: return g.positive(v, 1.5);
     case Domain::kExact: return g.at(v).exact ? Made(v) : std::nullopt;
   }
   return std::nullopt;
