@@ -179,12 +179,21 @@ def arguments():
     parser.add_argument("--data", type=pathlib.Path, default=DATA, help="folder of the cases")
     parser.add_argument("--jobs", type=int, default=os.cpu_count())
     parser.add_argument("--update", action="store_true", help="write cases.txt anew, run nothing")
-    parser.add_argument("cases", metavar="CASE", nargs="*", help="run these, listed or not")
+    parser.add_argument("cases", metavar="CASE", nargs="*", help="run these, listed or not; a pattern, too")
     return parser.parse_args()
 
 
+def present(data, pattern):
+    return sorted(path for path in data.glob(pattern) if (path / "model.onnx").exists())
+
+
+def named(a):
+    names = [path.name for pattern in a.cases for path in present(a.data, pattern)]
+    return names or sys.exit(f"conformance: no case in {a.data} is called so")
+
+
 def selected(a, pool, cache):
-    cases = sorted(path for path in a.data.glob("test_*") if (path / "model.onnx").exists())
+    cases = present(a.data, "test_*")
     chosen = pool.map(lambda case: is_selected(case, a.bin, cache), cases)
     return [case.name for case, yes in zip(cases, chosen) if yes]
 
@@ -208,7 +217,7 @@ def main():
     listing = HERE / "cases.txt"
     with tempfile.TemporaryDirectory() as cache, concurrent.futures.ThreadPoolExecutor(a.jobs) as pool:
         if a.cases:
-            names, failures = a.cases, 0
+            names, failures = named(a), 0
         else:
             names = selected(a, pool, cache)
             if a.update:
