@@ -60,6 +60,7 @@ const Vec<std::string> kGolden = {
     "greater_or_equal 1:",
     "hard_sigmoid 1: alpha beta",
     "hard_swish 1:",
+    "hardmax 1: axis",
     "identity 1:",
     "is_inf 1: detect_negative detect_positive",
     "is_nan 1:",

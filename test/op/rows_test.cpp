@@ -51,6 +51,17 @@ TEST_CASE("softmax keeps the smallest shares") {
   }
 }
 
+TEST_CASE("hardmax is 1 at the first of the greatest") {
+  const auto of = [](const char* axis, const Tensor& x) {
+    return run("%x = input \"x\" : f32[n, 3]\n%y = hardmax(%x) {axis = " + std::string(axis) +
+                   "}\noutput \"y\" = %y",
+               {x});
+  };
+  const Tensor x = f32({2, 3}, {1, 3, 3, 2, NAN, -INFINITY});
+  CHECK(near(of("-1", x), f32({2, 3}, {0, 1, 0, 0, 1, 0})));
+  CHECK(near(of("0", x), f32({2, 3}, {0, 0, 1, 1, 1, 0})));
+}
+
 TEST_CASE("layer normalization over the last axes") {
   const Tensor x = random_f32({2, 3, 4});
   const Tensor scale = random_f32({4}, 2);

@@ -188,6 +188,14 @@ Made arg_best(Generator& g, int v, std::string_view op) {
 Made arg_max(Generator& g, int v) { return arg_best(g, v, "ArgMax"); }
 Made arg_min(Generator& g, int v) { return arg_best(g, v, "ArgMin"); }
 
+Made hardmax(Generator& g, int v) {
+  const Value in = g.at(v);
+  if (!in.exact || !is_float(in.dtype) || g.rank(v) == 0) return std::nullopt;
+  Generator::Result r{in.dtype, in.shape, 1};
+  r.exact = r.whole = true;
+  return g.node("Hardmax", {v}, r, {{"axis", spelled(g, g.axis(v), g.rank(v))}});
+}
+
 Made cum_sum(Generator& g, int v) {
   const Value in = g.at(v);
   if (in.dtype == DType::kBool || g.rank(v) == 0) return std::nullopt;
@@ -270,6 +278,7 @@ Vec<Emitter> row_emitters() {
       {"reduce_log_sum_exp", "reduction", Family::kRow, log_sum_exp},
       {"arg_max", "arg", Family::kRow, arg_max},
       {"arg_min", "arg", Family::kRow, arg_min},
+      {"hardmax", "arg", Family::kRow, hardmax},
       {"cum_sum", "scan", Family::kRow, cum_sum},
       {"max_pool", "pool", Family::kRow, max_pool},
       {"max_pool", "pool", Family::kRow, max_pool},

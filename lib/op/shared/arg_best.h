@@ -1,4 +1,4 @@
-// The place of the best element along an axis: arg_max and arg_min.
+// The place of the best element along an axis: arg_max, arg_min and hardmax.
 #pragma once
 #include "op/shared/reduced.h"
 #include "op/shared/rows.h"
@@ -22,19 +22,24 @@ inline Ex takes_place(Ex x, Ex best, bool last, Fn better) {
   return apply(Fn::kOr, wins, apply(Fn::kAnd, is_nan, was_number));
 }
 
-// `better` is kGt or kLt; `worst` is no better than any element.
-inline Status lower_arg_best(KernelBuilder& b, int64_t axis, bool keepdims, bool last, Fn better,
-                             const Scalar& worst) {
-  Rows rows(b, {axis_of(axis, b.in(0).rank())});
-  StageBuilder s = b.reduce(rows.extents());
-  const Ex x = s.load(b.input(0), rows.at(s));
+// Where along its one loop a reduction's value x is best. `better` is kGt or kLt; `worst` is no better than
+// any element.
+inline Ex place_of_best(StageBuilder& s, Ex x, bool last, Fn better, const Scalar& worst) {
   const int best = s.add_accumulator(x.type(), worst);
   const int place = s.add_accumulator(DType::kI64, Scalar::of_int(DType::kI64, 0));
   const Ex wins = takes_place(x, s.acc(best), last, better);
   s.set_combine(best, select(wins, x, s.acc(best)));
   const Ex here = s.index(s.loop(0));
   s.set_combine(place, select(wins, here, s.acc(place)));
-  s.store(b.output(), rows.row(keepdims), s.acc(place));
+  return s.acc(place);
+}
+
+inline Status lower_arg_best(KernelBuilder& b, int64_t axis, bool keepdims, bool last, Fn better,
+                             const Scalar& worst) {
+  Rows rows(b, {axis_of(axis, b.in(0).rank())});
+  StageBuilder s = b.reduce(rows.extents());
+  const Ex x = s.load(b.input(0), rows.at(s));
+  s.store(b.output(), rows.row(keepdims), place_of_best(s, x, last, better, worst));
   return {};
 }
 
