@@ -12,6 +12,7 @@
 #include "kernel/codes.h"
 #include "kernel/element.h"
 #include "passes/bind_dims.h"
+#include "passes/pipeline.h"
 #include "runtime/session.h"
 #include "support/cpu_features.h"
 #include "support/hash.h"
@@ -408,7 +409,7 @@ Result<Vec<HostTensor>> wanted_of(const Case& c, Ort* ort) {
   }
   if (outputs.empty()) {
     PassOptions off;
-    off.off = {"simplify", "fold_constants", "share_constants", "eliminate_common"};
+    off.off = optional_passes();
     RLX_TRY(Graph g, optimise(hir, off));
     RLX_TRY(Vec<Tensor> all, test::interpret(g, ordered(g, c.inputs)));
     for (Tensor& t : all)
