@@ -17,9 +17,9 @@ Result<image::Image> open_image(const cache::Store& store, const cache::Entry& e
 // An image in the cache with the same code, for other constants.
 std::optional<image::Image> open_code(const cache::Store& store, const Digest& code_key);
 
-// Made of the entry's LIR (read where `lir` is empty), for `target`. Where that is the entry's own, the
+// Made of the entry's LIR (read where `text` is empty), for `target`. Where that is the entry's own, the
 // store gets the image again.
-Result<image::Image> remake_image(cache::Store& store, const cache::Entry& entry, std::string lir,
+Result<image::Image> remake_image(cache::Store& store, const cache::Entry& entry, std::string text,
                                   const Target& target, int jobs);
 
 // Those of the image's constants. Weights that nobody has read since the machine booted are digested now:

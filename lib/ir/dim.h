@@ -123,6 +123,7 @@ class Dim {
   std::optional<int64_t> large_constant() const;
   // Null where no node stands for it.
   const DimNode* node() const {
+    // NOLINTNEXTLINE(performance-no-int-to-ptr): a handle is a number or an address.
     return is_small() ? nullptr : reinterpret_cast<const DimNode*>(bits_);
   }
 

@@ -4,9 +4,7 @@
 
 #include "kernel/real.h"
 
-namespace rlx {
-
-namespace macro {
+namespace rlx::macro {
 
 // The expansions, of as many operands as the function has.
 Real exp(Real x);
@@ -41,6 +39,4 @@ struct SmallPower {
 // Of x + rest, where rest is far below x; for -infinity 0.
 SmallPower bounded_exp(Real x, std::optional<Real> rest = std::nullopt);
 
-}  // namespace macro
-
-}  // namespace rlx
+}  // namespace rlx::macro
