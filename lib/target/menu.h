@@ -8,7 +8,7 @@ namespace rlx {
 
 // What was chosen for one kernel.
 struct Choice {
-  // "contract.panel", "conv.direct", "loops".
+  // Of the backend's table of algorithms; "loops" runs every kernel.
   std::string algorithm = "loops";
   // Meaning is the algorithm's: rows and columns of the register tile.
   Vec<int64_t> tile = {};

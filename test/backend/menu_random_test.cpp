@@ -3,6 +3,7 @@
 // none, against the interpreter.
 #include <catch2/catch.hpp>
 
+#include <array>
 #include <cstdio>
 #include <cstdlib>
 #include <random>
@@ -114,8 +115,14 @@ class RandomNode {
 
   GraphBuilder builder() { return {g_, Graph::kTop, {"/node"}}; }
 
+  // Rows, columns and depth of a product; some have one row, and more columns than a tile.
+  std::array<Dim, 3> product() {
+    if (below(4) != 0) return {extent(), extent(), extent()};
+    return {1, pick<int64_t>({1, 16, 31, 64, 128, 150, 192, 263}), closed()};
+  }
+
   Result<ValueId> matmul() {
-    Dim m = extent(), n = extent(), k = extent();
+    auto [m, n, k] = product();
     Vec<Dim> a = {m, k}, b = {k, n};
     if (below(3) == 0) a.insert(a.begin(), pick<int64_t>({2, 3}));
     if (a.size() == 3 && below(2) == 0) b.insert(b.begin(), a[0]);
@@ -124,7 +131,7 @@ class RandomNode {
   }
 
   Result<ValueId> gemm() {
-    Dim m = extent(), n = extent(), k = extent();
+    auto [m, n, k] = product();
     ops::Gemm o;
     o.transA = below(2), o.transB = below(2);
     if (below(3) == 0) o.alpha = 0.5F;
