@@ -27,7 +27,9 @@ struct Hardmax {
       s.store(place, {}, place_of_best(s, x, false, Fn::kGt, lowest(x.type())));
     }
     StageBuilder s = b.map(rows.extents());
-    const Ex is_best = apply(Fn::kEq, s.index(s.loop(0)), s.load(place, {}));
+    const Ex here = s.index(s.loop(0));
+    const Ex best = s.load(place, {});
+    const Ex is_best = apply(Fn::kEq, here, best);
     const Ex one = s.constant(b.in(0).dtype, 1);
     const Ex zero = s.constant(b.in(0).dtype, 0);
     s.store(b.output(), rows.at(s), select(is_best, one, zero));
