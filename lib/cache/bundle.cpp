@@ -13,6 +13,7 @@
 #include "cache/store_impl.h"
 #include "support/codes.h"
 #include "support/output_file.h"
+#include "support/sort_uniquely.h"
 
 namespace rlx::cache {
 namespace {
@@ -76,8 +77,7 @@ class Exporter {
       : store_(store), signing_(signing), out_(out) {}
 
   Result<Moved> run(Vec<std::string> keys) {
-    std::ranges::sort(keys);
-    keys.erase(std::unique(keys.begin(), keys.end()), keys.end());
+    sort_uniquely(keys);
     for (const std::string& key : keys) RLX_TRY_VOID(add_record(key));
     for (const Entry& entry : entries_) RLX_TRY_VOID(add_lir(entry));
     for (const auto& [digest, blob] : blobs_) RLX_TRY_VOID(add_blob(blob));

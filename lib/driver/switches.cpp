@@ -8,6 +8,7 @@
 #include "passes/pipeline.h"
 #include "plan/plan.h"
 #include "support/names.h"
+#include "support/sort_uniquely.h"
 
 namespace rlx::driver {
 namespace {
@@ -53,8 +54,7 @@ Result<Options> parse_switches(const std::string& math, const std::vector<std::s
       names.push_back(std::move(name));
     }
   }
-  std::sort(names.begin(), names.end());
-  names.erase(std::unique(names.begin(), names.end()), names.end());
+  sort_uniquely(names);
   if (!names.empty()) options.emplace_back(kDisable, fmt::format("{}", fmt::join(names, ",")));
   if (math.empty()) return options;
   const std::optional<Math> level = math_named(math);

@@ -6,6 +6,7 @@
 #include "ir/infer_ctx.h"
 #include "ir/text.h"
 #include "ir/type_text.h"
+#include "support/sort_uniquely.h"
 
 namespace rlx {
 namespace {
@@ -272,8 +273,7 @@ class GraphParser {
       origin.push_back(std::move(name));
     } while (in_.eat(","));
     RLX_TRY_VOID(in_.expect("]"));
-    std::sort(origin.begin(), origin.end());
-    origin.erase(std::unique(origin.begin(), origin.end()), origin.end());
+    sort_uniquely(origin);
     return origin;
   }
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "passes/replacement.h"
+#include "support/sort_uniquely.h"
 
 namespace rlx {
 namespace {
@@ -31,8 +32,7 @@ void merge_dims(const Graph& g, Replacement& replacement) {
 Origin origin_of(const Graph& g, const Vec<NodeId>& same) {
   Origin all;
   for (NodeId id : same) all.insert(all.end(), g[id].origin.begin(), g[id].origin.end());
-  std::sort(all.begin(), all.end());
-  all.erase(std::unique(all.begin(), all.end()), all.end());
+  sort_uniquely(all);
   return all;
 }
 

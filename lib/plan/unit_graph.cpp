@@ -3,14 +3,10 @@
 #include <algorithm>
 
 #include "kernel/estimate.h"
+#include "support/sort_uniquely.h"
 
 namespace rlx {
 namespace {
-
-void sort_uniquely(Vec<ValueId>& values) {
-  std::ranges::sort(values);
-  values.erase(std::unique(values.begin(), values.end()), values.end());
-}
 
 double heaviest_work(const Kernel& k) {
   double most = 0;

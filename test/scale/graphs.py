@@ -25,17 +25,23 @@ def product(lines, name, x, i, size=16):
     lines.append(f"  %{name} = matmul(%{x}, %w{i})")
 
 
-def chain(nodes):
-    lines, x = ['  %x = input "x" : f32[8, 16]', "  %b = constant 0.5 : f32[16]"], "x"
+def layers(lines, nodes, added, function):
+    """Layers of four nodes from the input x, each with a residual: %added joins the product."""
+    x = "x"
     for i in range(nodes // 4):
         product(lines, f"m{i}", x, i)
         lines += [
-            f"  %a{i} = add(%m{i}, %b)",
-            f"  %r{i} = relu(%a{i})",
-            f"  %y{i} = add(%r{i}, %{x})",
+            f"  %a{i} = add(%m{i}, %{added})",
+            f"  %f{i} = {function.format(f'%a{i}')}",
+            f"  %y{i} = add(%f{i}, %{x})",
         ]
         x = f"y{i}"
     return lines + [f'  output "y" = %{x}']
+
+
+def chain(nodes):
+    lines = ['  %x = input "x" : f32[8, 16]', "  %b = constant 0.5 : f32[16]"]
+    return layers(lines, nodes, "b", "relu({})")
 
 
 def branches(lines, count):
@@ -116,17 +122,9 @@ def layered(nodes):
 
 
 def shared(nodes):
-    lines, x = ['  %x = input "x" : f32[8, 16]', '  %m = input "m" : f32[16]',
-                "  %mask = softmax(%m) {axis = -1}"], "x"
-    for i in range(nodes // 4):
-        product(lines, f"m{i}", x, i)
-        lines += [
-            f"  %a{i} = add(%m{i}, %mask)",
-            f"  %s{i} = softmax(%a{i}) {{axis = -1}}",
-            f"  %y{i} = add(%s{i}, %{x})",
-        ]
-        x = f"y{i}"
-    return lines + [f'  output "y" = %{x}']
+    lines = ['  %x = input "x" : f32[8, 16]', '  %m = input "m" : f32[16]',
+             "  %mask = softmax(%m) {axis = -1}"]
+    return layers(lines, nodes, "mask", "softmax({}) {{axis = -1}}")
 
 
 def views(nodes):

@@ -1,5 +1,7 @@
 #include "backend/common/build_image.h"
 
+#include "support/sort_uniquely.h"
+
 #include <algorithm>
 #include <set>
 
@@ -71,12 +73,6 @@ class Postfix {
   const SymbolIndex& symbols_;
   image::Extent out_;
 };
-
-template <class T>
-void sort_uniquely(Vec<T>& items) {
-  std::ranges::sort(items);
-  items.erase(std::unique(items.begin(), items.end()), items.end());
-}
 
 class Builder {
  public:

@@ -5,22 +5,22 @@
 namespace rlx::backend::cpu {
 namespace {
 
-const Loop* loop_in(const Vec<Loop>& loops, LoopId id) {
-  auto it = std::ranges::find(loops, id, &Loop::id);
-  return it == loops.end() ? nullptr : &*it;
-}
-
 // Every loop at its start, but those of `ends` at their ends.
 Dim at_ends(const Dim& d, const Vec<Loop>& ends, const Vec<Loop>& more_ends = {}) {
   return substitute(d, [&](const Atom& a) -> std::optional<Dim> {
     if (a.kind != Atom::Kind::kLoop) return std::nullopt;
-    const Loop* l = loop_in(ends, a.loop);
-    if (!l) l = loop_in(more_ends, a.loop);
+    const Loop* l = find_loop(ends, a.loop);
+    if (!l) l = find_loop(more_ends, a.loop);
     return l ? l->extent - 1 : Dim(0);
   });
 }
 
 }  // namespace
+
+const Loop* find_loop(const Vec<Loop>& loops, LoopId id) {
+  auto it = std::ranges::find(loops, id, &Loop::id);
+  return it == loops.end() ? nullptr : &*it;
+}
 
 Storage with_last(const Arg& arg, size_t axis) {
   Vec<int> order;

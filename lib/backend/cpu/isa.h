@@ -1,11 +1,12 @@
 // What emitters ask about the target. LLVM-free.
 #pragma once
+#include "backend/common/ref.h"
 #include "target/target.h"
 
 namespace rlx::backend::cpu {
 
-// Of f32 in the widest vector; what rows are padded to.
-inline constexpr int kLanes = 16;
+// Of f32 in the widest vector.
+inline constexpr int kLanes = kRowMultiple;
 
 struct Isa {
   // Vectors of 512 bits with masks; else 256 bits.

@@ -8,11 +8,6 @@ namespace rlx::backend::cpu {
 
 namespace {
 
-const Loop* find_loop(const Vec<Loop>& loops, LoopId id) {
-  auto it = std::find_if(loops.begin(), loops.end(), [&](const Loop& l) { return l.id == id; });
-  return it == loops.end() ? nullptr : &*it;
-}
-
 bool uses_any(const Dim& d, const Vec<Loop>& loops) {
   bool found = false;
   each_atom(d, [&](const Atom& a) {

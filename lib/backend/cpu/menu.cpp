@@ -56,7 +56,7 @@ Status check_choice(const PlannedKernel& p, const Target& target) {
   Diagnostic d{.code = kUnmetNeed,
                .message = "kernel " + p.kernel.name + " cannot run as " + p.choice.algorithm +
                           " where its operands lie"};
-  d.node = p.kernel.stages[0].origin.empty() ? p.kernel.name : p.kernel.stages[0].origin.front();
+  d.node = node_of(p.kernel);
   return Error(std::move(d));
 }
 

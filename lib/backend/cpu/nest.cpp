@@ -13,12 +13,6 @@ namespace {
 // A tile takes about 15 microseconds.
 constexpr int64_t kTileCost = 45000;
 
-int64_t estimate_product(const Vec<Loop>& loops) {
-  int64_t n = 1;
-  for (const Loop& l : loops) n *= std::max<int64_t>(1, estimate(l.extent));
-  return n;
-}
-
 // How many lanes of a vector do something, on average, in a loop of this extent.
 double busy_lanes(const Dim& extent, int lanes) {
   int64_t n = std::max<int64_t>(1, estimate(extent));
@@ -43,8 +37,6 @@ double body_cost(const StageRefs& s, int lanes) {
   return cost;
 }
 
-int64_t trips(const Stage& s) { return estimate_product(s.loops); }
-
 bool is_vectorisable(const Stage& s) {
   if (s.loops.empty() || s.loops.back().extent.constant().value_or(kLanes) < 4) return false;
   if (s.kind() == Kind::kMap) return true;
@@ -55,7 +47,7 @@ double cost_with_grid_lanes(const Kernel& k, const Loop& lane_loop, int lanes) {
   RefOptions options{.lane_loop = lane_loop.id, .lanes = lanes, .locals_per_lane = true};
   double cost = 0;
   for (const Stage& s : k.stages) {
-    cost += body_cost(resolve(k, s, options), lanes) * static_cast<double>(trips(s));
+    cost += body_cost(resolve(k, s, options), lanes) * estimated_trips(s.loops);
   }
   return cost / busy_lanes(lane_loop.extent, lanes);
 }
@@ -63,7 +55,7 @@ double cost_with_grid_lanes(const Kernel& k, const Loop& lane_loop, int lanes) {
 double cost_with_own_lanes(const Kernel& k, int lanes) {
   double cost = 0;
   for (const Stage& s : k.stages) {
-    auto n = static_cast<double>(trips(s));
+    double n = estimated_trips(s.loops);
     if (!is_vectorisable(s)) {
       cost += body_cost(resolve(k, s, {}), 1) * n;
       continue;
@@ -155,8 +147,8 @@ int64_t cost_of_step(const Nest& n) {
     for (size_t i = g.first; i < g.last; ++i) {
       const Stage& s = n.kernel.stages[i];
       double busy = g.vector ? busy_lanes(s.loops.back().extent, n.lanes) : 1;
-      cost += body_cost(resolve(n.kernel, s, n.options(g)), n.lanes) *
-              static_cast<double>(trips(s)) / busy;
+      cost +=
+          body_cost(resolve(n.kernel, s, n.options(g)), n.lanes) * estimated_trips(s.loops) / busy;
     }
   }
   for (size_t i = n.parallel; i < n.kernel.grid.size(); ++i) {
