@@ -64,6 +64,8 @@ GENERATED = {"toolchain_id.h"}
 
 INCLUDE = re.compile(r'\s*#\s*include\s*([<"])([^>"]+)[>"]')
 UNFINISHED = re.compile(r"\b(TO" r"DO|FIX" r"ME|X" r"XX)\b")
+# Where the value is not used: a statement, or what a loop does after each round.
+POST_INCREMENT = re.compile(r"(?:^\s*|\) )[\w.\[\]>*-]+(?:\+\+|--);|; [\w.\[\]>*-]+(?:\+\+|--)\)(?:;| |$)")
 TEXT_TESTS = {".hir", ".kernel", ".lir", ".mir", ".test"}
 CODE = re.compile(r"\b(k\w+) = (\d{4,5})[;,]")
 LITERAL_CODE = re.compile(r"\b(?:Error\(|\.code = )(\d{4,5})\b")
@@ -126,6 +128,8 @@ class Tree:
         for number, line in enumerate(lines, 1):
             if UNFINISHED.search(line):
                 self.fault(path, number, "unfinished business belongs in the tracker")
+            if path.suffix in (".h", ".cpp") and POST_INCREMENT.search(line):
+                self.fault(path, number, "an increment whose value is not used is written ++i")
 
     def check_includes(self, path, lines):
         name = path.relative_to(self.root).as_posix()
@@ -233,6 +237,8 @@ def self_test():
         ("lib/backend/cuda/b.cpp", "#include <cuda.h>\n", "without a home"),
         ("lib/support/b.cpp", "// TO" "DO: more\n", "unfinished"),
         ("lib/support/a.cpp", '#include <vector>\n#include "support/a.h"\n', "not included first"),
+        ("lib/support/b.cpp", "  for (int i = 0; i < n; i++) a(i--);\n", "is written ++i"),
+        ("lib/support/b.cpp", "  if (a[i++]) a->n--;\n", "is written ++i"),
         ("lib/support/b.cpp", "\n" * (MAX_LINES + 1), "longer than"),
         ("tools/rlxc/b.cpp", "\n" * (MAX_TOOL_LINES + 1), "longer than"),
         ("test/ir/b.mir", "func\n", "without a RUN: line"),

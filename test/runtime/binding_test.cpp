@@ -46,7 +46,7 @@ TEST_CASE("inputs are sorted and give the symbols") {
   Vec<HostTensor> inputs = good();
   auto binding = bind_inputs(model(), inputs, {});
   REQUIRE(binding.ok());
-  CHECK(binding->inputs == Vec<const HostTensor*>{&inputs[1], &inputs[2], &inputs[0]});
+  CHECK(binding->inputs == Vec<const HostTensor*>{&inputs[1], &inputs[2], &inputs.front()});
   CHECK(binding->symbols == Vec<int64_t>{4, 3});
 }
 
