@@ -79,7 +79,7 @@ struct Common {
 
 // "batch=1" -> ("batch", 1).
 inline Result<std::pair<std::string, int64_t>> parse_binding(const std::string& text) {
-  size_t at = text.find('=');
+  const size_t at = text.find('=');
   int64_t value = 0;
   const char* end = text.data() + text.size();
   bool good = at != std::string::npos && at > 0;
@@ -97,8 +97,15 @@ inline Result<driver::Dims> parse_bindings(const std::vector<std::string>& texts
     RLX_TRY(auto binding, parse_binding(text));
     auto other = std::find_if(dims.begin(), dims.end(),
                               [&](const auto& d) { return d.first == binding.first; });
-    if (other != dims.end() && other->second != binding.second)
-      return Error(2011, "--dim " + binding.first + " is given twice");
+    if (other != dims.end() && other->second != binding.second) {
+      {
+        {
+          {
+            return Error(2011, "--dim " + binding.first + " is given twice");
+          }
+        }
+      }
+    }
     if (other == dims.end()) dims.push_back(std::move(binding));
   }
   return dims;

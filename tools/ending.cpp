@@ -64,19 +64,21 @@ std::string_view name_of(int signal) {
 
 void on_crash(int signal, siginfo_t* info, void*) {
   if (signal == SIGBUS) {
-    CutFile cut = handle_cut_file(info->si_addr);
+    const CutFile cut = handle_cut_file(info->si_addr);
     if (cut == CutFile::kFilled) return;
-    if (cut == CutFile::kEnd)
+    if (cut == CutFile::kEnd) {
       end_tool(
           {kCutBlob, "a file of the cache was cut short while it was used", {}, "run it again"});
+    }
   }
   end_tool({kInternalError, name_of(signal), at_hand(), kReport});
 }
 
 // What was thrown where nothing catches it.
 void on_terminate() {
-  if (!std::current_exception())
+  if (!std::current_exception()) {
     end_tool({kInternalError, "internal error: terminated", at_hand(), kReport});
+  }
   try {
     std::rethrow_exception(std::current_exception());
   } catch (const std::bad_alloc&) {
@@ -99,7 +101,7 @@ void handle(int signal, void (*handler)(int, siginfo_t*, void*)) {
 }
 
 void handle_interruptions() {
-  for (int signal : {SIGINT, SIGTERM, SIGHUP}) {
+  for (const int signal : {SIGINT, SIGTERM, SIGHUP}) {
     struct sigaction now;
     // nohup, and jobs in the background.
     if (::sigaction(signal, nullptr, &now) == 0 && now.sa_handler == SIG_IGN) continue;
@@ -117,7 +119,7 @@ void install_endings(std::string beginning) {
   on_ending([](const LastWords& last) { end_tool(last); });
   std::set_terminate(on_terminate);
   handle_interruptions();
-  stack_t stack = {.ss_sp = handler_stack, .ss_flags = 0, .ss_size = sizeof handler_stack};
+  const stack_t stack = {.ss_sp = handler_stack, .ss_flags = 0, .ss_size = sizeof handler_stack};
   ::sigaltstack(&stack, nullptr);
   handle(SIGBUS, on_crash);
 #ifndef RLX_SANITIZED

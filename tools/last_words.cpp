@@ -21,7 +21,7 @@ char subject[512];
 
 void put(int fd, std::string_view text) {
   while (!text.empty()) {
-    ssize_t done = ::write(fd, text.data(), text.size());
+    const ssize_t done = ::write(fd, text.data(), text.size());
     if (done <= 0) return;
     text.remove_prefix(static_cast<size_t>(done));
   }
@@ -29,7 +29,7 @@ void put(int fd, std::string_view text) {
 
 // As it stands between the quotes of a JSON string.
 void put_escaped(int fd, std::string_view text) {
-  for (char c : text) {
+  for (const char c : text) {
     auto byte = static_cast<unsigned char>(c);
     if (c == '"' || c == '\\') put(fd, "\\");
     if (byte >= 0x20) put(fd, {&c, 1});
@@ -91,7 +91,7 @@ void put_document(const LastWords& last) {
 void set_document(std::string beginning) { document() = std::move(beginning); }
 
 void set_subject(std::string_view model) {
-  size_t size = std::min(model.size(), sizeof subject - 1);
+  const size_t size = std::min(model.size(), sizeof subject - 1);
   std::memcpy(subject, model.data(), size);
   subject[size] = '\0';
 }

@@ -24,23 +24,25 @@ constexpr int kWrongUsage = 2001;
 
 // Before anything is parsed, so that a wrong command line is answered in JSON too.
 bool wants_json(int argc, char** argv) {
-  for (int i = 1; i < argc && std::string_view(argv[i]) != "--"; ++i)
+  for (int i = 1; i < argc && std::string_view(argv[i]) != "--"; ++i) {
     if (std::string_view(argv[i]) == "--json") return true;
+  }
   return false;
 }
 
 // Else the next file that is opened would get their numbers, and what is printed. Writing to these
 // fails, as it should.
 void open_standard_descriptors() {
-  for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; ++fd)
+  for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; ++fd) {
     if (::fcntl(fd, F_GETFD) < 0) (void)::open("/dev/null", O_RDONLY);
+  }
 }
 
 // Messages begin in lower case, and are of one line.
 std::string message_of(std::string text) {
   std::replace(text.begin(), text.end(), '\n', ' ');
   while (text.ends_with(' ') || text.ends_with('.')) text.pop_back();
-  bool capital =
+  const bool capital =
       text.size() > 1 && text[0] >= 'A' && text[0] <= 'Z' && text[1] >= 'a' && text[1] <= 'z';
   if (capital) text[0] = static_cast<char>(text[0] - 'A' + 'a');
   return text;
@@ -109,7 +111,7 @@ void Outcome::fail(const Vec<driver::Reported>& problems) {
 }
 
 void Outcome::warned(std::string_view line) {
-  std::lock_guard guard(mutex_);
+  const std::lock_guard guard(mutex_);
   report_.warnings.push_back({std::string(line), model_});
 }
 
@@ -125,9 +127,10 @@ int Outcome::end() {
   if (json_) write(to_json(report_));
   // Some file systems say only now that there was no space.
   if (unwritten_ == 0 && ::close(STDOUT_FILENO) != 0) unwritten_ = errno;
-  if (unwritten_ != 0)
+  if (unwritten_ != 0) {
     fail(Error(kCannotWriteFile,
                fmt::format("cannot write the result to stdout: {}", std::strerror(unwritten_))));
+  }
   return report_.exit_code;
 }
 

@@ -42,13 +42,13 @@ BlobBytes watched(BlobBytes mapped) {
     BlobBytes bytes;
     MappedRange range;
   };
-  Bytes bytes = mapped.bytes();
+  const Bytes bytes = mapped.bytes();
   MappedRange range(bytes, MappedRange::IfCut::kEnd);
   return {std::make_shared<Watched>(std::move(mapped), std::move(range)), bytes};
 }
 
 Result<BlobBytes> map_file(const File& file, const std::string& name) {
-  size_t size = file.size();
+  const size_t size = file.size();
   if (size == 0) return BlobBytes(nullptr, {});
   void* data = ::mmap(nullptr, size, PROT_READ, MAP_PRIVATE, file.fd.get(), 0);
   if (data == MAP_FAILED) return io_error(kCannotRead, "map", name);
@@ -56,13 +56,13 @@ Result<BlobBytes> map_file(const File& file, const std::string& name) {
 }
 
 Result<BlobBytes> load_file(const File& file, const std::string& name) {
-  size_t size = file.size();
+  const size_t size = file.size();
   if (size == 0) return BlobBytes(nullptr, {});
-  int flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE;
+  const int flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE;
   void* data = ::mmap(nullptr, size, PROT_READ | PROT_WRITE, flags, -1, 0);
   if (data == MAP_FAILED) return io_error(kCannotRead, "read", name);
   BlobBytes bytes = adopt(data, size);
-  ptrdiff_t got = read_all(file.fd.get(), {static_cast<std::byte*>(data), size});
+  const ptrdiff_t got = read_all(file.fd.get(), {static_cast<std::byte*>(data), size});
   if (got < 0) return io_error(kCannotRead, "read", name);
   if (static_cast<size_t>(got) != size) return Error(kDamaged, name + " ends early");
   return bytes;
@@ -72,7 +72,7 @@ Result<Digest> digest_of(const File& file, const std::string& name) {
   Sha256 hash;
   Vec<std::byte> piece(kPiece);
   for (;;) {
-    ptrdiff_t got = read_all(file.fd.get(), piece);
+    const ptrdiff_t got = read_all(file.fd.get(), piece);
     if (got < 0) return io_error(kCannotRead, "read", name);
     hash.update({piece.data(), static_cast<size_t>(got)});
     if (static_cast<size_t>(got) < piece.size()) return hash.finish();
@@ -102,20 +102,19 @@ Folder Blobs::make_shard(const Digest& digest) const {
 
 // A folder that is not there holds nothing; one that may not be read may hold anything.
 Error Blobs::without_folder(const BlobRef& blob) const {
-  if (errno == ENOENT || errno == ENOTDIR || errno == ELOOP)
+  if (errno == ENOENT || errno == ENOTDIR || errno == ELOOP) {
     return Error(kMissing, describe(blob) + " is missing");
-  std::string path = "cas/sha256/" + shard_name(blob.digest);
+  }
+  const std::string path = "cas/sha256/" + shard_name(blob.digest);
   return root_.error(kCannotRead, "open", path);
 }
 
 Result<File> Blobs::open(const BlobRef& blob) const {
-  Folder folder = shard(blob.digest);
+  const Folder folder = shard(blob.digest);
   if (!folder.ok()) return without_folder(blob);
   auto file = folder.open_file(blob.digest.hex());
   if (file) return file;
-  if (file.error().first().code == kMissing) {
-    return Error(kMissing, describe(blob) + " is missing");
-  }
+  if (file.error().first().code == kMissing) return Error(kMissing, describe(blob) + " is missing");
   Diagnostic problem = file.error().first();
   problem.message = fmt::format("{}: {}", describe(blob), problem.message);
   return Error(std::move(problem));
@@ -129,16 +128,16 @@ bool Blobs::must_digest(const BlobRef& blob, const File& file) {
 }
 
 bool Blobs::may_map(const BlobRef& blob, const File& file) const {
-  bool trusted = file.stat.st_uid == 0 || file.stat.st_uid == ::geteuid();
+  const bool trusted = file.stat.st_uid == 0 || file.stat.st_uid == ::geteuid();
   return blob.role != Role::kImage && trusted && local_;
 }
 
 // Later stores write it again; what was found is kept for whoever wants to know.
 Error Blobs::set_aside(const BlobRef& blob, const File& file, const std::string& why) {
-  std::string reason = fmt::format("{} is damaged: {}", describe(blob), why);
+  const std::string reason = fmt::format("{} is damaged: {}", describe(blob), why);
   // Not where another process has put the right one in its place.
   auto now = open(blob);
-  bool same = now && now->stat.st_ino == file.stat.st_ino;
+  const bool same = now && now->stat.st_ino == file.stat.st_ino;
   if (same && options_.mode != Mode::kReadOnly) {
     quarantine(root_, shard(blob.digest), blob.digest.hex(), reason);
   }
@@ -169,13 +168,13 @@ bool Blobs::contains(const Digest& digest, int64_t size) const {
 // One pass over data that may change meanwhile: each piece is copied, and the copy hashed and
 // written.
 Result<bool> Blobs::write(const Folder& folder, const Digest& digest, Bytes data) {
-  std::string name = digest.hex();
+  const std::string name = digest.hex();
   // Its durability waits for sync(), where many blobs share a flush.
   RLX_TRY(NewFile file, NewFile::create(folder, root_, Durability::kFast));
   Sha256 hash;
   Vec<std::byte> piece;
   for (size_t done = 0; done < data.size(); done += piece.size()) {
-    Bytes next = data.subspan(done, std::min(kPiece, data.size() - done));
+    const Bytes next = data.subspan(done, std::min(kPiece, data.size() - done));
     piece.assign(next.begin(), next.end());
     hash.update(piece);
     RLX_TRY_VOID(file.append(piece, name));
@@ -183,35 +182,35 @@ Result<bool> Blobs::write(const Folder& folder, const Digest& digest, Bytes data
   if (hash.finish() != digest) {
     return Error(kChanged, "the bytes of blob " + name.substr(0, 16) + " changed while stored");
   }
-  RLX_TRY(bool linked, file.link(name));
+  RLX_TRY(const bool linked, file.link(name));
   struct stat s;
   if (linked && ::fstat(file.fd(), &s) == 0) verified_.add(digest, s);
   return linked;
 }
 
 Status Blobs::put(const Digest& digest, Bytes data) {
-  Folder folder = make_shard(digest);
+  const Folder folder = make_shard(digest);
   if (!folder.ok()) return root_.error(kCannotWrite, "make", "cas/sha256/" + shard_name(digest));
-  BlobRef blob{.digest = digest, .size = static_cast<int64_t>(data.size())};
+  const BlobRef blob{.digest = digest, .size = static_cast<int64_t>(data.size())};
   Status there = check_whole(blob);
   if (there) return {};
   // A link, a folder, other bytes: whatever has the name is not the blob.
   const Diagnostic& problem = there.error().first();
   if (problem.code == kDamaged) quarantine(root_, folder, digest.hex(), problem.message);
-  RLX_TRY(bool linked, write(folder, digest, data));
+  RLX_TRY(const bool linked, write(folder, digest, data));
   // Another process may have been first.
   if (!linked) return check_whole(blob);
-  std::lock_guard guard(mutex_);
+  const std::lock_guard guard(mutex_);
   unsynced_.insert(digest);
   return {};
 }
 
 // That the blob is stored and is what its name says, read at most once a boot.
 Status Blobs::check_whole(const BlobRef& blob) {
-  RLX_TRY(File file, open(blob));
+  RLX_TRY(const File file, open(blob));
   if (file.stat.st_size != blob.size) return Error(kDamaged, "its size differs");
   if (verified_.knows(blob.digest, file.stat)) return {};
-  RLX_TRY(Digest found, digest_of(file, blob.digest.hex()));
+  RLX_TRY(const Digest found, digest_of(file, blob.digest.hex()));
   if (found != blob.digest) return Error(kDamaged, "its digest differs");
   verified_.add(blob.digest, file.stat);
   return {};
@@ -223,7 +222,7 @@ Status Blobs::keep(const BlobRef& blob) {
   struct timespec now;
   ::clock_gettime(CLOCK_REALTIME, &now);
   if (now.tv_sec - file.stat.st_mtim.tv_sec < kYoungForSeconds) return {};
-  bool known = verified_.knows(blob.digest, file.stat);
+  const bool known = verified_.knows(blob.digest, file.stat);
   // Another user's blob keeps its time, and is there all the same.
   if (::futimens(file.fd.get(), nullptr) != 0) return {};
   if (known && ::fstat(file.fd.get(), &file.stat) == 0) verified_.add(blob.digest, file.stat);
@@ -231,21 +230,21 @@ Status Blobs::keep(const BlobRef& blob) {
 }
 
 Status Blobs::sync_blob(const Digest& digest) const {
-  Folder folder = shard(digest);
+  const Folder folder = shard(digest);
   auto file = folder.open_file(digest.hex());
   if (file && ::fdatasync(file->fd.get()) == 0 && folder.sync()) return {};
   return io_error(kCannotWrite, "keep", digest.hex());
 }
 
 Status Blobs::sync() {
-  std::lock_guard guard(mutex_);
-  std::set<Digest> blobs = std::exchange(unsynced_, {});
+  const std::lock_guard guard(mutex_);
+  const std::set<Digest> blobs = std::exchange(unsynced_, {});
   if (options_.durability == Durability::kFast || blobs.empty()) return {};
   if (blobs.size() >= kManyBlobs) {
     return ::syncfs(root_.fd()) == 0 ? Status() : io_error(kCannotWrite, "keep", "cas");
   }
   for (const Digest& digest : blobs) RLX_TRY_VOID(sync_blob(digest));
-  Folder cas = root_.below("cas");
+  const Folder cas = root_.below("cas");
   return cas.sync() && cas.below("sha256").sync() ? Status()
                                                   : io_error(kCannotWrite, "keep", "cas");
 }

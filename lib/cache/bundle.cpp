@@ -47,14 +47,14 @@ class Writer {
 
   // No times, owners or modes of this machine.
   Status add(const std::string& name, Bytes data) {
-    ArchiveEntry entry(::archive_entry_new());
+    const ArchiveEntry entry(::archive_entry_new());
     ::archive_entry_set_pathname(entry.get(), name.c_str());
     ::archive_entry_set_size(entry.get(), static_cast<la_int64_t>(data.size()));
     ::archive_entry_set_filetype(entry.get(), AE_IFREG);
     ::archive_entry_set_perm(entry.get(), 0444);
-    bool good = ::archive_write_header(archive_, entry.get()) == ARCHIVE_OK &&
-                ::archive_write_data(archive_, data.data(), data.size()) ==
-                    static_cast<la_ssize_t>(data.size());
+    const bool good = ::archive_write_header(archive_, entry.get()) == ARCHIVE_OK &&
+                      ::archive_write_data(archive_, data.data(), data.size()) ==
+                          static_cast<la_ssize_t>(data.size());
     return good ? Status() : problem();
   }
 
@@ -93,27 +93,29 @@ class Exporter {
   }
 
   Status add_record(const std::string& key) {
-    RLX_TRY(std::string meta, store_.root().read(meta_name(key), kMaxMeta));
+    RLX_TRY(const std::string meta, store_.root().read(meta_name(key), kMaxMeta));
     RLX_TRY(Entry entry, parse_meta(key, meta));
     RLX_TRY_VOID(add(meta_name(key), bytes_of(meta)));
     auto signatures = store_.root().read(signature_name(key), kMaxMeta);
-    if (signing_ && !store_.is_vouched_for(entry))
+    if (signing_ && !store_.is_vouched_for(entry)) {
       return Error(kUnsigned, key + " is signed by no trusted key, and is not passed on");
+    }
     if (signing_) signatures = signatures_text({signing_->sign(key, meta)});
     if (signatures) RLX_TRY_VOID(add(signature_name(key), bytes_of(*signatures)));
-    for (const BlobRef& blob : entry.blobs)
+    for (const BlobRef& blob : entry.blobs) {
       if (blob.role != Role::kExternal) blobs_.emplace(blob.digest, blob);
+    }
     entries_.push_back(std::move(entry));
     return {};
   }
 
   Status add_lir(const Entry& entry) {
-    RLX_TRY(std::string lir, store_.lir(entry));
+    RLX_TRY(const std::string lir, store_.lir(entry));
     return add(lir_name(entry.key), bytes_of(lir));
   }
 
   Status add_blob(const BlobRef& blob) {
-    RLX_TRY(BlobBytes bytes, store_.blob(blob));
+    RLX_TRY(const BlobBytes bytes, store_.blob(blob));
     return add(blob_path(blob.digest), bytes.bytes());
   }
 
@@ -138,7 +140,7 @@ class Reader {
   // False at the end.
   Result<bool> next() {
     if (!good_) return problem();
-    int result = ::archive_read_next_header(archive_, &entry_);
+    const int result = ::archive_read_next_header(archive_, &entry_);
     if (result == ARCHIVE_EOF) return false;
     if (result != ARCHIVE_OK) return problem();
     return true;
@@ -151,15 +153,16 @@ class Reader {
   int64_t size() const { return ::archive_entry_size(entry_); }
 
   Result<std::string> read(int64_t limit) {
-    if (size() < 0 || size() > limit)
+    if (size() < 0 || size() > limit) {
       return Error(kDamaged, fmt::format("{}: {} is {} bytes long", path_, name(), size()));
+    }
     // What an archive claims is not what it holds: memory grows with what comes.
     std::string data;
     auto wanted = static_cast<size_t>(size());
     while (data.size() < wanted) {
-      size_t done = data.size();
+      const size_t done = data.size();
       data.resize(std::min(wanted, done + kBundlePiece));
-      la_ssize_t got = ::archive_read_data(archive_, data.data() + done, data.size() - done);
+      const la_ssize_t got = ::archive_read_data(archive_, data.data() + done, data.size() - done);
       if (got <= 0) return problem();
       data.resize(done + static_cast<size_t>(got));
     }
@@ -182,7 +185,7 @@ class Reader {
 // The key in "KEY.meta.json"; empty for other names.
 std::string key_of(std::string_view name, std::string_view suffix) {
   if (!name.ends_with(suffix)) return {};
-  std::string key(name.substr(0, name.size() - suffix.size()));
+  const std::string key(name.substr(0, name.size() - suffix.size()));
   return check_key(key) ? key : std::string();
 }
 
@@ -192,22 +195,22 @@ class Importer {
       : store_(store), trusted_(trusted), allow_unsigned_(allow_unsigned) {}
 
   Result<Moved> run(Reader& reader) {
-    Publication hold = store_.publishing();
+    const Publication hold = store_.publishing();
     while (true) {
-      RLX_TRY(bool more, reader.next());
+      RLX_TRY(const bool more, reader.next());
       if (!more) break;
       RLX_TRY_VOID(take(reader));
     }
     if (metas_.empty()) return Error(kNoEntry, "the bundle holds no entry");
     RLX_TRY_VOID(judge());
-    for (Incoming& incoming : accepted_) RLX_TRY_VOID(publish(incoming));
+    for (const Incoming& incoming : accepted_) RLX_TRY_VOID(publish(incoming));
     return std::move(moved_);
   }
 
  private:
   // Records and signatures come first: they say which blobs are wanted, and how long they are.
   Status take(Reader& reader) {
-    std::string name = reader.name();
+    const std::string name = reader.name();
     if (std::string key = key_of(name, ".meta.json"); !key.empty()) {
       RLX_TRY(metas_[key], reader.read(kMaxMeta));
       held_ += metas_[key].size();
@@ -229,8 +232,9 @@ class Importer {
     judged_ = true;
     for (auto& [key, meta] : metas_) {
       RLX_TRY(Incoming incoming, accept(key, meta, signatures_[key], trusted_, allow_unsigned_));
-      for (const BlobRef& blob : incoming.entry.blobs)
+      for (const BlobRef& blob : incoming.entry.blobs) {
         if (blob.role != Role::kExternal) wanted_.emplace(blob.digest, blob.size);
+      }
       accepted_.push_back(std::move(incoming));
     }
     return {};
@@ -250,7 +254,7 @@ class Importer {
     auto wanted = digest ? wanted_.find(*digest) : wanted_.end();
     if (wanted == wanted_.end()) return {};
     if (store_.contains(*digest, wanted->second)) return {};
-    RLX_TRY(std::string data, reader.read(wanted->second));
+    RLX_TRY(const std::string data, reader.read(wanted->second));
     moved_.bytes += wanted->second;
     RLX_TRY_VOID(store_.put_blob(*digest, bytes_of(data)));
     // What could not be stored is no fault of the bundle.
@@ -260,13 +264,16 @@ class Importer {
   Status publish(const Incoming& incoming) {
     const Entry& entry = incoming.entry;
     if (static_cast<int64_t>(incoming.lir.size()) != entry.lir_size ||
-        sha256(bytes_of(incoming.lir)) != entry.lir)
+        sha256(bytes_of(incoming.lir)) != entry.lir) {
       return Error(kDamaged, "the LIR of " + entry.key + " in the bundle is damaged");
-    for (const BlobRef& blob : entry.blobs)
-      if (blob.role != Role::kExternal && !store_.contains(blob.digest, blob.size))
+    }
+    for (const BlobRef& blob : entry.blobs) {
+      if (blob.role != Role::kExternal && !store_.contains(blob.digest, blob.size)) {
         return Error(kDamaged, fmt::format("the bundle lacks blob {} of {}",
                                            blob.digest.hex().substr(0, 16), entry.key));
-    KeyLock lock = store_.lock(entry.key);
+      }
+    }
+    const KeyLock lock = store_.lock(entry.key);
     RLX_TRY_VOID(store_.publish_incoming(lock, incoming));
     moved_.keys.push_back(entry.key);
     return {};
@@ -291,10 +298,11 @@ Result<Incoming> accept(std::string_view key, std::string meta, std::string sign
   RLX_TRY(Entry entry, parse_meta(key, meta));
   auto parsed =
       signatures.empty() ? Result<Vec<Signature>>(Vec<Signature>()) : parse_signatures(signatures);
-  bool good = parsed && !trusted.signer(key, meta, *parsed).empty();
-  if (!good && !allow_unsigned)
+  const bool good = parsed && !trusted.signer(key, meta, *parsed).empty();
+  if (!good && !allow_unsigned) {
     return Error(kUnsigned, fmt::format("{} is signed by no trusted key", key),
                  "`rlx-cache trust F.pub` trusts a key; --allow-unsigned takes it as it is");
+  }
   return Incoming{std::move(entry), std::move(meta), {}, std::move(signatures)};
 }
 

@@ -53,12 +53,13 @@ std::optional<Finding> check_entry(const Store& store, const std::string& key) {
 }
 
 void set_aside(const Store& store, const Finding& finding) {
-  KeyLock lock = store.lock(finding.key, std::chrono::seconds(10));
+  const KeyLock lock = store.lock(finding.key, std::chrono::seconds(10));
   // It may have been made again meanwhile.
   auto now = check_entry(store, finding.key);
   if (!now || now->kind != Kind::kDamaged) return;
-  for (const std::string& name : {meta_name(finding.key), lir_name(finding.key)})
+  for (const std::string& name : {meta_name(finding.key), lir_name(finding.key)}) {
     quarantine(store.root(), store.root(), name, finding.what);
+  }
 }
 
 }  // namespace

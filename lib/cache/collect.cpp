@@ -88,7 +88,7 @@ class Collector {
     sweep_entries();
     if (!out_.busy) sweep_blobs();
     out_.files -= out_.orphans;
-    Leftovers left = remove_leftovers(root_);
+    const Leftovers left = remove_leftovers(root_);
     out_.orphans += left.files;
     out_.orphan_bytes += left.bytes;
     note_collection(root_);
@@ -101,7 +101,7 @@ class Collector {
   bool mark() {
     Vec<std::string> pinned = pins(root_);
     scan_blobs();
-    bool listed = for_each_record(root_, [&](const Record& record) {
+    const bool listed = for_each_record(root_, [&](const Record& record) {
       known_.emplace(record.key, state_of(record.stat));
       // Another rlx's entry, or one that cannot be read now: its blobs are not known, and what names
       // nothing here is kept for it.
@@ -120,17 +120,18 @@ class Collector {
     });
     if (!listed) return false;
     for (Candidate& c : candidates_) weigh(c);
-    for (const auto& [digest, blob] : blobs_)
+    for (const auto& [digest, blob] : blobs_) {
       if (blob.stored) out_.bytes += blob.bytes, ++out_.files;
+    }
     out_.entries = static_cast<int64_t>(candidates_.size());
     return true;
   }
 
   void scan_blobs() {
-    Folder cas = root_.below("cas").below("sha256");
+    const Folder cas = root_.below("cas").below("sha256");
     if (!cas.ok()) return;
     for (const std::string& shard : cas.names()) {
-      Folder folder = cas.below(shard);
+      const Folder folder = cas.below(shard);
       if (!folder.ok()) continue;
       for (const std::string& name : folder.names()) {
         auto digest = Digest::from_hex(name);
@@ -144,8 +145,9 @@ class Collector {
   void add_blobs(const Entry& entry, Candidate& c) {
     c.bytes += entry.lir_size;
     std::set<Digest> unique;
-    for (const BlobRef& blob : entry.blobs)
+    for (const BlobRef& blob : entry.blobs) {
       if (blob.role != Role::kExternal) unique.insert(blob.digest);
+    }
     c.blobs.assign(unique.begin(), unique.end());
     for (const Digest& digest : c.blobs) ++blobs_[digest].users;
   }
@@ -158,8 +160,9 @@ class Collector {
   void weigh(Candidate& c) {
     // Blobs that no other entry names go with it.
     int64_t own_bytes = c.bytes;
-    for (const Digest& digest : c.blobs)
+    for (const Digest& digest : c.blobs) {
       if (blobs_[digest].users == 1) own_bytes += blobs_[digest].bytes;
+    }
     auto stats = read_stats(root_, c.key);
     auto ms = static_cast<double>(std::max<int64_t>(1, stats ? stats->stats.compile_ms : 1));
     c.score = static_cast<double>(age_s(c.used_s) + 1) * static_cast<double>(own_bytes) / ms;
@@ -172,9 +175,10 @@ class Collector {
   void choose() {
     drop_unnamed_blobs();
     for (Candidate& c : candidates_) {
-      int64_t age = age_s(c.used_s);
-      if (age_rule_ && age > options_.limits.max_age_s)
+      const int64_t age = age_s(c.used_s);
+      if (age_rule_ && age > options_.limits.max_age_s) {
         c.why = fmt::format("unused for {}", duration_text(age));
+      }
       if (!c.why.empty() && !c.pinned) take(c);
     }
     // Where no blob may go, removing entries gives back next to nothing.
@@ -201,7 +205,7 @@ class Collector {
     struct statvfs fs;
     if (::fstatvfs(root_.fd(), &fs) != 0) return 0;
     auto unit = static_cast<int64_t>(fs.f_frsize);
-    int64_t wanted = static_cast<int64_t>(fs.f_blocks) / 100 * options_.limits.free_percent;
+    const int64_t wanted = static_cast<int64_t>(fs.f_blocks) / 100 * options_.limits.free_percent;
     return std::max<int64_t>(0, wanted - static_cast<int64_t>(fs.f_bavail)) * unit;
   }
 
@@ -229,7 +233,7 @@ class Collector {
   void drop_unnamed_blobs() {
     for (auto& [digest, blob] : blobs_) {
       if (blob.users != 0) continue;
-      int64_t bytes = drop(digest, blob);
+      const int64_t bytes = drop(digest, blob);
       if (bytes == 0 && blob.bytes != 0) continue;
       freed_ += bytes;
       out_.orphan_bytes += bytes;
@@ -245,7 +249,7 @@ class Collector {
   void in_batches(size_t n, Begin begin, Step step) {
     auto end = steady_clock::now() + options_.patience;
     for (size_t i = 0; i < n;) {
-      SweepLock lock = SweepLock::try_acquire(root_);
+      const SweepLock lock = SweepLock::try_acquire(root_);
       if (!lock.held()) {
         if (steady_clock::now() > end) {
           out_.busy = true;
@@ -256,8 +260,9 @@ class Collector {
       }
       begin();
       auto until = steady_clock::now() + kHold;
-      for (size_t done = 0; i < n && done < kBatch && steady_clock::now() < until; ++done)
+      for (size_t done = 0; i < n && done < kBatch && steady_clock::now() < until; ++done) {
         step(i++);
+      }
       end = steady_clock::now() + options_.patience;
     }
   }
@@ -266,8 +271,9 @@ class Collector {
     std::set<std::string_view> keys;
     for (const Victim& v : out_.victims) keys.insert(v.key);
     Vec<const Candidate*> victims;
-    for (const Candidate& c : candidates_)
+    for (const Candidate& c : candidates_) {
       if (keys.contains(c.key)) victims.push_back(&c);
+    }
     size_t swept = 0;
     in_batches(victims.size(), [] {}, [&](size_t i) { sweep_entry(*victims[i]), ++swept; });
     // There was no moment for the rest.
@@ -281,8 +287,9 @@ class Collector {
   // A victim that was used or replaced since the mark stays, and so do its blobs.
   void sweep_entry(const Candidate& c) {
     struct stat s;
-    bool there = ::fstatat(root_.fd(), meta_name(c.key).c_str(), &s, AT_SYMLINK_NOFOLLOW) == 0;
-    bool same = there && state_of(s) == c.state;
+    const bool there =
+        ::fstatat(root_.fd(), meta_name(c.key).c_str(), &s, AT_SYMLINK_NOFOLLOW) == 0;
+    const bool same = there && state_of(s) == c.state;
     if (!same || !root_.remove(meta_name(c.key))) {
       if (there) saved_.insert(c.blobs.begin(), c.blobs.end());
       forget(c.key);
@@ -295,16 +302,16 @@ class Collector {
   // Records that came since the mark name blobs that must stay. Nobody publishes meanwhile.
   void find_new_records() {
     struct stat s;
-    bool same = ::fstat(root_.fd(), &s) == 0 && s.st_mtim.tv_sec == root_mtime_.tv_sec &&
-                s.st_mtim.tv_nsec == root_mtime_.tv_nsec;
+    const bool same = ::fstat(root_.fd(), &s) == 0 && s.st_mtim.tv_sec == root_mtime_.tv_sec &&
+                      s.st_mtim.tv_nsec == root_mtime_.tv_nsec;
     // Within one tick of the clock two changes look like one.
     if (same && age_s(s.st_mtim.tv_sec) > 1) return;
     root_mtime_ = s.st_mtim;
-    bool listed = for_each_changed_record(
+    const bool listed = for_each_changed_record(
         root_,
         [&](const std::string& key, const struct stat& now) {
           auto [known, added] = known_.try_emplace(key, state_of(now));
-          bool changed = added || known->second != state_of(now);
+          const bool changed = added || known->second != state_of(now);
           known->second = state_of(now);
           return changed;
         },
@@ -325,8 +332,8 @@ class Collector {
 
   void sweep_blob(const Folder& cas, const Digest& digest) const {
     if (unknown_ || saved_.contains(digest)) return;
-    std::string name = digest.hex();
-    Folder shard = cas.below(name.substr(0, 2));
+    const std::string name = digest.hex();
+    const Folder shard = cas.below(name.substr(0, 2));
     if (shard.ok()) shard.remove(name);
   }
 

@@ -21,7 +21,7 @@ using Layout = JsonWriter::Layout;
 constexpr std::array<std::string_view, 4> kRoles{"image", "weights", "form", "external"};
 
 Result<Role> read_role(const JsonReader& reader) {
-  RLX_TRY(std::string text, reader.string("role"));
+  RLX_TRY(const std::string text, reader.string("role"));
   auto found = std::find(kRoles.begin(), kRoles.end(), text);
   if (found == kRoles.end()) return reader.wrong("unknown role");
   return static_cast<Role>(found - kRoles.begin());
@@ -79,18 +79,18 @@ std::string write_meta(const Entry& entry, const Digest* self) {
 }
 
 Result<Digest> read_digest(const JsonReader& reader) {
-  RLX_TRY(std::string text, reader.string());
+  RLX_TRY(const std::string text, reader.string());
   if (auto digest = Digest::from_hex(text)) return *digest;
   return reader.wrong("expected 64 hex digits");
 }
 
 Result<Digest> read_digest(const JsonReader& reader, std::string_view name) {
-  RLX_TRY(JsonReader member, reader.get(name));
+  RLX_TRY(const JsonReader member, reader.get(name));
   return read_digest(member);
 }
 
 Result<int64_t> read_size(const JsonReader& reader) {
-  RLX_TRY(int64_t size, reader.integer("size"));
+  RLX_TRY(const int64_t size, reader.integer("size"));
   if (size < 0) return reader.wrong("negative size");
   return size;
 }
@@ -105,8 +105,8 @@ Result<BlobRef> read_blob(const JsonReader& reader) {
 }
 
 Result<Vec<BlobRef>> read_blobs(const JsonReader& root) {
-  RLX_TRY(JsonReader list, root.get("blobs"));
-  RLX_TRY(Vec<JsonReader> items, list.items());
+  RLX_TRY(const JsonReader list, root.get("blobs"));
+  RLX_TRY(const Vec<JsonReader> items, list.items());
   Vec<BlobRef> blobs;
   blobs.reserve(items.size());
   for (const JsonReader& item : items) {
@@ -118,17 +118,17 @@ Result<Vec<BlobRef>> read_blobs(const JsonReader& root) {
 
 Status read_map(const JsonReader& root, std::string_view name,
                 std::map<std::string, std::string>& map) {
-  RLX_TRY(JsonReader object, root.get(name));
+  RLX_TRY(const JsonReader object, root.get(name));
   if (!object.json().object()) return object.wrong("expected an object");
   for (const auto& [key, member] : *object.json().object()) {
-    JsonReader reader(member, object.where() + '.' + key);
+    const JsonReader reader(member, object.where() + '.' + key);
     RLX_TRY(map[key], reader.string());
   }
   return {};
 }
 
 Status read_lir(const JsonReader& root, Entry& entry) {
-  RLX_TRY(JsonReader lir, root.get("lir"));
+  RLX_TRY(const JsonReader lir, root.get("lir"));
   RLX_TRY(entry.lir, read_digest(lir, "sha256"));
   RLX_TRY(entry.lir_size, read_size(lir));
   return {};
@@ -144,7 +144,7 @@ Result<Entry> read_entry(const JsonReader& root) {
   RLX_TRY(entry.blobs, read_blobs(root));
   RLX_TRY_VOID(read_map(root, "inputs", entry.inputs));
   RLX_TRY_VOID(read_map(root, "toolchain", entry.toolchain));
-  RLX_TRY(JsonReader isa, root.get("isa"));
+  RLX_TRY(const JsonReader isa, root.get("isa"));
   RLX_TRY(entry.isa, isa.strings());
   return entry;
 }
@@ -158,9 +158,9 @@ Error damaged(std::string_view key, std::string_view why) {
 std::optional<Digest> checked_self(std::string_view text) {
   constexpr std::string_view kBefore = "\n  \"self\": \"";
   constexpr std::string_view kAfter = "\",";
-  size_t start = text.find(kBefore);
+  const size_t start = text.find(kBefore);
   if (start == std::string_view::npos) return std::nullopt;
-  std::string_view line = text.substr(start + kBefore.size());
+  const std::string_view line = text.substr(start + kBefore.size());
   auto self = Digest::from_hex(line.substr(0, 64));
   if (!self || !line.substr(64).starts_with(kAfter)) return std::nullopt;
   std::string others(text.substr(0, start));
@@ -186,7 +186,7 @@ const BlobRef* Entry::find(Role role) const {
 }
 
 std::string meta_text(const Entry& entry) {
-  Digest self = sha256(bytes_of(write_meta(entry, nullptr)));
+  const Digest self = sha256(bytes_of(write_meta(entry, nullptr)));
   return write_meta(entry, &self);
 }
 
@@ -195,7 +195,7 @@ Result<Entry> parse_meta(std::string_view key, std::string_view text) {
   if (!self) return damaged(key, "its bytes differ from its own digest");
   auto json = Json::parse(text);
   if (!json) return damaged(key, json.error().first().message);
-  JsonReader root(*json, "it");
+  const JsonReader root(*json, "it");
   RLX_TRY_VOID(check_entry_format(key, root));
   auto entry = read_entry(root);
   if (!entry) return damaged(key, entry.error().first().message);

@@ -41,7 +41,7 @@ void add_file(const Folder& stats, const char* file, int64_t since_s, std::map<E
   auto text = stats.read(file, static_cast<size_t>(kMaxEventsSize) * 2);
   if (!text) return;
   for (std::string_view rest = *text; !rest.empty();) {
-    size_t end = rest.find('\n');
+    const size_t end = rest.find('\n');
     add_line(rest.substr(0, end), since_s, all);
     rest.remove_prefix(end == std::string_view::npos ? rest.size() : end + 1);
   }
@@ -70,22 +70,22 @@ std::string_view name(Event event) {
 }
 
 void note_event(const Folder& root, Event event, std::string_view key, int64_t number) {
-  Folder stats = root.make("stats");
+  const Folder stats = root.make("stats");
   if (!stats.ok()) return;
   constexpr int kFlags = O_WRONLY | O_APPEND | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC;
-  Fd fd(::openat(stats.fd(), kFile, kFlags, 0600));
+  const Fd fd(::openat(stats.fd(), kFile, kFlags, 0600));
   struct stat s;
   if (!fd.ok() || ::fstat(fd.get(), &s) != 0 || !S_ISREG(s.st_mode) || s.st_nlink != 1) return;
   // One write, so that lines of several processes do not mix.
-  std::string line = fmt::format("{} {} {} {}\n", static_cast<char>(event),
-                                 static_cast<int64_t>(::time(nullptr)), number, key);
+  const std::string line = fmt::format("{} {} {} {}\n", static_cast<char>(event),
+                                       static_cast<int64_t>(::time(nullptr)), number, key);
   write_all(fd.get(), bytes_of(line));
   if (s.st_size > kMaxEventsSize) ::renameat(stats.fd(), kFile, stats.fd(), kOlder);
 }
 
 std::map<Event, Tally> tally_events(const Folder& root, int64_t since_s) {
   std::map<Event, Tally> all;
-  Folder stats = root.below("stats");
+  const Folder stats = root.below("stats");
   if (!stats.ok()) return all;
   add_file(stats, kOlder, since_s, all);
   add_file(stats, kFile, since_s, all);
@@ -93,7 +93,7 @@ std::map<Event, Tally> tally_events(const Folder& root, int64_t since_s) {
 }
 
 void forget_events(const Folder& root) {
-  Folder stats = root.below("stats");
+  const Folder stats = root.below("stats");
   if (!stats.ok()) return;
   stats.remove(kOlder);
   stats.remove(kFile);

@@ -49,7 +49,7 @@ bool rename_new(int from, const char* old_name, int to, const char* new_name) {
 }  // namespace
 
 Error io_error(int code, std::string_view doing, std::string_view name) {
-  bool full = errno == ENOSPC || errno == EDQUOT || errno == EFBIG;
+  const bool full = errno == ENOSPC || errno == EDQUOT || errno == EFBIG;
   return Error(code == kCannotWrite && full ? kNoSpace : code,
                fmt::format("cannot {} {}: {}", doing, name, std::strerror(errno)));
 }
@@ -60,8 +60,9 @@ Error io_error_at(int code, std::string_view doing, std::string_view name,
   std::string at = path;
   struct stat s;
   // What may not even be looked at is in a folder that may not be entered.
-  while (::stat(at.c_str(), &s) != 0 && at.size() > 1)
+  while (::stat(at.c_str(), &s) != 0 && at.size() > 1) {
     at.resize(std::max<size_t>(at.find_last_of('/'), 1));
+  }
   return Error(code,
                fmt::format("cannot {} {}: permission denied ({} belongs to {}, you are {})", doing,
                            name, at, user_text(s.st_uid), user_text(::geteuid())),
@@ -72,13 +73,13 @@ Error io_error_at(int code, std::string_view doing, std::string_view name,
 
 std::string Folder::path() const {
   char text[PATH_MAX];
-  ssize_t size = ::readlink(proc_path(fd()).c_str(), text, sizeof text);
+  const ssize_t size = ::readlink(proc_path(fd()).c_str(), text, sizeof text);
   return size < 0 ? std::string() : std::string(text, static_cast<size_t>(size));
 }
 
 Error Folder::error(int code, std::string_view doing, std::string_view name) const {
-  int cause = errno;
-  std::string whole = path() + "/" + std::string(name);
+  const int cause = errno;
+  const std::string whole = path() + "/" + std::string(name);
   errno = cause;
   return io_error_at(code, doing, name, whole);
 }
@@ -99,7 +100,7 @@ Folder Folder::make(const std::string& name) const {
   if (there.ok() || errno != ENOENT) return there;
   // As open as the folder that it is in: private, or shared with a group.
   struct stat s;
-  mode_t mode = ::fstat(fd(), &s) == 0 ? s.st_mode & kModeBits : kFolderMode;
+  const mode_t mode = ::fstat(fd(), &s) == 0 ? s.st_mode & kModeBits : kFolderMode;
   if (::mkdirat(fd(), name.c_str(), mode) != 0 && errno != EEXIST) return there;
   there = below(name);
   if (there.ok() && mode != kFolderMode) ::fchmod(there.fd(), mode);
@@ -121,14 +122,14 @@ Result<std::string> read_whole(const File& file, const std::string& name, size_t
     return Error(kDamaged, fmt::format("{} is damaged: {} bytes long", name, file.size()));
   }
   std::string text(file.size(), '\0');
-  ptrdiff_t got = read_all(file.fd.get(), std::as_writable_bytes(std::span(text)));
+  const ptrdiff_t got = read_all(file.fd.get(), std::as_writable_bytes(std::span(text)));
   if (got < 0) return io_error(kCannotRead, "read", name);
   text.resize(static_cast<size_t>(got));
   return text;
 }
 
 Result<std::string> Folder::read(const std::string& name, size_t limit) const {
-  RLX_TRY(File file, open_file(name));
+  RLX_TRY(const File file, open_file(name));
   return read_whole(file, name, limit);
 }
 
@@ -138,7 +139,7 @@ bool Folder::remove(const std::string& name) const {
 
 std::optional<Vec<std::string>> Folder::list() const {
   // Of its own position, for whoever else lists the same folder.
-  int fd_of_list = ::openat(fd(), ".", kFolderFlags);
+  const int fd_of_list = ::openat(fd(), ".", kFolderFlags);
   DIR* dir = fd_of_list < 0 ? nullptr : ::fdopendir(fd_of_list);
   if (!dir) {
     if (fd_of_list >= 0) ::close(fd_of_list);
@@ -147,10 +148,10 @@ std::optional<Vec<std::string>> Folder::list() const {
   Vec<std::string> names;
   errno = 0;
   while (const dirent* item = ::readdir(dir)) {
-    std::string_view name = item->d_name;
+    const std::string_view name = item->d_name;
     if (name != "." && name != "..") names.emplace_back(name);
   }
-  int problem = errno;
+  const int problem = errno;
   ::closedir(dir);
   errno = problem;
   if (problem != 0) return std::nullopt;
@@ -207,7 +208,7 @@ Result<bool> NewFile::link(const std::string& name) {
 }
 
 Result<bool> NewFile::link_unnamed(const std::string& name) {
-  std::string path = proc_path(fd());
+  const std::string path = proc_path(fd());
   if (::linkat(AT_FDCWD, path.c_str(), folder_, name.c_str(), AT_SYMLINK_FOLLOW) == 0) return true;
   if (errno == EEXIST) return false;
   return io_error(kCannotWrite, "link", name);
@@ -224,7 +225,7 @@ Status put_file(const Folder& folder, const Folder& root, const std::string& nam
   RLX_TRY(NewFile file, NewFile::create(folder, root, durability));
   RLX_TRY_VOID(file.append(data, name));
   if (!folder.remove(name)) return folder.error(kCannotWrite, "replace", name);
-  RLX_TRY(bool linked, file.link(name));
+  RLX_TRY(const bool linked, file.link(name));
   // Whoever took the name meanwhile wrote a file of the same meaning.
   (void)linked;
   return {};

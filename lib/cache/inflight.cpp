@@ -53,14 +53,14 @@ InflightNote::~InflightNote() { remove(); }
 
 void InflightNote::remove() {
   if (!root_) return;
-  Folder notes = root_->below("inflight");
+  const Folder notes = root_->below("inflight");
   if (notes.ok()) notes.remove(file_of(key_));
   root_ = nullptr;
 }
 
 void InflightNote::phase(std::string_view name) {
   if (!root_) return;
-  Folder notes = root_->make("inflight");
+  const Folder notes = root_->make("inflight");
   if (!notes.ok()) return;
   JsonWriter writer;
   writer.begin_object();
@@ -73,11 +73,11 @@ void InflightNote::phase(std::string_view name) {
 }
 
 std::string progress_of(const Folder& root, std::string_view key) {
-  Folder notes = root.below("inflight");
+  const Folder notes = root.below("inflight");
   if (!notes.ok()) return {};
   auto json = read_note(notes, file_of(key));
   if (!json) return {};
-  JsonReader reader(*json, "note");
+  const JsonReader reader(*json, "note");
   auto host = reader.string("host"), phase = reader.string("phase");
   auto process = reader.integer("process"), start = reader.integer("start_ns");
   if (!host || !phase || !process || !start) return {};
@@ -87,7 +87,7 @@ std::string progress_of(const Folder& root, std::string_view key) {
 
 bool is_at_work(const Folder& root, std::string_view file_name) {
   if (!file_name.ends_with(kInflightSuffix)) return false;
-  std::string_view key = file_name.substr(0, file_name.size() - kInflightSuffix.size());
+  const std::string_view key = file_name.substr(0, file_name.size() - kInflightSuffix.size());
   return check_key(key) && is_locked(root, key);
 }
 

@@ -60,43 +60,46 @@ class Cleaner {
   // An LIR is written moments before its record.
   void remove_orphans() {
     constexpr std::string_view kLir = ".lir.json";
-    SweepLock lock = SweepLock::try_acquire(root_);
+    const SweepLock lock = SweepLock::try_acquire(root_);
     if (!lock.held()) return;
     for (const Found& file : files_of(root_)) {
       if (!file.name.ends_with(kLir) || file.mtime > now_s() - kHour) continue;
-      std::string key = file.name.substr(0, file.name.size() - kLir.size());
+      const std::string key = file.name.substr(0, file.name.size() - kLir.size());
       if (!names_.contains(meta_name(key))) remove(root_, file);
     }
   }
 
   void remove_temporary() {
-    Folder temporary = root_.below("tmp");
-    for (const Found& file : files_of(temporary))
+    const Folder temporary = root_.below("tmp");
+    for (const Found& file : files_of(temporary)) {
       if (file.mtime < now_s() - kHour) remove(temporary, file);
-    Folder notes = root_.below("inflight");
-    for (const Found& file : files_of(notes))
+    }
+    const Folder notes = root_.below("inflight");
+    for (const Found& file : files_of(notes)) {
       if (!is_at_work(root_, file.name)) remove(notes, file);
+    }
   }
 
   void remove_stamps() {
-    std::string current = "verified-" + boot_id();
-    Folder stamps = root_.below("stamps");
+    const std::string current = "verified-" + boot_id();
+    const Folder stamps = root_.below("stamps");
     for (const Found& file : files_of(stamps)) {
-      bool other_boot = file.name.starts_with("verified-") && file.name != current;
+      const bool other_boot = file.name.starts_with("verified-") && file.name != current;
       if (other_boot || file.mtime < now_s() - kStampLife) remove(stamps, file);
     }
   }
 
   // Written anew with each entry.
   void remove_plans() {
-    Folder plans = root_.below("plans");
-    for (const Found& file : files_of(plans))
+    const Folder plans = root_.below("plans");
+    for (const Found& file : files_of(plans)) {
       if (file.mtime < now_s() - kStampLife) remove(plans, file);
+    }
   }
 
   // Newest kept.
   void remove_quarantined() {
-    Folder quarantine = root_.below("quarantine");
+    const Folder quarantine = root_.below("quarantine");
     Vec<Found> files = files_of(quarantine);
     std::ranges::sort(files, std::greater(), &Found::mtime);
     int64_t kept = 0;
@@ -108,10 +111,10 @@ class Cleaner {
 
   void remove_notes() {
     constexpr std::string_view kJson = ".json";
-    Folder stats = root_.below("stats");
+    const Folder stats = root_.below("stats");
     for (const Found& file : files_of(stats)) {
       if (!file.name.ends_with(kJson)) continue;
-      std::string key = file.name.substr(0, file.name.size() - kJson.size());
+      const std::string key = file.name.substr(0, file.name.size() - kJson.size());
       if (!names_.contains(meta_name(key))) remove(stats, file);
     }
   }
@@ -122,7 +125,7 @@ class Cleaner {
 };
 
 std::optional<int64_t> last_collection(const Folder& root) {
-  Folder stats = root.below("stats");
+  const Folder stats = root.below("stats");
   struct stat s;
   if (!stats.ok() || ::fstatat(stats.fd(), kCollected, &s, AT_SYMLINK_NOFOLLOW) != 0) return {};
   return s.st_mtim.tv_sec;
@@ -142,16 +145,16 @@ bool is_due(const Folder& root, int64_t interval_s) {
 }
 
 void note_collection(const Folder& root) {
-  Folder stats = root.make("stats");
+  const Folder stats = root.make("stats");
   if (stats.ok()) (void)put_file(stats, root, kCollected, {}, Durability::kFast);
 }
 
 bool clock_jumped(const Folder& root) {
   auto last = last_collection(root);
   if (!last) return false;
-  int64_t passed = now_s() - *last;
+  const int64_t passed = now_s() - *last;
   struct sysinfo info;
-  int64_t uptime = ::sysinfo(&info) == 0 ? info.uptime : 0;
+  const int64_t uptime = ::sysinfo(&info) == 0 ? info.uptime : 0;
   return passed < -kHour || (passed > 30 * kDay && uptime < passed);
 }
 

@@ -36,7 +36,7 @@ std::optional<int64_t> parse_number(std::string_view text, const std::array<Unit
   int64_t value = 0;
   auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
   if (error != std::errc() || value < 0) return std::nullopt;
-  std::string_view rest(end, static_cast<size_t>(text.data() + text.size() - end));
+  const std::string_view rest(end, static_cast<size_t>(text.data() + text.size() - end));
   if (rest.empty()) return value;
   if (rest.size() != 1) return std::nullopt;
   for (const Unit& unit : units) {
@@ -47,9 +47,9 @@ std::optional<int64_t> parse_number(std::string_view text, const std::array<Unit
 }
 
 Status set_limit(Limits& limits, std::string_view item, std::string_view setting) {
-  size_t equals = item.find('=');
-  std::string_view name = item.substr(0, equals);
-  std::string_view value = equals == std::string_view::npos ? "" : item.substr(equals + 1);
+  const size_t equals = item.find('=');
+  const std::string_view name = item.substr(0, equals);
+  const std::string_view value = equals == std::string_view::npos ? "" : item.substr(equals + 1);
   std::optional<int64_t> number;
   int64_t* place = nullptr;
   if (name == "max") number = parse_number(value, kBytes), place = &limits.max_bytes;
@@ -85,7 +85,7 @@ Result<Limits> parse_limits(std::string_view text, std::string_view setting) {
     return limits;
   }
   while (!text.empty()) {
-    size_t end = text.find(':');
+    const size_t end = text.find(':');
     RLX_TRY_VOID(set_limit(limits, text.substr(0, end), setting));
     text.remove_prefix(end == std::string_view::npos ? text.size() : end + 1);
   }

@@ -55,7 +55,7 @@ Fd try_lock(const Folder& root, int64_t byte) {
 }
 
 bool is_held(const Folder& root, int64_t byte) {
-  Fd fd = open_lock_file(root);
+  const Fd fd = open_lock_file(root);
   struct flock range = {};
   range.l_type = F_WRLCK;
   range.l_whence = SEEK_SET;
@@ -68,7 +68,7 @@ bool is_held(const Folder& root, int64_t byte) {
 bool is_busy() { return errno == EAGAIN || errno == EINTR; }
 
 void tell_progress(const Folder& root, std::string_view key) {
-  std::string progress = progress_of(root, key);
+  const std::string progress = progress_of(root, key);
   log::note(fmt::format("cache: waiting for {} that compiles {}{}",
                         progress.empty() ? "another process" : "the process", key,
                         progress.empty() ? progress : " (" + progress + ")"));
@@ -80,7 +80,7 @@ KeyLock KeyLock::acquire(const Folder& root, std::string_view key,
                          std::chrono::milliseconds timeout) {
   Fd fd = open_lock_file(root);
   if (!fd.ok()) return {};
-  int64_t byte = byte_of(key);
+  const int64_t byte = byte_of(key);
   auto start = Clock::now();
   // Polled, because a blocking wait knows no timeout.
   auto tell = start + kTellAfter;
@@ -96,7 +96,7 @@ KeyLock KeyLock::acquire(const Folder& root, std::string_view key,
 }
 
 Status check_locks(const Folder& root) {
-  Fd fd = open_lock_file(root);
+  const Fd fd = open_lock_file(root);
   if (!fd.ok()) return root.error(kCannotRead, "open", "lock");
   struct flock range = {};
   range.l_type = F_RDLCK;

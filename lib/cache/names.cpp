@@ -46,8 +46,8 @@ bool has_entry(const Folder& root, std::string_view key) {
 // "resnet50-1a2b...": the beginning of the key, or of the digest that follows its last dash.
 bool begins(std::string_view key, std::string_view text) {
   if (key.starts_with(text)) return true;
-  size_t dash = key.rfind('-');
-  size_t bound = key.rfind("__");
+  const size_t dash = key.rfind('-');
+  const size_t bound = key.rfind("__");
   if (bound != std::string_view::npos && key.substr(bound + 2).starts_with(text)) return true;
   return dash != std::string_view::npos && bound == std::string_view::npos &&
          key.substr(dash + 1).starts_with(text);
@@ -59,8 +59,9 @@ Vec<std::string> keys_beginning(const Folder& root, std::string_view text) {
   // A template's digest begins its variants' keys too.
   if (keys.size() > 1 && std::ranges::all_of(keys, [&](const std::string& k) {
         return k.starts_with(keys[0] + "__") || k == keys[0];
-      }))
+      })) {
     keys.resize(1);
+  }
   return keys;
 }
 
@@ -83,8 +84,9 @@ Result<bool> remove_file(const Folder& folder, const std::string& name) {
 
 Result<std::string> resolve(const Store& store, std::string_view text) {
   const Folder& root = store.root();
-  if (!check_key(text) || !root.ok())
+  if (!check_key(text) || !root.ok()) {
     return Error(kNoEntry, fmt::format("no entry '{}'", text), "`rlx-cache ls` lists them");
+  }
   if (has_entry(root, text)) return std::string(text);
   if (std::string key = read_tag(root, text); !key.empty()) return key;
   Vec<std::string> keys = text.size() < kShortest ? Vec<std::string>() : keys_beginning(root, text);
@@ -97,8 +99,9 @@ Status set_tag(const Store& store, std::string_view name, std::string_view key) 
   RLX_TRY_VOID(check_key(name));
   RLX_TRY_VOID(store.check_writable());
   const Folder& root = store.root();
-  if (has_entry(root, name))
+  if (has_entry(root, name)) {
     return Error(kBadKey, fmt::format("'{}' is a key", name), "choose another name");
+  }
   if (!has_entry(root, key)) return Error(kNoEntry, fmt::format("no entry '{}'", key));
   return put_file(root, root, tag_file(name), bytes_of(tag_text(key)), store.options().durability);
 }
@@ -124,21 +127,21 @@ Status pin(const Store& store, std::string_view key) {
   RLX_TRY_VOID(check_key(key));
   RLX_TRY_VOID(store.check_writable());
   if (!has_entry(store.root(), key)) return Error(kNoEntry, fmt::format("no entry '{}'", key));
-  Folder folder = store.root().make("pins");
+  const Folder folder = store.root().make("pins");
   if (!folder.ok()) return store.root().error(kCannotWrite, "make", "pins");
   return put_file(folder, store.root(), std::string(key), {}, store.options().durability);
 }
 
 Result<bool> unpin(const Store& store, std::string_view key) {
   RLX_TRY_VOID(store.check_writable());
-  Folder folder = store.root().below("pins");
+  const Folder folder = store.root().below("pins");
   if (!folder.ok() && errno != ENOENT) return store.root().error(kCannotWrite, "open", "pins");
   if (!folder.ok() || !check_key(key)) return false;
   return remove_file(folder, std::string(key));
 }
 
 Vec<std::string> pins(const Folder& root) {
-  Folder folder = root.below("pins");
+  const Folder folder = root.below("pins");
   return folder.ok() ? folder.names() : Vec<std::string>();
 }
 
@@ -147,14 +150,18 @@ Result<bool> remove(const Store& store, std::string_view key) {
   RLX_TRY_VOID(store.check_writable());
   const Folder& root = store.root();
   // Not between a publisher's LIR and its record.
-  KeyLock lock = store.lock(key, std::chrono::seconds(10));
-  bool there = has_entry(root, key);
-  for (const std::string& name : {meta_name(key), lir_name(key), signature_name(key)})
+  const KeyLock lock = store.lock(key, std::chrono::seconds(10));
+  const bool there = has_entry(root, key);
+  for (const std::string& name : {meta_name(key), lir_name(key), signature_name(key)}) {
     if (!root.remove(name)) return root.error(kCannotWrite, "remove", name);
-  for (const Tag& tag : tags(store))
+  }
+  for (const Tag& tag : tags(store)) {
     if (tag.key == key) RLX_TRY_VOID(remove_tag(store, tag.name));
+  }
   RLX_TRY_VOID(unpin(store, key));
-  if (Folder stats = root.below("stats"); stats.ok()) stats.remove(std::string(key) + ".json");
+  if (const Folder stats = root.below("stats"); stats.ok()) {
+    stats.remove(std::string(key) + ".json");
+  }
   return there;
 }
 

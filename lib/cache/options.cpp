@@ -43,10 +43,11 @@ Vec<std::string> path_from_environment() {
   Vec<std::string> folders;
   std::string_view rest = variable("RLX_CACHE_PATH");
   while (!rest.empty()) {
-    size_t end = rest.find(':');
-    std::string_view folder = rest.substr(0, end);
-    if (folders.empty() || !folder.empty())
+    const size_t end = rest.find(':');
+    const std::string_view folder = rest.substr(0, end);
+    if (folders.empty() || !folder.empty()) {
       folders.push_back(folder.empty() ? "" : absolute(folder));
+    }
     rest.remove_prefix(end == std::string_view::npos ? rest.size() : end + 1);
   }
   return folders;

@@ -19,11 +19,11 @@ namespace {
 
 // "2026-11-24T05:28:14Z".
 std::string now_text() {
-  time_t now = ::time(nullptr);
+  const time_t now = ::time(nullptr);
   struct tm utc;
   ::gmtime_r(&now, &utc);
   char text[32];
-  size_t length = ::strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%SZ", &utc);
+  const size_t length = ::strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%SZ", &utc);
   return {text, length};
 }
 
@@ -42,10 +42,11 @@ Status Store::Impl::tolerate(Status status) {
 }
 
 void Store::Impl::complain(std::string_view line) {
-  if (warned.exchange(true))
+  if (warned.exchange(true)) {
     log::info(line);
-  else
+  } else {
     log::warning(line);
+  }
 }
 
 void Store::complain(std::string_view line) const { impl_->complain(line); }
@@ -57,7 +58,7 @@ Publication::Publication(const Store& store) : store_(store) {
 
 Publication::~Publication() {
   lock_ = {};
-  bool last = --store_.impl_->publications == 0;
+  const bool last = --store_.impl_->publications == 0;
   if (last && store_.writable()) collect_if_due(store_);
 }
 
@@ -83,8 +84,8 @@ Status Store::publish(const KeyLock& /*lock*/, const Entry& entry, std::string_v
 Status Store::Impl::publish(Entry entry, std::string_view lir, const Stats& stats) {
   entry.lir = sha256(bytes_of(lir));
   entry.lir_size = static_cast<int64_t>(lir.size());
-  std::string meta = meta_text(entry);
-  RLX_TRY(std::string signatures, signed_text(entry.key, meta));
+  const std::string meta = meta_text(entry);
+  RLX_TRY(const std::string signatures, signed_text(entry.key, meta));
   RLX_TRY_VOID(place(entry, lir, meta, signatures));
   write_stats(entry.key, stats);
   return {};
@@ -94,21 +95,22 @@ Status Store::Impl::publish(Entry entry, std::string_view lir, const Stats& stat
 Result<std::string> Store::Impl::signed_text(const std::string& key,
                                              const std::string& meta) const {
   if (!shared) return std::string();
-  RLX_TRY(SigningKey signing, SigningKey::load());
+  RLX_TRY(const SigningKey signing, SigningKey::load());
   return signatures_text({signing.sign(key, meta)});
 }
 
 Status Store::Impl::place(const Entry& entry, std::string_view lir, const std::string& meta,
                           const std::string& signatures) {
-  PublishLock lock = PublishLock::acquire(root);
+  const PublishLock lock = PublishLock::acquire(root);
   RLX_TRY_VOID(keep_blobs(entry));
   auto there = root.read(meta_name(entry.key), kMaxMeta);
-  bool same = there && *there == meta && read_lir(root, entry);
+  const bool same = there && *there == meta && read_lir(root, entry);
   if (!same) RLX_TRY_VOID(make_room(entry.key));
   // Before the record, so that no reader finds it unsigned.
-  if (!signatures.empty())
+  if (!signatures.empty()) {
     RLX_TRY_VOID(
         put_file(root, root, signature_name(entry.key), bytes_of(signatures), options.durability));
+  }
   return same ? Status() : commit(entry, lir, meta);
 }
 
@@ -128,13 +130,14 @@ Status Store::Impl::keep_blobs(const Entry& entry) {
 // The meta goes first, so that no reader sees it with another LIR. An entry of another format is
 // whole for the rlx that made it, and stays.
 Status Store::Impl::make_room(const std::string& key) {
-  std::string name = meta_name(key);
+  const std::string name = meta_name(key);
   auto there = read_entry(root, key);
-  int problem = there ? 0 : there.error().first().code;
+  const int problem = there ? 0 : there.error().first().code;
   if (problem == kForeign) return std::move(there.error());
   if (problem == kDamaged) quarantine(root, root, name, there.error().first().message);
-  for (const std::string& other : {name, signature_name(key)})
+  for (const std::string& other : {name, signature_name(key)}) {
     if (!root.remove(other)) return root.error(kCannotWrite, "remove", other);
+  }
   if (!root.remove(lir_name(key))) quarantine(root, root, lir_name(key), "not a file");
   return {};
 }
@@ -158,7 +161,7 @@ Status Store::Impl::flush(const std::string& key) {
   }
   RLX_TRY_VOID(blobs.sync());
   for (const std::string& name : {lir_name(key), meta_name(key)}) {
-    RLX_TRY(File file, root.open_file(name));
+    RLX_TRY(const File file, root.open_file(name));
     if (::fdatasync(file.fd.get()) != 0) return io_error(kCannotWrite, "keep", name);
   }
   return root.sync() ? Status() : io_error(kCannotWrite, "keep", meta_name(key));
@@ -172,7 +175,7 @@ void Store::Impl::write_stats(const std::string& key, const Stats& stats) const 
   writer.member("created", now_text());
   writer.member("producer", stats.producer);
   writer.end_object();
-  Folder folder = root.make("stats");
+  const Folder folder = root.make("stats");
   if (!folder.ok()) return;
   // Disposable: an entry without stats is an entry.
   (void)put_file(folder, root, key + ".json", bytes_of(writer.take() + '\n'), Durability::kFast);

@@ -13,7 +13,7 @@ void quarantine(const Folder& root, const Folder& from, const std::string& name,
                 const std::string& reason) {
   struct stat s;
   if (::fstatat(from.fd(), name.c_str(), &s, AT_SYMLINK_NOFOLLOW) != 0) return;
-  Folder to = root.make("quarantine");
+  const Folder to = root.make("quarantine");
   if (s.st_size > kBig || !to.ok() || !from.move(name, to)) {
     from.remove(name);
     return;

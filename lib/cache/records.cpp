@@ -21,9 +21,9 @@ constexpr size_t kMostCompared = 500;
 constexpr std::string_view kGraph = "graph", kWeights = "weights";
 
 Result<Entry> read_record(const Folder& root, const std::string& key, struct stat& stat) {
-  RLX_TRY(File file, root.open_file(meta_name(key)));
+  RLX_TRY(const File file, root.open_file(meta_name(key)));
   stat = file.stat;
-  RLX_TRY(std::string text, read_whole(file, meta_name(key), kMaxMeta));
+  RLX_TRY(const std::string text, read_whole(file, meta_name(key), kMaxMeta));
   return parse_meta(key, text);
 }
 
@@ -82,19 +82,20 @@ bool for_each_changed_record(
   for (std::string& key : keys_of(*names)) {
     struct stat s;
     if (changed && ::fstatat(root.fd(), meta_name(key).c_str(), &s, AT_SYMLINK_NOFOLLOW) == 0 &&
-        !changed(key, s))
+        !changed(key, s)) {
       continue;
+    }
     if (auto record = read_record(root, std::move(key))) visit(*record);
   }
   return true;
 }
 
 std::optional<StoredStats> read_stats(const Folder& root, std::string_view key) {
-  Folder folder = root.below("stats");
+  const Folder folder = root.below("stats");
   if (!folder.ok() || !check_key(key)) return std::nullopt;
   auto json = read_note(folder, std::string(key) + ".json");
   if (!json) return std::nullopt;
-  JsonReader reader(*json, "stats");
+  const JsonReader reader(*json, "stats");
   auto compile_ms = reader.integer("compile_ms");
   auto producer = reader.string("producer");
   auto created = reader.string("created");
@@ -106,14 +107,16 @@ Vec<Difference> differences(const Inputs& wanted, const Inputs& stored) {
   Vec<Difference> all;
   for (const auto& [name, value] : wanted) {
     auto other = stored.find(name);
-    if (other == stored.end())
+    if (other == stored.end()) {
       all.push_back({name, value, ""});
-    else if (other->second != value)
+    } else if (other->second != value) {
       all.push_back({name, value, other->second});
+    }
   }
-  for (const auto& [name, value] : stored)
+  for (const auto& [name, value] : stored) {
     if (!wanted.contains(name)) all.push_back({name, "", value});
-  bool other_graph = std::ranges::find(all, kGraph, &Difference::name) != all.end();
+  }
+  const bool other_graph = std::ranges::find(all, kGraph, &Difference::name) != all.end();
   if (other_graph) std::erase_if(all, [](const Difference& d) { return d.name == kWeights; });
   return all;
 }
@@ -132,7 +135,7 @@ std::optional<Nearest> nearest(const Store& store, std::string_view key, const I
     auto record = read_record(store.root(), std::move(other));
     if (!record || !record->entry || record->entry->inputs.empty()) continue;
     Vec<Difference> all = differences(wanted, record->entry->inputs);
-    std::pair<int64_t, int64_t> rank{distance(all), -record->stat.st_mtim.tv_sec};
+    const std::pair<int64_t, int64_t> rank{distance(all), -record->stat.st_mtim.tv_sec};
     if (best && rank >= best_rank) continue;
     best = Nearest{std::move(record->key), std::move(all)};
     best_rank = rank;

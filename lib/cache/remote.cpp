@@ -26,7 +26,7 @@ constexpr int64_t kMaxAction = int64_t{16} << 20;
 constexpr int64_t kFailures = 3, kOpenSeconds = 60;
 
 std::string action_path(std::string_view key) {
-  std::string text = fmt::format("rlx-ac-1\n{}", key);
+  const std::string text = fmt::format("rlx-ac-1\n{}", key);
   return "/ac/" + sha256(bytes_of(text)).hex();
 }
 
@@ -44,12 +44,12 @@ class Breaker {
   }
 
   void failed() const {
-    Folder stats = root_.ok() ? root_.make("stats") : Folder();
+    const Folder stats = root_.ok() ? root_.make("stats") : Folder();
     if (!stats.ok()) return;
     constexpr int kFlags = O_WRONLY | O_APPEND | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC;
-    Fd fd(::openat(stats.fd(), "breaker", kFlags, 0600));
+    const Fd fd(::openat(stats.fd(), "breaker", kFlags, 0600));
     struct stat s;
-    bool own = fd.ok() && ::fstat(fd.get(), &s) == 0 && S_ISREG(s.st_mode) && s.st_nlink == 1;
+    const bool own = fd.ok() && ::fstat(fd.get(), &s) == 0 && S_ISREG(s.st_mode) && s.st_nlink == 1;
     if (own) write_all(fd.get(), bytes_of("x"));
   }
 
@@ -60,7 +60,7 @@ class Breaker {
 
  private:
   bool look(struct stat& s) const {
-    Folder stats = root_.ok() ? root_.below("stats") : Folder();
+    const Folder stats = root_.ok() ? root_.below("stats") : Folder();
     return stats.ok() && ::fstatat(stats.fd(), "breaker", &s, AT_SYMLINK_NOFOLLOW) == 0;
   }
 
@@ -83,38 +83,42 @@ struct Remote::Impl {
   Result<std::string> get(const std::string& path, int64_t limit) {
     Response r = http.get(path, limit);
     if (r.status == 200) return std::move(r.body);
-    if (is_trouble(r))
+    if (is_trouble(r)) {
       return Error(kCannotRead, fmt::format("{}: {}", options.url, describe_response(r)));
+    }
     return Error(kMissing, fmt::format("{} has no {}", options.url, path));
   }
 
   Result<std::string> get_blob(const Digest& digest, int64_t size) {
     RLX_TRY(std::string bytes, get(cas_path(digest), size));
-    if (static_cast<int64_t>(bytes.size()) == size && sha256(bytes_of(bytes)) == digest)
+    if (static_cast<int64_t>(bytes.size()) == size && sha256(bytes_of(bytes)) == digest) {
       return bytes;
+    }
     return Error(kDamaged, fmt::format("{} sent wrong bytes for {}", options.url, digest.hex()));
   }
 
   Result<std::string> get_file(const Vec<OutputFile>& files, const std::string& name) {
-    for (const OutputFile& file : files)
-      if (file.path == name && file.size <= static_cast<int64_t>(kMaxMeta))
+    for (const OutputFile& file : files) {
+      if (file.path == name && file.size <= static_cast<int64_t>(kMaxMeta)) {
         return get_blob(file.digest, file.size);
+      }
+    }
     return Error(kMissing, "the remote entry has no " + name);
   }
 
   Result<int64_t> pull(Store& store, const std::string& key, const TrustedKeys& trusted) {
-    RLX_TRY(std::string action, get(action_path(key), kMaxAction));
-    RLX_TRY(Vec<OutputFile> files, parse_action_result(action));
-    RLX_TRY(std::string meta, get_file(files, meta_name(key)));
+    RLX_TRY(const std::string action, get(action_path(key), kMaxAction));
+    RLX_TRY(const Vec<OutputFile> files, parse_action_result(action));
+    RLX_TRY(const std::string meta, get_file(files, meta_name(key)));
     auto signatures = get_file(files, signature_name(key));
     RLX_TRY(Incoming incoming, accept(key, std::move(meta), signatures ? *signatures : "", trusted,
                                       options.allow_unsigned));
-    Publication hold = store.publishing();
+    const Publication hold = store.publishing();
     RLX_TRY(incoming.lir, get_blob(incoming.entry.lir, incoming.entry.lir_size));
     int64_t bytes = incoming.entry.lir_size;
     for (const BlobRef& blob : incoming.entry.blobs) {
       if (blob.role == Role::kExternal || store.contains(blob.digest, blob.size)) continue;
-      RLX_TRY(std::string data, get_blob(blob.digest, blob.size));
+      RLX_TRY(const std::string data, get_blob(blob.digest, blob.size));
       RLX_TRY_VOID(store.put_blob(blob.digest, bytes_of(data)));
       bytes += blob.size;
     }
@@ -130,7 +134,7 @@ struct Remote::Impl {
   }
 
   Status put(const std::string& path, Bytes bytes) {
-    Response r = http.put(path, bytes);
+    const Response r = http.put(path, bytes);
     if (r.status >= 200 && r.status < 300) return {};
     return Error(kCannotWrite,
                  fmt::format("{} did not take {}: {}", options.url, path, describe_response(r)));
@@ -149,7 +153,7 @@ bool Remote::ok() const {
 }
 
 bool Remote::pull(Store& store, const std::string& key, const TrustedKeys& trusted) {
-  Breaker breaker(store.root());
+  const Breaker breaker(store.root());
   if (!ok() || !store.writable() || breaker.is_open()) return false;
   auto bytes = impl_->pull(store, key, trusted);
   if (bytes) {
@@ -166,17 +170,18 @@ bool Remote::pull(Store& store, const std::string& key, const TrustedKeys& trust
 
 Result<int64_t> Remote::push(const Store& store, const std::string& key,
                              const SigningKey& signing) {
-  RLX_TRY(std::string meta, store.root().read(meta_name(key), kMaxMeta));
-  RLX_TRY(Entry entry, parse_meta(key, meta));
-  if (!store.is_vouched_for(entry))
+  RLX_TRY(const std::string meta, store.root().read(meta_name(key), kMaxMeta));
+  RLX_TRY(const Entry entry, parse_meta(key, meta));
+  if (!store.is_vouched_for(entry)) {
     return Error(kUnsigned, key + " is signed by no trusted key, and is not passed on");
-  RLX_TRY(std::string lir, store.lir(entry));
-  std::string signatures = signatures_text({signing.sign(key, meta)});
+  }
+  RLX_TRY(const std::string lir, store.lir(entry));
+  const std::string signatures = signatures_text({signing.sign(key, meta)});
   Vec<OutputFile> files;
   int64_t sent = 0;
   auto add = [&](const std::string& path, Bytes bytes) -> Status {
     OutputFile file{path, sha256(bytes), static_cast<int64_t>(bytes.size())};
-    RLX_TRY(int64_t n, impl_->put_blob(file.digest, bytes));
+    RLX_TRY(const int64_t n, impl_->put_blob(file.digest, bytes));
     sent += n;
     files.push_back(std::move(file));
     return {};
@@ -186,7 +191,7 @@ Result<int64_t> Remote::push(const Store& store, const std::string& key,
   RLX_TRY_VOID(add(lir_name(key), bytes_of(lir)));
   for (const BlobRef& blob : entry.blobs) {
     if (blob.role == Role::kExternal) continue;
-    RLX_TRY(BlobBytes bytes, store.blob(blob));
+    RLX_TRY(const BlobBytes bytes, store.blob(blob));
     RLX_TRY_VOID(add("blobs/" + blob.digest.hex(), bytes.bytes()));
   }
   RLX_TRY_VOID(impl_->put(action_path(key), bytes_of(action_result_text(files))));
@@ -196,9 +201,10 @@ Result<int64_t> Remote::push(const Store& store, const std::string& key,
 
 Result<int64_t> Remote::ping() const {
   auto start = std::chrono::steady_clock::now();
-  Response r = impl_->http.head("/cas/" + sha256({}).hex());
-  if (is_trouble(r))
+  const Response r = impl_->http.head("/cas/" + sha256({}).hex());
+  if (is_trouble(r)) {
     return Error(kCannotRead, fmt::format("{}: {}", impl_->options.url, describe_response(r)));
+  }
   return std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::steady_clock::now() -
                                                                start)
       .count();

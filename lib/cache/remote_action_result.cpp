@@ -32,24 +32,26 @@ bool is_text(const protozero::pbf_reader& reader, protozero::pbf_tag_type tag) {
 
 void read_output_digest(protozero::pbf_reader reader, RawFile& file) {
   while (reader.next()) {
-    if (is_text(reader, kHash))
+    if (is_text(reader, kHash)) {
       file.hash = reader.get_string();
-    else if (is_field(reader, kSize, protozero::pbf_wire_type::varint))
+    } else if (is_field(reader, kSize, protozero::pbf_wire_type::varint)) {
       file.size = reader.get_int64();
-    else
+    } else {
       reader.skip();
+    }
   }
 }
 
 RawFile read_file(protozero::pbf_reader reader) {
   RawFile file;
   while (reader.next()) {
-    if (is_text(reader, kPath))
+    if (is_text(reader, kPath)) {
       file.path = reader.get_string();
-    else if (is_text(reader, kDigest))
+    } else if (is_text(reader, kDigest)) {
       read_output_digest(reader.get_message(), file);
-    else
+    } else {
       reader.skip();
+    }
   }
   return file;
 }
@@ -58,10 +60,11 @@ Vec<RawFile> read_files(std::string_view bytes) {
   Vec<RawFile> files;
   protozero::pbf_reader reader(bytes.data(), bytes.size());
   while (reader.next()) {
-    if (is_text(reader, kOutputFiles) && files.size() < kMaxFiles)
+    if (is_text(reader, kOutputFiles) && files.size() < kMaxFiles) {
       files.push_back(read_file(reader.get_message()));
-    else
+    } else {
       reader.skip();
+    }
   }
   return files;
 }

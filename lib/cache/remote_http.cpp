@@ -76,7 +76,7 @@ size_t receive(char* data, size_t /*one*/, size_t count, void* to) {
 
 size_t send(char* data, size_t /*one*/, size_t count, void* from) {
   Bytes& rest = static_cast<Source*>(from)->rest;
-  size_t n = std::min(count, rest.size());
+  const size_t n = std::min(count, rest.size());
   std::memcpy(data, rest.data(), n);
   rest = rest.subspan(n);
   return n;
@@ -134,7 +134,7 @@ bool Http::prepare(const std::string& path, int64_t bytes) {
 
 Response Http::perform() {
   Response response;
-  CURLcode code = api()->easy_perform(curl(handle_));
+  const CURLcode code = api()->easy_perform(curl(handle_));
   if (code != CURLE_OK) {
     response.problem = api()->easy_strerror(code);
     return response;

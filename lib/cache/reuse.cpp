@@ -12,12 +12,12 @@ constexpr const char* kFolder = "plans";
 std::optional<BlobRef> find_code(const Store& store, const Digest& code_key) {
   // Which code is run is not for others to say.
   if (store.shared()) return std::nullopt;
-  Folder folder = store.root().below(kFolder);
+  const Folder folder = store.root().below(kFolder);
   if (!folder.ok() || store.options().mode == Mode::kRefresh) return std::nullopt;
   auto text = folder.read(code_key.hex(), 4096);
   auto json = text ? Json::parse(*text) : Result<Json>(text.error());
   if (!json) return std::nullopt;
-  JsonReader reader(*json, "plan");
+  const JsonReader reader(*json, "plan");
   auto digest = reader.string("image");
   auto size = reader.integer("size");
   auto image = digest ? Digest::from_hex(*digest) : std::nullopt;
@@ -27,7 +27,7 @@ std::optional<BlobRef> find_code(const Store& store, const Digest& code_key) {
 
 void note_code(const Store& store, const Digest& code_key, const BlobRef& image) {
   if (!store.writable() || store.shared()) return;
-  Folder folder = store.root().make(kFolder);
+  const Folder folder = store.root().make(kFolder);
   if (!folder.ok()) return;
   JsonWriter writer;
   writer.begin_object();

@@ -28,7 +28,7 @@ constexpr const char* kLockName = "lock";
 
 bool writable_by_others(const struct stat& s) {
   // The group of root, and the one that a user has alone (by custom of the user's own number), add nobody.
-  bool group = (s.st_mode & S_IWGRP) != 0 && s.st_gid != ::geteuid() && s.st_gid != 0;
+  const bool group = (s.st_mode & S_IWGRP) != 0 && s.st_gid != ::geteuid() && s.st_gid != 0;
   return group || (s.st_mode & S_IWOTH) != 0;
 }
 
@@ -46,10 +46,11 @@ Status check_owner(const std::string& folder, const struct stat& s) {
 
 Status check_folder(const std::string& folder, bool is_root) {
   struct stat s;
-  if (::stat(folder.c_str(), &s) != 0)
+  if (::stat(folder.c_str(), &s) != 0) {
     return io_error_at(kUnusableRoot, "open cache folder", folder, folder);
+  }
   RLX_TRY_VOID(check_owner(folder, s));
-  bool sticky = !is_root && s.st_uid == 0 && (s.st_mode & S_ISVTX) != 0;
+  const bool sticky = !is_root && s.st_uid == 0 && (s.st_mode & S_ISVTX) != 0;
   if (sticky || !writable_by_others(s)) return {};
   return unsafe(folder, "is writable by others", "run `chmod go-w " + folder + "`");
 }
@@ -67,7 +68,7 @@ bool is_trusted(const std::string& path) {
   auto text = read_file(config_folder() + "/trusted_dirs");
   if (!text) return false;
   for (std::string_view rest = *text; !rest.empty();) {
-    size_t end = rest.find('\n');
+    const size_t end = rest.find('\n');
     std::string_view line = rest.substr(0, end);
     rest.remove_prefix(end == std::string_view::npos ? rest.size() : end + 1);
     while (line.size() > 1 && line.ends_with('/')) line.remove_suffix(1);
@@ -86,9 +87,9 @@ std::string real_path(const std::string& path) {
 Status make_root(const std::string& path) {
   for (size_t end = 0; end != std::string::npos;) {
     end = path.find('/', end + 1);
-    std::string folder = path.substr(0, end);
+    const std::string folder = path.substr(0, end);
     if (::mkdir(folder.c_str(), kRootMode) == 0 || errno == EEXIST) continue;
-    int cause = errno;
+    const int cause = errno;
     struct stat s;
     if (::stat(folder.c_str(), &s) == 0) continue;
     errno = cause;
@@ -116,8 +117,8 @@ void write_marks(const Folder& root, Durability durability) {
     if (!put_file(root, root, name, bytes_of(text), durability)) return;
   }
   struct stat s;
-  mode_t mode = ::fstat(root.fd(), &s) == 0 ? s.st_mode & 0666 : 0600;
-  Fd lock(::openat(root.fd(), kLockName, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, mode));
+  const mode_t mode = ::fstat(root.fd(), &s) == 0 ? s.st_mode & 0666 : 0600;
+  const Fd lock(::openat(root.fd(), kLockName, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, mode));
   // Past the umask; not ours to change where another user made it.
   if (lock.ok()) ::fchmod(lock.get(), mode);
 }
@@ -125,21 +126,23 @@ void write_marks(const Folder& root, Durability durability) {
 }  // namespace
 
 Result<Root> open_root(const Options& options) {
-  if (options.root.empty())
+  if (options.root.empty()) {
     return Error(kUnusableRoot,
                  "none of RLX_CACHE_DIR, XDG_CACHE_HOME and HOME says where the cache is",
                  "--cache-dir=DIR, or RLX_CACHE_DIR=DIR");
-  bool may_write = options.mode == Mode::kReadWrite || options.mode == Mode::kRefresh;
+  }
+  const bool may_write = options.mode == Mode::kReadWrite || options.mode == Mode::kRefresh;
   std::string path = real_path(options.root);
   if (path.empty() && !may_write) return Root();
   if (path.empty()) {
     RLX_TRY_VOID(make_root(options.root));
     path = real_path(options.root);
   }
-  if (path.empty())
+  if (path.empty()) {
     return io_error_at(kUnusableRoot, "open cache folder", options.root, options.root);
+  }
   Status safe = check_safe(path);
-  bool shared = !safe && safe.error().first().code == kUnsafe && is_trusted(path);
+  const bool shared = !safe && safe.error().first().code == kUnsafe && is_trusted(path);
   if (!safe && !shared) return std::move(safe.error());
   Folder root = Folder::open(path);
   if (!root.ok()) return io_error_at(kUnusableRoot, "open cache folder", path, path);

@@ -52,7 +52,7 @@ std::string bytes_of_hex(std::string_view text) {
   std::string bytes;
   if (text.size() % 2 != 0) return {};
   for (size_t i = 0; i < text.size(); i += 2) {
-    size_t high = kDigits.find(text[i]), low = kDigits.find(text[i + 1]);
+    const size_t high = kDigits.find(text[i]), low = kDigits.find(text[i + 1]);
     if (high == std::string_view::npos || low == std::string_view::npos) return {};
     bytes += static_cast<char>(high * 16 + low);
   }
@@ -62,8 +62,9 @@ std::string bytes_of_hex(std::string_view text) {
 std::string id_of(EVP_PKEY* key) {
   std::array<unsigned char, kPublicBytes> bytes;
   size_t size = bytes.size();
-  if (::EVP_PKEY_get_raw_public_key(key, bytes.data(), &size) != 1 || size != bytes.size())
+  if (::EVP_PKEY_get_raw_public_key(key, bytes.data(), &size) != 1 || size != bytes.size()) {
     return {};
+  }
   return sha256(std::as_bytes(std::span(bytes))).hex().substr(0, kIdLength);
 }
 
@@ -86,7 +87,7 @@ std::shared_ptr<void> parse_public(const std::string& text) {
 }
 
 bool verifies(void* key, const std::string& message, const std::string& signature) {
-  Owned<EVP_MD_CTX> context(::EVP_MD_CTX_new());
+  const Owned<EVP_MD_CTX> context(::EVP_MD_CTX_new());
   return ::EVP_DigestVerifyInit(context.get(), nullptr, nullptr, nullptr,
                                 static_cast<EVP_PKEY*>(key)) == 1 &&
          ::EVP_DigestVerify(context.get(), raw(signature), signature.size(), raw(message),
@@ -95,7 +96,7 @@ bool verifies(void* key, const std::string& message, const std::string& signatur
 
 std::string pem_text(BIO* memory) {
   char* data = nullptr;
-  int64_t size = BIO_get_mem_data(memory, &data);
+  const int64_t size = BIO_get_mem_data(memory, &data);
   return {data, static_cast<size_t>(size)};
 }
 
@@ -127,10 +128,10 @@ std::string signatures_text(const Vec<Signature>& signatures) {
 }
 
 Result<Vec<Signature>> parse_signatures(std::string_view text) {
-  RLX_TRY(Json json, Json::parse(text));
-  JsonReader root(json, "signatures");
-  RLX_TRY(JsonReader list, root.get("signatures"));
-  RLX_TRY(Vec<JsonReader> items, list.items());
+  RLX_TRY(const Json json, Json::parse(text));
+  const JsonReader root(json, "signatures");
+  RLX_TRY(const JsonReader list, root.get("signatures"));
+  RLX_TRY(const Vec<JsonReader> items, list.items());
   Vec<Signature> all;
   for (const JsonReader& item : items) {
     Signature s;
@@ -142,8 +143,9 @@ Result<Vec<Signature>> parse_signatures(std::string_view text) {
 }
 
 std::string config_folder() {
-  if (auto dir = variable("XDG_CONFIG_HOME"); dir.starts_with('/'))
+  if (auto dir = variable("XDG_CONFIG_HOME"); dir.starts_with('/')) {
     return std::string(dir) + "/rlx";
+  }
   if (auto home = variable("HOME"); !home.empty()) return std::string(home) + "/.config/rlx";
   return {};
 }
@@ -154,11 +156,13 @@ Result<SigningKey> SigningKey::load() {
   std::string path(variable("RLX_SIGNING_KEY"));
   if (path.empty()) path = default_path();
   struct stat s;
-  if (::stat(path.c_str(), &s) != 0)
+  if (::stat(path.c_str(), &s) != 0) {
     return Error(kNoSigningKey, "no signing key at " + path, "`rlx-cache keygen` makes one");
-  if ((s.st_mode & 077) != 0)
+  }
+  if ((s.st_mode & 077) != 0) {
     return Error(kUnsafe, path + " can be read by others", "run `chmod 600 " + path + "`");
-  RLX_TRY(std::string text, read_file(path));
+  }
+  RLX_TRY(const std::string text, read_file(path));
   EVP_PKEY* key = ::PEM_read_bio_PrivateKey(memory_of(text).get(), nullptr, nullptr, nullptr);
   if (!key || ::EVP_PKEY_get_id(key) != EVP_PKEY_ED25519) {
     ::EVP_PKEY_free(key);
@@ -171,15 +175,16 @@ Result<SigningKey> SigningKey::load() {
 }
 
 Status SigningKey::generate(const std::string& path) {
-  Owned<EVP_PKEY> key(::EVP_PKEY_Q_keygen(nullptr, nullptr, "ED25519"));
-  Owned<BIO> secret(::BIO_new(::BIO_s_mem())), open(::BIO_new(::BIO_s_mem()));
-  bool good = key &&
-              ::PEM_write_bio_PrivateKey(secret.get(), key.get(), nullptr, nullptr, 0, nullptr,
-                                         nullptr) == 1 &&
-              ::PEM_write_bio_PUBKEY(open.get(), key.get()) == 1;
+  const Owned<EVP_PKEY> key(::EVP_PKEY_Q_keygen(nullptr, nullptr, "ED25519"));
+  const Owned<BIO> secret(::BIO_new(::BIO_s_mem())), open(::BIO_new(::BIO_s_mem()));
+  const bool good = key &&
+                    ::PEM_write_bio_PrivateKey(secret.get(), key.get(), nullptr, nullptr, 0,
+                                               nullptr, nullptr) == 1 &&
+                    ::PEM_write_bio_PUBKEY(open.get(), key.get()) == 1;
   if (!good) return Error(kNoSigningKey, "no key could be made");
-  if (size_t slash = path.find_last_of('/'); slash != std::string::npos)
+  if (const size_t slash = path.find_last_of('/'); slash != std::string::npos) {
     RLX_TRY_VOID(make_folders(path.substr(0, slash)));
+  }
   // Both or neither, as far as names can tell.
   RLX_TRY(OutputFile secret_file, new_file(path, pem_text(secret.get()), 0600));
   RLX_TRY(OutputFile open_file,
@@ -189,14 +194,15 @@ Status SigningKey::generate(const std::string& path) {
 }
 
 Signature SigningKey::sign(std::string_view key, std::string_view meta) const {
-  std::string message = message_of(key, meta);
+  const std::string message = message_of(key, meta);
   std::string signature(kSignatureBytes, '\0');
   size_t size = signature.size();
-  Owned<EVP_MD_CTX> context(::EVP_MD_CTX_new());
-  bool good = ::EVP_DigestSignInit(context.get(), nullptr, nullptr, nullptr,
-                                   static_cast<EVP_PKEY*>(secret_.get())) == 1 &&
-              ::EVP_DigestSign(context.get(), reinterpret_cast<unsigned char*>(signature.data()),
-                               &size, raw(message), message.size()) == 1;
+  const Owned<EVP_MD_CTX> context(::EVP_MD_CTX_new());
+  const bool good =
+      ::EVP_DigestSignInit(context.get(), nullptr, nullptr, nullptr,
+                           static_cast<EVP_PKEY*>(secret_.get())) == 1 &&
+      ::EVP_DigestSign(context.get(), reinterpret_cast<unsigned char*>(signature.data()), &size,
+                       raw(message), message.size()) == 1;
   RLX_CHECK(good && size == kSignatureBytes, "an Ed25519 key that does not sign");
   return {id_, hex_of(signature)};
 }
@@ -206,26 +212,28 @@ TrustedKeys TrustedKeys::load() {
   for (const std::string& folder :
        {config_folder() + "/trusted", std::string("/etc/rlx/trusted")}) {
     std::error_code error;
-    std::filesystem::directory_iterator end, file(folder, error);
+    const std::filesystem::directory_iterator end;
+    std::filesystem::directory_iterator file(folder, error);
     for (; !error && file != end; file.increment(error)) {
       if (file->path().extension() != kPublicSuffix) continue;
       auto text = read_file(file->path().string());
       auto key = text ? parse_public(*text) : nullptr;
-      if (key)
+      if (key) {
         trusted.keys_[id_of(static_cast<EVP_PKEY*>(key.get()))] = key;
-      else
+      } else {
         log::warning("no public key: " + file->path().string());
+      }
     }
   }
   return trusted;
 }
 
 Result<std::string> TrustedKeys::trust(const std::string& path) {
-  RLX_TRY(std::string text, read_file(path));
+  RLX_TRY(const std::string text, read_file(path));
   auto key = parse_public(text);
   if (!key) return Error(kNoSigningKey, path + " is no Ed25519 public key in PEM form");
   std::string id = id_of(static_cast<EVP_PKEY*>(key.get()));
-  std::string folder = config_folder() + "/trusted";
+  const std::string folder = config_folder() + "/trusted";
   RLX_TRY_VOID(make_folders(folder));
   RLX_TRY_VOID(write_file(folder + '/' + id + std::string(kPublicSuffix), bytes_of(text)));
   return id;
@@ -233,7 +241,7 @@ Result<std::string> TrustedKeys::trust(const std::string& path) {
 
 std::string TrustedKeys::signer(std::string_view key, std::string_view meta,
                                 const Vec<Signature>& signatures) const {
-  std::string message = message_of(key, meta);
+  const std::string message = message_of(key, meta);
   for (const Signature& s : signatures) {
     auto known = keys_.find(s.key_id);
     if (known == keys_.end()) continue;

@@ -79,16 +79,16 @@ std::string stamp_text(const Stamp& stamp) {
   write_list(writer, "files", stamp.sources.snapshot.files, write_file_stamp);
   write_list(writer, "constants", stamp.sources.constants, write_source);
   writer.end_object();
-  std::string json = writer.take() + '\n';
+  const std::string json = writer.take() + '\n';
   return sha256(bytes_of(json)).hex() + '\n' + json;
 }
 
 Result<FileStamp> read_file_stamp(const JsonReader& reader) {
   FileStamp file;
   RLX_TRY(file.path, reader.string("path"));
-  RLX_TRY(JsonReader device, reader.get("device"));
+  RLX_TRY(const JsonReader device, reader.get("device"));
   RLX_TRY(file.device, device.natural());
-  RLX_TRY(JsonReader inode, reader.get("inode"));
+  RLX_TRY(const JsonReader inode, reader.get("inode"));
   RLX_TRY(file.inode, inode.natural());
   RLX_TRY(file.size, reader.integer("size"));
   RLX_TRY(file.mtime_ns, reader.integer("mtime_ns"));
@@ -98,7 +98,7 @@ Result<FileStamp> read_file_stamp(const JsonReader& reader) {
 
 Result<Source> read_source(const JsonReader& reader) {
   Source source;
-  RLX_TRY(std::string hex, reader.string("sha256"));
+  RLX_TRY(const std::string hex, reader.string("sha256"));
   auto digest = Digest::from_hex(hex);
   if (!digest) return reader.wrong("no digest");
   source.digest = *digest;
@@ -111,8 +111,8 @@ Result<Source> read_source(const JsonReader& reader) {
 template <class T>
 Result<Vec<T>> read_list(const JsonReader& reader, std::string_view name,
                          Result<T> (*read)(const JsonReader&)) {
-  RLX_TRY(JsonReader list, reader.get(name));
-  RLX_TRY(Vec<JsonReader> items, list.items());
+  RLX_TRY(const JsonReader list, reader.get(name));
+  RLX_TRY(const Vec<JsonReader> items, list.items());
   Vec<T> values;
   values.reserve(items.size());
   for (const JsonReader& item : items) {
@@ -123,14 +123,14 @@ Result<Vec<T>> read_list(const JsonReader& reader, std::string_view name,
 }
 
 Result<Stamp> parse(std::string_view json) {
-  RLX_TRY(Json tree, Json::parse(json));
-  JsonReader reader(tree, "stamp");
-  RLX_TRY(int64_t format, reader.integer("format"));
+  RLX_TRY(const Json tree, Json::parse(json));
+  const JsonReader reader(tree, "stamp");
+  RLX_TRY(const int64_t format, reader.integer("format"));
   if (format != kStampFormat) return reader.wrong("another format");
   Stamp stamp;
   RLX_TRY(stamp.key, reader.string("key"));
   RLX_TRY(stamp.name, reader.string("name"));
-  RLX_TRY(std::string action, reader.string("action"));
+  RLX_TRY(const std::string action, reader.string("action"));
   auto digest = Digest::from_hex(action);
   if (!digest) return reader.wrong("no digest");
   stamp.action = *digest;
@@ -152,13 +152,13 @@ bool still_holds(const Snapshot& snapshot) {
 
 // The stamp of that name, if it is whole and ours.
 std::optional<Stamp> find_stamp(const Store& store, const std::string& name) {
-  Folder stamps = store.root().below("stamps");
+  const Folder stamps = store.root().below("stamps");
   if (!stamps.ok() || store.options().mode == Mode::kRefresh) return std::nullopt;
   auto file = stamps.open_file(name);
   if (!file || file->stat.st_uid != ::geteuid()) return std::nullopt;
   auto text = read_whole(*file, name, kMaxStampSize);
   if (!text || text->size() <= kHexLength) return std::nullopt;
-  std::string_view json = std::string_view(*text).substr(kHexLength + 1);
+  const std::string_view json = std::string_view(*text).substr(kHexLength + 1);
   if (!text->starts_with(sha256(bytes_of(json)).hex() + '\n')) return std::nullopt;
   auto stamp = parse(json);
   if (!stamp || stamp->name != name) return std::nullopt;
@@ -168,7 +168,7 @@ std::optional<Stamp> find_stamp(const Store& store, const std::string& name) {
 // Without effect where the store cannot be written: the next start only takes longer.
 void write(const Store& store, const Stamp& stamp) {
   if (!store.writable()) return;
-  Folder stamps = store.root().make("stamps");
+  const Folder stamps = store.root().make("stamps");
   if (!stamps.ok()) return;
   (void)put_file(stamps, store.root(), stamp.name, bytes_of(stamp_text(stamp)), Durability::kFast);
 }
@@ -177,7 +177,7 @@ bool inside_files(const Sources& sources) {
   const Vec<FileStamp>& files = sources.snapshot.files;
   return std::all_of(sources.constants.begin(), sources.constants.end(), [&](const Source& s) {
     if (s.file < 0 || s.file >= static_cast<int64_t>(files.size())) return false;
-    int64_t size = files[static_cast<size_t>(s.file)].size;
+    const int64_t size = files[static_cast<size_t>(s.file)].size;
     return s.offset >= 0 && s.size >= 0 && s.offset <= size && s.size <= size - s.offset;
   });
 }
@@ -223,8 +223,9 @@ std::optional<Sources> find_sources(const Store& store, std::string_view key) {
 }
 
 void write_sources(const Store& store, std::string_view key, const Sources& sources) {
-  if (check_key(key))
+  if (check_key(key)) {
     write(store, {.key = std::string(key), .name = sources_name(key), .sources = sources});
+  }
 }
 
 }  // namespace rlx::cache

@@ -46,8 +46,9 @@ bool has_trusted_signature(const Folder& root, const Entry& entry) {
 Lookup find_in(const Folder& root, bool shared, std::string_view key, const Wanted& wanted) {
   auto entry = read_entry(root, key);
   if (!entry) return missed(entry.error());
-  if (shared && !has_trusted_signature(root, *entry))
+  if (shared && !has_trusted_signature(root, *entry)) {
     return missed(Why::kUnsigned, fmt::format("{} is signed by no trusted key", key));
+  }
   if (wanted.action && *wanted.action != entry->action) {
     return missed(Why::kOtherAction, fmt::format("{} was made from another request", key));
   }
@@ -71,9 +72,9 @@ Result<Root> open_root_of(const Options& options, std::optional<Error>& trouble)
 // The record's mtime is when the entry was last used.
 void touch(const Folder& root, std::string_view key) {
   struct stat s;
-  std::string name = meta_name(key);
+  const std::string name = meta_name(key);
   if (::fstatat(root.fd(), name.c_str(), &s, AT_SYMLINK_NOFOLLOW) != 0) return;
-  int64_t age = now_s() - s.st_mtim.tv_sec;
+  const int64_t age = now_s() - s.st_mtim.tv_sec;
   if (age >= 0 && age < kFreshForSeconds) return;
   ::utimensat(root.fd(), name.c_str(), nullptr, AT_SYMLINK_NOFOLLOW);
 }
@@ -117,10 +118,11 @@ Status Store::Impl::open_layers() {
     of_layer.mode = Mode::kReadOnly;
     std::optional<Error> ignored;
     RLX_TRY(Root opened, open_root_of(of_layer, ignored));
-    if (opened.folder.ok())
+    if (opened.folder.ok()) {
       layers.push_back(std::make_unique<Layer>(of_layer, std::move(opened)));
-    else
+    } else {
       log::warning("cache: no layer at " + path);
+    }
   }
   return {};
 }
@@ -134,8 +136,9 @@ Status Store::check_writable() const {
   const Options& o = impl_->options;
   if (o.mode == Mode::kOff) return Error(kCannotWrite, "the cache is off", "--cache-mode=rw");
   if (!impl_->root.ok() && impl_->trouble) return *impl_->trouble;
-  if (o.mode == Mode::kReadOnly)
+  if (o.mode == Mode::kReadOnly) {
     return Error(kCannotWrite, "the cache is only read, as its mode says", "--cache-mode=rw");
+  }
   if (!impl_->root.ok()) return Error(kUnusableRoot, impl_->why_off());
   if (::faccessat(impl_->root.fd(), ".", W_OK | X_OK, AT_EACCESS) == 0) return {};
   return io_error_at(kCannotWrite, "write to the cache", o.root, o.root);
@@ -148,7 +151,7 @@ bool Store::is_vouched_for(const Entry& entry) const {
 }
 
 Result<Entry> read_entry(const Folder& root, std::string_view key) {
-  RLX_TRY(std::string text, root.read(meta_name(key), kMaxMeta));
+  RLX_TRY(const std::string text, root.read(meta_name(key), kMaxMeta));
   return parse_meta(key, text);
 }
 
@@ -193,7 +196,7 @@ Result<Lookup> Store::lookup(std::string_view key, const Wanted& wanted) const {
   if (!impl_->root.ok() && impl_->layers.empty()) return missed(Why::kOff, impl_->why_off());
   Lookup found = impl_->find(key, wanted);
   // A replacement in flight shows a new LIR beside an old meta for a moment.
-  bool in_doubt = found.why == Why::kDamaged || found.why == Why::kUnreadable;
+  const bool in_doubt = found.why == Why::kDamaged || found.why == Why::kUnreadable;
   if (in_doubt) found = impl_->find(key, wanted);
   impl_->note(found, key, wanted.again);
   if (!impl_->options.strict) return found;

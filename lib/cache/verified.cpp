@@ -24,15 +24,15 @@ std::string check_of(std::string_view line) {
 
 // The word up to the next space, cut off from the text.
 std::string_view next_word(std::string_view& text) {
-  size_t end = text.find(' ');
-  std::string_view word = text.substr(0, end);
+  const size_t end = text.find(' ');
+  const std::string_view word = text.substr(0, end);
   text.remove_prefix(end == std::string_view::npos ? text.size() : end + 1);
   return word;
 }
 
 template <class Number>
 bool next_number(std::string_view& text, Number& number) {
-  std::string_view word = next_word(text);
+  const std::string_view word = next_word(text);
   auto [end, error] = std::from_chars(word.data(), word.data() + word.size(), number);
   return error == std::errc() && end == word.data() + word.size();
 }
@@ -48,35 +48,35 @@ Verified::Stamp Verified::stamp_of(const struct stat& file) {
 }
 
 std::string Verified::line_of(const Digest& digest, const Stamp& s) {
-  std::string line = fmt::format("{} {} {} {} {} {}", digest.hex(), s.device, s.inode, s.size,
-                                 s.mtime_ns, s.ctime_ns);
+  const std::string line = fmt::format("{} {} {} {} {} {}", digest.hex(), s.device, s.inode, s.size,
+                                       s.mtime_ns, s.ctime_ns);
   return line + ' ' + check_of(line) + '\n';
 }
 
 void Verified::load_line(std::string_view line) {
-  size_t last = line.rfind(' ');
+  const size_t last = line.rfind(' ');
   if (last == std::string_view::npos || check_of(line.substr(0, last)) != line.substr(last + 1)) {
     return;
   }
   line = line.substr(0, last);
   auto digest = Digest::from_hex(next_word(line));
   Stamp s;
-  bool whole = next_number(line, s.device) && next_number(line, s.inode) &&
-               next_number(line, s.size) && next_number(line, s.mtime_ns) &&
-               next_number(line, s.ctime_ns) && line.empty();
+  const bool whole = next_number(line, s.device) && next_number(line, s.inode) &&
+                     next_number(line, s.size) && next_number(line, s.mtime_ns) &&
+                     next_number(line, s.ctime_ns) && line.empty();
   if (digest && whole) stamps_[*digest] = s;
 }
 
 void Verified::load() {
   if (std::exchange(loaded_, true) || boot_id().empty()) return;
-  Folder stamps = root_.below("stamps");
+  const Folder stamps = root_.below("stamps");
   if (!stamps.ok()) return;
   auto file = stamps.open_file(file_name());
   if (!file || file->stat.st_uid != ::geteuid() || file->stat.st_nlink != 1) return;
   auto text = read_whole(*file, file_name(), kMaxVerifiedSize);
   if (!text) return;
   for (std::string_view rest = *text; !rest.empty();) {
-    size_t end = rest.find('\n');
+    const size_t end = rest.find('\n');
     load_line(rest.substr(0, end));
     rest.remove_prefix(end == std::string_view::npos ? rest.size() : end + 1);
   }
@@ -84,10 +84,10 @@ void Verified::load() {
 
 // Never through a link, and never into a file that has another name elsewhere.
 void Verified::append(const std::string& line) const {
-  Folder stamps = root_.make("stamps");
+  const Folder stamps = root_.make("stamps");
   if (!stamps.ok()) return;
-  Fd fd(::openat(stamps.fd(), file_name().c_str(),
-                 O_WRONLY | O_APPEND | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0600));
+  const Fd fd(::openat(stamps.fd(), file_name().c_str(),
+                       O_WRONLY | O_APPEND | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0600));
   struct stat s;
   if (!fd.ok() || ::fstat(fd.get(), &s) != 0 || !S_ISREG(s.st_mode) || s.st_nlink != 1) return;
   if (s.st_uid != ::geteuid()) return;
@@ -99,16 +99,16 @@ void Verified::append(const std::string& line) const {
 }
 
 bool Verified::knows(const Digest& digest, const struct stat& file) {
-  std::lock_guard guard(mutex_);
+  const std::lock_guard guard(mutex_);
   load();
   auto found = stamps_.find(digest);
   return found != stamps_.end() && found->second == stamp_of(file);
 }
 
 void Verified::add(const Digest& digest, const struct stat& file) {
-  std::lock_guard guard(mutex_);
+  const std::lock_guard guard(mutex_);
   load();
-  Stamp stamp = stamp_of(file);
+  const Stamp stamp = stamp_of(file);
   stamps_[digest] = stamp;
   if (remember_ && !boot_id().empty()) append(line_of(digest, stamp));
 }

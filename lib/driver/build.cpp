@@ -24,7 +24,7 @@ class Clock {
   // Milliseconds since the last call.
   double lap() {
     auto now = std::chrono::steady_clock::now();
-    double ms = std::chrono::duration<double, std::milli>(now - last_).count();
+    const double ms = std::chrono::duration<double, std::milli>(now - last_).count();
     last_ = now;
     return ms;
   }
@@ -36,15 +36,17 @@ class Clock {
 // All that the stamp's key depends on besides the model's bytes, in one spelling.
 std::string spelled(const BuildRequest& r, const Target& target) {
   std::string text = "target=" + target.text;
-  for (const auto& [name, value] : r.options)
+  for (const auto& [name, value] : r.options) {
     text.append("\noption ").append(name).append("=").append(value);
+  }
   Dims dims = r.dims;
   std::sort(dims.begin(), dims.end());
-  for (const auto& [name, value] : dims)
+  for (const auto& [name, value] : dims) {
     text.append("\ndim ").append(name).append("=").append(std::to_string(value));
+  }
   for (const auto& [name, extents] : r.shapes) {
     text.append("\nshape ").append(name).append("=");
-    for (int64_t e : extents) text.append(std::to_string(e)).append(",");
+    for (const int64_t e : extents) text.append(std::to_string(e)).append(",");
   }
   for (const std::string& name : r.given) text.append("\ngiven ").append(name);
   return text + "\nkey=" + r.key + "\nsalt=" + r.cache.salt;
@@ -57,7 +59,7 @@ Result<Dims> wanted_dims(const Graph& g, const BuildRequest& r) {
 
 Result<Action> action_for(const Graph& graph, const BuildRequest& r, const Target& target) {
   Action action = action_of(graph, r.model, target, r.options, r.cache.salt);
-  RLX_TRY(Dims dims, wanted_dims(graph, r));
+  RLX_TRY(const Dims dims, wanted_dims(graph, r));
   if (!dims.empty()) action = bound_action(action, dims);
   if (!r.key.empty()) action.key = r.key;
   return action;
@@ -86,10 +88,10 @@ class Builder {
   }
 
   Status from_file() {
-    cache::Request request{absolute_path(r_.model), spelled(r_, out_.target),
-                           compiler_id() + llvm_version()};
+    const cache::Request request{absolute_path(r_.model), spelled(r_, out_.target),
+                                 compiler_id() + llvm_version()};
     if (auto stamped = r_.strict ? std::nullopt : cache::find_stamp(*store_, request)) {
-      RLX_TRY(bool found, find(stamped->key, stamped->action));
+      RLX_TRY(const bool found, find(stamped->key, stamped->action));
       if (found) return {};
     }
     cache::Snapshot snapshot;
@@ -102,7 +104,7 @@ class Builder {
   }
 
   Status from_graph(Graph graph) {
-    RLX_TRY(Action action, action_for(graph, r_, out_.target));
+    RLX_TRY(const Action action, action_for(graph, r_, out_.target));
     RLX_TRY(Dims dims, wanted_dims(graph, r_));
     action_ = action.digest;
     note("key");
@@ -113,15 +115,17 @@ class Builder {
   Status from_key() {
     if (!cache::check_key(r_.model)) return Error(kNoModel, "no such model file: " + r_.model);
     RLX_TRY(Lookup base, store_->lookup(r_.model));
-    if (!base.hit)
+    if (!base.hit) {
       return Error(kNoModel, "no such model file or cache entry: " + r_.model, base.reason);
-    if (!r_.options.empty())
+    }
+    if (!r_.options.empty()) {
       return Error(kSwitchesOfEntry, "entry " + r_.model + " was compiled with its own switches",
                    "give the model, or leave --math and --disable out");
-    RLX_TRY(Lir shallow, lir_from_json(base.lir, {}));
+    }
+    RLX_TRY(const Lir shallow, lir_from_json(base.lir, {}));
     RLX_TRY(out_.target, parse_target(shallow.target));
     if (r_.dims.empty()) {
-      RLX_TRY(bool found, use(*base.hit, base.lir));
+      RLX_TRY(const bool found, use(*base.hit, base.lir));
       return found ? Status()
                    : Error(kDamagedEntry,
                            "entry " + r_.model + " is damaged and its model is not given",
@@ -134,7 +138,7 @@ class Builder {
     action.structure = base.hit->structure;
     action.inputs = base.hit->inputs;
     return find_or_make(bound_action(action, r_.dims), [&]() -> Result<Compiled> {
-      RLX_TRY(Lir lir, lir_from_json(base.lir, [&](const StoredConstant& c) {
+      RLX_TRY(const Lir lir, lir_from_json(base.lir, [&](const StoredConstant& c) {
                 return open_constant(*store_, *base.hit, c);
               }));
       return compile_bound(lir, compile_options(r_.dims));
@@ -172,10 +176,11 @@ class Builder {
     if (found.hit) return use(*found.hit, {});
     why_ = found.why;
     if (why_ == Lookup::Why::kDamaged || why_ == Lookup::Why::kForeign ||
-        why_ == Lookup::Why::kUnsigned || why_ == Lookup::Why::kUnreadable)
+        why_ == Lookup::Why::kUnsigned || why_ == Lookup::Why::kUnreadable) {
       store_->complain(found.reason);
-    else
+    } else {
       log::debug(found.reason);
+    }
     return false;
   }
 
@@ -194,11 +199,12 @@ class Builder {
     out_.hit = out_.stored = true;
     if (!open_) return true;
     Result<image::Image> image = open_image(*store_, entry);
-    bool elsewhere = !image && image.error().first().code == kOtherMachine;
+    const bool elsewhere = !image && image.error().first().code == kOtherMachine;
     // Who asked for a hit asked for nothing to be compiled.
-    if (elsewhere && r_.require_hit)
+    if (elsewhere && r_.require_hit) {
       return Error(kOtherMachine, entry.key + ": " + image.error().first().message,
                    "drop --require-cached: it is made again for this machine");
+    }
     if (elsewhere) {
       RLX_TRY(out_.target, parse_target("host"));
     }
@@ -228,7 +234,7 @@ class Builder {
     RLX_TRY(bool found, find(action.key, action.digest));
     if (found) return {};
     if (r_.require_hit) return pull_only(action);
-    cache::KeyLock lock = store_->lock(action.key);
+    const cache::KeyLock lock = store_->lock(action.key);
     RLX_TRY(found, find_again(lock, action));
     if (found) return {};
     explain_miss(action);
@@ -239,7 +245,7 @@ class Builder {
   Status pull_only(const Action& action) {
     cache::KeyLock lock;
     if (cache::Remote(r_.remote).ok()) lock = store_->lock(action.key);
-    RLX_TRY(bool found, pull(action));
+    RLX_TRY(const bool found, pull(action));
     if (found) return {};
     return Error(kNotCached, "not in the cache: " + action.key,
                  "compile it first, or drop --require-cached");
@@ -248,7 +254,7 @@ class Builder {
   // What another process made while this one waited for the lock, or what the remote cache has.
   Result<bool> find_again(const cache::KeyLock& lock, const Action& action) {
     if (lock.held()) {
-      RLX_TRY(bool found, find(action.key, action.digest, true));
+      RLX_TRY(const bool found, find(action.key, action.digest, true));
       if (found) return true;
       progress_ = cache::InflightNote(store_->root(), action.key);
     }
@@ -263,9 +269,9 @@ class Builder {
     // Constants are read where they lie in the model's files: what was made of others is nothing.
     RLX_TRY_VOID(check_unchanged(files_));
     RLX_TRY(Compiled compiled, std::move(made));
-    int64_t ms = std::chrono::duration_cast<std::chrono::milliseconds>(
-                     std::chrono::steady_clock::now() - start)
-                     .count();
+    const int64_t ms = std::chrono::duration_cast<std::chrono::milliseconds>(
+                           std::chrono::steady_clock::now() - start)
+                           .count();
     // Before the record: once that is there nobody clears a note that a kill has left.
     progress_ = {};
     RLX_TRY_VOID(store_made(lock, action, compiled, ms));
@@ -293,7 +299,7 @@ class Builder {
     cache::Remote remote(r_.remote);
     if (!remote.ok()) return false;
     progress_.phase("asking the remote cache");
-    bool came = remote.pull(*store_, action.key, cache::TrustedKeys::load());
+    const bool came = remote.pull(*store_, action.key, cache::TrustedKeys::load());
     note("pull");
     if (!came) return false;
     return find(action.key, action.digest, true);
@@ -338,8 +344,8 @@ class Builder {
 }  // namespace
 
 Result<Action> key_of(const BuildRequest& request) {
-  RLX_TRY(Target target, parse_target(request.target));
-  RLX_TRY(ModelFile model, watched_model(request.model, request.given));
+  RLX_TRY(const Target target, parse_target(request.target));
+  RLX_TRY(const ModelFile model, watched_model(request.model, request.given));
   RLX_TRY(Action action, action_for(model.graph, request, target));
   RLX_TRY_VOID(check_unchanged(model));
   return action;

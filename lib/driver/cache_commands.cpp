@@ -59,20 +59,23 @@ Result<Entry> entry_of(const Store& store, const std::string& key) {
   if (found.hit) return std::move(*found.hit);
   using Why = cache::Lookup::Why;
   // Removed since its name was looked up, or what a tag has stood for.
-  if (found.why == Why::kAbsent)
+  if (found.why == Why::kAbsent) {
     return Error(cache::kNoEntry, "no entry '" + key + "'", "`rlx-cache ls` lists them");
+  }
   if (found.why == Why::kUnreadable) return Error(cache::kCannotRead, found.reason);
   return Error(cache::kDamaged, found.reason, "`rlx-cache verify --repair` sets it aside");
 }
 
 // Names and digests of the constants of the LIR.
 Result<std::map<std::string, Digest>> constants_of(const Store& store, const Entry& entry) {
-  RLX_TRY(std::string text, store.lir(entry));
+  RLX_TRY(const std::string text, store.lir(entry));
   RLX_TRY(Lir lir, lir_from_json(text, {}));
   std::map<std::string, Digest> all;
-  for (const Value& v : lir.graph.values)
-    if (v.def.kind == ValueDef::Kind::kConstant)
+  for (const Value& v : lir.graph.values) {
+    if (v.def.kind == ValueDef::Kind::kConstant) {
       all[v.name] = lir.graph.constants[v.def.constant.index].digest;
+    }
+  }
   return all;
 }
 
@@ -87,7 +90,7 @@ Result<Answer> list_entries(const CacheRequest& request, Order order, const std:
 
 Result<Answer> show_entries(const CacheRequest& request, bool lir) {
   RLX_TRY(Store store, open(request));
-  RLX_TRY(Vec<std::string> keys, resolved(store, request.keys));
+  RLX_TRY(const Vec<std::string> keys, resolved(store, request.keys));
   Answer answer;
   for (const std::string& key : keys) {
     RLX_TRY(Entry entry, entry_of(store, key));
@@ -95,7 +98,7 @@ Result<Answer> show_entries(const CacheRequest& request, bool lir) {
       describe(store, entry, answer);
       continue;
     }
-    RLX_TRY(std::string text, store.lir(entry));
+    RLX_TRY(const std::string text, store.lir(entry));
     answer.text += text;
   }
   return answer;
@@ -105,7 +108,7 @@ Result<Answer> verify_entries(const CacheRequest& request, bool repair) {
   cache::Options options = request.cache;
   options.verify = cache::Verify::kFull;
   RLX_TRY(Store store, open(options));
-  RLX_TRY(Vec<std::string> keys, resolved(store, request.keys));
+  RLX_TRY(const Vec<std::string> keys, resolved(store, request.keys));
   RLX_TRY(Vec<cache::Finding> findings, cache::check(store, keys, repair));
   Answer answer;
   for (const std::string& key : keys) {
@@ -113,16 +116,18 @@ Result<Answer> verify_entries(const CacheRequest& request, bool repair) {
     answer.problems.push_back({{.code = cache::kNoEntry, .message = "no entry '" + key + "'"}});
   }
   for (const cache::Finding& f : findings) {
-    bool whole = f.kind == cache::Finding::Kind::kWhole;
+    const bool whole = f.kind == cache::Finding::Kind::kWhole;
     add(answer, fmt::format("{:10}  {}{}", name(f.kind), f.key, whole ? "" : "  " + f.what),
         Text("key", f.key), Text("class", std::string(name(f.kind))), Text("problem", f.what));
-    if (f.kind == cache::Finding::Kind::kUnreadable)
+    if (f.kind == cache::Finding::Kind::kUnreadable) {
       answer.problems.push_back({{.code = cache::kCannotRead, .message = f.what, .hint = f.hint}});
-    if (f.kind == cache::Finding::Kind::kDamaged)
+    }
+    if (f.kind == cache::Finding::Kind::kDamaged) {
       answer.problems.push_back({{.code = cache::kDamaged,
                                   .message = f.what,
                                   .hint = repair ? "set aside; the next request makes it again"
                                                  : "`rlx-cache verify --repair` sets it aside"}});
+    }
   }
   return answer;
 }
@@ -133,9 +138,10 @@ Result<Answer> collect_entries(const CacheRequest& request, const cache::Collect
   cache::CollectOptions patient = options;
   patient.wait = std::chrono::minutes(10);
   RLX_TRY(cache::Collected done, cache::collect(store, patient));
-  if (done.other_collects)
+  if (done.other_collects) {
     return Error(cache::kCannotWrite, "another process has been collecting for ten minutes",
                  "end it if it hangs");
+  }
   // What is over the limits still goes with the next collection.
   if (done.busy) log::warning("cache: not all of it: others published all the time");
   Answer answer;
@@ -163,9 +169,11 @@ Result<Answer> show_stats(const CacheRequest& request, int64_t since_s, bool zer
         Text("event", std::string(name(event))), Number("count", tally.count),
         Number("sum", tally.sum));
     if (event != cache::Event::kHit) continue;
-    for (const auto& [key, count] : tally.keys)
-      if (auto stats = cache::read_stats(store.root(), key))
+    for (const auto& [key, count] : tally.keys) {
+      if (auto stats = cache::read_stats(store.root(), key)) {
         saved_ms += count * stats->stats.compile_ms;
+      }
+    }
   }
   add(answer,
       fmt::format("{:28} {:>8.1f}", "seconds of compiling saved",
@@ -178,23 +186,24 @@ Result<Answer> show_stats(const CacheRequest& request, int64_t since_s, bool zer
 
 Result<Answer> export_entries(const CacheRequest& request, const std::string& path, bool sign) {
   RLX_TRY(Store store, open(request));
-  RLX_TRY(Vec<std::string> keys, resolved(store, request.keys));
+  RLX_TRY(const Vec<std::string> keys, resolved(store, request.keys));
   std::optional<cache::SigningKey> signing;
   if (sign) {
     RLX_TRY(signing, cache::SigningKey::load());
   }
-  RLX_TRY(cache::Moved moved,
+  RLX_TRY(const cache::Moved moved,
           cache::export_bundle(store, keys, path, signing ? &*signing : nullptr));
   Answer answer;
-  for (const std::string& key : moved.keys)
+  for (const std::string& key : moved.keys) {
     add(answer, fmt::format("{}  {}", key, path), Text("key", key), Text("bundle", path));
+  }
   return answer;
 }
 
 Result<Answer> import_entries(const CacheRequest& request, const std::string& path,
                               bool allow_unsigned) {
   RLX_TRY(Store store, open(request));
-  RLX_TRY(cache::Moved moved,
+  RLX_TRY(const cache::Moved moved,
           cache::import_bundle(store, path, cache::TrustedKeys::load(), allow_unsigned));
   Answer answer;
   for (const std::string& key : moved.keys) add(answer, key, Text("key", key));
@@ -203,7 +212,7 @@ Result<Answer> import_entries(const CacheRequest& request, const std::string& pa
 
 Result<Answer> pin_entries(const CacheRequest& request, bool pinned) {
   RLX_TRY(Store store, open(request));
-  RLX_TRY(Vec<std::string> keys, resolved(store, request.keys));
+  RLX_TRY(const Vec<std::string> keys, resolved(store, request.keys));
   Answer answer;
   for (const std::string& key : keys) {
     if (pinned) RLX_TRY_VOID(cache::pin(store, key));
@@ -218,7 +227,7 @@ Result<Answer> tag_entry(const CacheRequest& request, const std::string& name,
   RLX_TRY(Store store, open(request));
   Answer answer;
   if (key.empty()) {
-    RLX_TRY(bool was_there, cache::remove_tag(store, name));
+    RLX_TRY(const bool was_there, cache::remove_tag(store, name));
     if (!was_there) return Error(cache::kNoEntry, "no tag '" + name + "'");
     return answer;
   }
@@ -230,10 +239,10 @@ Result<Answer> tag_entry(const CacheRequest& request, const std::string& name,
 
 Result<Answer> remove_entries(const CacheRequest& request) {
   RLX_TRY(Store store, open(request));
-  RLX_TRY(Vec<std::string> keys, resolved(store, request.keys));
+  RLX_TRY(const Vec<std::string> keys, resolved(store, request.keys));
   Answer answer;
   for (const std::string& key : keys) {
-    RLX_TRY(bool there, cache::remove(store, key));
+    RLX_TRY(const bool there, cache::remove(store, key));
     if (there) add(answer, key + "  removed", Text("key", key));
   }
   return answer;
@@ -245,9 +254,10 @@ Result<Answer> diff_entries(const CacheRequest& request) {
   RLX_TRY(Entry a, entry_of(store, keys.at(0)));
   RLX_TRY(Entry b, entry_of(store, keys.at(1)));
   Answer answer;
-  for (const cache::Difference& d : cache::differences(a.inputs, b.inputs))
+  for (const cache::Difference& d : cache::differences(a.inputs, b.inputs)) {
     add(answer, fmt::format("{}: {} | {}", d.name, d.wanted, d.stored), Text("field", d.name),
         Text("a", d.wanted), Text("b", d.stored));
+  }
   RLX_TRY(auto of_a, constants_of(store, a));
   RLX_TRY(auto of_b, constants_of(store, b));
   for (const auto& [name, digest] : of_a) {
@@ -263,7 +273,8 @@ Result<Answer> diff_entries(const CacheRequest& request) {
 Result<Answer> explain_request(const BuildRequest& request) {
   RLX_TRY(Action action, key_of(request));
   RLX_TRY(Store store, open(request.cache));
-  RLX_TRY(cache::Lookup found, store.lookup(action.key, {.action = action.digest, .again = true}));
+  RLX_TRY(const cache::Lookup found,
+          store.lookup(action.key, {.action = action.digest, .again = true}));
   Answer answer;
   if (found.hit) {
     add(answer, "hit  " + action.key, Text("key", action.key), Text("state", "hit"));
@@ -278,7 +289,7 @@ Result<Answer> explain_request(const BuildRequest& request) {
 }
 
 Result<Answer> show_key(const BuildRequest& request) {
-  RLX_TRY(Action action, key_of(request));
+  RLX_TRY(const Action action, key_of(request));
   Answer answer;
   answer.text = action.key + '\n';
   answer.items.emplace_back([action](JsonWriter& out) {
@@ -303,10 +314,11 @@ Result<Answer> examine_folder(const CacheRequest& request) {
         fmt::format("{:7}  {:22} {}", check.good ? "good" : "problem", check.what, check.found),
         Text("check", check.what), Text("found", check.found),
         Text("state", check.good ? "good" : "problem"));
-    if (!check.good)
+    if (!check.good) {
       answer.problems.push_back({{.code = cache::kUnusableRoot,
                                   .message = check.what + ": " + check.found,
                                   .hint = check.cure}});
+    }
   }
   return answer;
 }

@@ -36,8 +36,9 @@ struct Row {
 
 int64_t bytes_of_entry(const Entry& entry) {
   int64_t bytes = entry.lir_size;
-  for (const cache::BlobRef& blob : entry.blobs)
+  for (const cache::BlobRef& blob : entry.blobs) {
     if (blob.role != cache::Role::kExternal) bytes += blob.size;
+  }
   return bytes;
 }
 
@@ -60,14 +61,15 @@ Row row_of(const Store& store, const Record& record) {
   row.bytes += bytes_of_entry(*record.entry);
   row.target = target_of(*record.entry);
   row.stale = is_stale(*record.entry);
-  if (auto stats = cache::read_stats(store.root(), record.key))
+  if (auto stats = cache::read_stats(store.root(), record.key)) {
     row.compile_ms = stats->stats.compile_ms;
+  }
   return row;
 }
 
 std::string row_line(const Row& row) {
   if (!row.problem.empty()) return fmt::format("{}  {}\n", row.key, row.problem);
-  int64_t age = std::max<int64_t>(0, static_cast<int64_t>(::time(nullptr)) - row.used_s);
+  const int64_t age = std::max<int64_t>(0, static_cast<int64_t>(::time(nullptr)) - row.used_s);
   std::string marks;
   for (const std::string& tag : row.tags) marks += "  " + tag;
   if (row.pinned) marks += "  pinned";
@@ -106,7 +108,7 @@ std::string signer_of(const Store& store, const Entry& entry) {
   auto signatures = text ? cache::parse_signatures(*text)
                          : Result<Vec<cache::Signature>>(Vec<cache::Signature>());
   if (!signatures || signatures->empty()) return "nobody";
-  std::string signer =
+  const std::string signer =
       cache::TrustedKeys::load().signer(entry.key, cache::meta_text(entry), *signatures);
   return signer.empty() ? signatures->front().key_id + ", not trusted" : signer;
 }
@@ -135,16 +137,20 @@ Check check_place(const cache::Options& options) {
   auto opened = Store::open(options);
   std::optional<Error> trouble = opened ? opened->trouble() : opened.error();
   if (trouble) return {"folder", trouble->first().message, false, trouble->first().hint};
-  if (!opened->root().ok())
+  if (!opened->root().ok()) {
     return {"folder", "there is none at " + options.root, false,
             "the first model that is compiled makes it"};
-  if (Status list = check_readable(opened->root()); !list)
+  }
+  if (Status list = check_readable(opened->root()); !list) {
     return {"folder", list.error().first().message, false, list.error().first().hint};
-  if (options.mode == cache::Mode::kReadOnly)
+  }
+  if (options.mode == cache::Mode::kReadOnly) {
     return {.what = "folder", .found = options.root + ", only read"};
+  }
   Status writable = opened->check_writable();
-  if (!writable)
+  if (!writable) {
     return {"folder", writable.error().first().message, false, writable.error().first().hint};
+  }
   return {.what = "folder", .found = options.root};
 }
 
@@ -152,7 +158,7 @@ Check check_file_system(const cache::Options& options) {
   struct statfs fs;
   if (::statfs(options.root.c_str(), &fs) != 0) return {"file system", std::strerror(errno), false};
   auto type = static_cast<uint32_t>(fs.f_type);
-  bool remote = cache::is_remote_file_system(type);
+  const bool remote = cache::is_remote_file_system(type);
   return {"file system", fmt::format("type {:x}{}", type,
                                      remote ? ", remote: files are read, not mapped" : ", local")};
 }
@@ -161,7 +167,7 @@ Check check_space(const cache::Options& options) {
   struct statvfs fs;
   if (::statvfs(options.root.c_str(), &fs) != 0) return {"space", std::strerror(errno), false};
   auto bytes = static_cast<int64_t>(fs.f_bavail * fs.f_frsize);
-  bool good = bytes > (int64_t{64} << 20) && (fs.f_files == 0 || fs.f_favail > 100);
+  const bool good = bytes > (int64_t{64} << 20) && (fs.f_files == 0 || fs.f_favail > 100);
   return {"space",
           fmt::format("{} and {} inodes free", cache::size_text(bytes),
                       static_cast<int64_t>(fs.f_favail)),
@@ -169,9 +175,10 @@ Check check_space(const cache::Options& options) {
 }
 
 Check check_unnamed_files(const cache::Options& options) {
-  Fd fd(::open(options.root.c_str(), O_TMPFILE | O_WRONLY | O_CLOEXEC, 0600));
-  if (!fd.ok() && (errno == EACCES || errno == EROFS))
+  const Fd fd(::open(options.root.c_str(), O_TMPFILE | O_WRONLY | O_CLOEXEC, 0600));
+  if (!fd.ok() && (errno == EACCES || errno == EROFS)) {
     return {"unnamed files", "not to be tried: the folder may not be written"};
+  }
   return {"unnamed files", fd.ok() ? "yes" : "no: entries are written under temporary names"};
 }
 
@@ -202,13 +209,15 @@ std::string_view name(cache::RemoteMode mode) {
 
 Check check_remote() {
   auto options = cache::remote_from_environment();
-  if (!options)
+  if (!options) {
     return {"remote", options.error().first().message, false, options.error().first().hint};
-  cache::Remote remote(*options);
+  }
+  const cache::Remote remote(*options);
   if (!remote.ok()) return {"remote", "none"};
   auto ms = remote.ping();
   if (!ms) return {"remote", ms.error().first().message, false, "check RLX_REMOTE"};
-  bool can_sign = options->mode != cache::RemoteMode::kReadWrite || cache::SigningKey::load().ok();
+  const bool can_sign =
+      options->mode != cache::RemoteMode::kReadWrite || cache::SigningKey::load().ok();
   return {"remote", fmt::format("{}, {}, {} ms", options->url, name(options->mode), *ms), can_sign,
           "pushing needs a signing key: `rlx-cache keygen`"};
 }
@@ -218,18 +227,19 @@ Check check_remote() {
 Result<Answer> listing(const Store& store, Order order, const std::string& model) {
   Vec<Row> rows;
   if (!store.root().ok()) return Answer();
-  bool listed = cache::for_each_record(store.root(), [&](const Record& record) {
+  const bool listed = cache::for_each_record(store.root(), [&](const Record& record) {
     if (record.key.starts_with(model)) rows.push_back(row_of(store, record));
   });
   if (!listed) return store.root().error(cache::kCannotRead, "list", "the cache");
   Vec<std::string> pinned = cache::pins(store.root());
-  Vec<cache::Tag> tags = cache::tags(store);
+  const Vec<cache::Tag> tags = cache::tags(store);
   std::ranges::stable_sort(rows, {}, [&](const Row& row) { return rank(row, order); });
   Answer answer;
   for (Row& row : rows) {
     row.pinned = std::ranges::binary_search(pinned, row.key);
-    for (const cache::Tag& tag : tags)
+    for (const cache::Tag& tag : tags) {
       if (tag.key == row.key) row.tags.push_back(tag.name);
+    }
     answer.text += row_line(row);
     answer.items.emplace_back([row](JsonWriter& out) { write_row(out, row); });
   }
@@ -241,16 +251,19 @@ void describe(const Store& store, const Entry& entry, Answer& answer) {
   std::string& text = answer.text;
   text += fmt::format("key          {}\nsize         {}\n", entry.key,
                       cache::size_text(bytes_of_entry(entry)));
-  if (stats)
+  if (stats) {
     text += fmt::format("made         {} by {} in {} ms\n", stats->created, stats->stats.producer,
                         stats->stats.compile_ms);
+  }
   text += fmt::format("signed by    {}\n", signer_of(store, entry));
   text += fmt::format("isa          {}\n", fmt::join(entry.isa, " "));
-  for (const auto& [name, value] : entry.inputs)
+  for (const auto& [name, value] : entry.inputs) {
     text += fmt::format("input        {} = {}\n", name, value);
-  for (const cache::BlobRef& blob : entry.blobs)
+  }
+  for (const cache::BlobRef& blob : entry.blobs) {
     text += fmt::format("blob         {} {} {}\n", blob.digest.hex(), name(blob.role),
                         cache::size_text(blob.size));
+  }
   answer.items.emplace_back([meta = cache::meta_text(entry), key = entry.key,
                              bytes = bytes_of_entry(entry), inputs = entry.inputs,
                              isa = entry.isa](JsonWriter& out) {

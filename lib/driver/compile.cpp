@@ -27,7 +27,7 @@ Digest code_key_of(image::Image image, const Vec<PlannedKernel>& kernels) {
   for (const PlannedKernel& k : kernels) {
     h.field("kernel", to_text(k.kernel));
     h.field("algorithm", k.choice.algorithm);
-    for (int64_t extent : k.choice.tile) h.field("tile", extent);
+    for (const int64_t extent : k.choice.tile) h.field("tile", extent);
   }
   return h.finish();
 }
@@ -37,7 +37,7 @@ Result<image::Image> with_code(const Lir& lir, const Vec<PlannedKernel>& kernels
                                const CompileOptions& options) {
   Code none{.entries = Vec<CodeEntry>(kernels.size())};
   RLX_TRY(image::Image image, build_image(lir, kernels, std::move(none)));
-  Digest key = code_key_of(image, kernels);
+  const Digest key = code_key_of(image, kernels);
   if (auto known = options.find_code(key); known && known->kernels.size() == kernels.size()) {
     known->buffers = std::move(image.buffers);
     return std::move(*known);
@@ -136,7 +136,7 @@ Result<Compiled> compile_bound(const Lir& base, const CompileOptions& given) {
 }
 
 Result<image::Image> compile_lir(const Lir& lir, const Target& target, int jobs) {
-  RLX_TRY(Vec<PlannedKernel> kernels, replay(lir));
+  RLX_TRY(const Vec<PlannedKernel> kernels, replay(lir));
   return with_code(lir, kernels, {.target = target, .jobs = jobs});
 }
 

@@ -27,11 +27,11 @@ Result<Digest> CompileCache::put(const std::string& key, const Compiled& compile
 }
 
 Result<Lir> CompileCache::get(const std::string& key) const {
-  RLX_TRY(cache::Store store, cache::Store::open(options_));
-  RLX_TRY(cache::Lookup found, store.lookup(key));
+  RLX_TRY(const cache::Store store, cache::Store::open(options_));
+  RLX_TRY(const cache::Lookup found, store.lookup(key));
   if (found.hit) return lir_from_json(found.lir, {});
   if (found.why == cache::Lookup::Why::kUnreadable) return Error(cache::kCannotRead, found.reason);
-  bool absent = found.why == cache::Lookup::Why::kAbsent;
+  const bool absent = found.why == cache::Lookup::Why::kAbsent;
   return Error(absent ? cache::kMissing : cache::kDamaged, found.reason, "compile the model again");
 }
 

@@ -13,8 +13,9 @@ Error wrong_extent(const std::string& input, size_t axis, const Dim& wanted, int
 
 Status take_extent(const std::string& input, size_t axis, const Dim& wanted, int64_t got,
                    std::map<std::string, int64_t>& dims) {
-  if (std::optional<int64_t> c = wanted.constant())
+  if (std::optional<int64_t> c = wanted.constant()) {
     return *c == got ? Status() : wrong_extent(input, axis, wanted, got);
+  }
   std::optional<std::string> symbol = wanted.as_symbol();
   // An expression is checked when all of its symbols are known.
   if (!symbol) return {};
@@ -34,12 +35,14 @@ Result<Dims> dims_of(const Graph& g, const InputShapes& shapes) {
                            [&](const auto& s) { return s.first == g[v].name; });
     if (it == shapes.end()) continue;
     const Vec<Dim>& wanted = g[v].type.shape;
-    if (wanted.size() != it->second.size())
+    if (wanted.size() != it->second.size()) {
       return Error(kShapeMismatch, "input " + it->first + " has rank " +
                                        std::to_string(it->second.size()) + ", the model wants " +
                                        to_text(g[v].type));
-    for (size_t axis = 0; axis < wanted.size(); ++axis)
+    }
+    for (size_t axis = 0; axis < wanted.size(); ++axis) {
       RLX_TRY_VOID(take_extent(it->first, axis, wanted[axis], it->second[axis], dims));
+    }
   }
   return Dims(dims.begin(), dims.end());
 }

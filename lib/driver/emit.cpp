@@ -38,18 +38,20 @@ Vec<std::string> symbols_in(const Vec<Kernel>& kernels) {
     });
   };
   for (const Kernel& k : kernels) {
-    for (const Arg& a : k.args)
+    for (const Arg& a : k.args) {
       for (const Dim& d : a.shape) look(d);
+    }
     for (const Loop& l : k.grid) look(l.extent);
-    for (const Stage& s : k.stages)
+    for (const Stage& s : k.stages) {
       for (const Loop& l : s.loops) look(l.extent);
+    }
   }
   return {found.begin(), found.end()};
 }
 
 Result<std::string> emit_kernels(const EmitRequest& r) {
-  RLX_TRY(std::string text, read_file(r.path));
-  RLX_TRY(Vec<Kernel> kernels, parse_kernels(text));
+  RLX_TRY(const std::string text, read_file(r.path));
+  RLX_TRY(const Vec<Kernel> kernels, parse_kernels(text));
   if (r.stage == "kernel") return to_text(kernels);
   if (r.stage != "llvm" && r.stage != "asm") return no_stage(r);
   Vec<PlannedKernel> planned;
@@ -57,9 +59,11 @@ Result<std::string> emit_kernels(const EmitRequest& r) {
     RLX_TRY(Vec<Alternative> all, menu_of(r.options.target)(k, r.options.target));
     PlannedKernel p{k, all[0].choice};
     // Storages that the text leaves row-major follow the choice.
-    for (size_t a = 0; a < k.args.size(); ++a)
-      if (k.args[a].storage.is_row_major() && all[0].needs[a].kind != Need::Kind::kAny)
+    for (size_t a = 0; a < k.args.size(); ++a) {
+      if (k.args[a].storage.is_row_major() && all[0].needs[a].kind != Need::Kind::kAny) {
         p.kernel.args[a].storage = all[0].needs[a].wanted(static_cast<int>(k.args[a].shape.size()));
+      }
+    }
     planned.push_back(std::move(p));
   }
   return as_code(planned, symbols_in(kernels), r);
@@ -77,18 +81,19 @@ Result<std::string> emit_from(ModelFile& model, const EmitRequest& r) {
     if (r.stage != "mir") return no_stage(r);
     PassOptions passes = r.options.passes;
     passes.math = switches_of(r.options.options).math;
-    RLX_TRY(Graph g, run_passes(std::move(model.graph), *r.passes, passes));
+    RLX_TRY(const Graph g, run_passes(std::move(model.graph), *r.passes, passes));
     return to_text(g);
   }
   if (r.stage == "mir") {
-    RLX_TRY(Graph g, optimised(std::move(model.graph), r.options));
+    RLX_TRY(const Graph g, optimised(std::move(model.graph), r.options));
     return to_text(g);
   }
-  RLX_TRY(Plan p, planned(std::move(model.graph), r.options));
+  RLX_TRY(const Plan p, planned(std::move(model.graph), r.options));
   if (r.stage == "kernel") return with_report(as_kernels(p.kernels), r, p.refusals);
-  if (r.stage == "llvm" || r.stage == "asm")
+  if (r.stage == "llvm" || r.stage == "asm") {
     return as_code(p.kernels, symbol_names(p.lir.graph), r);
-  RLX_TRY(Compiled c, emitted(std::move(p), r.options));
+  }
+  RLX_TRY(const Compiled c, emitted(std::move(p), r.options));
   if (r.stage == "lir") return with_report(to_json(c.lir), r, c.refusals);
   if (r.stage == "image") return image::to_text(c.image);
   return no_stage(r);

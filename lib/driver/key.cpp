@@ -17,7 +17,7 @@ std::string slug_of(const std::string& path) {
   stem = stem.substr(0, stem.find_last_of('.'));
   std::string slug;
   for (char c : stem) {
-    bool plain = (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_';
+    const bool plain = (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_';
     if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
     slug += plain || (c >= 'a' && c <= 'z') ? c : '-';
   }

@@ -63,8 +63,9 @@ Vec<std::string> others(const LoadRequest& request, const image::Image& image) {
   for (const auto& [name, shape] : request.input_shapes) {
     const auto named = [&](const image::Tensor& t) { return t.name == name; };
     if (!name.empty() && std::ranges::none_of(image.inputs, named) &&
-        std::ranges::none_of(image.outputs, named))
+        std::ranges::none_of(image.outputs, named)) {
       names.push_back(name);
+    }
   }
   return names;
 }

@@ -26,14 +26,16 @@ class Manifest {
   explicit Manifest(std::string path) : path_(std::move(path)) {}
 
   Result<Vec<WarmJob>> read() {
-    RLX_TRY(std::string text, read_file(path_));
+    RLX_TRY(const std::string text, read_file(path_));
     toml::parse_result parsed = toml::parse(text, path_);
-    if (!parsed)
+    if (!parsed) {
       return Error(kBadManifest, fmt::format("{}:{}: {}", path_, parsed.error().source().begin.line,
                                              parsed.error().description()));
+    }
     const toml::table& root = parsed.table();
-    for (const auto& [name, node] : root)
+    for (const auto& [name, node] : root) {
       if (name != "model") return wrong(path_, node, fmt::format("unknown key '{}'", name.str()));
+    }
     const toml::array* models = root["model"].as_array();
     if (!models) return Error(kBadManifest, path_ + " has no [[model]]", "docs/cli.md shows one");
     for (const toml::node& model : *models) {
@@ -45,21 +47,26 @@ class Manifest {
 
  private:
   Status add_model(const toml::table& model) {
-    for (const auto& [name, node] : model)
-      if (name != "path" && name != "targets" && name != "dims" && name != "tag")
+    for (const auto& [name, node] : model) {
+      if (name != "path" && name != "targets" && name != "dims" && name != "tag") {
         return wrong(path_, node, fmt::format("unknown key '{}'", name.str()));
+      }
+    }
     auto path = model["path"].value<std::string>();
     if (!path) return wrong(path_, model, "a model has a path");
-    RLX_TRY(Vec<std::string> targets, targets_of(model));
-    RLX_TRY(Vec<Dims> bindings, bindings_of(model));
+    RLX_TRY(const Vec<std::string> targets, targets_of(model));
+    RLX_TRY(const Vec<Dims> bindings, bindings_of(model));
     std::string tag = model["tag"].value_or(std::string());
-    if (!tag.empty() && targets.size() * bindings.size() != 1)
+    if (!tag.empty() && targets.size() * bindings.size() != 1) {
       return wrong(path_, model, "a tag names one entry, and these are several");
-    std::string full = (std::filesystem::path(path_).parent_path() / *path).string();
-    for (const std::string& target : targets)
+    }
+    const std::string full = (std::filesystem::path(path_).parent_path() / *path).string();
+    for (const std::string& target : targets) {
       for (const Dims& dims : bindings) jobs_.push_back({full, target, tag, dims});
-    if (!tag.empty() && !tags_.insert(tag).second)
+    }
+    if (!tag.empty() && !tags_.insert(tag).second) {
       return wrong(path_, model, fmt::format("the tag '{}' names another model too", tag));
+    }
     if (jobs_.size() > kMostJobs) return wrong(path_, model, "more than 10000 jobs");
     return {};
   }
@@ -68,9 +75,11 @@ class Manifest {
     const toml::node* node = model.get("targets");
     if (!node) return Vec<std::string>{"host"};
     Vec<std::string> targets;
-    if (const toml::array* list = node->as_array())
-      for (const toml::node& item : *list)
+    if (const toml::array* list = node->as_array()) {
+      for (const toml::node& item : *list) {
         if (auto text = item.value<std::string>()) targets.push_back(*text);
+      }
+    }
     if (targets.empty()) return wrong(path_, *node, "targets are a list of strings");
     return targets;
   }
@@ -93,10 +102,10 @@ class Manifest {
   Result<Vec<Dims>> combinations(const toml::table& table) const {
     Vec<Dims> all{{}};
     for (const auto& [name, node] : table) {
-      RLX_TRY(Vec<int64_t> values, values_of(node));
+      RLX_TRY(const Vec<int64_t> values, values_of(node));
       Vec<Dims> longer;
       for (const Dims& dims : all) {
-        for (int64_t value : values) {
+        for (const int64_t value : values) {
           longer.push_back(dims);
           longer.back().emplace_back(std::string(name.str()), value);
         }
@@ -110,9 +119,11 @@ class Manifest {
   Result<Vec<int64_t>> values_of(const toml::node& node) const {
     if (auto value = node.value<int64_t>()) return Vec<int64_t>{*value};
     Vec<int64_t> values;
-    if (const toml::array* list = node.as_array())
-      for (const toml::node& item : *list)
+    if (const toml::array* list = node.as_array()) {
+      for (const toml::node& item : *list) {
         if (auto value = item.value<int64_t>()) values.push_back(*value);
+      }
+    }
     if (values.empty()) return wrong(path_, node, "a dim is a number or a list of numbers");
     return values;
   }

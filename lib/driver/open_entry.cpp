@@ -43,13 +43,14 @@ Result<image::Image> remake_image(Store& store, const Entry& entry, std::string 
   if (text.empty()) {
     RLX_TRY(text, store.lir(entry));
   }
-  RLX_TRY(Lir lir, lir_from_json(text, {}));
+  RLX_TRY(const Lir lir, lir_from_json(text, {}));
   RLX_TRY(image::Image image, compile_lir(lir, target, jobs));
   // The code of another target than the entry's is this process's own.
   if (target.text != lir.target) return image;
-  std::string bytes = image::encode(image);
-  if (Status stored = store.put_blob(sha256(bytes_of(bytes)), bytes_of(bytes)); !stored)
+  const std::string bytes = image::encode(image);
+  if (Status stored = store.put_blob(sha256(bytes_of(bytes)), bytes_of(bytes)); !stored) {
     store.complain(stored.error().first().message);
+  }
   return image;
 }
 
@@ -58,8 +59,9 @@ Result<image::Image> remake_image(Store& store, const Entry& entry, std::string 
 namespace {
 
 Result<BlobBytes> blob_of(const Store& store, const Entry& entry, const Digest& digest) {
-  for (const cache::BlobRef& b : entry.blobs)
+  for (const cache::BlobRef& b : entry.blobs) {
     if (b.digest == digest) return store.blob(b);
+  }
   return Error(kIncompleteEntry, "entry " + entry.key + " has no blob " + digest.hex());
 }
 
@@ -82,8 +84,9 @@ Result<Blobs> open_blobs(const Store& store, const Entry& entry, const image::Im
                          int threads) {
   constexpr int64_t kWorthThreads = int64_t{64} << 20;
   std::set<Digest> wanted;
-  for (const image::Buffer& b : image.buffers)
+  for (const image::Buffer& b : image.buffers) {
     if (b.kind == image::Buffer::Kind::kConstant) wanted.insert(b.blob);
+  }
   int64_t bytes = 0;
   for (const cache::BlobRef& b : entry.blobs) bytes += b.size;
   Vec<Digest> digests(wanted.begin(), wanted.end());

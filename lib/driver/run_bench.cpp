@@ -43,7 +43,7 @@ class Bench {
     do {
       RLX_TRY(nanoseconds time, timed_run());
       // By a hundredth and more.
-      bool faster = time < best - best / 100;
+      const bool faster = time < best - best / 100;
       stale = faster ? 0 : stale + 1;
       best = std::min(best, time);
     } while (stale < kStaleRuns && now_() < end);

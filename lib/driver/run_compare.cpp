@@ -50,7 +50,7 @@ Wide largest_of(const HostTensor& t) {
 // To two digits, so that what is printed passes.
 double rounded_up(Wide value) {
   if (value == 0 || std::isinf(value)) return static_cast<double>(value);
-  Wide unit = std::pow(Wide{10}, std::floor(std::log10(value)) - 1);
+  const Wide unit = std::pow(Wide{10}, std::floor(std::log10(value)) - 1);
   // 7.5 stays 7.5, whatever 0.1 is in binary.
   return static_cast<double>(std::ceil(value / unit - Wide{1e-9}) * unit);
 }
@@ -94,9 +94,9 @@ class Comparer {
 
  private:
   void look_at(int64_t index, Wide got, Wide want) {
-    Wide d = distance(got, want);
+    const Wide d = distance(got, want);
     if (d == 0) return;
-    Wide scale = by_largest_ ? largest_ : std::abs(want);
+    const Wide scale = by_largest_ ? largest_ : std::abs(want);
     max_abs_ = std::max(max_abs_, d);
     if (want != 0) max_rel_ = std::max(max_rel_, std::isinf(d) ? d : d / std::abs(want));
     passes_at_ = std::max(passes_at_, std::isinf(d) ? d : d / (1 + scale));

@@ -58,7 +58,7 @@ std::string lower(std::string text) {
 
 void fill(HostTensor& t, uint64_t seed) {
   Random random = random_for(seed, t.name);
-  std::string name = lower(t.name);
+  const std::string name = lower(t.name);
   if (says(name, "mask")) return set_elements<int64_t>(t, [](int64_t) { return 1; });
   if (is_float(t.dtype)) return set_elements<double>(t, [&](int64_t) { return random.normal(); });
   if (says(name, "type") || says(name, "segment")) return;
@@ -90,9 +90,9 @@ void set_elements_that_are_dims(const image::Image& image, const Vec<int64_t>& s
                                 size_t index, HostTensor& tensor) {
   for (size_t i = 0; i < symbols.size(); ++i) {
     const image::Symbol& symbol = image.symbols[i];
-    bool is_it = symbol.element >= 0 && static_cast<size_t>(symbol.input) == index;
+    const bool is_it = symbol.element >= 0 && static_cast<size_t>(symbol.input) == index;
     if (!is_it || symbol.sign < 0) continue;
-    size_t at = sizeof(int64_t) * static_cast<size_t>(symbol.element);
+    const size_t at = sizeof(int64_t) * static_cast<size_t>(symbol.element);
     std::memcpy(tensor.data.data() + at, &symbols[i], sizeof(int64_t));
   }
 }
@@ -101,12 +101,12 @@ void set_elements_that_are_dims(const image::Image& image, const Vec<int64_t>& s
 
 Result<TensorSet> generate_inputs(const image::Image& image,
                                   const Vec<std::pair<std::string, int64_t>>& dims, uint64_t seed) {
-  RLX_TRY(Vec<int64_t> symbols, symbols_of(image, dims));
+  RLX_TRY(const Vec<int64_t> symbols, symbols_of(image, dims));
   TensorSet set{.name = "generated"};
   for (const image::Tensor& input : image.inputs) {
     RLX_TRY(Vec<int64_t> shape, runtime::shape_of(image, input, symbols));
     std::optional<size_t> bytes = tensor_bytes(input.dtype, shape);
-    std::string what = fmt::format("input {} {}", input.name, type_text(input.dtype, shape));
+    const std::string what = fmt::format("input {} {}", input.name, type_text(input.dtype, shape));
     if (!bytes) return Error(kOutOfMemory, what + " is too big", "smaller dims");
     RLX_TRY(AlignedBytes data, AlignedBytes::make(*bytes, what));
     HostTensor tensor{input.name, input.dtype, std::move(shape), std::move(data)};

@@ -25,7 +25,7 @@ std::optional<int> number_after(std::string_view prefix, std::string_view name) 
   name.remove_prefix(prefix.size());
   int number = 0;
   auto [end, error] = std::from_chars(name.data(), name.data() + name.size(), number);
-  bool whole = error == std::errc() && end == name.data() + name.size() && number >= 0;
+  const bool whole = error == std::errc() && end == name.data() + name.size() && number >= 0;
   return whole ? std::optional(number) : std::nullopt;
 }
 
@@ -51,7 +51,7 @@ bool is_there(const fs::path& path) {
 std::string name_of(const fs::path& path) {
   // "dir/" and "." have no name of their own.
   std::error_code error;
-  fs::path whole = fs::weakly_canonical(path, error);
+  const fs::path whole = fs::weakly_canonical(path, error);
   return (error ? path : whole).stem().string();
 }
 
@@ -143,7 +143,7 @@ class SetReader {
   }
 
   Status add_folder(const fs::path& folder) {
-    size_t before = sets_.size();
+    const size_t before = sets_.size();
     for (const fs::path& path : data_sets_in(folder)) {
       RLX_TRY(TensorSet set, read_as_set(path, "input_"));
       sets_.push_back(std::move(set));
@@ -165,8 +165,8 @@ class SetReader {
 
   // FILE.npy or NAME=FILE.npy.
   Status add_npy(const std::string& text) {
-    size_t equals = is_there(text) ? std::string::npos : text.find('=');
-    bool named = equals != std::string::npos;
+    const size_t equals = is_there(text) ? std::string::npos : text.find('=');
+    const bool named = equals != std::string::npos;
     std::string path = named ? text.substr(equals + 1) : text;
     if (is_there(path) && !ends_with(path, ".npy")) {
       return Error(kNoInputs, fmt::format("{} is no .npz or .npy file, and no folder", path));

@@ -41,8 +41,9 @@ struct Ready {
 
 Shapes shapes_of(const TensorSet& set) {
   Shapes shapes;
-  for (const HostTensor& t : set.tensors)
+  for (const HostTensor& t : set.tensors) {
     shapes.emplace_back(set.by_position ? "" : t.name, t.shape);
+  }
   // By name the order means nothing, by position everything.
   if (!set.by_position) std::ranges::sort(shapes);
   return shapes;
@@ -106,8 +107,8 @@ class Runner {
     if (auto known = ready_.find(shapes); known != ready_.end()) return &known->second;
     LoadRequest load = request_.load;
     load.input_shapes = shapes;
-    RLX_TRY(Loaded loaded, loader_(load));
-    Stopwatch watch;
+    RLX_TRY(const Loaded loaded, loader_(load));
+    const Stopwatch watch;
     Ready ready{.key = loaded.key,
                 .state = loaded.state,
                 .stored = loaded.stored,
@@ -127,10 +128,11 @@ class Runner {
     drop_others(set, image.inputs, image.outputs);
     RunItem item = item_of(ready, set);
     RLX_TRY(Vec<int64_t> symbols, ready.session->symbols_of(set.tensors));
-    for (size_t i = 0; i < symbols.size(); ++i)
+    for (size_t i = 0; i < symbols.size(); ++i) {
       item.dims.emplace_back(image.symbols[i].name, symbols[i]);
-    Stopwatch watch;
-    RLX_TRY(Vec<HostTensor> outputs, ready.session->run(set.tensors));
+    }
+    const Stopwatch watch;
+    RLX_TRY(const Vec<HostTensor> outputs, ready.session->run(set.tensors));
     item.first_run_ms = watch.ms();
     RLX_TRY_VOID(measure(*ready.session, set, item));
     RLX_TRY_VOID(write(outputs, set.name));
@@ -165,7 +167,7 @@ class Runner {
 
   static CommandTime time_of(const image::Image& image, uint32_t index, int64_t ns) {
     const image::Command& command = image.commands[index];
-    bool launches = command.kind == image::Command::Kind::kLaunch;
+    const bool launches = command.kind == image::Command::Kind::kLaunch;
     std::string kernel(launches ? image.kernels[command.kernel].name : name(command.kind));
     return {std::move(kernel), command.origin, ns};
   }
@@ -195,7 +197,7 @@ class Runner {
   }
 
   void compare_with(const HostTensor& want, const Vec<HostTensor>& outputs, RunItem& item) {
-    size_t index = std::ranges::find(outputs, want.name, &HostTensor::name) - outputs.begin();
+    const size_t index = std::ranges::find(outputs, want.name, &HostTensor::name) - outputs.begin();
     Comparison result = compare(outputs[index], want, request_.tolerance);
     if (!result.problem.empty()) {
       differences_.push_back({.code = kDiffers,

@@ -16,8 +16,9 @@ std::string time_text(double ns) {
 }
 
 std::string text_of(const Comparison& c) {
-  if (c.problem.empty())
+  if (c.problem.empty()) {
     return fmt::format("ok, max abs {:.2g}, max rel {:.2g}", c.max_abs, c.max_rel);
+  }
   if (std::isinf(c.passes_at)) return c.problem;
   return fmt::format("{}; max abs {:.2g}, max rel {:.2g}, passes at {:.2g}", c.problem, c.max_abs,
                      c.max_rel, c.passes_at);
@@ -28,7 +29,7 @@ std::string line_of(const OutputReport& o, size_t width) {
       fmt::format("{:{}}  {}[{}]", o.name, width, name(o.dtype), fmt::join(o.shape, ", "));
   const Summary& s = o.summary;
   if (!s.first.empty()) {
-    bool more = s.first.size() == Summary::kShown;
+    const bool more = s.first.size() == Summary::kShown;
     line += fmt::format("  min {:.6g}  max {:.6g}  mean {:.6g}  [{}{}]", s.min, s.max, s.mean,
                         fmt::join(s.first, ", "), more ? ", ..." : "");
   }
@@ -51,7 +52,7 @@ double sum_of(const Vec<CommandTime>& profile) {
 }
 
 std::string lines_of(const Vec<CommandTime>& profile) {
-  double sum = sum_of(profile);
+  const double sum = sum_of(profile);
   std::string text;
   for (const CommandTime& t : profile) {
     auto ns = static_cast<double>(t.ns);
@@ -78,7 +79,7 @@ class ObjectWriter {
 
 void write(JsonWriter& out, const Latency& l) {
   {
-    ObjectWriter object(out, "latency_ns");
+    const ObjectWriter object(out, "latency_ns");
     out.member("n", l.n);
     out.member("median", l.median);
     out.member("ci_lo", l.ci_lo);
@@ -164,12 +165,12 @@ void write_json(JsonWriter& out, const RunItem& item) {
   out.member("state", item.state);
   out.member("stored", item.stored);
   {
-    ObjectWriter object(out, "target");
+    const ObjectWriter object(out, "target");
     out.member("name", item.target);
   }
   write_dims(out, item);
   {
-    ObjectWriter object(out, "load_ms");
+    const ObjectWriter object(out, "load_ms");
     for (const auto& [step, ms] : item.load_ms) out.member(step, ms);
   }
   out.member("first_run_ms", item.first_run_ms);

@@ -9,10 +9,10 @@ namespace {
 
 // Between the two nearest ranks, as numpy does it.
 double quantile(const Vec<int64_t>& sorted, double q) {
-  double rank = q * static_cast<double>(sorted.size() - 1);
+  const double rank = q * static_cast<double>(sorted.size() - 1);
   auto below = static_cast<size_t>(rank);
-  size_t above = std::min(below + 1, sorted.size() - 1);
-  double part = rank - static_cast<double>(below);
+  const size_t above = std::min(below + 1, sorted.size() - 1);
+  const double part = rank - static_cast<double>(below);
   auto low = static_cast<double>(sorted[below]), high = static_cast<double>(sorted[above]);
   return low + part * (high - low);
 }
@@ -22,7 +22,7 @@ double quantile(const Vec<int64_t>& sorted, double q) {
 double ranks_off(size_t n) { return 0.98 * std::sqrt(static_cast<double>(n)); }
 
 double at_rank(const Vec<int64_t>& sorted, double rank) {
-  double last = static_cast<double>(sorted.size() - 1);
+  const auto last = static_cast<double>(sorted.size() - 1);
   return static_cast<double>(sorted[static_cast<size_t>(std::clamp(rank, 0.0, last))]);
 }
 
@@ -31,8 +31,8 @@ double at_rank(const Vec<int64_t>& sorted, double rank) {
 Latency latency_of(Vec<int64_t> ns) {
   RLX_CHECK(!ns.empty());
   std::ranges::sort(ns);
-  double middle = static_cast<double>(ns.size() - 1) / 2, off = ranks_off(ns.size());
-  double sum = std::accumulate(ns.begin(), ns.end(), 0.0);
+  const double middle = static_cast<double>(ns.size() - 1) / 2, off = ranks_off(ns.size());
+  const double sum = std::accumulate(ns.begin(), ns.end(), 0.0);
   Latency latency{.n = static_cast<int64_t>(ns.size()), .median = quantile(ns, 0.5)};
   latency.ci_lo = at_rank(ns, std::floor(middle - off));
   latency.ci_hi = at_rank(ns, std::ceil(middle + off));

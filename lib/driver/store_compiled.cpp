@@ -23,12 +23,13 @@ Status store_compiled(cache::Store& store, const cache::KeyLock& lock, const Act
   entry.inputs = action.inputs;
   entry.toolchain = toolchain();
   entry.isa = compiled.image.isa;
-  cache::Publication hold = store.publishing();
-  std::string image = image::encode(compiled.image);
+  const cache::Publication hold = store.publishing();
+  const std::string image = image::encode(compiled.image);
   RLX_TRY_VOID(
       add_blob(store, entry, bytes_of(image), sha256(bytes_of(image)), cache::Role::kImage));
-  for (const auto& [digest, data] : compiled.constants.blobs)
+  for (const auto& [digest, data] : compiled.constants.blobs) {
     RLX_TRY_VOID(add_blob(store, entry, data.bytes(), digest, cache::Role::kForm));
+  }
   RLX_TRY_VOID(store.publish(lock, entry, to_json(compiled.lir),
                              {.compile_ms = compile_ms, .producer = "rlx " + version()}));
   cache::note_code(store, compiled.image.code_key, entry.blobs.front());

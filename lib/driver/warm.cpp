@@ -19,8 +19,9 @@ using cache::Store;
 
 Vec<std::string> argv_of(const WarmJob& job) {
   Vec<std::string> argv{"rlxc", job.model, "--target=" + job.target};
-  for (const auto& [name, value] : job.dims)
+  for (const auto& [name, value] : job.dims) {
     argv.push_back(fmt::format("--dim={}={}", name, value));
+  }
   return argv;
 }
 
@@ -43,10 +44,11 @@ Digest digest_of(const WarmJob& job) {
 }
 
 Result<Vec<WarmJob>> share_of(const WarmRequest& request) {
-  if (request.shards < 1 || request.shard < 0 || request.shard >= request.shards)
+  if (request.shards < 1 || request.shard < 0 || request.shard >= request.shards) {
     return Error(kBadManifest,
                  fmt::format("there is no shard {} of {}", request.shard, request.shards),
                  "shards count from 0");
+  }
   RLX_TRY(Vec<WarmJob> jobs, read_manifest(request.manifest));
   std::erase_if(jobs, [&](const WarmJob& j) { return !is_mine(j, request.shards, request.shard); });
   return jobs;
@@ -114,13 +116,13 @@ std::string json_line(const WarmJob& job) {
 // What a shell takes as one word.
 std::string quoted(const std::string& word) {
   std::string out = "'";
-  for (char c : word) out += c == '\'' ? std::string("'\\''") : std::string(1, c);
+  for (const char c : word) out += c == '\'' ? std::string("'\\''") : std::string(1, c);
   return out + "'";
 }
 
 std::string ninja_escaped(const std::string& text) {
   std::string out;
-  for (char c : text) {
+  for (const char c : text) {
     if (c == '$' || c == ' ' || c == ':') out += '$';
     out += c;
   }
@@ -131,7 +133,7 @@ std::string ninja_edge(const WarmJob& job) {
   std::string command;
   for (const std::string& word : argv_of(job)) command += quoted(word) + ' ';
   std::string dollars;
-  for (char c : command) dollars += c == '$' ? std::string("$$") : std::string(1, c);
+  for (const char c : command) dollars += c == '$' ? std::string("$$") : std::string(1, c);
   return fmt::format("build .rlx-warm/{}: warm {}\n  command_line = {}\n", digest_of(job).hex(),
                      ninja_escaped(job.model), dollars);
 }
@@ -159,7 +161,7 @@ Result<Answer> warm(const WarmRequest& request) {
 }
 
 Result<Answer> list_jobs(const WarmRequest& request, const std::string& form) {
-  RLX_TRY(Vec<WarmJob> jobs, share_of(request));
+  RLX_TRY(const Vec<WarmJob> jobs, share_of(request));
   Answer answer;
   if (form == "ninja") {
     answer.text =
@@ -174,7 +176,7 @@ Result<Answer> list_jobs(const WarmRequest& request, const std::string& form) {
 Result<Answer> push_entries(const CacheRequest& request, const cache::RemoteOptions& remote) {
   cache::Remote server(remote);
   if (!server.ok()) return Error(kNoRemote, "there is no remote cache", "set RLX_REMOTE");
-  RLX_TRY(cache::SigningKey signing, cache::SigningKey::load());
+  RLX_TRY(const cache::SigningKey signing, cache::SigningKey::load());
   RLX_TRY(Store store, Store::open(request.cache));
   if (store.trouble()) return *store.trouble();
   Vec<std::string> keys = request.keys;
@@ -185,7 +187,7 @@ Result<Answer> push_entries(const CacheRequest& request, const cache::RemoteOpti
     // Collected since it was listed.
     if (!found && request.keys.empty()) continue;
     RLX_TRY(std::string key, std::move(found));
-    RLX_TRY(int64_t sent, server.push(store, key, signing));
+    RLX_TRY(const int64_t sent, server.push(store, key, signing));
     answer.text += fmt::format("{}  {} sent\n", key, cache::size_text(sent));
     answer.items.emplace_back([key, sent](JsonWriter& out) {
       out.begin_object();
@@ -204,8 +206,8 @@ Result<Answer> pull_entries(const CacheRequest& request, const cache::RemoteOpti
   RLX_TRY_VOID(store.check_writable());
   Answer answer;
   for (const std::string& key : request.keys) {
-    cache::KeyLock lock = store.lock(key);
-    bool came = server.pull(store, key, cache::TrustedKeys::load());
+    const cache::KeyLock lock = store.lock(key);
+    const bool came = server.pull(store, key, cache::TrustedKeys::load());
     answer.text += fmt::format("{}  {}\n", key, came ? "pulled" : "not there");
     answer.items.emplace_back([key, came](JsonWriter& out) {
       out.begin_object();
@@ -213,9 +215,10 @@ Result<Answer> pull_entries(const CacheRequest& request, const cache::RemoteOpti
       out.member("state", came ? "pulled" : "absent");
       out.end_object();
     });
-    if (!came)
+    if (!came) {
       answer.problems.push_back(
           {{.code = kNotCached, .message = "the remote cache has no " + key}});
+    }
   }
   return answer;
 }

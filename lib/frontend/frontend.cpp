@@ -13,7 +13,7 @@ namespace rlx {
 namespace {
 
 std::string_view text_of(const MappedFile& file) {
-  Bytes all = file.bytes();
+  const Bytes all = file.bytes();
   return {reinterpret_cast<const char*>(all.data()), all.size()};
 }
 
@@ -57,7 +57,7 @@ Result<ModelFile> read_model(const std::string& path, const Vec<std::string>& gi
 
 Result<ModelFile> watched_model(const std::string& path, const Vec<std::string>& given) {
   auto before = stamp_of(path);
-  int cut = cut_files();
+  const int cut = cut_files();
   auto model = read_model(path, given);
   if (model || !before) return model;
   // What was wrong with it may be that it was written over.
@@ -72,12 +72,13 @@ Status check_unchanged(const ModelFile& model) {
 }
 
 std::optional<FileRange> locate(const ModelFile& model, Bytes bytes) {
-  std::less_equal<> not_after;
+  const std::less_equal<> not_after;
   for (size_t i = 0; i < model.files.size(); ++i) {
-    Bytes all = model.files[i]->bytes();
+    const Bytes all = model.files[i]->bytes();
     const std::byte* end = all.data() + all.size();
-    if (!not_after(all.data(), bytes.data()) || !not_after(bytes.data() + bytes.size(), end))
+    if (!not_after(all.data(), bytes.data()) || !not_after(bytes.data() + bytes.size(), end)) {
       continue;
+    }
     return FileRange{i, bytes.data() - all.data()};
   }
   return std::nullopt;

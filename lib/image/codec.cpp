@@ -13,7 +13,7 @@ Error damaged(std::string_view what) {
 
 // The sizes of the sections, or what is wrong with the header.
 Result<Vec<uint64_t>> read_header(Reader& reader) {
-  Bytes magic = reader.take_bytes(kMagic.size());
+  const Bytes magic = reader.take_bytes(kMagic.size());
   if (reader.failed() || std::memcmp(magic.data(), kMagic.data(), kMagic.size()) != 0) {
     return Error(kDamaged, "this is not an image of rlx");
   }
@@ -46,11 +46,11 @@ Status read_section(std::string_view name, uint64_t size, Reader& file, T& secti
 
 std::string encode(const Image& image) {
   Writer header, body;
-  for (char c : kMagic) header.put(c);
+  for (const char c : kMagic) header.put(c);
   header.put(kVersion);
   header.put(kSections);
   each_member(image, [&](std::string_view, const auto& section) {
-    size_t begin = body.size();
+    const size_t begin = body.size();
     body.put(section);
     header.put(uint64_t{body.size() - begin});
   });

@@ -77,7 +77,7 @@ class Reader {
 
   template <Number T>
   void take(T& number) {
-    Bytes from = take_bytes(sizeof number);
+    const Bytes from = take_bytes(sizeof number);
     if (!failed_) std::memcpy(&number, from.data(), sizeof number);
   }
   void take(DType& type) {
@@ -89,7 +89,7 @@ class Reader {
   void take(std::string& text) {
     uint32_t count = 0;
     take(count);
-    Bytes from = take_bytes(count);
+    const Bytes from = take_bytes(count);
     text.assign(reinterpret_cast<const char*>(from.data()), from.size());
   }
   template <class T>
@@ -107,7 +107,7 @@ class Reader {
   Bytes take_bytes(size_t count) {
     failed_ |= count > bytes_.size();
     if (failed_) return {};
-    Bytes taken = bytes_.first(count);
+    const Bytes taken = bytes_.first(count);
     bytes_ = bytes_.subspan(count);
     return taken;
   }

@@ -29,7 +29,7 @@ Value multiply(int64_t a, int64_t b) {
 
 Value remainder(int64_t a, int64_t b) {
   if (b <= 0) return {};
-  int64_t r = a % b;
+  const int64_t r = a % b;
   return r < 0 ? r + b : r;
 }
 
@@ -109,8 +109,8 @@ Term leaf_text(Extent::Step step, const Vec<Symbol>& symbols) {
 std::optional<int64_t> evaluate(const Extent& e, const Vec<int64_t>& symbols) {
   std::array<int64_t, kMaxExtentDepth> stack;
   size_t depth = 0;
-  for (Extent::Step step : e.steps) {
-    size_t taken = is_leaf(step.op) ? 0 : 2;
+  for (const Extent::Step step : e.steps) {
+    const size_t taken = is_leaf(step.op) ? 0 : 2;
     if (depth < taken || depth - taken == stack.size()) return {};
     depth -= taken;
     Value value = taken == 0 ? leaf(step, symbols) : apply(step.op, stack[depth], stack[depth + 1]);
@@ -122,7 +122,7 @@ std::optional<int64_t> evaluate(const Extent& e, const Vec<int64_t>& symbols) {
 
 bool well_formed(const Extent& e, size_t symbols) {
   size_t depth = 0;
-  for (Extent::Step step : e.steps) {
+  for (const Extent::Step step : e.steps) {
     if (step.op < Op::kConst || step.op > Op::kLe) return false;
     if (step.op == Op::kSymbol && static_cast<uint64_t>(step.operand) >= symbols) return false;
     if (!is_leaf(step.op) && (depth < 2 || step.operand != 0)) return false;
@@ -134,13 +134,13 @@ bool well_formed(const Extent& e, size_t symbols) {
 
 std::string to_text(const Extent& e, const Vec<Symbol>& symbols) {
   Vec<Term> stack;
-  for (Extent::Step step : e.steps) {
+  for (const Extent::Step step : e.steps) {
     if (is_leaf(step.op)) {
       stack.push_back(leaf_text(step, symbols));
       continue;
     }
     if (stack.size() < 2) return "?";
-    Term b = std::move(stack.back());
+    const Term b = std::move(stack.back());
     stack.pop_back();
     stack.back() = join(step.op, stack.back(), b);
   }

@@ -18,7 +18,7 @@ constexpr int64_t kMaxBytes = int64_t{1} << 46;
 // An odd number of cache lines: equal buffers side by side then differ in their addresses' low 12 bits,
 // so that a load from one does not wait for a store to the other.
 int64_t padded(int64_t bytes) {
-  int64_t lines = (bytes + kAlignment - 1) / kAlignment;
+  const int64_t lines = (bytes + kAlignment - 1) / kAlignment;
   return (lines | 1) * kAlignment;
 }
 
@@ -54,7 +54,7 @@ class BestFit {
   explicit BestFit(int64_t bytes) : bytes_(bytes) {}
 
   void pass(int64_t from, int64_t end) {
-    int64_t gap = from - free_;
+    const int64_t gap = from - free_;
     if (gap >= bytes_ && gap < best_gap_) best_ = free_, best_gap_ = gap;
     free_ = std::max(free_, end);
   }
@@ -97,10 +97,11 @@ class Shelf {
 
   void pass(const Request& r, BestFit& fit) const {
     if (last_last_ < r.first || r.last < first_first_) return;
-    bool all_meet = last_first_ <= r.last && r.first <= first_last_;
+    const bool all_meet = last_first_ <= r.last && r.first <= first_last_;
     if (all_meet && widest_gap_ < r.bytes) return fit.pass(requests_.front()->offset, end_);
-    for (const Request* other : requests_)
+    for (const Request* other : requests_) {
       if (r.meets(*other)) fit.pass(other->offset, other->end());
+    }
   }
 
  private:
@@ -164,7 +165,7 @@ Vec<size_t> by_size(const Vec<Request>& requests) {
 int64_t pack(Vec<Request>& requests) {
   int64_t end = 0;
   Shelves placed;
-  for (size_t i : by_size(requests)) {
+  for (const size_t i : by_size(requests)) {
     Request& request = requests[i];
     request.offset = placed.best_fit(request);
     placed.insert(request);
@@ -193,7 +194,7 @@ Requests requests_of(const Image& image, const Vec<int64_t>& sizes) {
     int64_t& mine = requests.of_buffer.back();
     mine = buffer.slot < 0 ? next : slots.try_emplace(buffer.slot, next).first->second;
     if (mine != next) continue;
-    bool always = is_private(buffer);
+    const bool always = is_private(buffer);
     requests.all.push_back({.bytes = padded(sizes[i]),
                             .first = always ? 0 : buffer.first,
                             .last = always ? UINT32_MAX : buffer.last});
@@ -208,7 +209,7 @@ Result<Placement> place(const Image& image, const Vec<int64_t>& symbols) {
   Requests requests = requests_of(image, sizes);
   Placement placement{.bytes = std::move(sizes)};
   placement.arena_bytes = pack(requests.all);
-  for (int64_t request : requests.of_buffer) {
+  for (const int64_t request : requests.of_buffer) {
     placement.offsets.push_back(request < 0 ? -1 : requests.all[request].offset);
   }
   return placement;

@@ -58,7 +58,7 @@ class Listing {
 
   std::string line(const Symbol& s) const {
     if (s.input < 0) return fmt::format("{} = given, {}", s.name, range_of(s));
-    bool element = s.element >= 0;
+    const bool element = s.element >= 0;
     std::string_view kind = !element ? "axis" : s.sign < 0 ? "minus element" : "element";
     return fmt::format("{} = input {} {} {}, {}", s.name, s.input, kind,
                        element ? s.element : s.axis, range_of(s));

@@ -56,8 +56,9 @@ bool has_source(const Image& image, const Symbol& symbol) {
   if (symbol.sign != 1 && (symbol.sign != -1 || symbol.element < 0)) return false;
   if (symbol.input == -1) return symbol.axis == -1 && symbol.element == -1;
   if (static_cast<uint32_t>(symbol.input) >= image.inputs.size()) return false;
-  if (symbol.element >= 0)
+  if (symbol.element >= 0) {
     return symbol.axis == -1 && has_element(image.inputs[symbol.input], symbol.element);
+  }
   return symbol.element == -1 &&
          static_cast<uint32_t>(symbol.axis) < image.inputs[symbol.input].shape.size();
 }
@@ -66,10 +67,11 @@ Status verify_symbols(const Image& image) {
   Names names;
   for (size_t i = 0; i < image.symbols.size(); ++i) {
     const Symbol& symbol = image.symbols[i];
-    std::string where = at("symbols", i);
+    const std::string where = at("symbols", i);
     if (!names.accept(symbol.name)) return wrong(where, "its name is empty or taken");
-    if (symbol.min > symbol.max || symbol.multiple_of < 1)
+    if (symbol.min > symbol.max || symbol.multiple_of < 1) {
       return wrong(where, "its range is empty");
+    }
     if (!has_source(image, symbol)) return wrong(where, "its source is unknown");
   }
   return {};
@@ -95,12 +97,13 @@ Status verify_tensors(const Image& image, const Vec<Tensor>& tensors, std::strin
 Status verify_input_buffers(const Image& image) {
   std::unordered_set<uint32_t> taken;
   for (size_t i = 0; i < image.inputs.size(); ++i) {
-    uint32_t buffer = image.inputs[i].buffer;
-    bool fits = image.buffers[buffer].kind == BufferKind::kInput && taken.insert(buffer).second;
+    const uint32_t buffer = image.inputs[i].buffer;
+    const bool fits =
+        image.buffers[buffer].kind == BufferKind::kInput && taken.insert(buffer).second;
     if (!fits) return wrong(at("inputs", i), "it has no input buffer of its own");
   }
   for (size_t i = 0; i < image.buffers.size(); ++i) {
-    bool is_input = image.buffers[i].kind == BufferKind::kInput;
+    const bool is_input = image.buffers[i].kind == BufferKind::kInput;
     if (is_input && !taken.contains(i)) return wrong(at("buffers", i), "no input belongs to it");
   }
   return {};
@@ -119,12 +122,12 @@ std::string_view problem_of(const Image& image, const Buffer& buffer) {
   if (!is_known(buffer.kind)) return "its kind is unknown";
   if (!well_formed(buffer.bytes, image.symbols.size())) return "its size is malformed";
   if (buffer.slot < -1 || buffer.offset < 0) return "its slot or offset is negative";
-  bool in_arena = buffer.kind == BufferKind::kArena;
+  const bool in_arena = buffer.kind == BufferKind::kArena;
   if (!in_arena && buffer.slot != -1) return "only arena buffers have slots";
   if (!in_arena && buffer.kind != BufferKind::kOutput && !buffer.pattern.empty()) {
     return "only arena and output buffers have patterns";
   }
-  bool lives = buffer.first <= buffer.last && buffer.last < image.commands.size();
+  const bool lives = buffer.first <= buffer.last && buffer.last < image.commands.size();
   return in_arena && !lives ? "it does not live" : "";
 }
 
@@ -132,22 +135,22 @@ Status verify_buffers(const Image& image) {
   std::unordered_map<int32_t, const Buffer*> slots;
   for (size_t i = 0; i < image.buffers.size(); ++i) {
     const Buffer& buffer = image.buffers[i];
-    std::string_view problem = problem_of(image, buffer);
+    const std::string_view problem = problem_of(image, buffer);
     if (!problem.empty()) return wrong(at("buffers", i), problem);
     if (buffer.slot == -1) continue;
     const Buffer& first = *slots.try_emplace(buffer.slot, &buffer).first->second;
-    bool agrees = first.bytes == buffer.bytes && first.pattern == buffer.pattern;
+    const bool agrees = first.bytes == buffer.bytes && first.pattern == buffer.pattern;
     if (!agrees) return wrong(at("buffers", i), "its slot has another size or pattern");
   }
   return {};
 }
 
 Status verify_kernels(const Image& image) {
-  size_t symbols = image.symbols.size();
+  const size_t symbols = image.symbols.size();
   for (size_t i = 0; i < image.kernels.size(); ++i) {
     const Kernel& kernel = image.kernels[i];
     if (kernel.entry >= image.code.size()) return wrong(at("kernels", i), "its entry is outside");
-    bool fits = well_formed(kernel.tiles, symbols) && well_formed(kernel.scratch, symbols);
+    const bool fits = well_formed(kernel.tiles, symbols) && well_formed(kernel.scratch, symbols);
     if (!fits) return wrong(at("kernels", i), "its tiles or scratch are malformed");
   }
   return {};
@@ -186,15 +189,15 @@ Status verify_command(const Image& image, size_t index) {
   for (uint32_t b : command.buffers) {
     if (b >= image.buffers.size()) return wrong(at("commands", index), "its buffer is unknown");
     const Buffer& buffer = image.buffers[b];
-    bool alive = buffer.first <= index && index <= buffer.last;
+    const bool alive = buffer.first <= index && index <= buffer.last;
     if (buffer.kind == BufferKind::kArena && !alive) {
       return wrong(at("commands", index), fmt::format("buffer {} is not alive", b));
     }
   }
-  for (uint32_t earlier : command.waits) {
+  for (const uint32_t earlier : command.waits) {
     if (earlier >= index) return wrong(at("commands", index), "it waits for a later command");
   }
-  std::string_view problem = problem_of(image, command);
+  const std::string_view problem = problem_of(image, command);
   return problem.empty() ? Status() : wrong(at("commands", index), problem);
 }
 

@@ -128,14 +128,14 @@ Result<T> element_from(const JsonReader& in) {
     return in.integer();
   } else if constexpr (std::is_same_v<T, float>) {
     // The shortest text of a float is read as a double, which rounds to that float again.
-    RLX_TRY(double v, in.number());
+    RLX_TRY(const double v, in.number());
     return static_cast<float>(v);
   } else if constexpr (std::is_same_v<T, std::string>) {
     return in.string();
   } else if constexpr (std::is_same_v<T, bool>) {
     return in.boolean();
   } else {
-    RLX_TRY(std::string text, in.string());
+    RLX_TRY(const std::string text, in.string());
     auto dtype = dtype_named(text);
     if (!dtype) return in.wrong("no element type is called " + quoted(text));
     return *dtype;
@@ -147,7 +147,7 @@ Status read_into(const JsonReader& in, T& into) {
   using Element = typename Shape<T>::Element;
   if constexpr (Shape<T>::list) {
     into.clear();
-    RLX_TRY(Vec<JsonReader> items, in.items());
+    RLX_TRY(const Vec<JsonReader> items, in.items());
     for (const JsonReader& item : items) {
       RLX_TRY(Element e, element_from<Element>(item));
       into.push_back(std::move(e));
@@ -231,10 +231,10 @@ Status parse_attribute(Cursor& in, const AttrRef& into) {
 
 Status parse_attributes(Cursor& in, Attrs& attrs) {
   if (!in.eat("{")) return {};
-  Vec<Attribute> all = attributes_of(attrs);
+  const Vec<Attribute> all = attributes_of(attrs);
   do {
-    Cursor at = in;
-    std::string_view name = in.word();
+    const Cursor at = in;
+    const std::string_view name = in.word();
     const Attribute* a = find(all, name);
     if (!a) return at.error(missing(attrs, name));
     RLX_TRY_VOID(in.expect("="));
@@ -255,7 +255,7 @@ void write_json(JsonWriter& out, const Attrs& attrs) {
 Status read_json(const JsonReader& in, Attrs& attrs) {
   const auto* members = in.json().object();
   if (!members) return in.wrong("attributes are an object");
-  Vec<Attribute> all = attributes_of(attrs);
+  const Vec<Attribute> all = attributes_of(attrs);
   for (const auto& [name, json] : *members) {
     const Attribute* a = find(all, name);
     if (!a) return in.wrong(missing(attrs, name));

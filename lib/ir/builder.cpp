@@ -7,7 +7,7 @@ GraphBuilder::GraphBuilder(Graph& graph, RegionId region, Origin origin)
 
 Result<Values> GraphBuilder::add(Attrs attrs, Values inputs, Vec<RegionId> regions, int outputs) {
   Types unknown(static_cast<size_t>(outputs < 0 ? attrs.op()->arity.out : outputs));
-  NodeId id =
+  const NodeId id =
       graph_.add_node(region_, std::move(attrs), std::move(inputs), std::move(unknown), origin_);
   graph_[id].regions = std::move(regions);
   Vec<Diagnostic> problems;

@@ -26,9 +26,9 @@ class Compaction {
     out.facts = g_.facts;
     out.output_names = g_.output_names;
     out.regions.clear();
-    for (ValueId v : order_.values) add(out, g_[v]);
-    for (NodeId n : order_.nodes) out.nodes.push_back(moved(g_[n]));
-    for (RegionId r : order_.regions) out.regions.push_back(moved(g_[r]));
+    for (const ValueId v : order_.values) add(out, g_[v]);
+    for (const NodeId n : order_.nodes) out.nodes.push_back(moved(g_[n]));
+    for (const RegionId r : order_.regions) out.regions.push_back(moved(g_[r]));
     out.index_constants();
     return out;
   }
@@ -42,7 +42,7 @@ class Compaction {
   Values to(const Values& values) const {
     Values out;
     out.reserve(values.size());
-    for (ValueId v : values) out.push_back(to(values_, v));
+    for (const ValueId v : values) out.push_back(to(values_, v));
     return out;
   }
 
@@ -67,7 +67,7 @@ class Compaction {
 
   Region moved(const Region& r) const {
     Region out{.arguments = to(r.arguments), .captures = to(r.captures), .results = to(r.results)};
-    for (NodeId n : r.nodes) out.nodes.push_back(to(nodes_, n));
+    for (const NodeId n : r.nodes) out.nodes.push_back(to(nodes_, n));
     return out;
   }
 

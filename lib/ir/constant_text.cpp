@@ -38,7 +38,7 @@ template <class Float, class Bits>
 std::string float_element(const std::byte* at) {
   auto value = load<Float>(at);
   auto bits = load<Bits>(at);
-  bool plain =
+  const bool plain =
       !std::isnan(value) || bits == std::bit_cast<Bits>(std::numeric_limits<Float>::quiet_NaN());
   return plain ? float_text(value) : hex_text(bits);
 }
@@ -72,7 +72,7 @@ void append(std::string& bytes, T value) {
 
 std::optional<uint64_t> bits_from(std::string_view text) {
   if (!text.starts_with("0x")) return std::nullopt;
-  std::string_view digits = text.substr(2);
+  const std::string_view digits = text.substr(2);
   uint64_t bits = 0;
   auto [rest, status] = std::from_chars(digits.data(), digits.data() + digits.size(), bits, 16);
   return status == std::errc() && rest == digits.data() + digits.size() ? std::optional(bits)
@@ -144,7 +144,7 @@ bool append_element(std::string& bytes, DType dtype, std::string_view text) {
 // ---- All elements -----------------------------------------------------------------------------
 
 bool all_equal(const Constant& c) {
-  Bytes bytes = c.data.bytes();
+  const Bytes bytes = c.data.bytes();
   auto size = static_cast<size_t>(size_of(c.dtype));
   return std::equal(bytes.begin() + static_cast<std::ptrdiff_t>(size), bytes.end(), bytes.begin());
 }
@@ -156,7 +156,7 @@ bool has_plain_elements(const Constant& c) {
 
 std::string list_text(const Constant& c) {
   std::string out = "[";
-  Bytes bytes = c.data.bytes();
+  const Bytes bytes = c.data.bytes();
   auto size = static_cast<size_t>(size_of(c.dtype));
   for (size_t at = 0; at < bytes.size(); at += size) {
     out += (at == 0 ? "" : ", ") + element_text(c.dtype, bytes.data() + at);
@@ -173,7 +173,7 @@ struct Written {
 };
 
 Result<std::string_view> parse_element(Cursor& in) {
-  std::string_view text = in.run_of(".+-");
+  const std::string_view text = in.run_of(".+-");
   if (text.empty()) return in.error("an element is missing here");
   return text;
 }
@@ -188,7 +188,7 @@ Result<Written> parse_written(Cursor& in) {
   w.list = in.eat("[");
   if (w.list && in.eat("]")) return w;
   do {
-    RLX_TRY(std::string_view element, parse_element(in));
+    RLX_TRY(const std::string_view element, parse_element(in));
     w.elements.push_back(element);
   } while (w.list && in.eat(","));
   if (w.list) RLX_TRY_VOID(in.expect("]"));
@@ -197,11 +197,11 @@ Result<Written> parse_written(Cursor& in) {
 
 Result<Constant> made_of(const Written& w, DType dtype, Vec<int64_t> shape, int64_t count,
                          Cursor& in) {
-  int64_t written = static_cast<int64_t>(w.elements.size());
+  const auto written = static_cast<int64_t>(w.elements.size());
   if (w.list && written != count) return in.error("the type has another number of elements");
   if (count > kMostRepeated) return in.error("this constant is too big to be written as elements");
   std::string bytes;
-  for (std::string_view element : w.elements) {
+  for (const std::string_view element : w.elements) {
     if (!append_element(bytes, dtype, element)) {
       return in.error("'" + std::string(element) + "' is no " + std::string(name(dtype)));
     }
@@ -217,9 +217,10 @@ Result<Constant> made_of(const Written& w, DType dtype, Vec<int64_t> shape, int6
 
 std::string elements_text(const Constant& c) {
   if (!has_plain_elements(c)) return std::string(kDigestMark) + c.digest.hex();
-  int64_t count = c.elements();
+  const int64_t count = c.elements();
   if (count == 0) return "[]";
-  bool one = c.shape.empty() || (count > kMostInline && count <= kMostRepeated && all_equal(c));
+  const bool one =
+      c.shape.empty() || (count > kMostInline && count <= kMostRepeated && all_equal(c));
   if (one) return element_text(c.dtype, c.data.bytes().data());
   return count <= kMostInline ? list_text(c) : std::string(kDigestMark) + c.digest.hex();
 }
@@ -227,11 +228,11 @@ std::string elements_text(const Constant& c) {
 Result<Constant> parse_constant(Cursor& in, const ConstantSource& source) {
   RLX_TRY(Written written, parse_written(in));
   RLX_TRY_VOID(in.expect(":"));
-  RLX_TRY(Type type, parse_type(in));
+  RLX_TRY(const Type type, parse_type(in));
   auto shape = constant_shape(type);
   if (!shape) return in.error("a constant's type is a tensor of known extents that fits memory");
   if (written.digest) return fetch_constant(*written.digest, type.dtype, std::move(*shape), source);
-  int64_t count = *type.elements().constant();
+  const int64_t count = *type.elements().constant();
   return made_of(written, type.dtype, std::move(*shape), count, in);
 }
 

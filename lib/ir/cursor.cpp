@@ -39,7 +39,7 @@ char Cursor::peek() {
 
 bool Cursor::next_is(std::string_view token) {
   skip_blanks();
-  std::string_view rest = text_.substr(at_);
+  const std::string_view rest = text_.substr(at_);
   if (!rest.starts_with(token)) return false;
   return !is_word(token.back()) || rest.size() == token.size() || !is_word(rest[token.size()]);
 }
@@ -54,7 +54,7 @@ std::string_view Cursor::word() { return is_letter(peek()) ? run_of("_") : std::
 
 std::string_view Cursor::run_of(std::string_view extra) {
   skip_blanks();
-  size_t start = at_;
+  const size_t start = at_;
   auto inside = [&](char c) { return is_word(c) || extra.find(c) != std::string_view::npos; };
   while (at_ < text_.size() && inside(text_[at_])) ++at_;
   return text_.substr(start, at_ - start);
@@ -71,10 +71,10 @@ std::optional<uint64_t> Cursor::natural() {
 }
 
 Result<int64_t> Cursor::integer() {
-  bool negative = eat("-");
+  const bool negative = eat("-");
   auto magnitude = natural();
   if (!magnitude) return error("a whole number is missing here");
-  uint64_t limit = uint64_t{INT64_MAX} + (negative ? 1 : 0);
+  const uint64_t limit = uint64_t{INT64_MAX} + (negative ? 1 : 0);
   if (*magnitude > limit) return error("this number does not fit 64 bits");
   return static_cast<int64_t>(negative ? 0 - *magnitude : *magnitude);
 }
@@ -83,12 +83,12 @@ Result<std::string> Cursor::string() {
   if (!eat("\"")) return error("a string in double quotes is missing here");
   std::string s;
   while (at_ < text_.size() && text_[at_] != '"') {
-    char c = text_[at_++];
+    const char c = text_[at_++];
     if (c != '\\') {
       s += c;
       continue;
     }
-    char escape = at_ < text_.size() ? text_[at_++] : '\0';
+    const char escape = at_ < text_.size() ? text_[at_++] : '\0';
     switch (escape) {
       case '"':
       case '\\': s += escape; continue;
@@ -96,8 +96,8 @@ Result<std::string> Cursor::string() {
       case 't': s += '\t'; continue;
       case 'r': s += '\r'; continue;
     }
-    int high = at_ + 1 < text_.size() ? hex_value(text_[at_]) : -1;
-    int low = high >= 0 ? hex_value(text_[at_ + 1]) : -1;
+    const int high = at_ + 1 < text_.size() ? hex_value(text_[at_]) : -1;
+    const int low = high >= 0 ? hex_value(text_[at_ + 1]) : -1;
     if (escape != 'x' || low < 0) return error("an escape that no string has");
     s += static_cast<char>(high * 16 + low);
     at_ += 2;
@@ -113,10 +113,10 @@ Status Cursor::expect(std::string_view token) {
 }
 
 Error Cursor::error(std::string_view what) const {
-  std::string_view before = text_.substr(0, at_);
+  const std::string_view before = text_.substr(0, at_);
   auto line = 1 + std::count(before.begin(), before.end(), '\n');
   // Without a line break, rfind gives npos, and npos + 1 is 0.
-  size_t column = at_ - (before.rfind('\n') + 1) + 1;
+  const size_t column = at_ - (before.rfind('\n') + 1) + 1;
   return Error(kUnreadableText, "line " + std::to_string(line) + ", column " +
                                     std::to_string(column) + ": " + std::string(what));
 }
@@ -124,7 +124,7 @@ Error Cursor::error(std::string_view what) const {
 std::string quoted(std::string_view s) {
   constexpr std::string_view kHex = "0123456789abcdef";
   std::string out = "\"";
-  for (char c : s) {
+  for (const char c : s) {
     auto byte = static_cast<uint8_t>(c);
     switch (c) {
       case '"': out += "\\\""; continue;

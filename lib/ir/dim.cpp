@@ -221,9 +221,9 @@ bool uses_loop(const Dim& d, LoopId loop) {
 Dim substitute(const Dim& d, const std::function<std::optional<Dim>(const Atom&)>& f) {
   return dims::map_factors(d, [&](const Atom& a) -> std::optional<Dim> {
     if (a.args.empty()) return f(a);
-    Dim x = substitute(a.args[0], f), y = substitute(a.args[1], f);
-    bool same = x == a.args[0] && y == a.args[1];
-    Dim inner = same ? Dim::atom(a) : dims::combine(a.kind, x, y);
+    const Dim x = substitute(a.args[0], f), y = substitute(a.args[1], f);
+    const bool same = x == a.args[0] && y == a.args[1];
+    const Dim inner = same ? Dim::atom(a) : dims::combine(a.kind, x, y);
     const std::optional<Atom> rebuilt = lone_atom(inner);
     return rebuilt && !rebuilt->args.empty() ? f(*rebuilt).value_or(inner) : inner;
   });

@@ -63,7 +63,7 @@ const Atom* next_atom(const Dim& d, int last_rank) {
   int rank = last_rank + 1;
   for (const Term& t : d.terms()) {
     for (const Atom& a : t.factors) {
-      int r = rank_of(a);
+      const int r = rank_of(a);
       if (r < rank || (best && r == rank && a < *best)) best = &a, rank = r;
     }
   }
@@ -83,7 +83,7 @@ class Prover {
     if (!burn(d)) return false;
     if (plainly_nonnegative(d)) return true;
     const Atom x = *next_atom(d, kSymbolRank);
-    Parts parts = parts_of(d, x);
+    const Parts parts = parts_of(d, x);
     auto side = side_of(parts.cofactor);
     return side && holds_at(bounds(x, *side), parts);
   }
@@ -111,9 +111,9 @@ class Prover {
   bool plainly_nonnegative(const Atom& a) {
     if (a.args.empty()) return plainly_nonnegative(range_(a).lo);
     if (a.kind == Atom::Kind::kMod) return true;
-    bool first = plainly_nonnegative(a.args[0]);
+    const bool first = plainly_nonnegative(a.args[0]);
     if (a.kind == Atom::Kind::kFloorDiv) return first;
-    bool second = plainly_nonnegative(a.args[1]);
+    const bool second = plainly_nonnegative(a.args[1]);
     return a.kind == Atom::Kind::kMin ? first && second : first || second;
   }
 
@@ -128,7 +128,7 @@ class Prover {
   bool holds_at(const Bounds& bounds, const Parts& parts) {
     for (const Bound& b : bounds.items) {
       auto d = replaced(b, parts);
-      bool holds = d && nonnegative(*d);
+      const bool holds = d && nonnegative(*d);
       if (holds != bounds.all) return holds;
     }
     return bounds.all;
@@ -180,14 +180,14 @@ class Prover {
 
   // A bound of d without loops, or where it has none, without anything but numbers.
   std::optional<Dim> limit_of(Dim d, Side side) {
-    int last_rank = next_atom(d, kLoopRank) ? kLoopRank : kSymbolRank;
+    const int last_rank = next_atom(d, kLoopRank) ? kLoopRank : kSymbolRank;
     while (const Atom* next = next_atom(d, last_rank)) {
       if (!burn(d)) return std::nullopt;
       const Atom x = *next;
-      Parts parts = parts_of(d, x);
+      const Parts parts = parts_of(d, x);
       auto least = side_of(parts.cofactor);
       if (!least) return std::nullopt;
-      bool lower = (*least == Side::kLower) == (side == Side::kLower);
+      const bool lower = (*least == Side::kLower) == (side == Side::kLower);
       Bounds b = bounds(x, lower ? Side::kLower : Side::kUpper);
       if (b.all || b.items.empty() || !b.items[0].scale.is(1)) return std::nullopt;
       auto limit = replaced(b.items[0], parts);

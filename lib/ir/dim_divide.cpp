@@ -36,7 +36,7 @@ Split split_by_term(const Dim& a, const Term& b) {
   Vec<Term> quotient, rest;
   for (const Term& t : a.terms()) {
     auto factors = without(t.factors, b.factors);
-    int64_t whole = factors ? whole_part(t, b.coefficient) : 0;
+    const int64_t whole = factors ? whole_part(t, b.coefficient) : 0;
     if (whole != 0) quotient.push_back({whole, *factors});
     // Of INT64_MIN the whole part is rounded down, and its product may not fit.
     int64_t left = whole == 0 ? t.coefficient : t.coefficient % b.coefficient;
@@ -52,7 +52,7 @@ Split split_by_sum(const Dim& a, const Dim& b) {
   for (const Term& t : a.terms()) {
     auto multiple = dims::quotient(t, b.terms().front());
     if (!multiple) continue;
-    Dim step = dim_of(*multiple);
+    const Dim step = dim_of(*multiple);
     auto taken = checked_mul(step, b);
     auto rest = taken ? checked_sub(s.rest, *taken) : std::nullopt;
     if (!rest || rest->terms().size() >= s.rest.terms().size()) continue;
@@ -87,7 +87,7 @@ Dim reduce(const Dim& d, const Term& g) {
   for (const Term& t : d.terms()) {
     if (!t.factors.empty()) {
       terms.push_back(*dims::quotient(t, g));
-    } else if (int64_t c = floor_quotient(t.coefficient, g.coefficient); c != 0) {
+    } else if (const int64_t c = floor_quotient(t.coefficient, g.coefficient); c != 0) {
       terms.push_back({c, {}});
     }
   }
@@ -96,7 +96,7 @@ Dim reduce(const Dim& d, const Term& g) {
 
 // (x floordiv m + c) floordiv b = (x + c * m) floordiv (m * b): the operands of the right side.
 std::optional<std::pair<Dim, Dim>> merge_nested(const Dim& a, const Dim& b) {
-  int64_t c = constant_term(a);
+  const int64_t c = constant_term(a);
   if (a.terms().size() != (c == 0 ? 1 : 2)) return std::nullopt;
   const Term t = a.terms()[0];
   if (t.coefficient != 1 || t.factors.size() != 1) return std::nullopt;
@@ -138,8 +138,8 @@ Dim floor_div(const Dim& a, const Dim& b) {
   if (b.is(1) || a.is(0)) return a;
   auto x = a.constant(), y = b.constant();
   if (x && y) return floor_quotient(*x, *y);
-  if (Split s = split(a, b); !s.quotient.is(0)) return s.quotient + floor_div(s.rest, b);
-  if (Term g = common_divisor(a, b); !is_one(g)) return floor_div(reduce(a, g), reduce(b, g));
+  if (const Split s = split(a, b); !s.quotient.is(0)) return s.quotient + floor_div(s.rest, b);
+  if (const Term g = common_divisor(a, b); !is_one(g)) return floor_div(reduce(a, g), reduce(b, g));
   if (auto merged = merge_nested(a, b)) return floor_div(merged->first, merged->second);
   return operation(Atom::Kind::kFloorDiv, a, b);
 }
@@ -152,11 +152,11 @@ Dim mod(const Dim& a, const Dim& b) {
   if (b.is(1) || a.is(0)) return 0;
   auto x = a.constant(), y = b.constant();
   if (x && y) return dims::remainder(*x, *y);
-  if (Split s = split(a, b); !s.quotient.is(0)) return mod(s.rest, b);
-  if (Dim plain = without_inner_mods(a, b); plain != a) return mod(plain, b);
-  Term g = common_divisor(a, b);
+  if (const Split s = split(a, b); !s.quotient.is(0)) return mod(s.rest, b);
+  if (const Dim plain = without_inner_mods(a, b); plain != a) return mod(plain, b);
+  const Term g = common_divisor(a, b);
   if (is_one(g)) return operation(Atom::Kind::kMod, a, b);
-  Dim rest = g.factors.empty() ? mod(constant_term(a), g.coefficient) : Dim(0);
+  const Dim rest = g.factors.empty() ? mod(constant_term(a), g.coefficient) : Dim(0);
   return dim_of(g) * mod(reduce(a, g), reduce(b, g)) + rest;
 }
 
@@ -167,7 +167,7 @@ std::optional<Dim> exact_div(const Dim& a, const Dim& b) {
   while (!rest.is(0)) {
     auto t = dims::quotient(rest.terms().front(), b.terms().front());
     if (!t) return std::nullopt;
-    Dim step = dim_of(*t);
+    const Dim step = dim_of(*t);
     auto taken = checked_mul(step, b);
     auto left = taken ? checked_sub(rest, *taken) : std::nullopt;
     if (!left) return std::nullopt;
@@ -184,8 +184,8 @@ namespace {
 // The operands of nested operations of one kind, as one list.
 void flatten(const Dim& d, Atom::Kind kind, Vec<Dim>& out) {
   const Terms terms = d.terms();
-  bool lone = terms.size() == 1 && terms[0].coefficient == 1 && terms[0].factors.size() == 1 &&
-              terms[0].factors[0].kind == kind;
+  const bool lone = terms.size() == 1 && terms[0].coefficient == 1 &&
+                    terms[0].factors.size() == 1 && terms[0].factors[0].kind == kind;
   if (!lone) return out.push_back(d);
   for (const Dim& arg : terms[0].factors[0].args) flatten(arg, kind, out);
 }
@@ -212,9 +212,7 @@ Dim extremum(const Dim& a, const Dim& b, Atom::Kind kind) {
   for (const Dim& d : flat) add_operand(operands, d, kind);
   std::sort(operands.begin(), operands.end());
   Dim result = operands.back();
-  for (size_t i = operands.size() - 1; i-- > 0;) {
-    result = operation(kind, operands[i], result);
-  }
+  for (size_t i = operands.size() - 1; i-- > 0;) result = operation(kind, operands[i], result);
   return result;
 }
 

@@ -23,7 +23,7 @@ class Simplifier {
  private:
   std::optional<Dim> simplified(const Atom& a) {
     if (a.args.empty()) return std::nullopt;
-    Dim rebuilt = dims::combine(a.kind, simplified(a.args[0]), simplified(a.args[1]));
+    const Dim rebuilt = dims::combine(a.kind, simplified(a.args[0]), simplified(a.args[1]));
     return decided(rebuilt);
   }
 
@@ -58,7 +58,7 @@ class Simplifier {
 
   std::optional<Dim> division(const Atom& atom) {
     const Dim &a = atom.args[0], &b = atom.args[1];
-    bool quotient = atom.kind == Kind::kFloorDiv;
+    const bool quotient = atom.kind == Kind::kFloorDiv;
     if (is_within(a, b)) return quotient ? Dim(0) : a;
     for (const Term& g : divisors(a, b)) {
       auto [high, low] = parted(a, g);
@@ -74,9 +74,9 @@ class Simplifier {
   // (g * x + r) floordiv (g * y) = x floordiv y for 0 <= r < g.
   static Vec<Term> divisors(const Dim& a, const Dim& b) {
     Vec<Term> found;
-    Term whole = dims::common(b);
+    const Term whole = dims::common(b);
     for (const Term& t : a.terms()) {
-      Term g = dims::common(t, whole);
+      const Term g = dims::common(t, whole);
       if (dims::is_one(g) || std::find(found.begin(), found.end(), g) != found.end()) continue;
       found.push_back(g);
     }
@@ -106,8 +106,8 @@ class Simplifier {
     for (const Atom& a : t.factors) {
       if (a.kind != Kind::kMod) continue;
       const Dim &x = a.args[0], &c = a.args[1];
-      Dim quotient = floor_div(x, c);
-      Dim k = dim_of({t.coefficient, *dims::without(t.factors, a)});
+      const Dim quotient = floor_div(x, c);
+      const Dim k = dim_of({t.coefficient, *dims::without(t.factors, a)});
       Dim joined = d + k * (x - c * quotient) - dim_of(t);
       if (uses(joined, quotient) < uses(d, quotient)) return joined;
     }

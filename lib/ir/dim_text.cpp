@@ -17,7 +17,7 @@ constexpr std::array<std::string_view, 5> kKeywords{"floordiv", "ceildiv", "mod"
 std::optional<LoopId> loop_named(std::string_view name) {
   if (name.size() < 2 || name[0] != 'i' || name.size() > 10) return std::nullopt;
   uint64_t index = 0;
-  for (char c : name.substr(1)) {
+  for (const char c : name.substr(1)) {
     if (c < '0' || c > '9') return std::nullopt;
     index = index * 10 + static_cast<uint64_t>(c - '0');
   }
@@ -30,16 +30,16 @@ bool is_keyword(std::string_view name) {
 
 // The name at the cursor without quotes, not taken; // ends it, being a division.
 std::string_view plain_name(Cursor in) {
-  char first = in.peek();
+  const char first = in.peek();
   if ((first >= '0' && first <= '9') || kNameExtra.find(first) != std::string_view::npos) return {};
-  std::string_view run = in.run_of(kNameExtra);
+  const std::string_view run = in.run_of(kNameExtra);
   return run.substr(0, run.find("//"));
 }
 
 }  // namespace
 
 std::string symbol_text(const std::string& name) {
-  bool plain = !name.empty() && plain_name(Cursor(name)) == name;
+  const bool plain = !name.empty() && plain_name(Cursor(name)) == name;
   return plain && !is_keyword(name) && !loop_named(name) ? name : quoted(name);
 }
 
@@ -48,7 +48,7 @@ namespace {
 // ---- Printing ---------------------------------------------------------------------------------
 
 std::string operand_text(const Dim& d) {
-  bool simple = d.constant().value_or(-1) >= 0 || d.as_symbol() || d.as_loop();
+  const bool simple = d.constant().value_or(-1) >= 0 || d.as_symbol() || d.as_loop();
   return simple ? to_text(d) : "(" + to_text(d) + ")";
 }
 
@@ -73,7 +73,7 @@ std::string atom_text(const Atom& a) {
 }
 
 std::string factor_text(const Atom& a) {
-  bool infix = a.kind == Kind::kFloorDiv || a.kind == Kind::kMod;
+  const bool infix = a.kind == Kind::kFloorDiv || a.kind == Kind::kMod;
   return infix ? "(" + atom_text(a) + ")" : atom_text(a);
 }
 
@@ -87,7 +87,7 @@ std::string product_text(const Factors& factors, const std::string& coefficient)
 
 void append_term(std::string& out, const Term& t) {
   // The magnitude of INT64_MIN is no int64_t, so that the sign stays with it.
-  bool minus = t.coefficient < 0 && t.coefficient != INT64_MIN;
+  const bool minus = t.coefficient < 0 && t.coefficient != INT64_MIN;
   if (!out.empty()) out += minus ? " - " : " + ";
   if (out.empty() && minus) out += "-";
   out += product_text(t.factors, std::to_string(minus ? -t.coefficient : t.coefficient));
@@ -99,7 +99,7 @@ std::string to_text(const Dim& d) {
   if (auto c = d.constant()) return std::to_string(*c);
   if (d.is_overflow()) return "overflow";
   const Term first = d.terms()[0];
-  bool lone = first.coefficient == 1 && first.factors.size() == 1;
+  const bool lone = first.coefficient == 1 && first.factors.size() == 1;
   std::string out = lone ? atom_text(first.factors[0]) : std::string();
   for (size_t i = lone ? 1 : 0; i < d.terms().size(); ++i) append_term(out, d.terms()[i]);
   return out;
@@ -132,10 +132,10 @@ class DimParser {
     RLX_TRY(Dim total, product());
     while (true) {
       if (in_.eat("+")) {
-        RLX_TRY(Dim next, product());
+        RLX_TRY(const Dim next, product());
         RLX_TRY(total, bounded(checked_add(total, next)));
       } else if (in_.eat("-")) {
-        RLX_TRY(Dim next, product());
+        RLX_TRY(const Dim next, product());
         RLX_TRY(total, bounded(dims::checked_sub(total, next)));
       } else {
         return total;
@@ -148,16 +148,16 @@ class DimParser {
     RLX_TRY(Dim total, factor());
     while (true) {
       if (in_.eat("floordiv") || in_.eat("//")) {
-        RLX_TRY(Dim divisor, this->divisor());
+        RLX_TRY(const Dim divisor, this->divisor());
         total = floor_div(total, divisor);
       } else if (in_.eat("ceildiv")) {
-        RLX_TRY(Dim divisor, this->divisor());
+        RLX_TRY(const Dim divisor, this->divisor());
         RLX_TRY(total, ceiling(total, divisor));
       } else if (in_.eat("mod") || in_.eat("%")) {
-        RLX_TRY(Dim divisor, this->divisor());
+        RLX_TRY(const Dim divisor, this->divisor());
         total = mod(total, divisor);
       } else if (in_.eat("*")) {
-        RLX_TRY(Dim next, factor());
+        RLX_TRY(const Dim next, factor());
         RLX_TRY(total, bounded(checked_mul(total, next)));
       } else {
         return total;
@@ -167,7 +167,7 @@ class DimParser {
 
   Result<Dim> factor() {
     if (++factors_ > kMaxFactors) return in_.error("this extent is too long");
-    char first = in_.peek();
+    const char first = in_.peek();
     if (first >= '0' && first <= '9') return number();
     if (first == '-') return negative();
     if (first == '"') return quoted_name();
@@ -176,7 +176,7 @@ class DimParser {
   }
 
   Result<Dim> number() {
-    RLX_TRY(int64_t value, in_.integer());
+    RLX_TRY(const int64_t value, in_.integer());
     return Dim(value);
   }
 
@@ -184,17 +184,17 @@ class DimParser {
   Result<Dim> negative() {
     Cursor after = in_;
     after.eat("-");
-    char digit = after.peek();
+    const char digit = after.peek();
     if (digit >= '0' && digit <= '9') return number();
     in_ = after;
     if (++depth_ > kMaxDimDepth) return in_.error("this extent is nested too deep");
-    RLX_TRY(Dim d, factor());
+    RLX_TRY(const Dim d, factor());
     --depth_;
     return bounded(checked_mul(d, -1));
   }
 
   Result<Dim> quoted_name() {
-    RLX_TRY(std::string name, in_.string());
+    RLX_TRY(const std::string name, in_.string());
     return Dim::symbol(name);
   }
 
@@ -208,7 +208,7 @@ class DimParser {
   }
 
   Result<Dim> name() {
-    std::string_view name = plain_name(in_);
+    const std::string_view name = plain_name(in_);
     if (name.empty()) return in_.error("an extent is missing here");
     if (name == "min" || name == "max") return extremum(name);
     if (is_keyword(name)) return in_.error("an operand is missing here");
@@ -221,9 +221,9 @@ class DimParser {
     if (++depth_ > kMaxDimDepth) return in_.error("this extent is nested too deep");
     in_.eat(name);
     RLX_TRY_VOID(in_.expect("("));
-    RLX_TRY(Dim a, sum());
+    RLX_TRY(const Dim a, sum());
     RLX_TRY_VOID(in_.expect(","));
-    RLX_TRY(Dim b, sum());
+    RLX_TRY(const Dim b, sum());
     RLX_TRY_VOID(in_.expect(")"));
     --depth_;
     return name == "min" ? min(a, b) : max(a, b);
@@ -238,13 +238,13 @@ class DimParser {
   Result<Dim> ceiling(const Dim& a, const Dim& b) {
     auto sum = checked_add(a, b);
     auto numerator = sum ? checked_add(*sum, -1) : std::nullopt;
-    RLX_TRY(Dim d, bounded(std::move(numerator)));
+    RLX_TRY(const Dim d, bounded(std::move(numerator)));
     return floor_div(d, b);
   }
 
   Result<Dim> bounded(std::optional<Dim> d) {
     if (!d) return in_.error("this extent does not fit 64 bits");
-    bool small =
+    const bool small =
         d->terms().size() <= kMaxTerms && (d->is(0) || d->terms()[0].factors.size() <= kMaxDegree);
     if (!small) return in_.error("this extent is too long");
     return std::move(*d);

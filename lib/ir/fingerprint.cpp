@@ -18,9 +18,9 @@ class Fingerprint {
     symbols();
     facts();
     count("values", order_.values.size());
-    for (ValueId v : order_.values) value(g_[v]);
-    for (NodeId n : order_.nodes) node(g_[n]);
-    for (RegionId r : order_.regions) region(g_[r]);
+    for (const ValueId v : order_.values) value(g_[v]);
+    for (const NodeId n : order_.nodes) node(g_[n]);
+    for (const RegionId r : order_.regions) region(g_[r]);
     names("outputs", g_.output_names);
     return h_.finish();
   }
@@ -35,7 +35,7 @@ class Fingerprint {
 
   void uses(std::string_view tag, const Values& values) {
     count(tag, values.size());
-    for (ValueId v : values) h_.field(tag, v.valid() ? numbers_[v.index] : UINT64_MAX);
+    for (const ValueId v : values) h_.field(tag, v.valid() ? numbers_[v.index] : UINT64_MAX);
   }
 
   void symbols() {
@@ -43,8 +43,8 @@ class Fingerprint {
     for (const Symbol& s : g_.symbols) {
       h_.field("symbol", std::string_view(s.name));
       h_.field("source", static_cast<uint8_t>(s.source));
-      for (int64_t n : {int64_t{s.input}, int64_t{s.axis}, int64_t{s.element}, int64_t{s.sign},
-                        s.min, s.max, s.multiple_of}) {
+      for (const int64_t n : {int64_t{s.input}, int64_t{s.axis}, int64_t{s.element},
+                              int64_t{s.sign}, s.min, s.max, s.multiple_of}) {
         h_.field("number", n);
       }
     }
@@ -65,8 +65,9 @@ class Fingerprint {
     h_.field("type", std::string_view(to_text(v.type)));
     h_.field("name", std::string_view(v.name));
     h_.field("declared", std::string_view(to_text(v.declared)));
-    if (v.def.kind == ValueDef::Kind::kDims)
+    if (v.def.kind == ValueDef::Kind::kDims) {
       h_.field("dims", std::string_view(to_text(v.def.dims)));
+    }
     if (v.def.kind == ValueDef::Kind::kConstant && with_data_) {
       h_.field("data", g_[v.def.constant].digest);
     }

@@ -18,7 +18,7 @@ ConstantData ConstantData::owned(std::string bytes) {
 
 int64_t Constant::elements() const {
   int64_t count = 1;
-  for (int64_t extent : shape) count *= extent;
+  for (const int64_t extent : shape) count *= extent;
   return count;
 }
 
@@ -65,8 +65,9 @@ ValueId Graph::add_constant(Constant constant, std::string name) {
 void Graph::index_constants() {
   constant_values_.clear();
   for (size_t i = 0; i < values.size(); ++i) {
-    if (const Constant* c = constant_of(ValueId(i)))
+    if (const Constant* c = constant_of(ValueId(i))) {
       constant_values_.emplace(c->digest, ValueId(i));
+    }
   }
 }
 
@@ -127,7 +128,7 @@ RangeOf Graph::symbol_ranges() const {
 Vec<RegionId> Graph::live_regions() const {
   Vec<RegionId> live{kTop};
   for (size_t i = 0; i < live.size(); ++i) {
-    for (NodeId n : (*this)[live[i]].nodes) {
+    for (const NodeId n : (*this)[live[i]].nodes) {
       const Node& node = (*this)[n];
       live.insert(live.end(), node.regions.begin(), node.regions.end());
     }
@@ -138,12 +139,12 @@ Vec<RegionId> Graph::live_regions() const {
 Vec<int> Graph::count_uses() const {
   Vec<int> uses(values.size());
   auto count = [&](const Values& used) {
-    for (ValueId v : used) {
+    for (const ValueId v : used) {
       if (v.valid()) ++uses[v.index];
     }
   };
-  for (RegionId r : live_regions()) {
-    for (NodeId n : (*this)[r].nodes) count((*this)[n].inputs);
+  for (const RegionId r : live_regions()) {
+    for (const NodeId n : (*this)[r].nodes) count((*this)[n].inputs);
     count((*this)[r].results);
   }
   return uses;
@@ -169,7 +170,7 @@ std::map<ValueId, ValueId> ends_of(const std::map<ValueId, ValueId>& replacement
 
 void drop_repeats(Values& values) {
   auto end = values.begin();
-  for (ValueId v : values) {
+  for (const ValueId v : values) {
     if (std::find(values.begin(), end, v) == end) *end++ = v;
   }
   values.erase(end, values.end());
@@ -185,9 +186,9 @@ void Graph::replace_uses(const std::map<ValueId, ValueId>& replacement) {
       if (auto found = ends.find(v); found != ends.end()) v = found->second;
     }
   };
-  for (RegionId r : live_regions()) {
+  for (const RegionId r : live_regions()) {
     Region& region = (*this)[r];
-    for (NodeId n : region.nodes) replace((*this)[n].inputs);
+    for (const NodeId n : region.nodes) replace((*this)[n].inputs);
     replace(region.results);
     replace(region.captures);
     drop_repeats(region.captures);
@@ -216,7 +217,7 @@ Vec<int64_t> widened(Bytes bytes) {
 
 std::optional<Vec<int64_t>> integers_of(const Constant& c) {
   if (c.elements() > kMostIntegers) return std::nullopt;
-  Bytes bytes = c.data.bytes();
+  const Bytes bytes = c.data.bytes();
   if (static_cast<int64_t>(bytes.size()) != bytes_of(c.dtype, c.elements())) return std::nullopt;
   switch (c.dtype) {
     case DType::kBool:

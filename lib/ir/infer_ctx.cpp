@@ -27,7 +27,7 @@ Diagnostic diagnostic_of(const Graph& g, NodeId id, int code, std::string messag
   const Node& node = g[id];
   Diagnostic d{.code = code, .message = std::move(message), .op = std::string(node.op_name())};
   if (!node.origin.empty()) d.node = node.origin.front();
-  for (ValueId v : node.inputs) {
+  for (const ValueId v : node.inputs) {
     if (v.valid()) d.shapes.push_back(value_name(g, v) + ": " + to_text(g[v].type));
   }
   return d;
@@ -35,15 +35,15 @@ Diagnostic diagnostic_of(const Graph& g, NodeId id, int code, std::string messag
 
 std::string arity_problem(const Node& node) {
   const Arity& arity = node.op().arity;
-  size_t least = static_cast<size_t>(arity.in), given = node.inputs.size();
-  size_t most = least + static_cast<size_t>(arity.optional);
+  const size_t least = static_cast<size_t>(arity.in), given = node.inputs.size();
+  const size_t most = least + static_cast<size_t>(arity.optional);
   if (given < least || (given > most && !arity.variadic)) {
     return "has " + std::to_string(given) + " inputs";
   }
   for (size_t i = 0; i < least; ++i) {
     if (!node.inputs[i].valid()) return "lacks input " + std::to_string(i);
   }
-  size_t outputs = node.outputs.size(), all = static_cast<size_t>(arity.out);
+  const size_t outputs = node.outputs.size(), all = static_cast<size_t>(arity.out);
   if (outputs > all || (outputs == 0 && all > 0)) {
     return "has " + std::to_string(outputs) + " outputs";
   }
@@ -186,7 +186,7 @@ Result<Dim> InferCtx::broadcast(const Dim& a, const Dim& b) {
 Result<Vec<Dim>> InferCtx::broadcast(const Vec<Dim>& a, const Vec<Dim>& b) {
   const Vec<Dim>&longer = a.size() >= b.size() ? a : b, &shorter = a.size() >= b.size() ? b : a;
   Vec<Dim> out = longer;
-  size_t offset = longer.size() - shorter.size();
+  const size_t offset = longer.size() - shorter.size();
   for (size_t i = 0; i < shorter.size(); ++i) {
     RLX_TRY(out[offset + i], broadcast(longer[offset + i], shorter[i]));
   }
@@ -222,8 +222,9 @@ bool is_too_large(const Type& t) {
   int64_t bytes = std::max<int64_t>(size_of(t.dtype), 1);
   for (const Dim& d : t.shape) {
     const auto extent = weight(d);
-    if (!extent || __builtin_mul_overflow(bytes, *extent, &bytes) || bytes >= kMostBytes)
+    if (!extent || __builtin_mul_overflow(bytes, *extent, &bytes) || bytes >= kMostBytes) {
       return true;
+    }
   }
   return false;
 }
@@ -238,8 +239,9 @@ std::optional<Error> fault_of(const InferCtx& c, const Type& t) {
   const RangeOf range = c.graph().symbol_ranges();
   for (const Dim& d : t.shape) {
     if (has_no_value(d)) return c.error(kModelMismatch, to_text(d) + " divides by 0");
-    if (proven_nonnegative(Dim(-1) - d, range))
+    if (proven_nonnegative(Dim(-1) - d, range)) {
       return c.error(kModelMismatch, "an extent is negative: " + to_text(d));
+    }
   }
   return std::nullopt;
 }
@@ -264,9 +266,9 @@ void store_known(const Graph& g, NodeId id, const Vec<Known>& told, Vec<Known>& 
 }  // namespace
 
 void infer_node(Graph& g, NodeId id, Vec<Known>& known, Vec<Diagnostic>& problems) {
-  AtHand here("infer", g[id].origin);
+  const AtHand here("infer", g[id].origin);
   store_types(g, id, Types(g[id].outputs.size(), Type::unknown()));
-  if (std::string problem = arity_problem(g[id]); !problem.empty()) {
+  if (const std::string problem = arity_problem(g[id]); !problem.empty()) {
     return problems.push_back(diagnostic_of(g, id, kWrongArity, "the node " + problem));
   }
   if (has_unknown_input(g, g[id])) return;

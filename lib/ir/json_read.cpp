@@ -14,7 +14,7 @@ Result<std::string> bytes_from(const JsonReader& in) {
   RLX_TRY(std::string hex, in.string());
   std::string bytes;
   for (size_t i = 0; i + 1 < hex.size(); i += 2) {
-    int high = hex_value(hex[i]), low = hex_value(hex[i + 1]);
+    const int high = hex_value(hex[i]), low = hex_value(hex[i + 1]);
     if (high < 0 || low < 0) return in.wrong("these are no hexadecimal digits");
     bytes += static_cast<char>(high * 16 + low);
   }
@@ -30,18 +30,18 @@ Result<T> located(const JsonReader& in, Result<T> result) {
 }
 
 Result<Type> type_at(const JsonReader& in) {
-  RLX_TRY(JsonReader member, in.get("type"));
-  RLX_TRY(std::string text, member.string());
+  RLX_TRY(const JsonReader member, in.get("type"));
+  RLX_TRY(const std::string text, member.string());
   return located(member, parse_type(text));
 }
 
 Result<Dim> dim_from(const JsonReader& in) {
-  RLX_TRY(std::string text, in.string());
+  RLX_TRY(const std::string text, in.string());
   return located(in, parse_dim(text));
 }
 
 Result<Dim> dim_at(const JsonReader& in, std::string_view key) {
-  RLX_TRY(JsonReader member, in.get(key));
+  RLX_TRY(const JsonReader member, in.get(key));
   return dim_from(member);
 }
 
@@ -51,12 +51,12 @@ Result<std::string> name_at(const JsonReader& in) {
 }
 
 Result<Vec<JsonReader>> items_at(const JsonReader& in, std::string_view key) {
-  RLX_TRY(JsonReader member, in.get(key));
+  RLX_TRY(const JsonReader member, in.get(key));
   return member.items();
 }
 
 Result<Vec<std::string>> strings_at(const JsonReader& in, std::string_view key) {
-  RLX_TRY(JsonReader member, in.get(key));
+  RLX_TRY(const JsonReader member, in.get(key));
   return member.strings();
 }
 
@@ -81,7 +81,7 @@ class GraphReader {
  private:
   template <class F>
   Status each(std::string_view key, F read) {
-    RLX_TRY(Vec<JsonReader> items, items_at(in_, key));
+    RLX_TRY(const Vec<JsonReader> items, items_at(in_, key));
     for (const JsonReader& item : items) RLX_TRY_VOID(read(item));
     return {};
   }
@@ -89,9 +89,9 @@ class GraphReader {
   // ---- Ids ----
 
   Status sizes() {
-    RLX_TRY(size_t values, size("value_count"));
-    RLX_TRY(size_t nodes, size("node_count"));
-    RLX_TRY(size_t regions, size("region_count"));
+    RLX_TRY(const size_t values, size("value_count"));
+    RLX_TRY(const size_t nodes, size("node_count"));
+    RLX_TRY(const size_t regions, size("region_count"));
     if (regions == 0) return in_.wrong("a graph has a region");
     g_.values.resize(values);
     g_.nodes.resize(nodes);
@@ -103,43 +103,43 @@ class GraphReader {
   }
 
   Result<size_t> size(std::string_view key) {
-    RLX_TRY(JsonReader member, in_.get(key));
-    RLX_TRY(uint64_t count, member.natural());
+    RLX_TRY(const JsonReader member, in_.get(key));
+    RLX_TRY(const uint64_t count, member.natural());
     if (count > kMostIds) return member.wrong("so many are not read");
     return static_cast<size_t>(count);
   }
 
   static Result<size_t> index(const JsonReader& in, size_t size) {
-    RLX_TRY(uint64_t i, in.natural());
+    RLX_TRY(const uint64_t i, in.natural());
     if (i >= size) return in.wrong("no such id");
     return static_cast<size_t>(i);
   }
 
   // The id of what is defined here, for the first time.
   static Result<size_t> definition(const JsonReader& in, Vec<bool>& defined) {
-    RLX_TRY(JsonReader member, in.get("id"));
-    RLX_TRY(size_t i, index(member, defined.size()));
+    RLX_TRY(const JsonReader member, in.get("id"));
+    RLX_TRY(const size_t i, index(member, defined.size()));
     if (defined[i]) return member.wrong("this id is defined twice");
     defined[i] = true;
     return i;
   }
 
   Result<Values> uses_at(const JsonReader& in, std::string_view key) {
-    RLX_TRY(Vec<JsonReader> items, items_at(in, key));
+    RLX_TRY(const Vec<JsonReader> items, items_at(in, key));
     Values values;
     for (const JsonReader& item : items) {
       if (item.json().is_null()) {
         values.emplace_back();
         continue;
       }
-      RLX_TRY(size_t i, index(item, g_.values.size()));
+      RLX_TRY(const size_t i, index(item, g_.values.size()));
       values.emplace_back(i);
     }
     return values;
   }
 
   Result<ValueId> value(const JsonReader& in, ValueDef def) {
-    RLX_TRY(size_t i, definition(in, defined_values_));
+    RLX_TRY(const size_t i, definition(in, defined_values_));
     RLX_TRY(Type type, type_at(in));
     RLX_TRY(std::string name, name_at(in));
     g_.values[i] = {std::move(type), std::move(name), std::move(def)};
@@ -147,11 +147,11 @@ class GraphReader {
   }
 
   Result<Values> definitions(const JsonReader& in, std::string_view key, ValueDef def) {
-    RLX_TRY(Vec<JsonReader> items, items_at(in, key));
+    RLX_TRY(const Vec<JsonReader> items, items_at(in, key));
     Values values;
     for (const JsonReader& item : items) {
       def.index = static_cast<uint32_t>(values.size());
-      RLX_TRY(ValueId v, value(item, def));
+      RLX_TRY(const ValueId v, value(item, def));
       values.push_back(v);
     }
     return values;
@@ -175,14 +175,14 @@ class GraphReader {
   }
 
   static Result<Symbol::Source> symbol_source(const JsonReader& in) {
-    RLX_TRY(std::string source, in.string("source"));
+    RLX_TRY(const std::string source, in.string("source"));
     if (source == "input") return Symbol::Source::kInput;
     if (source == "data") return Symbol::Source::kData;
     return in.wrong("no source of symbols is called " + quoted(source));
   }
 
   static Result<int> small(const JsonReader& in, std::string_view key) {
-    RLX_TRY(int64_t n, in.integer(key));
+    RLX_TRY(const int64_t n, in.integer(key));
     if (n < -1 || n > INT32_MAX) return in.wrong(std::string(key) + " is out of range");
     return static_cast<int>(n);
   }
@@ -190,7 +190,7 @@ class GraphReader {
   Status fact(const JsonReader& in) {
     Fact f;
     RLX_TRY(f.a, dim_at(in, "a"));
-    RLX_TRY(std::string relation, in.string("relation"));
+    RLX_TRY(const std::string relation, in.string("relation"));
     if (relation != "==" && relation != "<=") return in.wrong("a relation is == or <=");
     if (relation == "<=") f.relation = Fact::Relation::kLessEqual;
     RLX_TRY(f.b, dim_at(in, "b"));
@@ -201,7 +201,7 @@ class GraphReader {
 
   Status constant(const JsonReader& in) {
     ValueDef def{.kind = ValueDef::Kind::kConstant, .constant = ConstantId(g_.constants.size())};
-    RLX_TRY(ValueId v, value(in, std::move(def)));
+    RLX_TRY(const ValueId v, value(in, std::move(def)));
     auto shape = constant_shape(g_[v].type);
     if (!shape) return in.wrong("the type of a constant is a tensor of known extents");
     RLX_TRY(Constant c, constant_of(in, g_[v].type.dtype, std::move(*shape)));
@@ -210,7 +210,7 @@ class GraphReader {
   }
 
   Result<Constant> constant_of(const JsonReader& in, DType dtype, Vec<int64_t> shape) {
-    RLX_TRY(std::string hex, in.string("digest"));
+    RLX_TRY(const std::string hex, in.string("digest"));
     auto digest = Digest::from_hex(hex);
     if (!digest) return in.wrong("a digest has 64 hexadecimal digits");
     auto data = in.maybe("bytes");
@@ -218,34 +218,34 @@ class GraphReader {
     RLX_TRY(std::string bytes, bytes_from(*data));
     if (sha256(bytes_of(bytes)) != *digest) return data->wrong("these bytes have another digest");
     Constant c{.digest = *digest, .dtype = dtype, .shape = std::move(shape), .data = {}};
-    bool fits = static_cast<int64_t>(bytes.size()) == bytes_of(dtype, c.elements());
+    const bool fits = static_cast<int64_t>(bytes.size()) == bytes_of(dtype, c.elements());
     if (!fits && dtype != DType::kString) return data->wrong("these bytes do not fit the type");
     c.data = ConstantData::owned(std::move(bytes));
     return c;
   }
 
   Status dims(const JsonReader& in) {
-    RLX_TRY(Vec<JsonReader> items, items_at(in, "elements"));
+    RLX_TRY(const Vec<JsonReader> items, items_at(in, "elements"));
     ValueDef def{.kind = ValueDef::Kind::kDims};
     for (const JsonReader& item : items) {
       RLX_TRY(Dim d, dim_from(item));
       def.dims.push_back(std::move(d));
     }
-    RLX_TRY(ValueId v, value(in, std::move(def)));
+    RLX_TRY(const ValueId v, value(in, std::move(def)));
     return fits_dims(g_[v].type, g_[v].def.dims.size())
                ? Status()
                : Status(in.wrong("the type of dims is i64, one a Dim"));
   }
 
   Status region(const JsonReader& in) {
-    RLX_TRY(size_t i, definition(in, defined_regions_));
+    RLX_TRY(const size_t i, definition(in, defined_regions_));
     ValueDef def{.kind = ValueDef::Kind::kArgument, .region = RegionId(i)};
     RLX_TRY(Values arguments, definitions(in, "arguments", std::move(def)));
     RLX_TRY(Values captures, uses_at(in, "captures"));
     Region region{.arguments = std::move(arguments), .captures = std::move(captures)};
-    RLX_TRY(Vec<JsonReader> nodes, items_at(in, "nodes"));
+    RLX_TRY(const Vec<JsonReader> nodes, items_at(in, "nodes"));
     for (const JsonReader& item : nodes) {
-      RLX_TRY(NodeId n, node(item));
+      RLX_TRY(const NodeId n, node(item));
       region.nodes.push_back(n);
     }
     RLX_TRY(region.results, uses_at(in, "results"));
@@ -254,12 +254,12 @@ class GraphReader {
   }
 
   Result<NodeId> node(const JsonReader& in) {
-    RLX_TRY(size_t i, definition(in, defined_nodes_));
+    RLX_TRY(const size_t i, definition(in, defined_nodes_));
     RLX_TRY(const OpDef* op, op_at(in));
     Node node{.attrs = Attrs(op), .inputs = {}, .outputs = {}, .origin = {}};
     RLX_TRY(node.inputs, uses_at(in, "inputs"));
     RLX_TRY(node.outputs, definitions(in, "outputs", {.node = NodeId(i)}));
-    RLX_TRY(JsonReader attributes, in.get("attributes"));
+    RLX_TRY(const JsonReader attributes, in.get("attributes"));
     RLX_TRY_VOID(read_json(attributes, node.attrs));
     RLX_TRY(node.regions, regions_of(in));
     RLX_TRY(node.origin, strings_at(in, "origin"));
@@ -268,8 +268,8 @@ class GraphReader {
   }
 
   static Result<const OpDef*> op_at(const JsonReader& in) {
-    RLX_TRY(std::string name, in.string("op"));
-    RLX_TRY(int64_t version, in.integer("version"));
+    RLX_TRY(const std::string name, in.string("op"));
+    RLX_TRY(const int64_t version, in.integer("version"));
     const OpDef* op = find_op(name);
     if (!op) return in.wrong("no operator is called " + quoted(name));
     if (op->version != version) return in.wrong(name + " has another version here");
@@ -280,9 +280,9 @@ class GraphReader {
     Vec<RegionId> regions;
     auto member = in.maybe("regions");
     if (!member) return regions;
-    RLX_TRY(Vec<JsonReader> items, member->items());
+    RLX_TRY(const Vec<JsonReader> items, member->items());
     for (const JsonReader& item : items) {
-      RLX_TRY(size_t i, index(item, g_.regions.size()));
+      RLX_TRY(const size_t i, index(item, g_.regions.size()));
       regions.emplace_back(i);
     }
     return regions;

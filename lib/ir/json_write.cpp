@@ -12,7 +12,7 @@ constexpr size_t kMostInlineBytes = 256;
 std::string hex_of(Bytes bytes) {
   constexpr std::string_view kHex = "0123456789abcdef";
   std::string out;
-  for (std::byte b : bytes) {
+  for (const std::byte b : bytes) {
     auto byte = static_cast<uint8_t>(b);
     out += {kHex[byte >> 4], kHex[byte & 15]};
   }
@@ -57,7 +57,7 @@ class GraphWriter {
 
   Values of_kind(ValueDef::Kind kind) const {
     Values found;
-    for (ValueId v : order_.values) {
+    for (const ValueId v : order_.values) {
       if (g_[v].def.kind == kind) found.push_back(v);
     }
     return found;
@@ -80,7 +80,7 @@ class GraphWriter {
   void ids(std::string_view key, const Values& values) {
     out_.key(key);
     out_.begin_array();
-    for (ValueId v : values) id(v);
+    for (const ValueId v : values) id(v);
     out_.end_array();
   }
 
@@ -120,7 +120,7 @@ class GraphWriter {
     const Constant& c = *g_.constant_of(v);
     begin_value(v);
     out_.member("digest", c.digest.hex());
-    Bytes bytes = c.data.bytes();
+    const Bytes bytes = c.data.bytes();
     if (!bytes.empty() && bytes.size() <= kMostInlineBytes) out_.member("bytes", hex_of(bytes));
     out_.end_object();
   }
@@ -136,7 +136,7 @@ class GraphWriter {
   void definitions(std::string_view key, const Values& values) {
     out_.key(key);
     out_.begin_array();
-    for (ValueId v : values) {
+    for (const ValueId v : values) {
       begin_value(v);
       out_.end_object();
     }
@@ -174,7 +174,7 @@ class GraphWriter {
   void regions(const Vec<RegionId>& all) {
     out_.key("regions");
     out_.begin_array();
-    for (RegionId r : all) index(r.index);
+    for (const RegionId r : all) index(r.index);
     out_.end_array();
   }
 

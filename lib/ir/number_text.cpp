@@ -14,7 +14,7 @@ std::string text_of(Float value) {
   // Shorter than any fixed notation that to_chars prefers to an exponent.
   char buffer[128];
   auto end = std::to_chars(buffer, buffer + sizeof buffer, value).ptr;
-  std::string text(buffer, end);
+  const std::string text(buffer, end);
   return text.find_first_of(".e") == std::string::npos ? text + ".0" : text;
 }
 
@@ -25,7 +25,7 @@ Result<Float> parse(Cursor& in) {
   if (in.eat("inf")) return Limits::infinity();
   if (in.eat("-inf")) return -Limits::infinity();
   Cursor ahead = in;
-  std::string_view text = ahead.run_of(".+-");
+  const std::string_view text = ahead.run_of(".+-");
   Float value = 0;
   auto [rest, status] = std::from_chars(text.data(), text.data() + text.size(), value);
   if (status == std::errc::result_out_of_range) return in.error("this number is out of range");

@@ -49,11 +49,11 @@ class Walk {
   }
 
   void define(const Values& values) {
-    for (ValueId v : values) add(v);
+    for (const ValueId v : values) add(v);
   }
 
   void use(const Values& values) {
-    for (ValueId v : values) {
+    for (const ValueId v : values) {
       if (v.valid() && is_free(g_[v].def.kind)) add(v);
     }
   }

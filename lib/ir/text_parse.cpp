@@ -88,7 +88,7 @@ class GraphParser {
   }
 
   Result<int> small() {
-    RLX_TRY(int64_t n, in_.integer());
+    RLX_TRY(const int64_t n, in_.integer());
     if (n < -1 || n > INT32_MAX) return in_.error("this number is out of range");
     return static_cast<int>(n);
   }
@@ -112,7 +112,7 @@ class GraphParser {
   Status output() {
     RLX_TRY(std::string name, in_.string());
     RLX_TRY_VOID(in_.expect("="));
-    RLX_TRY(ValueId v, use());
+    RLX_TRY(const ValueId v, use());
     g_.output_names.push_back(std::move(name));
     g_.top().results.push_back(v);
     return {};
@@ -142,8 +142,8 @@ class GraphParser {
   }
 
   Result<ValueId> use() {
-    Cursor at = in_;
-    RLX_TRY(std::string name, id());
+    const Cursor at = in_;
+    RLX_TRY(const std::string name, id());
     auto found = ids_.find(name);
     if (found == ids_.end()) return at.error("%" + name + " is not defined before its use");
     return found->second;
@@ -164,7 +164,7 @@ class GraphParser {
         values.emplace_back();
         continue;
       }
-      RLX_TRY(ValueId v, use());
+      RLX_TRY(const ValueId v, use());
       values.push_back(v);
     } while (in_.eat(","));
     RLX_TRY_VOID(in_.expect(")"));
@@ -193,7 +193,7 @@ class GraphParser {
       RLX_TRY_VOID(in_.expect("="));
     }
     Cursor at = in_;
-    std::string_view word = in_.word();
+    const std::string_view word = in_.word();
     if (word.empty()) return at.error("a statement is missing here");
     if (in_.next_is("(")) return node(region, outputs, word, at);
     if (outputs.size() != 1) return at.error("one value has to be defined here");
@@ -230,13 +230,13 @@ class GraphParser {
     Attrs attrs(def);
     RLX_TRY(Values inputs, arguments(true));
     if (!regions_follow()) RLX_TRY_VOID(parse_attributes(in_, attrs));
-    bool has_types = in_.eat(":");
+    const bool has_types = in_.eat(":");
     RLX_TRY(Vec<Typed> types, output_types(outputs.size(), has_types));
     RLX_TRY(Origin origin, node_origin(outputs.empty() ? std::string(op) : "%" + outputs[0]));
-    NodeId id = g_.add_node(region, std::move(attrs), std::move(inputs), Types(outputs.size()),
-                            std::move(origin));
+    const NodeId id = g_.add_node(region, std::move(attrs), std::move(inputs),
+                                  Types(outputs.size()), std::move(origin));
     for (size_t i = 0; i < outputs.size(); ++i) {
-      ValueId v = g_[id].outputs[i];
+      const ValueId v = g_[id].outputs[i];
       g_[v].type = std::move(types[i].type);
       g_[v].name = std::move(types[i].name);
       RLX_TRY_VOID(define(outputs[i], v));
@@ -290,7 +290,7 @@ class GraphParser {
     if (++depth_ > kMaxRegionDepth) return in_.error("regions are nested too deep");
     while (!ends()) {
       RLX_TRY_VOID(in_.expect("region"));
-      RegionId r = g_.add_region();
+      const RegionId r = g_.add_region();
       g_[owner].regions.push_back(r);
       RLX_TRY_VOID(region(r));
     }
@@ -315,7 +315,7 @@ class GraphParser {
     RLX_TRY_VOID(in_.expect("("));
     if (in_.eat(")")) return {};
     do {
-      RLX_TRY(std::string name, id());
+      RLX_TRY(const std::string name, id());
       RLX_TRY_VOID(in_.expect(":"));
       RLX_TRY(Typed t, typed());
       RLX_TRY_VOID(define(name, g_.add_argument(r, std::move(t.type), std::move(t.name))));
@@ -325,7 +325,7 @@ class GraphParser {
 
   Status results(RegionId r) {
     while (!ends()) {
-      RLX_TRY(ValueId v, use());
+      RLX_TRY(const ValueId v, use());
       g_[r].results.push_back(v);
       if (!in_.eat(",")) break;
     }

@@ -9,7 +9,7 @@ std::string value_text(ValueId v) { return v.valid() ? "%" + std::to_string(v.in
 
 std::string values_text(const Values& values) {
   std::string out;
-  for (ValueId v : values) out += (out.empty() ? "" : ", ") + value_text(v);
+  for (const ValueId v : values) out += (out.empty() ? "" : ", ") + value_text(v);
   return out;
 }
 
@@ -26,11 +26,11 @@ std::string origin_text(const Origin& origin) {
 
 std::string node_call_text(const Graph& g, const Node& node) {
   std::string out = std::string(node.op_name()) + "(" + values_text(node.inputs) + ")";
-  if (std::string attributes = to_text(node.attrs); !attributes.empty()) {
+  if (const std::string attributes = to_text(node.attrs); !attributes.empty()) {
     out += " {" + attributes + "}";
   }
   std::string types;
-  for (ValueId v : node.outputs) types += (types.empty() ? " : " : ", ") + typed(g[v]);
+  for (const ValueId v : node.outputs) types += (types.empty() ? " : " : ", ") + typed(g[v]);
   return out + types + origin_text(node.origin);
 }
 
@@ -68,7 +68,7 @@ class Printer {
   std::string graph() && {
     open("graph " + quoted(g_.name) + " {");
     for (const Symbol& s : g_.symbols) line(declaration(s));
-    for (ValueId v : g_.inputs()) input(v);
+    for (const ValueId v : g_.inputs()) input(v);
     body(g_.top());
     for (const Fact& f : g_.facts) line(fact_text(f));
     outputs();
@@ -95,7 +95,7 @@ class Printer {
 
   void outputs() {
     for (size_t i = 0; i < g_.outputs().size(); ++i) {
-      std::string name = i < g_.output_names.size() ? g_.output_names[i] : std::string();
+      const std::string name = i < g_.output_names.size() ? g_.output_names[i] : std::string();
       line("output " + quoted(name) + " = " + value_text(g_.outputs()[i]));
     }
   }
@@ -103,7 +103,7 @@ class Printer {
   // The nodes, and what the results need.
   void body(const Region& region) {
     free_values(region.captures);
-    for (NodeId n : region.nodes) node(g_[n]);
+    for (const NodeId n : region.nodes) node(g_[n]);
     free_values(region.results);
   }
 
@@ -113,13 +113,13 @@ class Printer {
     text += (text.empty() ? "" : " = ") + node_call_text(g_, node);
     if (node.regions.empty()) return line(text);
     open(text + " {");
-    for (RegionId r : node.regions) region(g_[r]);
+    for (const RegionId r : node.regions) region(g_[r]);
     close();
   }
 
   void region(const Region& region) {
     std::string arguments;
-    for (ValueId v : region.arguments) {
+    for (const ValueId v : region.arguments) {
       arguments += (arguments.empty() ? "" : ", ") + value_text(v) + " : " + typed(g_[v]);
     }
     std::string captures = values_text(region.captures);
@@ -132,7 +132,7 @@ class Printer {
 
   // Constants and dims that nothing before has used.
   void free_values(const Values& values) {
-    for (ValueId v : values) {
+    for (const ValueId v : values) {
       if (!v.valid() || defined_[v.index]) continue;
       const ValueDef& def = g_[v].def;
       std::string elements;

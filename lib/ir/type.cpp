@@ -63,7 +63,7 @@ Result<Type> parse_type(std::string_view text) {
 }
 
 Dim bytes_of(DType t, const Dim& count) {
-  int64_t bits = bits_of(t);
+  const int64_t bits = bits_of(t);
   return bits % 8 == 0 ? count * (bits / 8) : floor_div(count * bits + 7, 8);
 }
 

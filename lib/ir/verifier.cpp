@@ -28,7 +28,7 @@ class Equality {
     if (a == b || is_fresh(a) || is_fresh(b)) return true;
     auto difference = checked_add(a, Dim(-1) * b);
     if (!difference) return false;
-    Dim d = simplify(resolved(*difference), range_);
+    const Dim d = simplify(resolved(*difference), range_);
     return d.is(0) || zeros_.contains(d);
   }
 
@@ -43,7 +43,7 @@ class Equality {
  private:
   // A fact gives the value of a symbol, where it stands alone, or else a Dim that is zero.
   void add(const Fact& f) {
-    Dim a = resolved(f.a), b = resolved(f.b);
+    const Dim a = resolved(f.a), b = resolved(f.b);
     auto x = a.as_symbol(), y = b.as_symbol();
     if (a == b) return;
     if (x && !mentions(b, *x)) return void(values_.emplace(*x, b));
@@ -54,7 +54,7 @@ class Equality {
   // d in symbols that have no value. A value may hold symbols that got theirs later.
   Dim resolved(Dim d) {
     while (true) {
-      Dim next = substitute(d, [&](const Atom& a) { return value_of(a); });
+      const Dim next = substitute(d, [&](const Atom& a) { return value_of(a); });
       if (next == d) return d;
       d = next;
     }
@@ -101,9 +101,9 @@ class Verifier {
 
   Status run() && {
     symbols();
-    for (ValueId v : order_.values) value(v);
+    for (const ValueId v : order_.values) value(v);
     for (const Fact& f : g_.facts) known_symbols(f.a, "a fact"), known_symbols(f.b, "a fact");
-    for (NodeId n : order_.nodes) node(n);
+    for (const NodeId n : order_.nodes) node(n);
     if (g_.output_names.size() != g_.outputs().size()) problem("not every output has a name");
     if (problems_.empty() && level_ == Level::kMir) inference();
     if (!problems_.empty()) return Error(std::move(problems_));
@@ -138,20 +138,21 @@ class Verifier {
 
   void value(ValueId id) {
     const Value& v = g_[id];
-    std::string place = "%" + std::to_string(id.index);
+    const std::string place = "%" + std::to_string(id.index);
     known_symbols(v.type, place);
-    if (v.type.kind == Type::Kind::kUnknown && level_ == Level::kMir)
+    if (v.type.kind == Type::Kind::kUnknown && level_ == Level::kMir) {
       problem(place + " has no type");
+    }
     if (v.def.kind == ValueDef::Kind::kConstant) constant(v, place);
     if (v.def.kind == ValueDef::Kind::kDims) dims(v, place);
   }
 
   void constant(const Value& v, const std::string& place) {
     const Constant& c = g_[v.def.constant];
-    Vec<Dim> shape(c.shape.begin(), c.shape.end());
+    const Vec<Dim> shape(c.shape.begin(), c.shape.end());
     if (v.type != Type::tensor(c.dtype, shape)) problem(place + " has another type than its data");
     auto bytes = static_cast<int64_t>(c.data.bytes().size());
-    bool fits = c.dtype == DType::kString || bytes == bytes_of(c.dtype, c.elements());
+    const bool fits = c.dtype == DType::kString || bytes == bytes_of(c.dtype, c.elements());
     if (!fits) problem(place + " has " + std::to_string(bytes) + " bytes of data");
   }
 
@@ -167,9 +168,9 @@ class Verifier {
     const OpDef& op = node.op();
     if (node.origin.empty()) problem(id, "has no origin");
     if (!is_strictly_sorted(node.origin)) problem(id, "has an origin out of order");
-    if (std::string what = arity_problem(node); !what.empty()) problem(id, what);
+    if (const std::string what = arity_problem(node); !what.empty()) problem(id, what);
     dtype(id);
-    bool expands_only = !op.lower && op.expand;
+    const bool expands_only = !op.lower && op.expand;
     if (expands_only && level_ == Level::kMir) problem(id, "is not expanded");
   }
 
@@ -179,7 +180,7 @@ class Verifier {
 
   void dtype(NodeId id) {
     const Node& node = g_[id];
-    bool has_input = !node.inputs.empty() && node.inputs[0].valid();
+    const bool has_input = !node.inputs.empty() && node.inputs[0].valid();
     if (!has_input && node.outputs.empty()) return;
     const Type& type = g_[has_input ? node.inputs[0] : node.outputs[0]].type;
     if (!type.is_tensor() || node.op().dtypes.bits == 0 || node.op().dtypes.has(type.dtype)) return;
@@ -193,11 +194,11 @@ class Verifier {
     Graph copy = g_;
     Equality equality(g_);
     Vec<Known> told;
-    for (NodeId id : order_.nodes) {
+    for (const NodeId id : order_.nodes) {
       Vec<Diagnostic> found;
       infer_node(copy, id, told, found);
       for (const Diagnostic& d : found) problem(id, "cannot be inferred again: " + d.message);
-      for (ValueId v : g_[id].outputs) {
+      for (const ValueId v : g_[id].outputs) {
         if (!equality.same(copy[v].type, g_[v].type)) {
           problem(id, "gives %" + std::to_string(v.index) + " the type " + to_text(copy[v].type) +
                           ", stored is " + to_text(g_[v].type));

@@ -65,7 +65,7 @@ class StructureVerifier {
   // Captures are what the node sees, hence before it has outputs.
   void regions(NodeId id) {
     Vec<RegionId> owned;
-    for (RegionId r : g_[id].regions) {
+    for (const RegionId r : g_[id].regions) {
       if (r.index >= g_.regions.size() || owned_regions_[r.index]) {
         problem(name(id) + " owns a region that is not there or has another owner");
         continue;
@@ -82,7 +82,7 @@ class StructureVerifier {
   // `user` names who uses them; it is asked only where that is wrong.
   template <class Namer>
   void uses(const Values& values, bool may_lack, const Namer& user) {
-    for (ValueId v : values) {
+    for (const ValueId v : values) {
       if (v.valid() ? is_visible(v) : may_lack) continue;
       problem(user() + " use " + (v.valid() ? number(v) : "nothing") +
               ", which is not defined before or not captured");
@@ -103,16 +103,16 @@ class StructureVerifier {
   void define(ValueId v, const ValueDef& expected, size_t index) {
     if (v.index >= g_.values.size()) return problem("a definition names a value that is not there");
     const ValueDef& def = g_[v].def;
-    bool agrees = def.kind == expected.kind && def.node == expected.node &&
-                  def.region == expected.region && def.index == index;
+    const bool agrees = def.kind == expected.kind && def.node == expected.node &&
+                        def.region == expected.region && def.index == index;
     if (!agrees) return problem(number(v) + " does not know what defines it");
     home_[v.index] = open_.back().region;
   }
 
   std::string name(NodeId id) const {
     const Node& node = g_[id];
-    std::string op(node.attrs.op() ? node.op_name() : "?");
-    std::string origin = node.origin.empty() ? "" : " (" + node.origin.front() + ")";
+    const std::string op(node.attrs.op() ? node.op_name() : "?");
+    const std::string origin = node.origin.empty() ? "" : " (" + node.origin.front() + ")";
     return "node " + std::to_string(id.index) + ", " + op + origin + ",";
   }
 

@@ -38,13 +38,13 @@ Error error_in(const Stage& s, int code, std::string message) {
 void Accessor::add_arg(std::span<std::byte> memory) {
   const Arg& a = k_.args[args_.size()];
   args_.emplace_back(a.dtype, a.shape, a.storage, memory);
-  int64_t bytes = bytes_of(a.dtype, args_.back().elements());
+  const int64_t bytes = bytes_of(a.dtype, args_.back().elements());
   RLX_CHECK(bytes <= static_cast<int64_t>(memory.size()), "the buffer of " + a.name + " is short");
 }
 
 void Accessor::add_local(std::span<std::byte> memory) {
   const Local& l = k_.locals[locals_.size()];
-  Storage plain = Storage::row_major(static_cast<int>(l.shape.size()));
+  const Storage plain = Storage::row_major(static_cast<int>(l.shape.size()));
   locals_.emplace_back(l.dtype, l.shape, plain, memory);
 }
 
@@ -66,7 +66,7 @@ Status Accessor::locate(const Stage& s, const Access& a, const Columns& columns)
   offsets_.assign(count, 0);
   filled_.assign(count, -1);
   if (a.of == Access::Of::kLocal) {
-    std::span<const int64_t> homes = strip_.homes();
+    const std::span<const int64_t> homes = strip_.homes();
     for (size_t i = 0; i < count; ++i) offsets_[i] = homes[i] * t.elements();
   }
   for (size_t axis = 0; axis < a.index.size(); ++axis) {
@@ -88,9 +88,9 @@ void Accessor::set_index(const AxisIndex& index, int64_t extent, const Columns& 
 
 Status Accessor::apply_bounds(const Stage& s, const Access& a, size_t axis) {
   const Tensor& t = tensor(a);
-  bool proven = a.bounds[axis].rule == Rule::kProven;
+  const bool proven = a.bounds[axis].rule == Rule::kProven;
   for (size_t i = 0; i < index_.size(); ++i) {
-    bool inside = index_[i] >= 0 && index_[i] < t.extent(axis);
+    const bool inside = index_[i] >= 0 && index_[i] < t.extent(axis);
     // What is proven may be so by a halo.
     if (inside || (proven && t.holds(axis, index_[i]))) continue;
     RLX_TRY(index_[i], moved_inside(s, a, axis, i));
@@ -116,8 +116,8 @@ Result<int64_t> Accessor::moved_inside(const Stage& s, const Access& a, size_t a
     case Rule::kClamp: return std::clamp<int64_t>(i, 0, extent - 1);
     case Rule::kWrap: return (i % extent + extent) % extent;
     case Rule::kReflect: {
-      int64_t period = std::max<int64_t>(2 * (extent - 1), 1);
-      int64_t phase = (i % period + period) % period;
+      const int64_t period = std::max<int64_t>(2 * (extent - 1), 1);
+      const int64_t phase = (i % period + period) % period;
       return std::min(phase, period - phase);
     }
   }
@@ -150,7 +150,7 @@ Status Accessor::store(const Stage& s, const Access& a, const Columns& columns,
                        const std::byte* values) {
   RLX_TRY_VOID(locate(s, a, columns));
   const Tensor& t = tensor(a);
-  int64_t size = size_of(t.dtype());
+  const int64_t size = size_of(t.dtype());
   for (size_t i = 0; i < offsets_.size(); ++i) {
     std::byte* to = t.memory().data() + offsets_[i] * size;
     const std::byte* from = values + static_cast<int64_t>(i) * size;

@@ -90,14 +90,14 @@ class Lanes {
     if (s->is(0)) return 0;
     auto step = s->constant();
     if (!step) return std::nullopt;
-    int64_t shift = constant_term(a);
-    int64_t g = std::gcd(divisor_of(a - shift), divisor_of(b));
+    const int64_t shift = constant_term(a);
+    const int64_t g = std::gcd(divisor_of(a - shift), divisor_of(b));
     // Nothing is divided by an empty extent.
     if (g == 0) return std::nullopt;
-    int64_t first = shift - floor_div(shift, g).constant().value() * g;
+    const int64_t first = shift - floor_div(shift, g).constant().value() * g;
     int64_t span;
     if (__builtin_mul_overflow(*step, lanes_ - 1, &span)) return std::nullopt;
-    bool inside = span < 0 ? first >= -span : span < g - first;
+    const bool inside = span < 0 ? first >= -span : span < g - first;
     return inside ? std::optional<Dim>(0) : std::nullopt;
   }
 
@@ -145,7 +145,7 @@ class Lanes {
 
   int64_t quotient_divisor(const Dim& a, const Dim& b) const {
     auto c = b.constant();
-    int64_t whole = divisor_of(a);
+    const int64_t whole = divisor_of(a);
     return c && *c > 0 && whole % *c == 0 ? whole / *c : 1;
   }
 
@@ -167,9 +167,9 @@ namespace {
 bool holds(const Arg& arg, int axis, const Dim& index, const RangeOf& range) {
   const AxisPadding& p = arg.storage.padding[static_cast<size_t>(axis)];
   if (!proven_nonnegative(index + p.lo, range)) return false;
-  Dim last = arg.shape[static_cast<size_t>(axis)] + p.hi - 1;
+  const Dim last = arg.shape[static_cast<size_t>(axis)] + p.hi - 1;
   if (proven_nonnegative(last - index, range)) return true;
-  Dim padded = padded_extent(arg.storage, arg.shape, axis) - p.lo - 1;
+  const Dim padded = padded_extent(arg.storage, arg.shape, axis) - p.lo - 1;
   return proven_nonnegative(padded - index, range);
 }
 

@@ -71,7 +71,7 @@ Ex StageBuilder::node(Expr e) { return {this, add(stage().body, std::move(e))}; 
 Ex StageBuilder::apply(Fn fn, const Vec<Ex>& args) {
   Expr e{.fn = fn};
   Vec<DType> types;
-  for (Ex a : args) {
+  for (const Ex a : args) {
     e.args.push_back(a.id);
     types.push_back(a.type());
   }
@@ -100,7 +100,7 @@ Ex StageBuilder::gather(Place from, Vec<AxisIndex> index, Vec<Bounds> bounds) {
 
 Ex StageBuilder::load(Access access) {
   if (const Vec<Dim>* dims = chosen_dims(access)) return choose(*dims, access.index[0].dim);
-  DType type = dtype_of(access);
+  const DType type = dtype_of(access);
   Expr element{.fn = Fn::kLoad, .type = type};
   if (auto known = known_element(access)) {
     element = std::move(*known);
@@ -121,20 +121,22 @@ bool StageBuilder::is_operand() { return stage().reads.size() < operand_count(st
 
 // The elements of shape arithmetic that a loop indexes: it lies nowhere in memory.
 const Vec<Dim>* StageBuilder::chosen_dims(const Access& access) {
-  if (access.of != Access::Of::kArg || access.index.size() != 1 || access.index[0].expr)
+  if (access.of != Access::Of::kArg || access.index.size() != 1 || access.index[0].expr) {
     return nullptr;
+  }
   if (is_operand()) return nullptr;
   const Arg& arg = kernel_.kernel_.args[access.tensor];
   const ValueDef& def = kernel_.graph_[arg.value].def;
-  bool chosen = !arg.written && def.kind == ValueDef::Kind::kDims && !def.dims.empty() &&
-                access.bounds[0].rule == Bounds::Rule::kProven;
+  const bool chosen = !arg.written && def.kind == ValueDef::Kind::kDims && !def.dims.empty() &&
+                      access.bounds[0].rule == Bounds::Rule::kProven;
   return chosen ? &def.dims : nullptr;
 }
 
 Ex StageBuilder::choose(const Vec<Dim>& elements, const Dim& at) {
   Ex chosen = index(elements.back());
   for (size_t i = elements.size() - 1; i-- > 0;) {
-    Ex here = rlx::apply(Fn::kEq, index(at), constant_int(DType::kI64, static_cast<int64_t>(i)));
+    const Ex here =
+        rlx::apply(Fn::kEq, index(at), constant_int(DType::kI64, static_cast<int64_t>(i)));
     chosen = select(here, index(elements[i]), chosen);
   }
   return chosen;
@@ -176,17 +178,17 @@ std::optional<Expr> StageBuilder::known_element(const Arg& arg, const Vec<AxisIn
   }
   if (def.kind != ValueDef::Kind::kConstant) return std::nullopt;
   const std::byte* data = kernel_.graph_[def.constant].data.bytes().data();
-  Scalar s = scalar_at(arg.dtype, data + bytes_of(arg.dtype, *position));
+  const Scalar s = scalar_at(arg.dtype, data + bytes_of(arg.dtype, *position));
   return Expr{.fn = Fn::kConst, .type = arg.dtype, .scalar = s};
 }
 
 Ex StageBuilder::constant(DType type, double value) {
-  DType t = compute_type(type);
+  const DType t = compute_type(type);
   return node({.fn = Fn::kConst, .type = t, .scalar = Scalar::of(t, value)});
 }
 
 Ex StageBuilder::constant_int(DType type, int64_t value) {
-  DType t = compute_type(type);
+  const DType t = compute_type(type);
   return node({.fn = Fn::kConst, .type = t, .scalar = Scalar::of_int(t, value)});
 }
 
@@ -195,7 +197,7 @@ Ex StageBuilder::index(const Dim& d) {
 }
 
 Ex StageBuilder::acc(int i) {
-  DType type = accumulator_types(stage())[static_cast<size_t>(i)];
+  const DType type = accumulator_types(stage())[static_cast<size_t>(i)];
   return node({.fn = Fn::kAcc, .type = type, .index = static_cast<uint32_t>(i)});
 }
 
@@ -206,7 +208,7 @@ void StageBuilder::store(Place to, const Vec<Dim>& index, Ex value) {
 void StageBuilder::scatter(Place to, Vec<AxisIndex> index, Vec<Bounds> bounds, Ex value,
                            Combine combine) {
   Access access{to.of, to.tensor, std::move(index), std::move(bounds), combine};
-  DType type = dtype_of(access);
+  const DType type = dtype_of(access);
   if (value.type() != type) {
     RLX_CHECK(is_float(value.type()) && is_float(type),
               fmt::format("a {} stored as {}", name(value.type()), name(type)));
@@ -218,7 +220,7 @@ void StageBuilder::scatter(Place to, Vec<AxisIndex> index, Vec<Bounds> bounds, E
 
 int StageBuilder::add_accumulator(DType type, Scalar init) {
   Accumulators all = accumulators_of(stage());
-  DType t = compute_type(type);
+  const DType t = compute_type(type);
   all.acc.push_back(t);
   all.init.push_back(is_float(t) ? Scalar::of(t, init.as_double()) : init);
   all.combine.emplace_back();
@@ -331,20 +333,20 @@ StageBuilder KernelBuilder::map(const Vec<Dim>& extents) {
 }
 
 StageBuilder KernelBuilder::reduce(const Vec<Dim>& extents) {
-  size_t i = add_stage(Reduction{}, extents);
+  const size_t i = add_stage(Reduction{}, extents);
   kernel_.stages[i].detail = Reduction{.over = loop_ids(kernel_.stages[i])};
   return {*this, i};
 }
 
 StageBuilder KernelBuilder::scan(const Dim& extent, bool exclusive, bool reverse) {
-  size_t i = add_stage(Scan{}, {extent});
+  const size_t i = add_stage(Scan{}, {extent});
   Stage& s = kernel_.stages[i];
   s.detail = Scan{.over = s.loops[0].id, .exclusive = exclusive, .reverse = reverse};
   return {*this, i};
 }
 
 StageBuilder KernelBuilder::contract(const Vec<Dim>& k_extents) {
-  size_t i = add_stage(Contract{}, k_extents);
+  const size_t i = add_stage(Contract{}, k_extents);
   Stage& s = kernel_.stages[i];
   s.detail = Contract{.k = loop_ids(s), .acc = compute_type(in(0).dtype)};
   return {*this, i};
@@ -358,7 +360,7 @@ Error KernelBuilder::error(int code, std::string message, std::string hint) cons
   Diagnostic d{.code = code, .message = std::move(message)};
   d.node = fmt::format("{}", fmt::join(node().origin, ", "));
   d.op = std::string(node().op_name());
-  for (ValueId v : node().inputs) {
+  for (const ValueId v : node().inputs) {
     if (!v.valid()) continue;
     const Value& value = graph_[v];
     d.shapes.push_back(value.name.empty() ? to_text(value.type)
@@ -369,7 +371,7 @@ Error KernelBuilder::error(int code, std::string message, std::string hint) cons
 }
 
 Result<Kernel> lower(const Graph& g, NodeId node) {
-  AtHand here("lower", g[node].origin);
+  const AtHand here("lower", g[node].origin);
   const Attrs& attrs = g[node].attrs;
   RLX_CHECK(attrs.op()->lower, std::string(attrs.op()->name) + " has no kernel: expand it first");
   KernelBuilder b(g, node);

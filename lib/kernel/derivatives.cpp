@@ -28,7 +28,7 @@ Partials step(Operands x, Real) { return {x[0].number(0)}; }
 Partials abs(Operands x, Real) { return {rlx::select(x[0] < 0, x[0].number(-1), x[0].number(1))}; }
 
 Partials select(Operands x, Real) {
-  Real one = x[1].number(1), zero = x[1].number(0);
+  const Real one = x[1].number(1), zero = x[1].number(0);
   return {rlx::select(x[0], one, zero), rlx::select(x[0], zero, one)};
 }
 
@@ -70,13 +70,13 @@ Partials pow(Operands x, Real y) {
 }
 
 Partials mish(Operands x, Real) {
-  Real share = x[0].apply(macro::kSoftplus).apply(macro::kTanh);
+  const Real share = x[0].apply(macro::kSoftplus).apply(macro::kTanh);
   return {of_gate(x[0], share, (1 - square(share)) * x[0].apply(macro::kSigmoid))};
 }
 
 Partials gelu(Operands x, Real) {
-  Real share = (x[0] * (1 / std::numbers::sqrt2)).apply(macro::kErf) * 0.5 + 0.5;
-  Real density =
+  const Real share = (x[0] * (1 / std::numbers::sqrt2)).apply(macro::kErf) * 0.5 + 0.5;
+  const Real density =
       (square(x[0]) * -0.5).apply(macro::kExp) * (std::numbers::inv_sqrtpi / std::numbers::sqrt2);
   return {of_gate(x[0], share, density)};
 }
@@ -85,8 +85,8 @@ Partials gelu(Operands x, Real) {
 Partials gelu_tanh(Operands x, Real) {
   constexpr double kLinear = 2 * std::numbers::sqrt2 * std::numbers::inv_sqrtpi;
   constexpr double kCubic = 0.044715 * kLinear;
-  Real z = square(x[0]);
-  Real share = (x[0] * (z * kCubic + kLinear)).apply(macro::kSigmoid);
+  const Real z = square(x[0]);
+  const Real share = (x[0] * (z * kCubic + kLinear)).apply(macro::kSigmoid);
   return {of_gate(x[0], share, share * (1 - share) * (z * (3 * kCubic) + kLinear))};
 }
 

@@ -15,8 +15,9 @@ int64_t estimate(const Dim& d) {
 
 double estimated_trips(const Vec<Loop>& loops) {
   double trips = 1;
-  for (const Loop& l : loops)
+  for (const Loop& l : loops) {
     trips *= static_cast<double>(std::max<int64_t>(1, estimate(l.extent)));
+  }
   return trips;
 }
 

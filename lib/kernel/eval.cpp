@@ -52,26 +52,29 @@ uint64_t wide(T value) {
 
 template <Number T>
 T plus(T a, T b) {
-  if constexpr (Float<T>)
+  if constexpr (Float<T>) {
     return a + b;
-  else
+  } else {
     return static_cast<T>(wide(a) + wide(b));
+  }
 }
 
 template <Number T>
 T minus(T a, T b) {
-  if constexpr (Float<T>)
+  if constexpr (Float<T>) {
     return a - b;
-  else
+  } else {
     return static_cast<T>(wide(a) - wide(b));
+  }
 }
 
 template <Number T>
 T times(T a, T b) {
-  if constexpr (Float<T>)
+  if constexpr (Float<T>) {
     return a * b;
-  else
+  } else {
     return static_cast<T>(wide(a) * wide(b));
+  }
 }
 
 template <Number T>
@@ -120,26 +123,29 @@ T shifted(T a, T count, bool left) {
 
 template <class T>
 T negated(T a) {
-  if constexpr (Float<T>)
+  if constexpr (Float<T>) {
     return -a;
-  else
+  } else {
     return minus(T{0}, a);
+  }
 }
 
 template <class T>
 T absolute(T a) {
-  if constexpr (Float<T>)
+  if constexpr (Float<T>) {
     return std::fabs(a);
-  else
+  } else {
     return a < 0 ? minus(T{0}, a) : a;
+  }
 }
 
 template <Bits T>
 T inverted(T a) {
-  if constexpr (std::same_as<T, bool>)
+  if constexpr (std::same_as<T, bool>) {
     return !a;
-  else
+  } else {
     return static_cast<T>(~a);
+  }
 }
 
 // ---- Functions by kind of operand -------------------------------------------------------------
@@ -166,10 +172,11 @@ void fused(const Strips& s) {
   const T *a = s.arg<T>(0), *b = s.arg<T>(1), *c = s.arg<T>(2);
   T* out = reinterpret_cast<T*>(s.out);
   for (int64_t i = 0; i < s.count; ++i) {
-    if constexpr (Float<T>)
+    if constexpr (Float<T>) {
       out[i] = std::fma(a[i], b[i], c[i]);
-    else
+    } else {
       out[i] = plus(times(a[i], b[i]), c[i]);
+    }
   }
 }
 
@@ -214,7 +221,7 @@ bool bitwise(Fn fn, const Strips& s) {
 template <Int T>
 bool shift(Fn fn, const Strips& s) {
   if (fn != Fn::kShl && fn != Fn::kShr) return false;
-  bool left = fn == Fn::kShl;
+  const bool left = fn == Fn::kShl;
   binary<T>(s, [left](T a, T count) { return shifted(a, count, left); });
   return true;
 }
@@ -263,7 +270,7 @@ void eval(Fn fn, DType operand, DType result, std::span<const std::byte* const> 
     std::memmove(out, args[0], static_cast<size_t>(bytes_of(result, count)));
     return;
   }
-  bool known = with_type(operand, [&]<class T>() { return plain<T>(fn, s); });
+  const bool known = with_type(operand, [&]<class T>() { return plain<T>(fn, s); });
   RLX_CHECK(known, std::string(name(fn)) + " of " + std::string(name(operand)));
 }
 

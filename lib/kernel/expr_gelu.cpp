@@ -14,13 +14,13 @@ struct Parts {
 };
 
 Parts product(Real a, Real b) {
-  Real high = a * b;
+  const Real high = a * b;
   return {high, fma(a, b, -high)};
 }
 
 Parts sum(Real a, Real b) {
-  Real high = a + b;
-  Real of_b = high - a;
+  const Real high = a + b;
+  const Real of_b = high - a;
   return {high, (a - (high - of_b)) + (b - of_b)};
 }
 
@@ -41,8 +41,8 @@ constexpr std::array kMillsF64{
     -1.7798934386204089e-10, -2.874137611182236e-11,  1.9412246714581613e-11};
 
 Real mills_ratio(Real y) {
-  Real t = 1 / fma(y, 0.25, 1);
-  Real at = y.is_wide() ? fma(t, 2.204081632653061, -1.2040816326530612) : t;
+  const Real t = 1 / fma(y, 0.25, 1);
+  const Real at = y.is_wide() ? fma(t, 2.204081632653061, -1.2040816326530612) : t;
   return t * polynomial(at, y.pick(kMillsF32, kMillsF64));
 }
 
@@ -54,12 +54,12 @@ Real limited(Real x, double narrow, double wide) {
 
 // x P(X < x), which for positive x is x (1 - P(X > x)). From the clamp on the power is 0.
 Real gelu(Real x) {
-  Real y = limited(abs(x), 15.215, 39.103);
-  Parts square = product(y, y);
-  SmallPower power = bounded_exp(square.high * -0.5, square.low * -0.5);
-  Real tail = power.mantissa * mills_ratio(y);
-  Real negative = x < 0;
-  Real share = select(negative, tail, 1 - tail * power.scale);
+  const Real y = limited(abs(x), 15.215, 39.103);
+  const Parts square = product(y, y);
+  const SmallPower power = bounded_exp(square.high * -0.5, square.low * -0.5);
+  const Real tail = power.mantissa * mills_ratio(y);
+  const Real negative = x < 0;
+  const Real share = select(negative, tail, 1 - tail * power.scale);
   return x * share * select(negative, x.number(power.scale), x.number(1));
 }
 
@@ -69,16 +69,16 @@ Real gelu_tanh(Real x) {
   constexpr double kLinear = 1.5957691216057308, kCubic = 0.07135481627260025;
   const double linear_rest = x.pick(-4.534068042105272e-08, -9.96930880911092e-17),
                cubic_rest = x.pick(2.3988323959931355e-09, -6.175149918155315e-19);
-  Real y = limited(abs(x), 11.115, 21.707);
-  Parts square = product(y, y);
-  Parts cubic = product(square.high, x.number(kCubic));
-  Parts factor = sum(cubic.high, x.number(kLinear));
+  const Real y = limited(abs(x), 11.115, 21.707);
+  const Parts square = product(y, y);
+  const Parts cubic = product(square.high, x.number(kCubic));
+  const Parts factor = sum(cubic.high, x.number(kLinear));
   Real low = factor.low + (cubic.low + square.low * kCubic);
   low = low + fma(square.high, cubic_rest, linear_rest);
-  Parts v = product(y, factor.high);
-  SmallPower power = bounded_exp(-v.high, -fma(y, low, v.low));
-  Real negative = x < 0, one = x.number(1);
-  Real share = select(negative, power.mantissa, one) / (1 + power.value());
+  const Parts v = product(y, factor.high);
+  const SmallPower power = bounded_exp(-v.high, -fma(y, low, v.low));
+  const Real negative = x < 0, one = x.number(1);
+  const Real share = select(negative, power.mantissa, one) / (1 + power.value());
   return x * share * select(negative, x.number(power.scale), one);
 }
 

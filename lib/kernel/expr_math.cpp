@@ -44,8 +44,8 @@ struct Reduced {
 
 // With `rest`, of x + rest.
 Reduced reduced(Real x, std::optional<Real> rest = std::nullopt) {
-  Real shifted = fma(x, 1.4426950408889634, rounder(x));
-  Real n = shifted - rounder(x);
+  const Real shifted = fma(x, 1.4426950408889634, rounder(x));
+  const Real n = shifted - rounder(x);
   Real r = fma(n, -x.pick(kLn2F32, kLn2F64), x);
   if (rest) r = r + *rest;
   r = fma(n, -x.pick(kLn2RestF32, kLn2RestF64), r);
@@ -54,9 +54,9 @@ Reduced reduced(Real x, std::optional<Real> rest = std::nullopt) {
 
 // 2^(n + more), of an exponent in range; 0 where its bits are 0.
 Real power_of_two(const Reduced& x, int64_t more) {
-  bool wide = x.r.is_wide();
-  int64_t mantissa_bits = wide ? 52 : 23, bias = wide ? 1023 : 127;
-  Real bits = x.shifted.bitcast(x.r.bits_type()) << mantissa_bits;
+  const bool wide = x.r.is_wide();
+  const int64_t mantissa_bits = wide ? 52 : 23, bias = wide ? 1023 : 127;
+  const Real bits = x.shifted.bitcast(x.r.bits_type()) << mantissa_bits;
   return (bits + bits.whole((bias + more) << mantissa_bits)).bitcast(x.r.type());
 }
 
@@ -79,14 +79,14 @@ bool is_at_most(Real x, double bound) {
 // A bound above makes it cheaper; the bits are the same.
 Real exp(Real x) {
   if (is_at_most(x, 60)) return bounded_exp(x).value();
-  Reduced y = reduced(clamp(x, x.pick(-176.1, -1418), x.pick(89, 709.9)));
+  const Reduced y = reduced(clamp(x, x.pick(-176.1, -1418), x.pick(89, 709.9)));
   int64_t mantissa_bits = x.is_wide() ? 52 : 23;
   // The rounder's bits are even, and gone once they are shifted to the exponent.
-  Real n = y.shifted.bitcast(x.bits_type());
-  Real half = n >> 1;
+  const Real n = y.shifted.bitcast(x.bits_type());
+  const Real half = n >> 1;
   auto power = [&](Real exponent) {
-    Real bits = exponent << mantissa_bits;
-    Real bias = bits.whole(int64_t{x.is_wide() ? 1023 : 127} << mantissa_bits);
+    const Real bits = exponent << mantissa_bits;
+    const Real bias = bits.whole(int64_t{x.is_wide() ? 1023 : 127} << mantissa_bits);
     return (bits + bias).bitcast(x.type());
   };
   return exp_of_rest(y) * power(half) * power(n - half);
@@ -97,9 +97,9 @@ namespace {
 // (e^x - 1) / divisor = 2^(n-s) (e^r - 1) + 2^(n-s) - 2^-s, for a power 2^s that keeps 2^(n-s)
 // finite up to the function's end.
 Real part_of_expm1(Real x, int64_t s) {
-  Reduced y = reduced(x);
-  Real power = power_of_two(y, -s);
-  Real q = fma(y.r * y.r, y.p, y.r);
+  const Reduced y = reduced(x);
+  const Real power = power_of_two(y, -s);
+  const Real q = fma(y.r * y.r, y.p, y.r);
   return fma(power, q, power - std::ldexp(1, static_cast<int>(-s)));
 }
 
@@ -113,22 +113,22 @@ Real or_tiny(Real x, Real y) { return select(abs(x) < x.pick(0x1p-14, 0x1p-28), 
 }  // namespace
 
 Real expm1(Real x) {
-  Real half = part_of_expm1(clamp(x, x.pick(-25, -50), x.pick(89, 709.9)), 1);
+  const Real half = part_of_expm1(clamp(x, x.pick(-25, -50), x.pick(89, 709.9)), 1);
   return select(abs(x) < x.pick(0x1p-25, 0x1p-54), x, half + half);
 }
 
 // e^x / (1 + e^x), which is 1 long before 60.
 Real sigmoid(Real x) {
-  Real e = bounded_exp(x.apply(Fn::kMin, x.number(60))).value();
+  const Real e = bounded_exp(x.apply(Fn::kMin, x.number(60))).value();
   return e / (1 + e);
 }
 
 // The mantissa is e^r 2^(n + more), which is normal as long as x e^x is no 0. At the clamp its
 // bits are 0.
 SmallPower bounded_exp(Real x, std::optional<Real> rest) {
-  Real limited = x.apply(Fn::kMax, x.number(x.pick(-115.75, -764.5)));
-  int64_t more = x.is_wide() ? 80 : 40;
-  Reduced y = reduced(limited, rest);
+  const Real limited = x.apply(Fn::kMax, x.number(x.pick(-115.75, -764.5)));
+  const int64_t more = x.is_wide() ? 80 : 40;
+  const Reduced y = reduced(limited, rest);
   return {exp_of_rest(y) * power_of_two(y, more), x.pick(0x1p-40, 0x1p-80)};
 }
 
@@ -148,12 +148,12 @@ constexpr std::array kLogF64{0.66666666666667351, 0.39999999999411112, 0.2857142
 // log(1 + f) - f.
 Real log_rest(Real f) {
   if (!f.is_wide()) {
-    Real square = f * f;
+    const Real square = f * f;
     return fma(square * f, polynomial(f, kLogF32), square * -0.5);
   }
   // With s = f / (2 + f): log(1 + f) = 2 s + s^3 p(s^2), and 2 s = f - s f.
-  Real s = f / (f + 2);
-  Real z = s * s;
+  const Real s = f / (f + 2);
+  const Real z = s * s;
   return s * fma(z, polynomial(z, kLogF64), -f);
 }
 
@@ -166,16 +166,16 @@ struct Split {
 
 // Of a normal x: the exponent is that of x / sqrt(1/2), whose bits count from there.
 Split split(Real x) {
-  int64_t mantissa_bits = x.is_wide() ? 52 : 23;
-  Real bits = x.bitcast(x.bits_type());
-  Real above = bits - bits.whole(x.is_wide() ? 0x3FE6A09E667F3BCD : 0x3F3504F3);
-  Real exponent = above >> mantissa_bits;
+  const int64_t mantissa_bits = x.is_wide() ? 52 : 23;
+  const Real bits = x.bitcast(x.bits_type());
+  const Real above = bits - bits.whole(x.is_wide() ? 0x3FE6A09E667F3BCD : 0x3F3504F3);
+  const Real exponent = above >> mantissa_bits;
   return {exponent, (bits - (exponent << mantissa_bits)).bitcast(x.type()) - 1};
 }
 
 // log(2^e (1 + f))
 Real log_of(Real e, Real f) {
-  Real rest = fma(e, f.pick(kLn2RestF32, kLn2RestF64), log_rest(f));
+  const Real rest = fma(e, f.pick(kLn2RestF32, kLn2RestF64), log_rest(f));
   return fma(e, f.pick(kLn2F32, kLn2F64), f + rest);
 }
 
@@ -183,15 +183,16 @@ Real log_of(Real e, Real f) {
 
 Real log(Real x) {
   // Denormals are made normal.
-  Real tiny = x < x.pick(std::numeric_limits<float>::min(), std::numeric_limits<double>::min());
-  double lift = x.pick(0x1p24, 0x1p54);
-  Real lifted = select(tiny, x * lift, x);
-  Real lift_exponent = select(tiny, x.number(-x.pick(24, 54)), x.number(0));
-  Split s = split(lifted);
-  Real y = log_of(s.exponent.cast(x.type()) + lift_exponent, s.f);
+  const Real tiny =
+      x < x.pick(std::numeric_limits<float>::min(), std::numeric_limits<double>::min());
+  const double lift = x.pick(0x1p24, 0x1p54);
+  const Real lifted = select(tiny, x * lift, x);
+  const Real lift_exponent = select(tiny, x.number(-x.pick(24, 54)), x.number(0));
+  const Split s = split(lifted);
+  const Real y = log_of(s.exponent.cast(x.type()) + lift_exponent, s.f);
   // Where x is no positive number: infinity and NaN stay.
-  Real special = select(x == 0, x.number(-kInfinity), select(x < 0, x.number(kNan), x));
-  Real positive = (x > 0) & (x < kInfinity);
+  const Real special = select(x == 0, x.number(-kInfinity), select(x < 0, x.number(kNan), x));
+  const Real positive = (x > 0) & (x < kInfinity);
   return select(positive, y, special);
 }
 
@@ -199,8 +200,8 @@ Real log(Real x) {
 
 // tanh(|x|) = e / (e + 2) with e = e^(2 |x|) - 1; from the clamp on it is 1.
 Real tanh(Real x) {
-  Real limited = abs(x).apply(Fn::kMin, x.number(x.pick(9.02, 20)));
-  Real e = small_expm1(limited + limited);
+  const Real limited = abs(x).apply(Fn::kMin, x.number(x.pick(9.02, 20)));
+  const Real e = small_expm1(limited + limited);
   return with_sign(e / (e + 2), x);
 }
 
@@ -231,14 +232,14 @@ constexpr std::array kErfcQ{1.0,
                             0.0041190584178556833};
 
 Real erf_f32(Real x) {
-  Real a = abs(x).apply(Fn::kMin, x.number(3.93));
+  const Real a = abs(x).apply(Fn::kMin, x.number(3.93));
   return with_sign(abs(small_expm1(a * polynomial(a, kLogErfc))), x);
 }
 
 Real erf_f64(Real x) {
-  Real small = x * polynomial(x * x, kSmallErf);
-  Real a = abs(x).apply(Fn::kMin, x.number(6));
-  Real complement = exp(-(a * a)) * (polynomial(a, kErfcP) / polynomial(a, kErfcQ));
+  const Real small = x * polynomial(x * x, kSmallErf);
+  const Real a = abs(x).apply(Fn::kMin, x.number(6));
+  const Real complement = exp(-(a * a)) * (polynomial(a, kErfcP) / polynomial(a, kErfcQ));
   return select(a < 1, small, with_sign(1 - complement, x));
 }
 
@@ -257,16 +258,16 @@ Real limited_magnitude(Real x) { return abs(x).apply(Fn::kMin, x.number(x.pick(8
 
 // With e = e^|x| - 1: (e + e / (e + 1)) / 2, on a quarter of e.
 Real sinh(Real x) {
-  Real e = part_of_expm1(limited_magnitude(x), 2);
-  Real half = e + e * 0.25 / (e + 0.25);
+  const Real e = part_of_expm1(limited_magnitude(x), 2);
+  const Real half = e + e * 0.25 / (e + 0.25);
   return or_tiny(x, with_sign(half + half, x));
 }
 
 // (e^|x| + 1 / e^|x|) / 2, on a quarter of e^|x|.
 Real cosh(Real x) {
-  Reduced y = reduced(limited_magnitude(x));
-  Real e = exp_of_rest(y) * power_of_two(y, -2);
-  Real half = e + 0.0625 / e;
+  const Reduced y = reduced(limited_magnitude(x));
+  const Real e = exp_of_rest(y) * power_of_two(y, -2);
+  const Real half = e + 0.0625 / e;
   return half + half;
 }
 
@@ -277,19 +278,19 @@ namespace {
 // log((1 + z) 2^more) for 0 <= z < 2^126 (2^1022). What 1 + z rounds off is brought back into f, so that
 // a small z keeps all its bits.
 Real log1p(Real z, std::optional<Real> more = std::nullopt) {
-  Real sum = z + 1;
-  Split s = split(sum);
-  int64_t mantissa_bits = z.is_wide() ? 52 : 23, bias = z.is_wide() ? 1023 : 127;
-  Real scale = ((s.exponent.whole(bias) - s.exponent) << mantissa_bits).bitcast(z.type());
-  Real f = fma(z - (sum - 1), scale, s.f);
-  Real e = s.exponent.cast(z.type());
+  const Real sum = z + 1;
+  const Split s = split(sum);
+  const int64_t mantissa_bits = z.is_wide() ? 52 : 23, bias = z.is_wide() ? 1023 : 127;
+  const Real scale = ((s.exponent.whole(bias) - s.exponent) << mantissa_bits).bitcast(z.type());
+  const Real f = fma(z - (sum - 1), scale, s.f);
+  const Real e = s.exponent.cast(z.type());
   return log_of(more ? e + *more : e, f);
 }
 
 // log(1 + z) of a z that comes to 2 x as x grows, and may overflow on the way.
 Real log1p_or_log_twice(Real z, Real x) {
-  Real huge = x > x.pick(0x1p60, 0x1p500);
-  Real y = log1p(select(huge, x * 0.25, z), select(huge, x.number(3), x.number(0)));
+  const Real huge = x > x.pick(0x1p60, 0x1p500);
+  const Real y = log1p(select(huge, x * 0.25, z), select(huge, x.number(3), x.number(0)));
   // Infinity and NaN stay.
   return select(x < kInfinity, y, x);
 }
@@ -300,23 +301,23 @@ Real root_of(Real x) { return x.apply(Fn::kSqrt); }
 
 // log(a + sqrt(a^2 + 1)) with a = |x|
 Real asinh(Real x) {
-  Real a = abs(x);
-  Real z = a + a * a / (root_of(fma(a, a, 1)) + 1);
+  const Real a = abs(x);
+  const Real z = a + a * a / (root_of(fma(a, a, 1)) + 1);
   return with_sign(log1p_or_log_twice(z, a), x);
 }
 
 // log(x + sqrt(x^2 - 1)), by t = x - 1, which is exact near its 0.
 Real acosh(Real x) {
-  Real t = x - 1;
-  Real z = t + root_of(t * (t + 2));
+  const Real t = x - 1;
+  const Real z = t + root_of(t * (t + 2));
   return select(x < 1, x.number(kNan), log1p_or_log_twice(z, x));
 }
 
 // log((1 + a) / (1 - a)) / 2 with a = |x|
 Real atanh(Real x) {
-  Real a = abs(x);
-  Real y = log1p((a + a) / (1 - a)) * 0.5;
-  Real end = select(a == 1, a.number(kInfinity), a.number(kNan));
+  const Real a = abs(x);
+  const Real y = log1p((a + a) / (1 - a)) * 0.5;
+  const Real end = select(a == 1, a.number(kInfinity), a.number(kNan));
   return with_sign(select(a < 1, y, end), x);
 }
 
@@ -328,9 +329,9 @@ namespace {
 Real log1p_of_unit(Real z) {
   // 1 + z = 2^e (1 + f)
   Real above = z > 0.41421354;
-  Real f = select(above, fma(z, 0.5, -0.5), z);
+  const Real f = select(above, fma(z, 0.5, -0.5), z);
   auto if_above = [&](double value) { return select(above, z.number(value), z.number(0)); };
-  Real rest = log_rest(f) + if_above(z.pick(kLn2RestF32, kLn2RestF64));
+  const Real rest = log_rest(f) + if_above(z.pick(kLn2RestF32, kLn2RestF64));
   return (f + rest) + if_above(z.pick(kLn2F32, kLn2F64));
 }
 
@@ -338,19 +339,19 @@ Real log1p_of_unit(Real z) {
 
 // log(1 + e^x)
 Real softplus(Real x) {
-  Real e = bounded_exp(-abs(x)).value();
+  const Real e = bounded_exp(-abs(x)).value();
   return x.apply(Fn::kMax, x.number(0)) + log1p_of_unit(e);
 }
 
 // x tanh(softplus(x)) = x u / v with u = e^2 + 2 e, v = u + 2 and e = e^x; for positive x both are
 // divided by e^2x.
 Real mish(Real x) {
-  SmallPower power = bounded_exp(-abs(x));
-  Real e = power.value(), one = x.number(1);
-  Real negative = x < 0;
-  Real u = select(negative, e + 2, fma(e, 2, 1));
-  Real v = select(negative, fma(e, e + 2, 2), fma(e + e, e + 1, 1));
-  Real y = x * (u / v * select(negative, power.mantissa, one));
+  const SmallPower power = bounded_exp(-abs(x));
+  const Real e = power.value(), one = x.number(1);
+  const Real negative = x < 0;
+  const Real u = select(negative, e + 2, fma(e, 2, 1));
+  const Real v = select(negative, fma(e, e + 2, 2), fma(e + e, e + 1, 1));
+  const Real y = x * (u / v * select(negative, power.mantissa, one));
   return y * select(negative, x.number(power.scale), one);
 }
 
@@ -360,15 +361,15 @@ namespace {
 
 // |x|^y = e^(y log|x|), and IEEE's rules for signs and special values.
 Real general_pow(Real x, Real y) {
-  Real a = x.cast(DType::kF64), b = y.cast(DType::kF64);
-  Real magnitude = select(abs(a) == 1, a.number(1), exp(b * log(abs(a))));
-  Real half = b * 0.5;
-  Real is_whole = trunc(b) == b;
-  Real is_odd = is_whole & !(trunc(half) == half);
-  Real bits = a.bitcast(DType::kI64);
-  Real is_negative = bits.test(Fn::kLt, bits.whole(0));
+  const Real a = x.cast(DType::kF64), b = y.cast(DType::kF64);
+  const Real magnitude = select(abs(a) == 1, a.number(1), exp(b * log(abs(a))));
+  const Real half = b * 0.5;
+  const Real is_whole = trunc(b) == b;
+  const Real is_odd = is_whole & !(trunc(half) == half);
+  const Real bits = a.bitcast(DType::kI64);
+  const Real is_negative = bits.test(Fn::kLt, bits.whole(0));
   Real result = select(is_negative & is_odd, -magnitude, magnitude);
-  Real is_complex = (a < 0) & (a > -kInfinity) & !is_whole;
+  const Real is_complex = (a < 0) & (a > -kInfinity) & !is_whole;
   result = select(is_complex, a.number(kNan), result);
   return select(b == 0, b.number(1), result).cast(x.type());
 }
@@ -381,7 +382,7 @@ Real root(Real x) { return select(x == -kInfinity, x.number(kInfinity), x.apply(
 // The powers that models are full of are cheap and exact or nearly so. An exponent that is found at
 // run time takes the same way as a constant one, whose tests fold.
 Real pow(Real x, Real y) {
-  Real square = x * x;
+  const Real square = x * x;
   Real result = general_pow(x, y);
   result = select(y == 0.5, root(x), result);
   result = select(y == 1, x, result);

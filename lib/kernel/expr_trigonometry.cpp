@@ -31,9 +31,9 @@ Turned turned_near(Real x) {
   Real w = x.cast(DType::kF64);
   // Its last place is 1, so that n stands in its low bits.
   constexpr double kRounder = 0x1.8p52;
-  Real shifted = fma(w, 0.63661977236758134, kRounder);
-  Real n = shifted - kRounder;
-  for (double part : kHalfPi) w = fma(n, -part, w);
+  const Real shifted = fma(w, 0.63661977236758134, kRounder);
+  const Real n = shifted - kRounder;
+  for (const double part : kHalfPi) w = fma(n, -part, w);
   return {w.cast(x.type()), shifted.bitcast(DType::kI64)};
 }
 
@@ -74,11 +74,11 @@ Real low_half(Real a) { return a & bits64(a, 0xffffffff); }
 
 // The high 64 bits of the product of 64 bits each.
 Real high_product(Real a, Real b) {
-  Real a_high = a >> 32, b_high = b >> 32;
-  Real low = low_half(a), b_low = low_half(b);
-  Real first = (low * b_low) >> 32;
-  Real second = a_high * b_low + first;
-  Real third = low * b_high + low_half(second);
+  const Real a_high = a >> 32, b_high = b >> 32;
+  const Real low = low_half(a), b_low = low_half(b);
+  const Real first = (low * b_low) >> 32;
+  const Real second = a_high * b_low + first;
+  const Real third = low * b_high + low_half(second);
   return a_high * b_high + (second >> 32) + (third >> 32);
 }
 
@@ -94,7 +94,7 @@ class Window {
   }
 
   Real bits(size_t i) const {
-    Real low = (word(i + 1) >> 1) >> (bits64(shift_, 63) - shift_);
+    const Real low = (word(i + 1) >> 1) >> (bits64(shift_, 63) - shift_);
     return (word(i) << shift_) | low;
   }
 
@@ -123,57 +123,57 @@ struct Fraction {
 // more.
 Fraction quarters(Real x, Real m, Real exponent) {
   // Bit e - 2 of 2 / pi is worth 2 quarters.
-  Real first = (exponent + exponent.whole(62)).bitcast(DType::kU64);
+  const Real first = (exponent + exponent.whole(62)).bitcast(DType::kU64);
   // An f32 of 2^45 and more has e from 22 to 104, an f64 from -7 to 971.
-  Window window = x.is_wide() ? Window(first, 0, 16) : Window(first, 1, 2);
+  const Window window = x.is_wide() ? Window(first, 0, 16) : Window(first, 1, 2);
   if (!x.is_wide()) {
-    Real low = m * (window.bits(1) >> 32);
+    const Real low = m * (window.bits(1) >> 32);
     return {m * window.bits(0) + (low >> 32), low << 32};
   }
-  Real middle = m * window.bits(1);
-  Real low = middle + high_product(m, window.bits(2));
-  Real carry = select(low.test(Fn::kLt, middle), bits64(m, 1), bits64(m, 0));
+  const Real middle = m * window.bits(1);
+  const Real low = middle + high_product(m, window.bits(2));
+  const Real carry = select(low.test(Fn::kLt, middle), bits64(m, 1), bits64(m, 0));
   return {m * window.bits(0) + high_product(m, window.bits(1)) + carry, low};
 }
 
 // pi / 2 times a fraction in fixed point with its sign, in f64.
 Real radians(Fraction f) {
   constexpr double kUnit = 0x1p-62;
-  Real high = f.high.cast(DType::kF64);
+  const Real high = f.high.cast(DType::kF64);
   Real rest = (f.high - high.cast(DType::kI64)).cast(DType::kF64);
   rest = fma(f.low.cast(DType::kF64), 0x1p-64, rest);
-  Real unit = high.number(kHalfPi[0] * kUnit);
-  Real product = high * unit;
-  Real error = fma(high, unit, -product);
+  const Real unit = high.number(kHalfPi[0] * kUnit);
+  const Real product = high * unit;
+  const Real error = fma(high, unit, -product);
   return product + (fma(high, kHalfPi[1] * kUnit, error) + rest * unit);
 }
 
 Turned turned_far(Real x) {
-  Real w = x.cast(DType::kF64);
-  Real bits = abs(w).bitcast(DType::kI64);
+  const Real w = x.cast(DType::kF64);
+  const Real bits = abs(w).bitcast(DType::kI64);
   Real m = (bits & bits.whole((int64_t{1} << 52) - 1)) | bits.whole(int64_t{1} << 52);
   Real exponent = (bits >> 52) - bits.whole(1023 + 52);
   if (!x.is_wide()) m = m >> 29, exponent = exponent + exponent.whole(29);
   Fraction f = quarters(x, m.bitcast(DType::kU64), exponent);
-  Real quadrant = (f.high + bits64(f.high, uint64_t{1} << 61)) >> 62;
+  const Real quadrant = (f.high + bits64(f.high, uint64_t{1} << 61)) >> 62;
   f.high = (f.high - (quadrant << 62)).bitcast(DType::kI64);
   // Infinity and NaN have no place on the circle.
-  Real r = fma(w, 0, radians(f));
-  Real negative = w < 0;
-  Real n = quadrant.bitcast(DType::kI64);
+  const Real r = fma(w, 0, radians(f));
+  const Real negative = w < 0;
+  const Real n = quadrant.bitcast(DType::kI64);
   return {select(negative, -r, r).cast(x.type()), select(negative, -n, n)};
 }
 
 // ---- Functions ----------------------------------------------------------------------------------
 
 Real sine_of_rest(Real r) {
-  Real z = r * r;
+  const Real z = r * r;
   // A product, as a sum would make 0 of -0.
   return r * fma(z, polynomial(z, r.pick(kSinF32, kSinF64)), 1);
 }
 
 Real cosine_of_rest(Real r) {
-  Real z = r * r;
+  const Real z = r * r;
   return fma(z * z, polynomial(z, r.pick(kCosF32, kCosF64)), fma(z, -0.5, 1));
 }
 
@@ -183,20 +183,20 @@ Real has_bit(Real quadrant, int64_t bit) {
 
 // sin(x + quarters * pi / 2)
 Real sine(Turned x, int64_t quarters) {
-  Real n = x.quadrant + x.quadrant.whole(quarters);
-  Real y = select(has_bit(n, 1), cosine_of_rest(x.r), sine_of_rest(x.r));
+  const Real n = x.quadrant + x.quadrant.whole(quarters);
+  const Real y = select(has_bit(n, 1), cosine_of_rest(x.r), sine_of_rest(x.r));
   return select(has_bit(n, 2), -y, y);
 }
 
 Real tangent(Turned x) {
-  Real s = sine_of_rest(x.r), c = cosine_of_rest(x.r);
-  Real odd = has_bit(x.quadrant, 1);
+  const Real s = sine_of_rest(x.r), c = cosine_of_rest(x.r);
+  const Real odd = has_bit(x.quadrant, 1);
   return select(odd, -c, s) / select(odd, s, c);
 }
 
 // Most numbers are near: a backend may skip what only the first choice needs.
 Real near_or_far(Real x, Real (*of)(Turned)) {
-  Real far = !(abs(x) < 0x1p45);
+  const Real far = !(abs(x) < 0x1p45);
   return select(far, of(turned_far(x)), of(turned_near(x)));
 }
 

@@ -29,7 +29,7 @@ Scalar value_of(const Body& body, const Expr& e) {
     to_bytes(arg(body, e, i).scalar, memory[i]);
     args.push_back(memory[i]);
   }
-  DType operand = arg(body, e, e.args.size() - 1).type;
+  const DType operand = arg(body, e, e.args.size() - 1).type;
   eval(e.fn, operand, e.type, args, memory[3], 1);
   return scalar_at(e.type, memory[3]);
 }
@@ -39,7 +39,7 @@ Scalar value_of(const Body& body, const Expr& e) {
 // Whether `to` has every value of the integers `from`.
 bool holds_integers(DType to, DType from) {
   if (is_float(to)) return value_bits(from) <= (to == DType::kF64 ? 53 : 24) && size_of(to) >= 4;
-  bool sign_fits = is_signed(to) || !is_signed(from);
+  const bool sign_fits = is_signed(to) || !is_signed(from);
   return is_integer(to) && sign_fits && value_bits(to) >= value_bits(from);
 }
 
@@ -55,8 +55,8 @@ std::optional<ExprId> simplified_cast(Body& body, const Expr& e) {
   const Expr& inner = arg(body, e, 0);
   if (inner.type == e.type) return e.args[0];
   if (inner.fn != Fn::kCast) return std::nullopt;
-  DType first = arg(body, inner, 0).type;
-  bool other_class = is_float(first) != is_float(inner.type);
+  const DType first = arg(body, inner, 0).type;
+  const bool other_class = is_float(first) != is_float(inner.type);
   if (!holds_all_of(inner.type, first) || (other_class && first != e.type)) return std::nullopt;
   return add(body, {.fn = Fn::kCast, .type = e.type, .args = inner.args});
 }

@@ -72,7 +72,7 @@ bool is_macro(Fn fn) { return function_of(fn).expand != nullptr; }
 std::optional<DType> result_type(Fn fn, const Vec<DType>& operands) {
   const Function& f = function_of(fn);
   if (operands.size() != static_cast<size_t>(f.operands) || operands.empty()) return std::nullopt;
-  size_t first = fn == Fn::kSelect ? 1 : 0;
+  const size_t first = fn == Fn::kSelect ? 1 : 0;
   if (fn == Fn::kSelect && operands[0] != DType::kBool) return std::nullopt;
   for (size_t i = first; i < operands.size(); ++i) {
     if (operands[i] != operands[first] || !f.takes.has(operands[i])) return std::nullopt;
@@ -87,7 +87,7 @@ void expand_math(Body& body, Vec<ExprId>& roots) {
     for (ExprId& a : e.args) a = place[a.index];
     if (auto expand = function_of(e.fn).expand) {
       Vec<Real> operands;
-      for (ExprId a : e.args) operands.push_back({&expanded, a});
+      for (const ExprId a : e.args) operands.push_back({&expanded, a});
       place.push_back(expand(operands).id);
     } else {
       place.push_back(add(expanded, std::move(e)));

@@ -14,28 +14,28 @@ inline uint16_t to_bf16(float value) {
 }
 
 inline float from_f16(uint16_t bits) {
-  uint32_t sign = uint32_t{bits & 0x8000U} << 16;
-  uint32_t magnitude = bits & 0x7FFFU;
+  const uint32_t sign = uint32_t{bits & 0x8000U} << 16;
+  const uint32_t magnitude = bits & 0x7FFFU;
   // Infinities and NaNs.
   if (magnitude >= 0x7C00) return std::bit_cast<float>(sign | 0x7F800000 | (magnitude << 13));
   // 2^112 corrects the exponent's bias, and normalises what was subnormal.
-  float scaled = std::bit_cast<float>(magnitude << 13) * 0x1p112F;
+  const float scaled = std::bit_cast<float>(magnitude << 13) * 0x1p112F;
   return std::bit_cast<float>(sign | std::bit_cast<uint32_t>(scaled));
 }
 
 inline uint16_t to_f16(float value) {
   auto bits = std::bit_cast<uint32_t>(value);
   auto sign = static_cast<uint16_t>((bits >> 16) & 0x8000);
-  uint32_t magnitude = bits & 0x7FFFFFFF;
+  const uint32_t magnitude = bits & 0x7FFFFFFF;
   if (magnitude > 0x7F800000) return sign | 0x7E00 | ((magnitude >> 13) & 0x1FF);
   // 65520 and above round to infinity.
   if (magnitude >= 0x477FF000) return sign | 0x7C00;
   if (magnitude < 0x38800000) {
     // The sum's ulp is 2^-24, the step of subnormals, so that the addition rounds.
-    float sum = std::bit_cast<float>(magnitude) + 0.5F;
+    const float sum = std::bit_cast<float>(magnitude) + 0.5F;
     return static_cast<uint16_t>(sign | (std::bit_cast<uint32_t>(sum) - 0x3F000000));
   }
-  uint32_t rounded = magnitude - 0x38000000 + 0xFFF + ((magnitude >> 13) & 1);
+  const uint32_t rounded = magnitude - 0x38000000 + 0xFFF + ((magnitude >> 13) & 1);
   return static_cast<uint16_t>(sign | (rounded >> 13));
 }
 

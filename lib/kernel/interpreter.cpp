@@ -52,7 +52,7 @@ struct Nest {
   size_t size() const { return ids.size(); }
   int64_t points() const {
     int64_t points = 1;
-    for (int64_t e : extents) points *= e;
+    for (const int64_t e : extents) points *= e;
     return points;
   }
   void append(LoopId id, int64_t extent) {
@@ -80,7 +80,7 @@ using Column = Vec<uint64_t>;
 std::byte* bytes_of(Column& c) { return reinterpret_cast<std::byte*>(c.data()); }
 
 void fill_all(std::byte* out, const Scalar& s, int64_t count) {
-  int64_t size = size_of(s.dtype);
+  const int64_t size = size_of(s.dtype);
   for (int64_t i = 0; i < count; ++i) to_bytes(s, out + i * size);
 }
 
@@ -102,10 +102,10 @@ struct Tile {
   // Puts the strip at its homes in the tile.
   void place(Strip& strip) const {
     each_outer([&](LoopId id, int64_t value) { strip.set(id, value); });
-    std::span<const int64_t> homes = strip.homes();
+    const std::span<const int64_t> homes = strip.homes();
     int64_t inside = 1;
     for (size_t l = inner.size(); l-- > 0;) {
-      std::span<int64_t> values = strip.values(inner.ids[l]);
+      const std::span<int64_t> values = strip.values(inner.ids[l]);
       for (size_t i = 0; i < values.size(); ++i) {
         values[i] = (first + homes[i]) / inside % inner.extents[l];
       }
@@ -145,7 +145,7 @@ class StageRun {
   // Calls f for strips of all points of the tile times `loops`.
   template <class F>
   Status each_strip(const Nest& loops, F f) {
-    int64_t points = tile_.points * loops.points();
+    const int64_t points = tile_.points * loops.points();
     for (int64_t first = 0; first < points; first += kStrip) {
       set_strip(loops, first, std::min(kStrip, points - first));
       RLX_TRY_VOID(f());
@@ -158,13 +158,14 @@ class StageRun {
   // The tile's points are the innermost of the strip's.
   void set_strip(const Nest& loops, int64_t first, int64_t count) {
     strip_.set_count(count);
-    std::span<int64_t> homes = strip_.homes();
-    for (size_t i = 0; i < homes.size(); ++i)
+    const std::span<int64_t> homes = strip_.homes();
+    for (size_t i = 0; i < homes.size(); ++i) {
       homes[i] = (first + static_cast<int64_t>(i)) % tile_.points;
+    }
     tile_.place(strip_);
     int64_t inside = tile_.points;
     for (size_t l = loops.size(); l-- > 0;) {
-      std::span<int64_t> values = strip_.values(loops.ids[l]);
+      const std::span<int64_t> values = strip_.values(loops.ids[l]);
       for (size_t i = 0; i < values.size(); ++i) {
         values[i] = (first + static_cast<int64_t>(i)) / inside % loops.extents[l];
       }
@@ -186,14 +187,14 @@ class StageRun {
   // ---- Kinds ----------------------------------------------------------------------------------
 
   Status run(const Map&) {
-    RLX_TRY(Nest loops, nest_of(s_.loops, 0, s_.loops.size()));
+    RLX_TRY(const Nest loops, nest_of(s_.loops, 0, s_.loops.size()));
     Vec<Column> none;
     return each_strip(loops, [&] { return finish(none); });
   }
 
   Status run(const Reduction& r) {
-    size_t outer = s_.loops.size() - r.over.size();
-    RLX_TRY(Nest kept, nest_of(s_.loops, 0, outer));
+    const size_t outer = s_.loops.size() - r.over.size();
+    RLX_TRY(const Nest kept, nest_of(s_.loops, 0, outer));
     RLX_TRY(Nest over, nest_of(s_.loops, outer, s_.loops.size()));
     Accumulated a{r.acc, r.init, r.combine};
     Vec<bool> cone = needed(s_, r.combine);
@@ -202,7 +203,7 @@ class StageRun {
     return each_strip(kept, [&]() -> Status {
       Vec<Vec<Column>> acc(lanes, started(a));
       RLX_TRY_VOID(each_step(over, 0, [&] {
-        int64_t element = merge ? strip_.values(over.ids.back())[0] : 0;
+        const int64_t element = merge ? strip_.values(over.ids.back())[0] : 0;
         return step(a, cone, acc[static_cast<size_t>(element) % lanes]);
       }));
       for (size_t half = lanes / 2; half > 0; half /= 2) merge_lanes(*merge, a, acc, half);
@@ -222,7 +223,7 @@ class StageRun {
   }
 
   Status run(const Scan& s) {
-    RLX_TRY(Nest kept, nest_of(s_.loops, 0, s_.loops.size() - 1));
+    RLX_TRY(const Nest kept, nest_of(s_.loops, 0, s_.loops.size() - 1));
     RLX_TRY(Nest over, nest_of(s_.loops, s_.loops.size() - 1, s_.loops.size()));
     Accumulated a{s.acc, s.init, s.combine};
     Vec<bool> cone = needed(s_, s.combine);
@@ -248,10 +249,10 @@ class StageRun {
     RLX_TRY(Nest loops, nest_of(s_.loops, 0, s_.loops.size()));
     Nest kept, over;
     for (size_t i = 0; i < loops.size(); ++i) {
-      bool is_summed = std::find(summed.begin(), summed.end(), loops.ids[i]) != summed.end();
+      const bool is_summed = std::find(summed.begin(), summed.end(), loops.ids[i]) != summed.end();
       if (!is_summed) kept.append(loops.ids[i], loops.extents[i]);
     }
-    for (LoopId id : summed) {
+    for (const LoopId id : summed) {
       auto at = std::find(loops.ids.begin(), loops.ids.end(), id) - loops.ids.begin();
       over.append(id, loops.extents[static_cast<size_t>(at)]);
     }
@@ -276,7 +277,7 @@ class StageRun {
   }
 
   Status load_as(DType type, const Access& a, Column& out) {
-    DType from = accessor_.dtype(a);
+    const DType from = accessor_.dtype(a);
     RLX_TRY_VOID(accessor_.load(s_, a, values_, bytes_of(from == type ? out : raw_)));
     const std::byte* operands[] = {bytes_of(raw_)};
     if (from != type) eval(Fn::kCast, from, type, operands, bytes_of(out), strip_.count());
@@ -287,8 +288,9 @@ class StageRun {
 
   Vec<Column> started(const Accumulated& a) const {
     Vec<Column> columns(a.types.size(), Column(points()));
-    for (size_t i = 0; i < columns.size(); ++i)
+    for (size_t i = 0; i < columns.size(); ++i) {
       fill_all(bytes_of(columns[i]), a.init[i], strip_.count());
+    }
     return columns;
   }
 
@@ -325,7 +327,7 @@ class StageRun {
       values_[node] = bytes_of(acc[e.index]);
       return {};
     }
-    bool is_new = columns_[node].empty();
+    const bool is_new = columns_[node].empty();
     if (is_new) columns_[node].resize(kStrip);
     std::byte* out = bytes_of(columns_[node]);
     values_[node] = out;
@@ -341,9 +343,9 @@ class StageRun {
 
   void apply(const Expr& e, std::byte* out) {
     operands_.clear();
-    for (ExprId a : e.args) operands_.push_back(values_[a.index]);
+    for (const ExprId a : e.args) operands_.push_back(values_[a.index]);
     // The last operand of a select is one of its branches.
-    DType operand = s_.body[e.args.back().index].type;
+    const DType operand = s_.body[e.args.back().index].type;
     eval(e.fn, operand, e.type, operands_, out, strip_.count());
   }
 
@@ -379,7 +381,7 @@ class Machine {
   Machine(const Kernel& k, const Vec<std::span<std::byte>>& buffers)
       : k_(k), strip_(k.loop_count), accessor_(k, strip_) {
     RLX_CHECK(buffers.size() == k.args.size(), "not a buffer for each argument of " + k.name);
-    for (std::span<std::byte> buffer : buffers) accessor_.add_arg(buffer);
+    for (const std::span<std::byte> buffer : buffers) accessor_.add_arg(buffer);
     for (const Stage& s : k.stages) stages_.emplace_back(s, tile_, strip_, accessor_);
   }
 
@@ -388,8 +390,8 @@ class Machine {
     while (inner > 0 && !k_.grid[inner - 1].sequential) --inner;
     RLX_TRY(tile_.outer, nest_of(k_.grid, 0, inner));
     RLX_TRY(tile_.inner, nest_of(k_.grid, inner, k_.grid.size()));
-    int64_t steps = tile_.outer.points(), points = tile_.inner.points();
-    int64_t most = points_of_tile(points);
+    const int64_t steps = tile_.outer.points(), points = tile_.inner.points();
+    const int64_t most = points_of_tile(points);
     make_locals(most);
     for (tile_.outer_point = 0; tile_.outer_point < steps; ++tile_.outer_point) {
       start_carried();
@@ -434,7 +436,7 @@ class Machine {
         auto is_over = [id](const Carry& c) { return c.loop == id; };
         if (value != 0 && std::ranges::any_of(l.carry, is_over)) starts = false;
       });
-      int64_t elements = static_cast<int64_t>(locals_[i].size()) / size_of(l.dtype);
+      const int64_t elements = static_cast<int64_t>(locals_[i].size()) / size_of(l.dtype);
       if (starts) fill_all(locals_[i].data(), l.carry[0].init, elements);
     }
   }
@@ -451,7 +453,7 @@ class Machine {
 
 Status interpret(const Kernel& k, const std::map<std::string, int64_t>& symbols,
                  const Vec<std::span<std::byte>>& buffers) {
-  Kernel bound = with_numbers(k, symbols);
+  const Kernel bound = with_numbers(k, symbols);
   return Machine(bound, buffers).run();
 }
 

@@ -83,10 +83,10 @@ std::optional<Fn> lane_merge(const Stage& s, const Reduction& r, size_t i) {
   const Expr& next = s.body[r.combine[i].index];
   auto merge = merging(next.fn);
   if (!merge || !is_identity(r.init[i], *merge)) return std::nullopt;
-  bool only_last = next.fn == Fn::kFma;
+  const bool only_last = next.fn == Fn::kFma;
   int accumulators = 0;
   for (size_t a = 0; a < next.args.size(); ++a) {
-    bool direct = is_accumulator(s.body[next.args[a].index], static_cast<uint32_t>(i));
+    const bool direct = is_accumulator(s.body[next.args[a].index], static_cast<uint32_t>(i));
     if (direct && (!only_last || a == 2)) {
       ++accumulators;
     } else if (uses_accumulator(s, next.args[a])) {
@@ -112,8 +112,9 @@ std::optional<Vec<Fn>> lane_merge(const Stage& s) {
 // ---- Ids of a stage ---------------------------------------------------------------------------
 
 const std::string& node_of(const Kernel& k) {
-  for (const Stage& s : k.stages)
+  for (const Stage& s : k.stages) {
     if (!s.origin.empty()) return s.origin.front();
+  }
   return k.name;
 }
 
@@ -155,11 +156,11 @@ Vec<DType> accumulator_types(const Stage& s) {
 
 Vec<bool> needed(const Stage& s, const Vec<ExprId>& roots) {
   Vec<bool> cone(s.body.size());
-  for (ExprId root : roots) cone[root.index] = true;
+  for (const ExprId root : roots) cone[root.index] = true;
   // Operands and indexes come before their users.
   for (size_t i = s.body.size(); i-- > 0;) {
     if (!cone[i]) continue;
-    for (ExprId a : s.body[i].args) cone[a.index] = true;
+    for (const ExprId a : s.body[i].args) cone[a.index] = true;
     if (s.body[i].fn != Fn::kLoad) continue;
     for (const AxisIndex& index : s.reads[s.body[i].index].index) {
       if (index.expr) cone[index.expr->index] = true;

@@ -33,7 +33,7 @@ class Walk {
   template <class F>
   void rows(size_t axis, int64_t base, F& f) const {
     if (axis + 1 == tables_.size()) return f(tables_[axis], base);
-    for (int64_t offset : tables_[axis]) rows(axis + 1, base + offset, f);
+    for (const int64_t offset : tables_[axis]) rows(axis + 1, base + offset, f);
   }
 
   Vec<Vec<int64_t>> tables_;
@@ -46,7 +46,7 @@ void each_element(const Tensor& packed, const Vec<int64_t>& shape, F copy) {
     constexpr int64_t kSize = sizeof(T);
     int64_t dense = 0;
     Walk(packed, shape).each_row([&](const Vec<int64_t>& offsets, int64_t base) {
-      for (int64_t offset : offsets) {
+      for (const int64_t offset : offsets) {
         copy(dense * kSize, (base + offset) * kSize, std::integral_constant<size_t, sizeof(T)>());
         ++dense;
       }
@@ -56,13 +56,13 @@ void each_element(const Tensor& packed, const Vec<int64_t>& shape, F copy) {
 
 int64_t elements_of(const Vec<int64_t>& shape) {
   int64_t elements = 1;
-  for (int64_t e : shape) elements *= e;
+  for (const int64_t e : shape) elements *= e;
   return elements;
 }
 
 Status verify_sizes(size_t dense, size_t packed, const Tensor& t, const Vec<int64_t>& shape) {
-  bool fits = static_cast<int64_t>(dense) == bytes_of(t.dtype(), elements_of(shape)) &&
-              static_cast<int64_t>(packed) >= bytes_of(t.dtype(), t.elements());
+  const bool fits = static_cast<int64_t>(dense) == bytes_of(t.dtype(), elements_of(shape)) &&
+                    static_cast<int64_t>(packed) >= bytes_of(t.dtype(), t.elements());
   if (fits) return {};
   return Error(kInvalidStorage, "a tensor's bytes are not those of its shape and storage");
 }
@@ -80,7 +80,7 @@ Vec<Dim> dims_of(const Vec<int64_t>& shape) { return {shape.begin(), shape.end()
 
 Status pack(std::span<const std::byte> dense, std::span<std::byte> packed, DType dtype,
             const Vec<int64_t>& shape, const Storage& storage) {
-  Tensor t(dtype, dims_of(shape), storage, packed);
+  const Tensor t(dtype, dims_of(shape), storage, packed);
   RLX_TRY_VOID(verify_sizes(dense.size(), packed.size(), t, shape));
   if (packed.size() != dense.size()) fill(packed, dtype, storage);
   each_element(t, shape, [&](int64_t from, int64_t to, auto bytes) {
@@ -91,7 +91,7 @@ Status pack(std::span<const std::byte> dense, std::span<std::byte> packed, DType
 
 Status unpack(std::span<const std::byte> packed, std::span<std::byte> dense, DType dtype,
               const Vec<int64_t>& shape, const Storage& storage) {
-  Tensor t(dtype, dims_of(shape), storage, {});
+  const Tensor t(dtype, dims_of(shape), storage, {});
   RLX_TRY_VOID(verify_sizes(dense.size(), packed.size(), t, shape));
   each_element(t, shape, [&](int64_t to, int64_t from, auto bytes) {
     std::memcpy(dense.data() + to, packed.data() + from, bytes);

@@ -20,8 +20,8 @@ constexpr std::array kRules{Bounds::Rule::kChecked, Bounds::Rule::kFill, Bounds:
 // The number of the name `letter`<number> where it comes next.
 std::optional<uint32_t> numbered(Cursor& in, std::string_view letter) {
   Cursor ahead = in;
-  std::string_view word = ahead.word();
-  std::string_view digits = word.substr(std::min(word.size(), letter.size()));
+  const std::string_view word = ahead.word();
+  const std::string_view digits = word.substr(std::min(word.size(), letter.size()));
   if (!word.starts_with(letter) || digits.empty() || digits.size() > 10) return std::nullopt;
   if (digits.find_first_not_of("0123456789") != std::string_view::npos) return std::nullopt;
   uint64_t number = *Cursor(digits).natural();
@@ -37,12 +37,12 @@ Result<uint32_t> expect_numbered(Cursor& in, std::string_view letter) {
 }
 
 Result<LoopId> parse_loop(Cursor& in) {
-  RLX_TRY(uint32_t id, expect_numbered(in, "i"));
+  RLX_TRY(const uint32_t id, expect_numbered(in, "i"));
   return LoopId(id);
 }
 
 Result<ExprId> parse_node(Cursor& in) {
-  RLX_TRY(uint32_t id, expect_numbered(in, "v"));
+  RLX_TRY(const uint32_t id, expect_numbered(in, "v"));
   return ExprId(id);
 }
 
@@ -221,18 +221,18 @@ class StageParser {
   }
 
   Status accumulator(uint32_t number, Vec<DType>& acc, Vec<Scalar>& init, Vec<ExprId>& combine) {
-    bool declares = in_.eat(":");
+    const bool declares = in_.eat(":");
     RLX_TRY_VOID(expect_next(in_, "acc", number, declares ? acc.size() : combine.size()));
     if (declares) {
-      RLX_TRY(DType type, parse_dtype(in_));
+      RLX_TRY(const DType type, parse_dtype(in_));
       RLX_TRY_VOID(in_.expect("="));
-      RLX_TRY(Scalar first, parse_scalar(in_, type));
+      RLX_TRY(const Scalar first, parse_scalar(in_, type));
       acc.push_back(type);
       init.push_back(first);
       return {};
     }
     RLX_TRY_VOID(in_.expect("="));
-    RLX_TRY(ExprId next, parse_node(in_));
+    RLX_TRY(const ExprId next, parse_node(in_));
     combine.push_back(next);
     return {};
   }
@@ -252,7 +252,7 @@ class StageParser {
       type = k_.locals[*local].dtype;
       return {};
     }
-    RLX_TRY(std::string name, parse_name(in_));
+    RLX_TRY(const std::string name, parse_name(in_));
     for (size_t i = 0; i < k_.args.size(); ++i) {
       if (k_.args[i].name != name) continue;
       a.tensor = static_cast<uint32_t>(i);
@@ -270,7 +270,7 @@ class StageParser {
     while (!in_.eat("]")) {
       if (!a.index.empty()) RLX_TRY_VOID(in_.expect(","));
       RLX_TRY(AxisIndex index, axis_index());
-      RLX_TRY(Bounds bounds, this->bounds(type));
+      RLX_TRY(const Bounds bounds, this->bounds(type));
       a.index.push_back(std::move(index));
       a.bounds.push_back(bounds);
     }
@@ -296,7 +296,7 @@ class StageParser {
 
   Result<Bounds> bounds(DType type) {
     Bounds b;
-    for (Bounds::Rule rule : kRules) {
+    for (const Bounds::Rule rule : kRules) {
       if (b.rule == Bounds::Rule::kProven && in_.eat(word(rule))) b.rule = rule;
     }
     if (b.rule == Bounds::Rule::kFill) {
@@ -317,13 +317,13 @@ class StageParser {
     RLX_TRY(Access a, access());
     RLX_TRY(a.combine, assignment());
     s_.writes.push_back(std::move(a));
-    RLX_TRY(ExprId value, parse_node(in_));
+    RLX_TRY(const ExprId value, parse_node(in_));
     s_.results.push_back(value);
     return {};
   }
 
   Result<Combine> assignment() {
-    for (Combine c : kCombines) {
+    for (const Combine c : kCombines) {
       if (in_.eat(rlx::assignment(c))) return c;
     }
     return in_.error("'=' is missing here");
@@ -390,7 +390,7 @@ class StageParser {
     RLX_TRY_VOID(in_.expect("("));
     while (!in_.eat(")")) {
       if (!e.args.empty()) RLX_TRY_VOID(in_.expect(","));
-      RLX_TRY(ExprId a, parse_node(in_));
+      RLX_TRY(const ExprId a, parse_node(in_));
       e.args.push_back(a);
     }
     return {};
@@ -454,7 +454,7 @@ class KernelParser {
     RLX_TRY_VOID(tensor_type(a.dtype, a.shape));
     RLX_TRY(a.storage, parse_storage(in_, static_cast<int>(a.shape.size()), a.dtype));
     if (in_.eat("value")) {
-      RLX_TRY(uint32_t id, count());
+      RLX_TRY(const uint32_t id, count());
       a.value = ValueId(id);
     }
     a.written = in_.eat("written");
@@ -465,7 +465,7 @@ class KernelParser {
 
   Status local() {
     Local l;
-    RLX_TRY(uint32_t number, expect_numbered(in_, "l"));
+    RLX_TRY(const uint32_t number, expect_numbered(in_, "l"));
     RLX_TRY_VOID(expect_next(in_, "l", number, k_.locals.size()));
     RLX_TRY_VOID(tensor_type(l.dtype, l.shape));
     if (in_.eat("carry")) {

@@ -80,7 +80,7 @@ inline Real polynomial(Real x, std::span<const double> c) {
 
 // The magnitude, which has no sign, with that of s.
 inline Real with_sign(Real magnitude, Real s) {
-  DType bits = s.bits_type();
+  const DType bits = s.bits_type();
   Real sign = s.bitcast(bits);
   sign = sign & sign.whole(s.is_wide() ? INT64_MIN : INT32_MIN);
   return (magnitude.bitcast(bits) | sign).bitcast(s.type());

@@ -54,8 +54,8 @@ void keep(Vec<T>& items, const Vec<bool>& kept) {
 }
 
 void trim_body(Stage& s) {
-  Vec<bool> nodes = used_nodes(s);
-  Vec<bool> reads = used_reads(s, nodes);
+  const Vec<bool> nodes = used_nodes(s);
+  const Vec<bool> reads = used_reads(s, nodes);
   Vec<uint32_t> node_place = places(nodes), read_place = places(reads);
   keep(s.body, nodes);
   keep(s.reads, reads);

@@ -68,13 +68,13 @@ Storage Storage::row_major(int rank) {
 
 Storage Storage::ordered(const Vec<int>& axes) {
   Storage s;
-  for (int axis : axes) s.dims.push_back({.axis = axis});
+  for (const int axis : axes) s.dims.push_back({.axis = axis});
   s.padding.resize(axes.size());
   return s;
 }
 
 bool Storage::is_row_major() const {
-  Storage plain = row_major(static_cast<int>(padding.size()));
+  const Storage plain = row_major(static_cast<int>(padding.size()));
   return dims == plain.dims && padding == plain.padding;
 }
 
@@ -113,7 +113,7 @@ bool satisfies(const Storage& have, const Storage& wanted) {
 
 Dim padded_extent(const Storage& s, const Vec<Dim>& shape, int axis) {
   const AxisPadding& p = s.padding[static_cast<size_t>(axis)];
-  Dim extent = shape[static_cast<size_t>(axis)] + p.lo + p.hi;
+  const Dim extent = shape[static_cast<size_t>(axis)] + p.lo + p.hi;
   return p.multiple == 1 ? extent : ceil_div(extent, p.multiple) * p.multiple;
 }
 
@@ -121,7 +121,7 @@ namespace {
 
 // The physical coordinate of a position along the axis, the halo counted.
 Dim digit(const PhysicalDim& d, const Dim& position) {
-  Dim quotient = floor_div(position, d.div);
+  const Dim quotient = floor_div(position, d.div);
   return d.mod == 0 ? quotient : mod(quotient, d.mod);
 }
 
@@ -173,7 +173,7 @@ Status verify_axis(const Storage& s, int axis) {
   std::sort(parts.begin(), parts.end(), [](auto& a, auto& b) { return a.div < b.div; });
   int64_t weight = 1;
   for (size_t i = 0; i < parts.size(); ++i) {
-    bool last = i + 1 == parts.size();
+    const bool last = i + 1 == parts.size();
     if (parts[i].div != weight || last != (parts[i].mod == 0)) {
       return storage_error("the parts of axis " + std::to_string(axis) + " leave a gap or overlap");
     }
@@ -194,8 +194,9 @@ bool is_sound(const AxisPadding& p) { return p.lo >= 0 && p.hi >= 0 && p.multipl
 }  // namespace
 
 Status verify(const Storage& s, int rank) {
-  if (s.padding.size() != static_cast<size_t>(rank))
+  if (s.padding.size() != static_cast<size_t>(rank)) {
     return storage_error("paddings and axes differ in number");
+  }
   for (const PhysicalDim& d : s.dims) {
     if (!is_sound(d, rank)) return storage_error("a dim names no axis, or divides by 0 or less");
   }

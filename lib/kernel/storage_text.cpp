@@ -32,7 +32,7 @@ Result<Scalar> parse_u64(Cursor& in) {
 }
 
 Result<Scalar> parse_whole(Cursor& in, DType dtype) {
-  RLX_TRY(int64_t value, in.integer());
+  RLX_TRY(const int64_t value, in.integer());
   Scalar s = Scalar::of_int(dtype, value);
   if (s.i != value) return in.error(fmt::format("this number is no {}", name(dtype)));
   return s;
@@ -46,10 +46,10 @@ Result<Scalar> parse_scalar(Cursor& in, DType dtype) {
   if (dtype == DType::kU64) return parse_u64(in);
   if (is_integer(dtype)) return parse_whole(in, dtype);
   if (dtype == DType::kF64) {
-    RLX_TRY(double value, parse_double(in));
+    RLX_TRY(const double value, parse_double(in));
     return Scalar::of(dtype, value);
   }
-  RLX_TRY(float value, parse_float(in));
+  RLX_TRY(const float value, parse_float(in));
   return Scalar::of(dtype, value);
 }
 
@@ -119,7 +119,7 @@ class StorageParser {
     RLX_TRY_VOID(in_.expect("["));
     while (!in_.eat("]")) {
       if (!dims.empty()) RLX_TRY_VOID(in_.expect(","));
-      RLX_TRY(PhysicalDim d, dim());
+      RLX_TRY(const PhysicalDim d, dim());
       dims.push_back(d);
     }
     return dims;
@@ -138,7 +138,7 @@ class StorageParser {
   }
 
   Result<int> axis() {
-    RLX_TRY(int64_t axis, in_.integer());
+    RLX_TRY(const int64_t axis, in_.integer());
     if (axis < 0 || axis >= rank_) return in_.error("no such axis");
     return static_cast<int>(axis);
   }
@@ -146,7 +146,7 @@ class StorageParser {
   Status paddings(Vec<AxisPadding>& padding) {
     RLX_TRY_VOID(in_.expect("{"));
     do {
-      RLX_TRY(int axis, this->axis());
+      RLX_TRY(const int axis, this->axis());
       RLX_TRY_VOID(in_.expect(":"));
       RLX_TRY(padding[static_cast<size_t>(axis)], one_padding());
     } while (in_.eat(","));

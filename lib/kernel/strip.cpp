@@ -107,15 +107,15 @@ Tensor::Tensor(DType dtype, const Vec<Dim>& shape, const Storage& storage,
 }
 
 bool Tensor::holds(size_t axis, int64_t index) const {
-  int64_t position = index + lo_[axis];
+  const int64_t position = index + lo_[axis];
   return position >= 0 && position < padded_[axis];
 }
 
 void Tensor::add_offsets(size_t axis, std::span<const int64_t> index, int64_t* offsets) const {
   for (const Part& p : parts_) {
     if (p.axis != axis) continue;
-    int64_t lo = lo_[axis];
-    bool whole = p.div == 1 && p.mod == 0;
+    const int64_t lo = lo_[axis];
+    const bool whole = p.div == 1 && p.mod == 0;
     for (size_t i = 0; i < index.size(); ++i) {
       int64_t digit = index[i] + lo;
       if (!whole) digit /= p.div;

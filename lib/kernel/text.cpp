@@ -20,12 +20,12 @@ std::optional<DType> implied_type(const Kernel& k, const Stage& s, const Expr& e
     return arg ? std::optional(arg->dtype) : std::nullopt;
   }
   if (e.fn == Fn::kAcc) {
-    Vec<DType> types = accumulator_types(s);
+    const Vec<DType> types = accumulator_types(s);
     const DType* type = at(types, e.index);
     return type ? std::optional(*type) : std::nullopt;
   }
   Vec<DType> operands;
-  for (ExprId a : e.args) {
+  for (const ExprId a : e.args) {
     const Expr* operand = at(s.body, a.index);
     if (!operand) return std::nullopt;
     operands.push_back(operand->type);
@@ -36,7 +36,7 @@ std::optional<DType> implied_type(const Kernel& k, const Stage& s, const Expr& e
 ValueId implied_value(std::string_view arg_name) {
   bool digits = arg_name.size() > 1 && arg_name.size() < 10 && arg_name[0] == '%';
   uint32_t id = 0;
-  for (char c : arg_name.substr(digits ? 1 : arg_name.size())) {
+  for (const char c : arg_name.substr(digits ? 1 : arg_name.size())) {
     digits &= c >= '0' && c <= '9';
     id = id * 10 + static_cast<uint32_t>(c - '0');
   }
@@ -97,8 +97,8 @@ std::string numbers_text(const Vec<int64_t>& n) { return "[" + joined(n, number_
 std::string name_text(const std::string& name) {
   constexpr std::string_view kLetters =
       "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_./-";
-  bool plain = name.size() > 1 && name[0] == '%' && name.find("//") == std::string::npos &&
-               name.find_first_not_of(kLetters, 1) == std::string::npos;
+  const bool plain = name.size() > 1 && name[0] == '%' && name.find("//") == std::string::npos &&
+                     name.find_first_not_of(kLetters, 1) == std::string::npos;
   return plain ? name : quoted(name);
 }
 
@@ -124,7 +124,7 @@ std::string arg_text(const Arg& a) {
 
 std::string local_text(const Local& l, size_t i) {
   auto carry_text = [](const Carry& c) { return loop_text(c.loop) + " = " + to_text(c.init); };
-  std::string text = fmt::format("local l{} : {}{}", i, name(l.dtype), to_text(l.shape));
+  const std::string text = fmt::format("local l{} : {}{}", i, name(l.dtype), to_text(l.shape));
   return l.carry.empty() ? text : text + " carry " + joined(l.carry, carry_text);
 }
 

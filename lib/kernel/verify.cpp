@@ -28,7 +28,7 @@
 namespace rlx {
 
 void Problems::note(std::string_view what) {
-  std::string where = part_.empty() ? place_ : place_ + ", " + part_;
+  const std::string where = part_.empty() ? place_ : place_ + ", " + part_;
   items_.push_back({.code = kInvalidKernel, .message = where + ": " + std::string(what)});
 }
 
@@ -129,7 +129,7 @@ class Verifier {
   void require_scope(const Dim& d, const Vec<LoopId>& scope) {
     if (!d.has_loops()) return;
     each_atom(d, [&](const Atom& a) {
-      bool known = a.kind != Atom::Kind::kLoop || contains(scope, a.loop);
+      const bool known = a.kind != Atom::Kind::kLoop || contains(scope, a.loop);
       require(known,
               [&] { return fmt::format("i{} is out of scope in {}", a.loop.index, to_text(d)); });
     });
@@ -157,19 +157,20 @@ class Verifier {
   }
 
   bool verify_access(const Stage& s, const Access& a, const Vec<LoopId>& scope) {
-    size_t tensors = a.of == Access::Of::kLocal ? k_.locals.size() : k_.args.size();
+    const size_t tensors = a.of == Access::Of::kLocal ? k_.locals.size() : k_.args.size();
     if (!require(a.tensor < tensors, "an access to no tensor of the kernel")) return false;
-    size_t rank = shape_of(k_, a).size();
-    bool complete = a.index.size() == rank && a.bounds.size() == rank;
+    const size_t rank = shape_of(k_, a).size();
+    const bool complete = a.index.size() == rank && a.bounds.size() == rank;
     if (!require(complete, "an access does not index each axis once")) return false;
     bool sound = true;
     for (size_t axis = 0; axis < rank; ++axis) {
       sound &= verify_index(s, a.index[axis], scope);
       const Bounds& b = a.bounds[axis];
-      bool fits = b.rule != Bounds::Rule::kFill || b.fill.dtype == dtype_of(k_, a);
+      const bool fits = b.rule != Bounds::Rule::kFill || b.fill.dtype == dtype_of(k_, a);
       sound &= require(fits, "a fill has another dtype than its tensor");
-      if (b.rule == Bounds::Rule::kProven && !a.index[axis].expr)
+      if (b.rule == Bounds::Rule::kProven && !a.index[axis].expr) {
         verify_inside(s, a.index[axis].dim, reach_of(a, axis));
+      }
     }
     return sound;
   }
@@ -179,8 +180,9 @@ class Verifier {
       require_scope(index.dim, scope);
       return require(!index.from_end, "only the value of a node counts from the end");
     }
-    if (!require(index.expr->index < s.body.size(), "an index is no node of the body"))
+    if (!require(index.expr->index < s.body.size(), "an index is no node of the body")) {
       return false;
+    }
     return require(s.body[index.expr->index].type == DType::kI64, "an index is no i64");
   }
 
@@ -194,7 +196,7 @@ class Verifier {
     if (a.of == Access::Of::kLocal) return {0, k_.locals[a.tensor].shape[axis]};
     const Arg& arg = k_.args[a.tensor];
     if (!arg.storage.fill || axis >= arg.storage.padding.size()) return {0, arg.shape[axis]};
-    int64_t lo = arg.storage.padding[axis].lo;
+    const int64_t lo = arg.storage.padding[axis].lo;
     return {-lo, padded_extent(arg.storage, arg.shape, static_cast<int>(axis)) - lo};
   }
 
@@ -202,13 +204,14 @@ class Verifier {
   void verify_inside(const Stage& s, const Dim& index, const Reach& reach) {
     Vec<Loop> loops;
     bool open = false;
-    for (const Vec<Loop>* list : {&k_.grid, &s.loops})
+    for (const Vec<Loop>* list : {&k_.grid, &s.loops}) {
       for (const Loop& l : *list) {
         // No step, no index.
         if (l.extent.is(0)) return;
         open |= !l.extent.constant();
         if (uses_loop(index, l.id)) loops.push_back(l);
       }
+    }
     // That a loop over an empty axis has no steps is a guard's to say where its extent is a symbol.
     if (open && reach.past.is(0)) return;
     auto corner = [&](const std::function<bool(const Loop&)>& is_last) {
@@ -224,15 +227,16 @@ class Verifier {
                        const std::function<bool(const Loop&)>& is_last) {
     return substitute(index, [&](const Atom& a) -> std::optional<Dim> {
       if (a.kind != Atom::Kind::kLoop) return std::nullopt;
-      for (const Loop& l : loops)
+      for (const Loop& l : loops) {
         if (l.id == a.loop && is_last(l)) return l.extent - 1;
+      }
       return Dim(0);
     });
   }
 
   void require_inside(const Dim& index, const Dim& at, const Reach& reach) {
     std::optional<int64_t> first = at.constant(), past = (at - reach.past).constant();
-    bool inside = (!first || *first >= reach.lo) && (!past || *past < 0);
+    const bool inside = (!first || *first >= reach.lo) && (!past || *past < 0);
     if (inside) return;
     require(false, fmt::format("{} leaves an axis of {}", to_text(index), to_text(reach.past)));
   }
@@ -248,7 +252,7 @@ class Verifier {
               [&] { return k_.args[a.tensor].name + " is read and written"; });
       return true;
     }
-    bool ready = written_[a.tensor] || !k_.locals[a.tensor].carry.empty();
+    const bool ready = written_[a.tensor] || !k_.locals[a.tensor].carry.empty();
     require(ready, [&] { return fmt::format("l{} is read before it is written", a.tensor); });
     return true;
   }
@@ -259,18 +263,20 @@ class Verifier {
       require(arg.written, [&] { return arg.name + " is not marked as written"; });
     }
     for (const Bounds& b : a.bounds) {
-      bool known = b.rule == Bounds::Rule::kProven || b.rule == Bounds::Rule::kChecked;
+      const bool known = b.rule == Bounds::Rule::kProven || b.rule == Bounds::Rule::kChecked;
       require(known, "the index of a write is neither proven nor checked");
     }
     return true;
   }
 
   bool verify_results(const Stage& s) {
-    if (!require(s.results.size() == s.writes.size(), "results and writes differ in number"))
+    if (!require(s.results.size() == s.writes.size(), "results and writes differ in number")) {
       return false;
+    }
     bool sound = true;
     for (size_t i = 0; i < s.results.size(); ++i) {
-      bool there = require(s.results[i].index < s.body.size(), "a result is no node of the body");
+      const bool there =
+          require(s.results[i].index < s.body.size(), "a result is no node of the body");
       sound &= there && require(s.body[s.results[i].index].type == dtype_of(k_, s.writes[i]),
                                 "a result has another dtype than what it is written to");
     }
@@ -291,7 +297,7 @@ class Verifier {
     for (const Loop& l : k_.grid) {
       if (!l.sequential) loops.push_back(l);
     }
-    Vec<LoopId> ended = ended_loops(s);
+    const Vec<LoopId> ended = ended_loops(s);
     for (const Loop& l : s.loops) {
       if (!contains(ended, l.id)) loops.push_back(l);
     }
@@ -300,11 +306,11 @@ class Verifier {
 
   void verify_one_writer(const Stage& s, const Access& a) {
     auto by_data = [](const AxisIndex& index) { return index.expr.has_value(); };
-    bool data = std::any_of(a.index.begin(), a.index.end(), by_data);
+    const bool data = std::any_of(a.index.begin(), a.index.end(), by_data);
     if (a.of != Access::Of::kArg || a.combine != Combine::kSet || data) return;
     for (const Loop& l : repeating(s)) {
       auto mentions = [&](const AxisIndex& index) { return uses_loop(index.dim, l.id); };
-      bool once = l.extent.is(1) || std::any_of(a.index.begin(), a.index.end(), mentions);
+      const bool once = l.extent.is(1) || std::any_of(a.index.begin(), a.index.end(), mentions);
       require(once, [&] {
         return fmt::format("every i{} writes the same element of {}", l.id.index,
                            k_.args[a.tensor].name);

@@ -25,9 +25,9 @@ class BodyVerifier {
   }
 
   bool verify_node(const Expr& e) {
-    bool complete = e.args.size() == static_cast<size_t>(arity(e.fn));
+    const bool complete = e.args.size() == static_cast<size_t>(arity(e.fn));
     if (!require(complete, "a wrong number of operands")) return false;
-    for (ExprId a : e.args) {
+    for (const ExprId a : e.args) {
       if (!require(a.index < node_, "an operand does not come before it")) return false;
     }
     if (!require(size_of(e.type) > 0, "strings are not computed")) return false;
@@ -55,7 +55,7 @@ class BodyVerifier {
     if (!require(e.index < s_.reads.size(), "no such read")) return false;
     const Access& a = s_.reads[e.index];
     for (const AxisIndex& index : a.index) {
-      bool before = !index.expr || index.expr->index < node_;
+      const bool before = !index.expr || index.expr->index < node_;
       if (!require(before, "an index does not come before it")) return false;
     }
     return require(dtype_of(k_, a) == e.type, "the tensor has another dtype");

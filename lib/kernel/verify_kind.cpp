@@ -38,11 +38,12 @@ class KindVerifier {
 
   void verify_accumulators(const Vec<DType>& acc, const Vec<Scalar>& init,
                            const Vec<ExprId>& combine) {
-    bool complete = acc.size() == init.size() && acc.size() == combine.size() && !acc.empty();
+    const bool complete = acc.size() == init.size() && acc.size() == combine.size() && !acc.empty();
     if (!require(complete, "an accumulator lacks its type, initial or next value")) return;
     for (size_t i = 0; i < acc.size(); ++i) {
       require(init[i].dtype == acc[i], "an initial value has another dtype than its accumulator");
-      bool next = combine[i].index < s_.body.size() && s_.body[combine[i].index].type == acc[i];
+      const bool next =
+          combine[i].index < s_.body.size() && s_.body[combine[i].index].type == acc[i];
       require(next, "a next value has another dtype than its accumulator");
     }
   }
@@ -97,8 +98,8 @@ class KindVerifier {
   void verify_results_of_sum() {
     Vec<bool> cone = needed(s_, s_.results);
     for (size_t i = 0; i < cone.size(); ++i) {
-      Fn fn = s_.body[i].fn;
-      bool plain = fn != Fn::kLoad && fn != Fn::kIndex;
+      const Fn fn = s_.body[i].fn;
+      const bool plain = fn != Fn::kLoad && fn != Fn::kIndex;
       require(plain || !cone[i], [&] { return fmt::format("v{} uses more than the sum", i); });
     }
   }
@@ -125,7 +126,7 @@ class KindVerifier {
   }
 
   void require_own_loops(const Vec<LoopId>& loops, std::string_view role) {
-    Vec<LoopId> own = ids_of(s_.loops);
+    const Vec<LoopId> own = ids_of(s_.loops);
     for (LoopId id : loops) {
       require(contains(own, id),
               [&] { return fmt::format("i{} of {} is no loop of the stage", id.index, role); });
@@ -134,7 +135,7 @@ class KindVerifier {
 
   void verify(const Conv& c) {
     if (!require_operands()) return;
-    Vec<LoopId> summed = ended_loops(s_);
+    const Vec<LoopId> summed = ended_loops(s_);
     Vec<LoopId> listed = summed;
     listed.insert(listed.end(), c.pixel.begin(), c.pixel.end());
     listed.insert(listed.end(), {c.batch, c.out_channel});
@@ -146,12 +147,12 @@ class KindVerifier {
   }
 
   void verify_geometry(const Conv& c) {
-    size_t axes = c.pixel.size();
-    bool complete = c.window.size() == axes && c.strides.size() == axes &&
-                    c.dilations.size() == axes && c.pads_lo.size() == axes;
+    const size_t axes = c.pixel.size();
+    const bool complete = c.window.size() == axes && c.strides.size() == axes &&
+                          c.dilations.size() == axes && c.pads_lo.size() == axes;
     if (!require(complete, "its detail's lists differ in length")) return;
     const Vec<AxisIndex>&x = s_.reads[0].index, &w = s_.reads[1].index;
-    bool ranks = x.size() == axes + 2 && w.size() == axes + 2;
+    const bool ranks = x.size() == axes + 2 && w.size() == axes + 2;
     if (!require(ranks, "its operands' ranks are not those of its geometry")) return;
     require(x[0].dim == Dim::loop(c.batch), "x is not read at its batch");
     require(w[0].dim == Dim::loop(c.out_channel), "w is not read at its out_channel");
@@ -163,7 +164,7 @@ class KindVerifier {
   void verify_groups(const Conv& c) {
     if (!require(c.groups >= 1, "it has no groups")) return;
     const Vec<Dim>&x = shape_of(k_, s_.reads[0]), &w = shape_of(k_, s_.reads[1]);
-    Dim in = extent_of(c.in_channel), out = extent_of(c.out_channel);
+    const Dim in = extent_of(c.in_channel), out = extent_of(c.out_channel);
     require(may_equal(w[0], out), "w has not the rows of its out_channel");
     require(may_equal(w[1], in), "w has not the channels of its in_channel");
     require(may_equal(x[1], in * c.groups), "x has not the channels of its groups");
@@ -191,7 +192,7 @@ class KindVerifier {
   }
 
   void verify_axis(const Conv& c, size_t d, const Dim& x, const Dim& w) {
-    Dim window = Dim::loop(c.window[d]);
+    const Dim window = Dim::loop(c.window[d]);
     Dim at = Dim::loop(c.pixel[d]) * c.strides[d] + window * c.dilations[d] - c.pads_lo[d];
     require(x == at,
             [&] { return fmt::format("spatial axis {} of x is not read at {}", d, to_text(at)); });

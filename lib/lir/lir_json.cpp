@@ -21,8 +21,9 @@ std::string_view name(LirBuffer::Role role) {
 
 std::optional<LirBuffer::Role> role_named(std::string_view text) {
   using Role = LirBuffer::Role;
-  for (Role r : {Role::kInput, Role::kOutput, Role::kTemporary, Role::kConstant})
+  for (Role r : {Role::kInput, Role::kOutput, Role::kTemporary, Role::kConstant}) {
     if (name(r) == text) return r;
+  }
   return std::nullopt;
 }
 
@@ -42,14 +43,14 @@ void write(JsonWriter& out, const Storage& s) {
   out.key("dims");
   out.begin_array();
   for (const PhysicalDim& d : s.dims) {
-    int64_t triple[] = {d.axis, d.div, d.mod};
+    const int64_t triple[] = {d.axis, d.div, d.mod};
     out.values(std::span<const int64_t>(triple));
   }
   out.end_array();
   out.key("padding");
   out.begin_array();
   for (const AxisPadding& p : s.padding) {
-    int64_t triple[] = {p.lo, p.hi, p.multiple};
+    const int64_t triple[] = {p.lo, p.hi, p.multiple};
     out.values(std::span<const int64_t>(triple));
   }
   out.end_array();
@@ -61,7 +62,7 @@ void write(JsonWriter& out, const Storage& s) {
 }
 
 void write(JsonWriter& out, const Fusion& f) {
-  int64_t pair[] = {f.writer.index, f.reader.index};
+  const int64_t pair[] = {f.writer.index, f.reader.index};
   out.values(std::span<const int64_t>(pair));
 }
 
@@ -123,18 +124,18 @@ Error malformed(const JsonReader& in, std::string_view what) {
 }
 
 Result<int64_t> bounded(const JsonReader& in, int64_t lo, int64_t hi) {
-  RLX_TRY(int64_t v, in.integer());
+  RLX_TRY(const int64_t v, in.integer());
   if (v < lo || v > hi) return malformed(in, "out of range");
   return v;
 }
 
 Result<int64_t> bounded(const JsonReader& in, std::string_view key, int64_t lo, int64_t hi) {
-  RLX_TRY(JsonReader member, in.get(key));
+  RLX_TRY(const JsonReader member, in.get(key));
   return bounded(member, lo, hi);
 }
 
 Result<DType> read_dtype(const JsonReader& in) {
-  RLX_TRY(std::string text, in.string());
+  RLX_TRY(const std::string text, in.string());
   std::optional<DType> t = dtype_named(text);
   if (!t) return malformed(in, "unknown element type " + text);
   return *t;
@@ -143,12 +144,12 @@ Result<DType> read_dtype(const JsonReader& in) {
 Result<Scalar> read_scalar(const JsonReader& in) {
   RLX_TRY(Vec<JsonReader> pair, in.items());
   if (pair.size() != 2) return malformed(in, "a scalar is a type and a value");
-  RLX_TRY(DType type, read_dtype(pair[0]));
+  RLX_TRY(const DType type, read_dtype(pair[0]));
   if (!is_float(type)) {
-    RLX_TRY(int64_t i, pair[1].integer());
+    RLX_TRY(const int64_t i, pair[1].integer());
     return Scalar::of_int(type, i);
   }
-  RLX_TRY(double f, pair[1].number());
+  RLX_TRY(const double f, pair[1].number());
   return Scalar::of(type, f);
 }
 
@@ -165,20 +166,22 @@ bool fits(int64_t v, int64_t lo, int64_t hi) { return lo <= v && v <= hi; }
 
 Result<Storage> read_storage(const JsonReader& in) {
   Storage s;
-  RLX_TRY(JsonReader dims, in.get("dims"));
-  RLX_TRY(Vec<JsonReader> dim_items, dims.items());
+  RLX_TRY(const JsonReader dims, in.get("dims"));
+  RLX_TRY(const Vec<JsonReader> dim_items, dims.items());
   for (const JsonReader& item : dim_items) {
     RLX_TRY(Vec<int64_t> d, read_triple(item));
-    if (!fits(d[0], 0, kMaxRank) || !fits(d[1], 1, kMaxPadding) || !fits(d[2], 0, kMaxPadding))
+    if (!fits(d[0], 0, kMaxRank) || !fits(d[1], 1, kMaxPadding) || !fits(d[2], 0, kMaxPadding)) {
       return malformed(item, "out of range");
+    }
     s.dims.push_back({static_cast<int>(d[0]), d[1], d[2]});
   }
-  RLX_TRY(JsonReader padding, in.get("padding"));
-  RLX_TRY(Vec<JsonReader> padding_items, padding.items());
+  RLX_TRY(const JsonReader padding, in.get("padding"));
+  RLX_TRY(const Vec<JsonReader> padding_items, padding.items());
   for (const JsonReader& item : padding_items) {
     RLX_TRY(Vec<int64_t> p, read_triple(item));
-    if (!fits(p[0], 0, kMaxPadding) || !fits(p[1], 0, kMaxPadding) || !fits(p[2], 1, kMaxPadding))
+    if (!fits(p[0], 0, kMaxPadding) || !fits(p[1], 0, kMaxPadding) || !fits(p[2], 1, kMaxPadding)) {
       return malformed(item, "out of range");
+    }
     s.padding.push_back({p[0], p[1], p[2]});
   }
   if (std::optional<JsonReader> fill = in.maybe("fill")) {
@@ -189,17 +192,18 @@ Result<Storage> read_storage(const JsonReader& in) {
 
 Result<Fusion> read_fusion(const JsonReader& in) {
   RLX_TRY(Vec<int64_t> pair, in.integers());
-  if (pair.size() != 2 || !fits(pair[0], 0, INT32_MAX) || !fits(pair[1], 0, INT32_MAX))
+  if (pair.size() != 2 || !fits(pair[0], 0, INT32_MAX) || !fits(pair[1], 0, INT32_MAX)) {
     return malformed(in, "two nodes are wanted");
+  }
   return Fusion{NodeId(static_cast<size_t>(pair[0])), NodeId(static_cast<size_t>(pair[1]))};
 }
 
 Result<Placed> read_placed(const JsonReader& in) {
   Placed p;
-  RLX_TRY(int64_t value, bounded(in, "value", 0, INT32_MAX));
-  RLX_TRY(int64_t copy, bounded(in, "copy", 0, INT32_MAX));
-  RLX_TRY(int64_t buffer, bounded(in, "buffer", 0, INT32_MAX));
-  RLX_TRY(JsonReader storage, in.get("storage"));
+  RLX_TRY(const int64_t value, bounded(in, "value", 0, INT32_MAX));
+  RLX_TRY(const int64_t copy, bounded(in, "copy", 0, INT32_MAX));
+  RLX_TRY(const int64_t buffer, bounded(in, "buffer", 0, INT32_MAX));
+  RLX_TRY(const JsonReader storage, in.get("storage"));
   RLX_TRY(p.storage, read_storage(storage));
   p.value = ValueId(static_cast<size_t>(value));
   p.copy = static_cast<int>(copy);
@@ -210,11 +214,11 @@ Result<Placed> read_placed(const JsonReader& in) {
 Result<Group> read_group(const JsonReader& in) {
   Group g;
   RLX_TRY(g.name, in.string("name"));
-  RLX_TRY(JsonReader nodes, in.get("nodes"));
-  RLX_TRY(Vec<int64_t> node_ids, nodes.integers());
-  RLX_TRY(JsonReader args, in.get("args"));
-  RLX_TRY(Vec<int64_t> arg_ids, args.integers());
-  for (int64_t n : node_ids) {
+  RLX_TRY(const JsonReader nodes, in.get("nodes"));
+  RLX_TRY(const Vec<int64_t> node_ids, nodes.integers());
+  RLX_TRY(const JsonReader args, in.get("args"));
+  RLX_TRY(const Vec<int64_t> arg_ids, args.integers());
+  for (const int64_t n : node_ids) {
     if (!fits(n, 0, INT32_MAX)) return malformed(nodes, "out of range");
     g.nodes.emplace_back(static_cast<size_t>(n));
   }
@@ -223,13 +227,13 @@ Result<Group> read_group(const JsonReader& in) {
     g.args.push_back(static_cast<uint32_t>(a));
   }
   RLX_TRY(g.choice.algorithm, in.string("algorithm"));
-  RLX_TRY(JsonReader tile, in.get("tile"));
+  RLX_TRY(const JsonReader tile, in.get("tile"));
   RLX_TRY(g.choice.tile, tile.integers());
   return g;
 }
 
 Result<Digest> read_digest(const JsonReader& in, std::string_view key) {
-  RLX_TRY(std::string text, in.string(key));
+  RLX_TRY(const std::string text, in.string(key));
   std::optional<Digest> d = Digest::from_hex(text);
   if (!d) return malformed(in, "no digest: " + text);
   return *d;
@@ -237,17 +241,17 @@ Result<Digest> read_digest(const JsonReader& in, std::string_view key) {
 
 Result<LirBuffer> read_buffer(const JsonReader& in) {
   LirBuffer b;
-  RLX_TRY(std::string role, in.string("role"));
+  RLX_TRY(const std::string role, in.string("role"));
   std::optional<LirBuffer::Role> known = role_named(role);
   if (!known) return malformed(in, "unknown role " + role);
   b.role = *known;
-  RLX_TRY(JsonReader dtype, in.get("dtype"));
+  RLX_TRY(const JsonReader dtype, in.get("dtype"));
   RLX_TRY(b.dtype, read_dtype(dtype));
-  RLX_TRY(std::string elements, in.string("elements"));
+  RLX_TRY(const std::string elements, in.string("elements"));
   RLX_TRY(b.elements, parse_dim(elements));
-  RLX_TRY(int64_t first, bounded(in, "first", 0, INT32_MAX));
-  RLX_TRY(int64_t last, bounded(in, "last", 0, INT32_MAX));
-  RLX_TRY(int64_t slot, bounded(in, "slot", -1, INT32_MAX));
+  RLX_TRY(const int64_t first, bounded(in, "first", 0, INT32_MAX));
+  RLX_TRY(const int64_t last, bounded(in, "last", 0, INT32_MAX));
+  RLX_TRY(const int64_t slot, bounded(in, "slot", -1, INT32_MAX));
   b.first = static_cast<uint32_t>(first);
   b.last = static_cast<uint32_t>(last);
   b.slot = static_cast<int32_t>(slot);
@@ -263,8 +267,8 @@ Result<LirBuffer> read_buffer(const JsonReader& in) {
 
 template <class T, class F>
 Result<Vec<T>> read_list(const JsonReader& in, std::string_view key, F read) {
-  RLX_TRY(JsonReader list, in.get(key));
-  RLX_TRY(Vec<JsonReader> items, list.items());
+  RLX_TRY(const JsonReader list, in.get(key));
+  RLX_TRY(const Vec<JsonReader> items, list.items());
   Vec<T> out;
   for (const JsonReader& item : items) {
     RLX_TRY(T one, read(item));
@@ -275,7 +279,7 @@ Result<Vec<T>> read_list(const JsonReader& in, std::string_view key, F read) {
 
 Result<Vec<std::pair<std::string, std::string>>> read_options(const JsonReader& in) {
   Vec<std::pair<std::string, std::string>> out;
-  RLX_TRY(JsonReader options, in.get("options"));
+  RLX_TRY(const JsonReader options, in.get("options"));
   const Vec<Json::Member>* members = options.json().object();
   if (!members) return malformed(options, "an object is wanted");
   for (const auto& [key, value] : *members) {
@@ -307,11 +311,12 @@ std::string to_json(const Lir& lir) {
 }
 
 Result<Lir> lir_from_json(std::string_view text, const StoredSource& source) {
-  RLX_TRY(Json json, Json::parse(text));
-  JsonReader in(json, "lir");
-  RLX_TRY(std::string schema, in.string("schema"));
-  if (schema != kSchema)
+  RLX_TRY(const Json json, Json::parse(text));
+  const JsonReader in(json, "lir");
+  RLX_TRY(const std::string schema, in.string("schema"));
+  if (schema != kSchema) {
     return Error(kForeignLir, "lir: schema " + schema + " is not " + std::string(kSchema));
+  }
   Lir lir;
   RLX_TRY(lir.target, in.string("target"));
   RLX_TRY(lir.options, read_options(in));
@@ -319,7 +324,7 @@ Result<Lir> lir_from_json(std::string_view text, const StoredSource& source) {
   RLX_TRY(lir.groups, (read_list<Group>(in, "groups", read_group)));
   RLX_TRY(lir.placed, (read_list<Placed>(in, "placed", read_placed)));
   RLX_TRY(lir.buffers, (read_list<LirBuffer>(in, "buffers", read_buffer)));
-  RLX_TRY(JsonReader graph, in.get("graph"));
+  RLX_TRY(const JsonReader graph, in.get("graph"));
   // The graph is read twice where its constants' bytes are wanted: their shapes say how to unpack them.
   RLX_TRY(lir.graph, read_json(graph, {}));
   RLX_TRY_VOID(verify(lir));
@@ -327,9 +332,10 @@ Result<Lir> lir_from_json(std::string_view text, const StoredSource& source) {
   std::map<Digest, StoredConstant> forms;
   for (const Placed& p : lir.placed) {
     const Constant* c = lir.graph.constant_of(p.value);
-    if (c)
+    if (c) {
       forms.emplace(c->digest, StoredConstant{*c, p.storage, lir.buffers[p.buffer].blob,
                                               lir.buffers[p.buffer].offset});
+    }
   }
   auto by_digest = [&](const Digest& d, int64_t) -> Result<ConstantData> {
     auto it = forms.find(d);

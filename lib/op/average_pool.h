@@ -43,7 +43,7 @@ struct AveragePool {
   // The elements under the window at `at`.
   static Dim count_of(const AveragePool& o, const Window& window, const Vec<Dim>& at) {
     Dim count = 1;
-    for (size_t i = 0; i < window.axes.size(); i++) {
+    for (size_t i = 0; i < window.axes.size(); ++i) {
       const WindowAxis& w = window.axes[i];
       const bool padding = o.count_include_pad != 0;
       const Dim lo = padding ? w.pad_lo : Dim(0), hi = padding ? w.pad_hi : Dim(0);

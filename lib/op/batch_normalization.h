@@ -21,7 +21,7 @@ struct BatchNormalization {
   static Result<Types> infer(const BatchNormalization&, InferCtx& c) {
     const Type& x = c.in(0);
     if (x.rank() < 2) return c.error(kBadInput, "the input has no channels");
-    for (int i = 1; i < 5; i++) {
+    for (int i = 1; i < 5; ++i) {
       if (c.in(i).rank() != 1) return c.error(kBadInput, "a statistic is not one number a channel");
       RLX_TRY_VOID(c.require_equal(c.in(i).shape[0], x.shape[1]));
     }
@@ -36,16 +36,17 @@ struct BatchNormalization {
       return g.add1("reshape", {v, g.i64s(shape)});
     };
     const DType type = g.type(inputs[4]).dtype;
-    RLX_TRY(ValueId epsilon, g.add1(attrs(Cast{.to = type}), {g.constant(f32_scalar(o.epsilon))}));
-    RLX_TRY(ValueId variance, g.add1("add", {inputs[4], epsilon}));
-    RLX_TRY(ValueId deviation, g.add1("sqrt", {variance}));
-    RLX_TRY(ValueId factor, g.add1("div", {inputs[1], deviation}));
-    RLX_TRY(ValueId means, channel(inputs[3]));
-    RLX_TRY(ValueId factors, channel(factor));
-    RLX_TRY(ValueId biases, channel(inputs[2]));
-    RLX_TRY(ValueId moved, g.add1("sub", {inputs[0], means}));
-    RLX_TRY(ValueId scaled, g.add1("mul", {moved, factors}));
-    RLX_TRY(ValueId y, g.add1("add", {scaled, biases}));
+    RLX_TRY(const ValueId epsilon,
+            g.add1(attrs(Cast{.to = type}), {g.constant(f32_scalar(o.epsilon))}));
+    RLX_TRY(const ValueId variance, g.add1("add", {inputs[4], epsilon}));
+    RLX_TRY(const ValueId deviation, g.add1("sqrt", {variance}));
+    RLX_TRY(const ValueId factor, g.add1("div", {inputs[1], deviation}));
+    RLX_TRY(const ValueId means, channel(inputs[3]));
+    RLX_TRY(const ValueId factors, channel(factor));
+    RLX_TRY(const ValueId biases, channel(inputs[2]));
+    RLX_TRY(const ValueId moved, g.add1("sub", {inputs[0], means}));
+    RLX_TRY(const ValueId scaled, g.add1("mul", {moved, factors}));
+    RLX_TRY(const ValueId y, g.add1("add", {scaled, biases}));
     return Values{y};
   }
 

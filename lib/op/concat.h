@@ -14,9 +14,9 @@ struct Concat {
   int64_t axis = 0;
 
   static Result<Types> infer(const Concat& o, InferCtx& c) {
-    RLX_TRY(int axis, checked_axis(c, o.axis, c.in(0).rank()));
+    RLX_TRY(const int axis, checked_axis(c, o.axis, c.in(0).rank()));
     Vec<Dim> shape = c.in(0).shape;
-    for (int i = 1; i < c.inputs(); i++) {
+    for (int i = 1; i < c.inputs(); ++i) {
       RLX_TRY_VOID(append(c, i, static_cast<size_t>(axis), shape));
     }
     Type out = Type::tensor(c.in(0).dtype, std::move(shape));
@@ -29,7 +29,7 @@ struct Concat {
     const Vec<int> axis = {axis_of(o.axis, b.out().rank())};
     const Vec<Dim> outer = b.grid(without_axes(b.out().shape, axis));
     Dim offset = 0;
-    for (int i = 0; i < b.inputs(); i++) {
+    for (int i = 0; i < b.inputs(); ++i) {
       const Vec<Dim> extent = select_axes(b.in(i).shape, axis);
       StageBuilder s = b.map(extent);
       s.store(b.output(), interleave(axis, {s.loop(0) + offset}, outer),
@@ -45,7 +45,7 @@ struct Concat {
     if (in.shape.size() != shape.size() || in.dtype != c.in(0).dtype) {
       return c.error(kBadInput, "inputs to concatenate differ in rank or element type");
     }
-    for (size_t k = 0; k < shape.size(); k++) {
+    for (size_t k = 0; k < shape.size(); ++k) {
       if (k == axis) {
         shape[k] = shape[k] + in.shape[k];
       } else {
@@ -57,7 +57,7 @@ struct Concat {
 
   static void tell_all(InferCtx& c, const Type& out) {
     Vec<Dim> elements;
-    for (int i = 0; i < c.inputs(); i++) {
+    for (int i = 0; i < c.inputs(); ++i) {
       Known known = c.known(i);
       if (!known) return;
       elements.insert(elements.end(), known->begin(), known->end());

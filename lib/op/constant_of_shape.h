@@ -14,8 +14,9 @@ struct ConstantOfShape {
 
   static Result<Types> infer(const ConstantOfShape&, InferCtx& c) {
     RLX_TRY(Vec<Dim> shape, known_extents(c, 0, "the shape"));
-    if (c.has(1) && !c.in(1).elements().is(1))
+    if (c.has(1) && !c.in(1).elements().is(1)) {
       return c.error(kBadInput, "value is not one element");
+    }
     return Types{Type::tensor(c.has(1) ? c.in(1).dtype : DType::kF32, std::move(shape))};
   }
 

@@ -30,13 +30,14 @@ struct Conv {
       return c.error(kBadInput, "x and w differ in rank or element type");
     }
     if (o.group < 1) return c.error(kBadAttribute, "group is not positive");
-    RLX_TRY(WindowAttributes attributes, attributes_of(o, c));
-    RLX_TRY(Window window, window_of(c, attributes));
+    RLX_TRY(const WindowAttributes attributes, attributes_of(o, c));
+    RLX_TRY(const Window window, window_of(c, attributes));
     RLX_TRY_VOID(c.require_equal(x.shape[1], w.shape[1] * o.group));
     RLX_TRY_VOID(divided(c, w.shape[0], o.group, "the number of output channels"));
     if (c.has(2)) {
-      if (c.in(2).rank() != 1 || c.in(2).dtype != x.dtype)
+      if (c.in(2).rank() != 1 || c.in(2).dtype != x.dtype) {
         return c.error(kBadInput, "the bias is no vector of x's element type");
+      }
       RLX_TRY_VOID(c.require_equal(c.in(2).shape[0], w.shape[0]));
     }
     Vec<Dim> shape = window.out();
@@ -68,7 +69,7 @@ struct Conv {
   static Result<WindowAttributes> attributes_of(const Conv& o, const Ctx& c) {
     WindowAttributes a{o.auto_pad, {}, o.strides, o.dilations, o.pads};
     const Vec<Dim>& w = c.in(1).shape;
-    for (size_t axis = 2; axis < w.size(); axis++) {
+    for (size_t axis = 2; axis < w.size(); ++axis) {
       const std::optional<int64_t> extent = w[axis].constant();
       if (!extent) {
         return c.error(kMustBeKnown, "the window has the symbolic extent " + to_text(w[axis]),

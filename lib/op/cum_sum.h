@@ -25,7 +25,7 @@ struct CumSum {
   }
 
   static Status lower(const CumSum& o, KernelBuilder& b) {
-    Rows rows(b, {axis_of(integers_at(b, 1).front(), b.in(0).rank())});
+    const Rows rows(b, {axis_of(integers_at(b, 1).front(), b.in(0).rank())});
     StageBuilder s = b.scan(rows.extents()[0], o.exclusive != 0, o.reverse != 0);
     s.store(b.output(), rows.at(s), sum(s, s.load(b.input(0), rows.at(s))));
     return {};

@@ -21,7 +21,7 @@ struct DepthToSpace {
     if (in.size() != 4) return c.error(kBadInput, "the input is no batch of images");
     if (s < 1 || s > INT16_MAX) return c.error(kBadAttribute, "blocksize is " + std::to_string(s));
     if (o.mode != "DCR" && o.mode != "CRD") return c.error(kBadAttribute, "mode is " + o.mode);
-    RLX_TRY(Dim channels, divided(c, in[1], s * s, "the number of channels"));
+    RLX_TRY(const Dim channels, divided(c, in[1], s * s, "the number of channels"));
     return Types{Type::tensor(c.in(0).dtype, {in[0], channels, in[2] * s, in[3] * s})};
   }
 

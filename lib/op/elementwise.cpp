@@ -17,7 +17,7 @@ constexpr Arity kVariadic{.in = 1, .variadic = true};
 // min(a, b, c, ...) from a function of two.
 Ex fold_left(Operands x, Ex (*step)(Ex, Ex)) {
   Ex result = x[0];
-  for (Ex e : x.subspan(1)) result = step(result, e);
+  for (const Ex e : x.subspan(1)) result = step(result, e);
   return result;
 }
 

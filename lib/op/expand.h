@@ -29,7 +29,7 @@ struct Expand {
   // As between two tensors, but an extent that the run tells may be 1 where data's is not: then it
   // asks for data's.
   static Result<Vec<Dim>> broadcast(InferCtx& c, const Vec<Dim>& in, Vec<Dim> shape) {
-    for (size_t i = 0; i < std::min(in.size(), shape.size()); i++) {
+    for (size_t i = 0; i < std::min(in.size(), shape.size()); ++i) {
       const Dim& extent = in[in.size() - 1 - i];
       Dim& wanted = shape[shape.size() - 1 - i];
       // What is computed from extents is one, and broadcast() assumes that they are equal.

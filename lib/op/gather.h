@@ -16,7 +16,7 @@ struct Gather {
 
   static Result<Types> infer(const Gather& o, InferCtx& c) {
     const Type& data = c.in(0);
-    RLX_TRY(int axis, checked_axis(c, o.axis, data.rank()));
+    RLX_TRY(const int axis, checked_axis(c, o.axis, data.rank()));
     if (!is_integer(c.in(1).dtype)) return c.error(kBadInput, "indices are not integers");
     Vec<Dim> shape = data.shape;
     shape.erase(shape.begin() + axis);
@@ -53,8 +53,9 @@ struct Gather {
     const RangeOf range = b.graph().symbol_ranges();
     const Dim& extent = b.in(0).shape[static_cast<size_t>(axis)];
     for (const Dim& place : {known->front(), known->front() + extent}) {
-      if (proven_nonnegative(place, range) && proven_nonnegative(extent - 1 - place, range))
+      if (proven_nonnegative(place, range) && proven_nonnegative(extent - 1 - place, range)) {
         return place;
+      }
     }
     return std::nullopt;
   }
@@ -74,8 +75,9 @@ struct Gather {
       // No axis is longer than that.
       const int64_t at = std::clamp(*index.constant(), -kMostBytes, kMostBytes);
       const int64_t needed = at < 0 ? -at : at + 1;
-      if (needed > extent.constant().value_or(INT64_MAX))
+      if (needed > extent.constant().value_or(INT64_MAX)) {
         return c.error(kBadInput, outside(*index.constant(), *extent.constant()));
+      }
       least = std::max(least, needed);
     }
     return least == 0 ? Status() : c.require_at_most(least, extent);
@@ -90,9 +92,7 @@ struct Gather {
       const std::optional<int64_t> at = index.constant();
       if (!at) return {};
       const auto size = static_cast<int64_t>(data->size());
-      if (*at < -size || *at >= size) {
-        return c.error(kBadInput, outside(*at, size));
-      }
+      if (*at < -size || *at >= size) return c.error(kBadInput, outside(*at, size));
       chosen.push_back((*data)[static_cast<size_t>(*at < 0 ? *at + size : *at)]);
     }
     tell(c, out, std::move(chosen));

@@ -15,12 +15,12 @@ struct GatherElements {
   int64_t axis = 0;
 
   static Result<Types> infer(const GatherElements& o, InferCtx& c) {
-    RLX_TRY(int axis, checked_axis(c, o.axis, c.in(0).rank()));
+    RLX_TRY(const int axis, checked_axis(c, o.axis, c.in(0).rank()));
     if (c.in(1).rank() != c.in(0).rank() || !is_integer(c.in(1).dtype)) {
       return c.error(kBadInput, "indices are no integers of data's rank");
     }
     // Along the other axes an index stands for itself.
-    for (int k : iota(0, c.in(0).rank())) {
+    for (const int k : iota(0, c.in(0).rank())) {
       const auto i = static_cast<size_t>(k);
       if (k != axis) RLX_TRY_VOID(c.require_at_most(c.in(1).shape[i], c.in(0).shape[i]));
     }

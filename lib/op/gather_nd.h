@@ -31,7 +31,7 @@ struct GatherNd {
     if (*length < 1 || o.batch_dims + *length > data.rank()) {
       return c.error(kBadInput, "a row of indices is longer than the rank of data");
     }
-    for (size_t k = 0; k < static_cast<size_t>(o.batch_dims); k++) {
+    for (size_t k = 0; k < static_cast<size_t>(o.batch_dims); ++k) {
       RLX_TRY_VOID(c.require_equal(data.shape[k], indices.shape[k]));
     }
     Vec<Dim> shape(indices.shape.begin(), indices.shape.end() - 1);
@@ -46,7 +46,7 @@ struct GatherNd {
       const auto rest = at.begin() + indices.rank() - 1;
       Vec<AxisIndex> index = axis_indexes({at.begin(), at.begin() + o.batch_dims});
       Vec<Dim> row(at.begin(), rest);
-      for (int64_t k = 0; k < length; k++) {
+      for (int64_t k = 0; k < length; ++k) {
         row.emplace_back(k);
         index.push_back(data_index(s.load(b.input(1), row)));
         row.pop_back();

@@ -19,7 +19,7 @@ struct Hardmax {
   }
 
   static Status lower(const Hardmax& o, KernelBuilder& b) {
-    Rows rows(b, {axis_of(o.axis, b.in(0).rank())});
+    const Rows rows(b, {axis_of(o.axis, b.in(0).rank())});
     const Place place = b.local(DType::kI64);
     {
       StageBuilder s = b.reduce(rows.extents());

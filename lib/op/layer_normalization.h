@@ -24,15 +24,16 @@ struct LayerNormalization {
     if (o.stash_type != 1) {
       return c.error(kUnsupportedForm, "stash_type is not 1 (f32)", "compute statistics in f32");
     }
-    RLX_TRY(int axis, checked_axis(c, o.axis, x.rank()));
-    for (int i = 1; i < c.inputs(); i++) {
+    RLX_TRY(const int axis, checked_axis(c, o.axis, x.rank()));
+    for (int i = 1; i < c.inputs(); ++i) {
       if (!c.has(i)) continue;
-      if (c.in(i).dtype != x.dtype)
+      if (c.in(i).dtype != x.dtype) {
         return c.error(kBadInput, "inputs have different element types");
+      }
       RLX_TRY_VOID(require_broadcast_to(c, i, x.shape, "scale or bias is larger than a row"));
     }
     Type statistic = Type::tensor(compute_type(x.dtype), x.shape);
-    for (int k : iota(axis, x.rank())) statistic.shape[static_cast<size_t>(k)] = 1;
+    for (const int k : iota(axis, x.rank())) statistic.shape[static_cast<size_t>(k)] = 1;
     Types out = {x, statistic, statistic};
     out.resize(static_cast<size_t>(c.outputs()));
     return out;
@@ -40,7 +41,7 @@ struct LayerNormalization {
 
   static Status lower(const LayerNormalization& o, KernelBuilder& b) {
     const int rank = b.in(0).rank();
-    Rows rows(b, iota(axis_of(o.axis, rank), rank));
+    const Rows rows(b, iota(axis_of(o.axis, rank), rank));
     const Place mean = b.local(b.in(0).dtype);
     const Place scale = b.local(b.in(0).dtype);
     {

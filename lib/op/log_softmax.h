@@ -17,7 +17,7 @@ struct LogSoftmax {
   static Result<Types> infer(const LogSoftmax& o, InferCtx& c) { return infer_softmax(c, o.axis); }
 
   static Status lower(const LogSoftmax& o, KernelBuilder& b) {
-    Rows rows(b, {axis_of(o.axis, b.in(0).rank())});
+    const Rows rows(b, {axis_of(o.axis, b.in(0).rank())});
     const Place top = store_maximum(b, rows);
     const Place log_sum = b.local(b.in(0).dtype);
     {

@@ -67,7 +67,7 @@ struct MaxPool {
   static Ex is_element(KernelBuilder& b, StageBuilder& s, const Window& window, const Vec<Dim>& at,
                        Ex also) {
     const Vec<Dim> index = window.position({at.begin() + 2, at.end()}, s.loops());
-    for (size_t i = 0; i < index.size(); i++) {
+    for (size_t i = 0; i < index.size(); ++i) {
       if (window.axes[i].inside) continue;
       const Ex here = s.index(index[i]);
       const Ex last = s.index(b.in(0).shape[i + 2] - 1);
@@ -88,7 +88,7 @@ struct MaxPool {
       std::swap(shape[shape.size() - 1], shape[shape.size() - 2]);
     }
     Dim flat = 0;
-    for (size_t axis = 0; axis < shape.size(); axis++) flat = flat * shape[axis] + index[axis];
+    for (size_t axis = 0; axis < shape.size(); ++axis) flat = flat * shape[axis] + index[axis];
     return flat;
   }
 };

@@ -70,10 +70,10 @@ inline constexpr bool kHasAttributes = [] {
 
 // Arguments stand in the order of the node's inputs and outputs, whatever `lower` looks at first.
 inline void name_operands(KernelBuilder& b) {
-  for (int i = 0; i < b.inputs(); i++) {
+  for (int i = 0; i < b.inputs(); ++i) {
     if (b.has(i)) b.input(i);
   }
-  for (int i = 0; i < b.outputs(); i++) b.output(i);
+  for (int i = 0; i < b.outputs(); ++i) b.output(i);
 }
 
 // The OpDef of a struct, made of its statics and members.
@@ -96,15 +96,17 @@ constexpr OpDef op_def_of() {
                 [&](std::string_view name, auto& member) { visit(name, AttrRef(&member)); });
   };
   d.infer = [](const void* o, InferCtx& c) { return O::infer(*static_cast<const O*>(o), c); };
-  if constexpr (kHasLower<O>)
+  if constexpr (kHasLower<O>) {
     d.lower = [](const void* o, KernelBuilder& b) {
       name_operands(b);
       return O::lower(*static_cast<const O*>(o), b);
     };
-  if constexpr (kHasExpand<O>)
+  }
+  if constexpr (kHasExpand<O>) {
     d.expand = [](const void* o, GraphBuilder& b, const Values& v) {
       return O::expand(*static_cast<const O*>(o), b, v);
     };
+  }
   return d;
 }
 

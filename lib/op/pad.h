@@ -28,10 +28,11 @@ struct Pad {
     }
     if (pads.size() != 2 * n) return c.error(kBadInput, "pads is not two numbers an axis");
     RLX_TRY_VOID(require_scalar(c, 2, "the constant"));
-    if (c.has(2) && c.in(2).dtype != c.in(0).dtype)
+    if (c.has(2) && c.in(2).dtype != c.in(0).dtype) {
       return c.error(kBadInput, "the constant has another element type than data");
+    }
     Vec<Dim> shape = c.in(0).shape;
-    for (size_t i = 0; i < n; i++) {
+    for (size_t i = 0; i < n; ++i) {
       Dim& extent = shape[axis_at(given, i, rank)];
       const bool copies =
           rule_of(o) != Bounds::Rule::kFill && !(pads[i].is(0) && pads[i + n].is(0));
@@ -45,7 +46,7 @@ struct Pad {
     const Vec<Dim> low = low_pads(b);
     return lower_map(b, [&](StageBuilder& s, const Vec<Dim>& at) {
       Vec<Dim> index;
-      for (size_t axis = 0; axis < at.size(); axis++) index.push_back(at[axis] - low[axis]);
+      for (size_t axis = 0; axis < at.size(); ++axis) index.push_back(at[axis] - low[axis]);
       const Bounds rule{*rule_of(o), fill_of(b)};
       const Ex x = s.load(b.input(0), index, Vec<Bounds>(index.size(), rule));
       const bool computed_fill = rule.rule == Bounds::Rule::kFill && b.has(2) && !known_fill(b);
@@ -73,7 +74,7 @@ struct Pad {
     if (b.has(3)) given = integers_at(b, 3);
     const Vec<Dim> pads = *b.known(1);
     Vec<Dim> low(static_cast<size_t>(rank), Dim(0));
-    for (size_t i = 0; i < pads.size() / 2; i++) low[axis_at(given, i, rank)] = pads[i];
+    for (size_t i = 0; i < pads.size() / 2; ++i) low[axis_at(given, i, rank)] = pads[i];
     return low;
   }
 
@@ -90,7 +91,7 @@ struct Pad {
   static Ex with_fill(KernelBuilder& b, StageBuilder& s, const Vec<Dim>& index, Ex x) {
     const Ex fill = load_scalar(b, s, 2);
     Ex result = x;
-    for (size_t axis = 0; axis < index.size(); axis++) {
+    for (size_t axis = 0; axis < index.size(); ++axis) {
       const Ex at = s.index(index[axis]);
       const Ex last = s.index(b.in(0).shape[axis] - 1);
       result = select(apply(Fn::kLt, at, constant_like(at, 0)), fill, result);

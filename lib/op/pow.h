@@ -48,7 +48,7 @@ struct Pow {
     Ex result = one;
     Ex square = x;
     const int bits = value_bits(y.type());
-    for (int bit = 0; bit < bits; bit++) {
+    for (int bit = 0; bit < bits; ++bit) {
       const Ex taken = apply(Fn::kAnd, y, y.stage->constant_int(y.type(), int64_t{1} << bit));
       const Ex is_taken = apply(Fn::kNe, taken, constant_like(y, 0));
       result = select(is_taken, result * square, result);

@@ -15,10 +15,11 @@ struct Range {
   static constexpr DTypes dtypes = kNumbers;
 
   static Result<Types> infer(const Range&, InferCtx& c) {
-    for (int i = 0; i < 3; i++) {
+    for (int i = 0; i < 3; ++i) {
       const bool fits = c.in(i).dtype == c.in(0).dtype && c.in(i).elements().is(1);
-      if (!fits)
+      if (!fits) {
         return c.error(kBadInput, "start, limit and delta are not three scalars of one type");
+      }
     }
     const DType type = c.in(0).dtype;
     RLX_TRY(Dim count, is_float(type) ? count_of_floats(c) : count_of_integers(c));
@@ -53,7 +54,7 @@ struct Range {
 
   static Result<Dim> count_of_floats(const InferCtx& c) {
     double bound[3] = {};
-    for (int i = 0; i < 3; i++) {
+    for (int i = 0; i < 3; ++i) {
       const Constant* constant = c.constant(i);
       if (!constant) {
         return c.error(kMustBeKnown, "the bounds of a range of floats are no constants",
@@ -72,7 +73,7 @@ struct Range {
     const Dim start = c.known(0)->front();
     const Dim delta = c.known(2)->front();
     Vec<Dim> elements;
-    for (int64_t i = 0; i < *count; i++) elements.push_back(start + delta * i);
+    for (int64_t i = 0; i < *count; ++i) elements.push_back(start + delta * i);
     tell(c, out, std::move(elements));
   }
 };

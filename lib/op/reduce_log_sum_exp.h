@@ -18,14 +18,14 @@ struct ReduceLogSumExp {
   int64_t noop_with_empty_axes = 0;
 
   static Result<Types> infer(const ReduceLogSumExp& o, InferCtx& c) {
-    RLX_TRY(Vec<int> axes, reduced_axes(c, o.noop_with_empty_axes != 0));
+    RLX_TRY(const Vec<int> axes, reduced_axes(c, o.noop_with_empty_axes != 0));
     const Type& in = c.in(0);
     return Types{Type::tensor(in.dtype, reduced_shape(in.shape, axes, o.keepdims != 0))};
   }
 
   static Status lower(const ReduceLogSumExp& o, KernelBuilder& b) {
     const Vec<int> axes = reduced_axes(b, o.noop_with_empty_axes != 0);
-    Rows rows(b, axes);
+    const Rows rows(b, axes);
     // log(exp(x)) of a row of one element.
     if (axes.empty()) {
       StageBuilder s = b.map();

@@ -54,7 +54,7 @@ struct Reduce {
   int64_t noop_with_empty_axes = 0;
 
   static Result<Types> infer(const Reduce& o, InferCtx& c) {
-    RLX_TRY(Vec<int> axes, reduced_axes(c, o.noop_with_empty_axes != 0));
+    RLX_TRY(const Vec<int> axes, reduced_axes(c, o.noop_with_empty_axes != 0));
     const Type& in = c.in(0);
     Type out = Type::tensor(in.dtype, reduced_shape(in.shape, axes, o.keepdims != 0));
     if (kReductions[row].fold && axes.size() == 1) tell_reduced(c, out);
@@ -72,7 +72,7 @@ struct Reduce {
     if (!known || known->empty() || c.in(0).rank() != 1) return;
     const RangeOf range = c.graph().symbol_ranges();
     Dim result = known->front();
-    for (size_t i = 1; i < known->size(); i++) {
+    for (size_t i = 1; i < known->size(); ++i) {
       const std::array pair{result, (*known)[i]};
       KnownDim next = kReductions[row].fold(pair, range);
       if (!next) return;
@@ -108,7 +108,7 @@ Vec<const OpDef*> reduction_ops() {
 
 Status lower_reduction(const ReductionRow& row, KernelBuilder& b, const Vec<int>& axes,
                        bool keepdims) {
-  Rows rows(b, axes);
+  const Rows rows(b, axes);
   const Scalar init = row.init(compute_type(b.in(0).dtype));
   if (axes.empty()) {
     // A row of one element without a loop to reduce over.

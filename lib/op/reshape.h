@@ -20,14 +20,15 @@ struct Reshape {
     RLX_TRY(Vec<Dim> shape, known_extents(c, 1, "the new shape"));
     const Type& in = c.in(0);
     std::optional<size_t> open;
-    for (size_t axis = 0; axis < shape.size(); axis++) {
+    for (size_t axis = 0; axis < shape.size(); ++axis) {
       if (shape[axis].is(-1)) {
         if (open) return c.error(kBadInput, "the new shape has more than one -1");
         open = axis;
         shape[axis] = 1;
       } else if (shape[axis].is(0) && o.allowzero == 0) {
-        if (axis >= in.shape.size())
+        if (axis >= in.shape.size()) {
           return c.error(kBadInput, "the new shape copies no axis of data");
+        }
         shape[axis] = in.shape[axis];
       }
     }

@@ -16,8 +16,8 @@ struct Slice {
   static constexpr bool view = true;
 
   static Result<Types> infer(const Slice&, InferCtx& c) {
-    RLX_TRY(Vec<Dim> starts, known_dims(c, 1, "starts"));
-    RLX_TRY(Vec<Dim> ends, known_dims(c, 2, "ends"));
+    RLX_TRY(const Vec<Dim> starts, known_dims(c, 1, "starts"));
+    RLX_TRY(const Vec<Dim> ends, known_dims(c, 2, "ends"));
     RLX_TRY(auto axes, known_integers(c, 3, "axes"));
     RLX_TRY(auto steps, known_integers(c, 4, "steps"));
     const size_t n = starts.size();
@@ -25,8 +25,9 @@ struct Slice {
       return c.error(kBadInput, "starts, ends, axes and steps differ in length");
     }
     const int rank = c.in(0).rank();
-    if (!axes && static_cast<int>(n) > rank)
+    if (!axes && static_cast<int>(n) > rank) {
       return c.error(kBadInput, "starts is longer than the rank");
+    }
     if (axes) {
       RLX_TRY_VOID(checked_axes(c, *axes, rank));
     }
@@ -63,7 +64,7 @@ struct Slice {
     const Vec<Dim> ends = *c.known(2);
     const int rank = c.in(0).rank();
     Vec<Part> parts;
-    for (size_t i = 0; i < starts.size(); i++) {
+    for (size_t i = 0; i < starts.size(); ++i) {
       const int64_t axis =
           c.has(3) ? c.known(3)->at(i).constant().value() : static_cast<int64_t>(i);
       const int64_t step = c.has(4) ? c.known(4)->at(i).constant().value() : 1;
@@ -82,7 +83,7 @@ struct Slice {
       const auto count = p.count.constant();
       if (!first || !count) return;
       elements.clear();
-      for (int64_t i = 0; i < *count; i++) {
+      for (int64_t i = 0; i < *count; ++i) {
         elements.push_back(data[static_cast<size_t>(*first + i * p.step)]);
       }
     }

@@ -17,7 +17,7 @@ struct Softmax {
 
   // Four stages over a row that stays local: maximum, exponentials, their sum, scale.
   static Status lower(const Softmax& o, KernelBuilder& b) {
-    Rows rows(b, {axis_of(o.axis, b.in(0).rank())});
+    const Rows rows(b, {axis_of(o.axis, b.in(0).rank())});
     const Place top = store_maximum(b, rows);
     const Place row = b.local(b.in(0).dtype, rows.extents());
     const Place scale = b.local(b.in(0).dtype);

@@ -18,8 +18,8 @@ struct SpaceToDepth {
     const int64_t s = o.blocksize;
     if (in.size() != 4) return c.error(kBadInput, "the input is no batch of images");
     if (s < 1 || s > INT16_MAX) return c.error(kBadAttribute, "blocksize is " + std::to_string(s));
-    RLX_TRY(Dim height, divided(c, in[2], s, "the height"));
-    RLX_TRY(Dim width, divided(c, in[3], s, "the width"));
+    RLX_TRY(const Dim height, divided(c, in[2], s, "the height"));
+    RLX_TRY(const Dim width, divided(c, in[3], s, "the width"));
     return Types{Type::tensor(c.in(0).dtype, {in[0], in[1] * (s * s), height, width})};
   }
 

@@ -19,9 +19,9 @@ struct Split {
 
   static Result<Types> infer(const Split& o, InferCtx& c) {
     const Type& in = c.in(0);
-    RLX_TRY(int axis, checked_axis(c, o.axis, in.rank()));
+    RLX_TRY(const int axis, checked_axis(c, o.axis, in.rank()));
     const Dim& extent = in.shape[static_cast<size_t>(axis)];
-    RLX_TRY(Vec<Dim> parts,
+    RLX_TRY(const Vec<Dim> parts,
             c.has(1) ? known_extents(c, 1, "the extents of the parts") : equal_parts(c, extent));
     if (static_cast<int>(parts.size()) != c.outputs()) {
       return c.error(kBadInput, "there are more parts than outputs, or fewer");
@@ -37,7 +37,7 @@ struct Split {
     const Vec<int> axis = {axis_of(o.axis, b.in(0).rank())};
     const Vec<Dim> outer = b.grid(without_axes(b.in(0).shape, axis));
     Dim offset = 0;
-    for (int i = 0; i < b.outputs(); i++) {
+    for (int i = 0; i < b.outputs(); ++i) {
       const Vec<Dim> extent = select_axes(b.out(i).shape, axis);
       StageBuilder s = b.map(extent);
       s.store(b.output(i), interleave(axis, s.loops(), outer),

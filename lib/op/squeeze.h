@@ -23,12 +23,13 @@ struct Squeeze {
         RLX_TRY_VOID(c.require_equal(extent, 1));
       }
     } else {
-      for (int axis : iota(0, in.rank())) {
+      for (const int axis : iota(0, in.rank())) {
         const Dim& extent = in.shape[static_cast<size_t>(axis)];
         if (extent.is(1)) axes.push_back(axis);
         // A symbol that is 1 at run time would take the axis away: a variant bound to 1 does.
-        if (!extent.constant())
+        if (!extent.constant()) {
           RLX_TRY_VOID(c.require_at_most(1, max(extent - 1, Dim(1) - extent)));
+        }
       }
     }
     return view_types(c, without_axes(in.shape, axes));

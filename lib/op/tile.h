@@ -15,16 +15,17 @@ struct Tile {
   static Result<Types> infer(const Tile&, InferCtx& c) {
     RLX_TRY(Vec<Dim> repeats, known_extents(c, 1, "repeats"));
     Vec<Dim> shape = c.in(0).shape;
-    if (repeats.size() != shape.size())
+    if (repeats.size() != shape.size()) {
       return c.error(kBadInput, "repeats is not one number an axis");
-    for (size_t axis = 0; axis < shape.size(); axis++) shape[axis] = shape[axis] * repeats[axis];
+    }
+    for (size_t axis = 0; axis < shape.size(); ++axis) shape[axis] = shape[axis] * repeats[axis];
     return Types{Type::tensor(c.in(0).dtype, std::move(shape))};
   }
 
   static Status lower(const Tile&, KernelBuilder& b) {
     const Vec<Dim>& in = b.in(0).shape;
     return lower_view(b, [&](Vec<Dim> at) {
-      for (size_t axis = 0; axis < at.size(); axis++) {
+      for (size_t axis = 0; axis < at.size(); ++axis) {
         if (in[axis] != b.out().shape[axis]) at[axis] = mod(at[axis], in[axis]);
       }
       return at;

@@ -22,14 +22,14 @@ struct Transpose {
       return {axes.rbegin(), axes.rend()};
     }
     Vec<int> axes;
-    for (int64_t axis : o.perm) axes.push_back(axis_of(axis, rank));
+    for (const int64_t axis : o.perm) axes.push_back(axis_of(axis, rank));
     return axes;
   }
 
   static Result<Types> infer(const Transpose& o, InferCtx& c) {
     const Type& in = c.in(0);
     if (!o.perm.empty()) {
-      RLX_TRY(Vec<int> axes, checked_axes(c, o.perm, in.rank()));
+      RLX_TRY(const Vec<int> axes, checked_axes(c, o.perm, in.rank()));
       if (axes != iota(0, in.rank())) {
         return c.error(kBadAttribute,
                        "perm does not name each of the " + std::to_string(in.rank()) + " axes");
@@ -42,7 +42,7 @@ struct Transpose {
     const Vec<int> axes = order(o, b.in(0).rank());
     return lower_view(b, [&](const Vec<Dim>& at) {
       Vec<Dim> index(at.size());
-      for (size_t i = 0; i < at.size(); i++) index[static_cast<size_t>(axes[i])] = at[i];
+      for (size_t i = 0; i < at.size(); ++i) index[static_cast<size_t>(axes[i])] = at[i];
       return index;
     });
   }

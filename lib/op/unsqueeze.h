@@ -16,7 +16,8 @@ struct Unsqueeze {
   static Result<Types> infer(const Unsqueeze&, InferCtx& c) {
     RLX_TRY(auto given, known_integers(c, 1, "axes"));
     const Type& in = c.in(0);
-    RLX_TRY(Vec<int> axes, checked_axes(c, *given, in.rank() + static_cast<int>(given->size())));
+    RLX_TRY(const Vec<int> axes,
+            checked_axes(c, *given, in.rank() + static_cast<int>(given->size())));
     return view_types(c, interleave(axes, Vec<Dim>(axes.size(), Dim(1)), in.shape));
   }
 

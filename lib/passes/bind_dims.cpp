@@ -51,8 +51,9 @@ Binding parts_of(const Graph& g, const std::string& name, int64_t value) {
   const Symbol* s = g.find_symbol(name);
   if (!s || s->element < 0 || s->sign < 0) return parts;
   for (const Symbol& part : g.symbols) {
-    if (part.input == s->input && part.element == s->element)
+    if (part.input == s->input && part.element == s->element) {
       parts.emplace(part.name, std::max<int64_t>(value * part.sign, 0));
+    }
   }
   return parts;
 }
@@ -100,7 +101,9 @@ void substitute(Graph& g, const Binding& binding) {
 
 std::set<std::string> live_origins(const Graph& g) {
   std::set<std::string> origins;
-  for (NodeId id : execution_order(g)) origins.insert(g[id].origin.begin(), g[id].origin.end());
+  for (const NodeId id : execution_order(g)) {
+    origins.insert(g[id].origin.begin(), g[id].origin.end());
+  }
   return origins;
 }
 

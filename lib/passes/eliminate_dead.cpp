@@ -28,11 +28,11 @@ class Liveness {
     if (!used && node.op().effect != Effect::kState) return;
     nodes_[id.index] = true;
     use(node.inputs);
-    for (RegionId r : node.regions) use(g_[r].results);
+    for (const RegionId r : node.regions) use(g_[r].results);
   }
 
   void use(const Values& values) {
-    for (ValueId v : values) {
+    for (const ValueId v : values) {
       if (v.valid()) values_[v.index] = true;
     }
   }
@@ -47,11 +47,11 @@ void drop_unused_captures(Graph& g) {
   Vec<RegionId> regions = g.live_regions();
   // Inner regions first.
   std::reverse(regions.begin(), regions.end());
-  for (RegionId r : regions) {
+  for (const RegionId r : regions) {
     std::set<ValueId> used(g[r].results.begin(), g[r].results.end());
-    for (NodeId id : g[r].nodes) {
+    for (const NodeId id : g[r].nodes) {
       used.insert(g[id].inputs.begin(), g[id].inputs.end());
-      for (RegionId inner : g[id].regions) {
+      for (const RegionId inner : g[id].regions) {
         used.insert(g[inner].captures.begin(), g[inner].captures.end());
       }
     }
@@ -63,7 +63,7 @@ void drop_unused_captures(Graph& g) {
 
 Status eliminate_dead(Graph& g) {
   const Liveness live(g);
-  for (RegionId r : g.live_regions()) {
+  for (const RegionId r : g.live_regions()) {
     std::erase_if(g[r].nodes, [&](NodeId id) { return !live.is_live(id); });
   }
   drop_unused_captures(g);

@@ -56,10 +56,10 @@ bool is_computable(const Graph& g, NodeId id) {
 }
 
 Result<std::map<ValueId, Constant>> evaluate(const Graph& g, NodeId id, double most_points) {
-  AtHand here("fold", g[id].origin);
+  const AtHand here("fold", g[id].origin);
   std::map<ValueId, Constant> constants;
   if (has_symbols(g, g[id].outputs)) return constants;
-  RLX_TRY(Kernel k, lower(g, id));
+  RLX_TRY(const Kernel k, lower(g, id));
   if (points_of(k) > most_points) return constants;
   RLX_TRY(auto outputs, run(g, k));
   for (auto& [v, bytes] : outputs) {

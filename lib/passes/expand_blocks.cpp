@@ -16,7 +16,7 @@ Status expand(Graph& g, RegionId region, NodeId id, Replacement& replacement) {
   }
   GraphBuilder builder(g, region, block.origin);
   RLX_TRY(Values outputs, block.op().expand(block.attrs.data(), builder, inputs));
-  for (size_t i = 0; i < block.outputs.size(); i++) {
+  for (size_t i = 0; i < block.outputs.size(); ++i) {
     g[outputs[i]].name = g[block.outputs[i]].name;
     replacement.emplace(block.outputs[i], outputs[i]);
   }
@@ -26,7 +26,7 @@ Status expand(Graph& g, RegionId region, NodeId id, Replacement& replacement) {
 // The region's nodes once more, in order, with what its blocks expand to.
 Status expand_region(Graph& g, RegionId region, Replacement& replacement, bool& found) {
   const Vec<NodeId> nodes = std::exchange(g[region].nodes, {});
-  for (NodeId id : nodes) {
+  for (const NodeId id : nodes) {
     if (!g[id].op().expand) {
       g[region].nodes.push_back(id);
       continue;
@@ -45,7 +45,7 @@ Status expand_blocks(Graph& g) {
   while (found) {
     found = false;
     Replacement replacement;
-    for (RegionId r : g.live_regions()) {
+    for (const RegionId r : g.live_regions()) {
       RLX_TRY_VOID(expand_region(g, r, replacement, found));
     }
     g.replace_uses(replacement);

@@ -25,7 +25,7 @@ std::optional<int64_t> bytes_of_type(const Type& t) {
 // The sum over values; nullopt where one has no size that is known.
 std::optional<int64_t> bytes_of_values(const Graph& g, const Values& values) {
   int64_t sum = 0;
-  for (ValueId v : values) {
+  for (const ValueId v : values) {
     if (!v.valid()) continue;
     const std::optional<int64_t> bytes = bytes_of_type(g[v].type);
     if (!bytes) return std::nullopt;
@@ -79,7 +79,7 @@ Status visit(Graph& g, NodeId id, Replacement& replacement) {
 
 Status fold_constants(Graph& g) {
   Replacement replacement;
-  for (NodeId id : execution_order(g)) {
+  for (const NodeId id : execution_order(g)) {
     RLX_TRY_VOID(visit(g, id, replacement));
   }
   g.replace_uses(replacement);

@@ -17,14 +17,12 @@ namespace {
 // Inputs of a kind or element type that the operator is not written for; nullopt: none.
 std::optional<Diagnostic> fault_of(const Graph& g, NodeId id) {
   const Node& node = g[id];
-  for (size_t i = 0; i < node.inputs.size(); i++) {
+  for (size_t i = 0; i < node.inputs.size(); ++i) {
     const ValueId v = node.inputs[i];
     if (!v.valid() || g[v].type.kind == Type::Kind::kUnknown) continue;
     const Type& type = g[v].type;
     const std::string input = "input " + std::to_string(i);
-    if (!type.is_tensor()) {
-      return diagnostic_of(g, id, kUnsupportedInput, input + " is no tensor");
-    }
+    if (!type.is_tensor()) return diagnostic_of(g, id, kUnsupportedInput, input + " is no tensor");
     const bool supported = i == 0 ? node.op().dtypes.has(type.dtype) : type.dtype != DType::kString;
     if (supported) continue;
     return diagnostic_of(g, id, kUnsupportedInput,
@@ -67,7 +65,7 @@ bool is_small(const Graph& g, const Values& values) {
 bool contradicts(const Type& declared, const Type& inferred) {
   if (!declared.is_tensor() || !inferred.is_tensor()) return false;
   if (declared.dtype != inferred.dtype || declared.rank() != inferred.rank()) return true;
-  for (size_t i = 0; i < inferred.shape.size(); i++) {
+  for (size_t i = 0; i < inferred.shape.size(); ++i) {
     const auto a = declared.shape[i].constant(), b = inferred.shape[i].constant();
     if (a && b && *a != *b) return true;
   }
@@ -85,7 +83,7 @@ class Inference {
       const Type type = g_[input].type;
       replacement_.emplace(input, solved_value(g_, type, elements));
     }
-    for (NodeId id : execution_order(g_)) visit(id);
+    for (const NodeId id : execution_order(g_)) visit(id);
     if (!problems_.empty()) return Error(std::move(problems_));
     g_.replace_uses(replacement_);
     return {};
@@ -98,7 +96,7 @@ class Inference {
  private:
   // Dims whose symbols are bound.
   void replace_constant_dims() {
-    for (size_t i = 0; i < g_.values.size(); i++) {
+    for (size_t i = 0; i < g_.values.size(); ++i) {
       const ValueDef& def = g_.values[i].def;
       if (def.kind != ValueDef::Kind::kDims || !are_constant(def.dims)) continue;
       // Copied: a new value may move the others.
@@ -113,7 +111,7 @@ class Inference {
     }
     if (std::optional<Diagnostic> fault = fault_of(g_, id)) {
       problems_.push_back(*std::move(fault));
-      for (ValueId v : g_[id].outputs) g_[v].type = Type::unknown();
+      for (const ValueId v : g_[id].outputs) g_[v].type = Type::unknown();
       return;
     }
     if (g_[id].op_name() == "slice") widen_operands(id);
@@ -123,14 +121,14 @@ class Inference {
       if (problems_.back().code == kMustBeKnown) starved_.push_back(id);
       return;
     }
-    for (ValueId v : g_[id].outputs) compare_with_declared(id, v);
+    for (const ValueId v : g_[id].outputs) compare_with_declared(id, v);
     solve(id);
     compute(id);
   }
 
   // Its starts and ends may be i32, for which expressions have no form; an index is none the wider.
   void widen_operands(NodeId id) {
-    for (size_t i = 1; i < g_[id].inputs.size(); i++) {
+    for (size_t i = 1; i < g_[id].inputs.size(); ++i) {
       const ValueId v = g_[id].inputs[i];
       const Known known = known_elements(g_, v, known_);
       if (!known || g_[v].type.dtype != DType::kI32 || are_constant(*known)) continue;
@@ -189,7 +187,7 @@ std::optional<std::pair<Dim, int64_t>> capped(const Dim& d) {
   if (d.terms().size() != 1 || d.terms()[0].coefficient != 1) return std::nullopt;
   const Factors factors = d.terms()[0].factors;
   if (factors.size() != 1 || factors[0].kind != Atom::Kind::kMin) return std::nullopt;
-  for (size_t i : {0, 1}) {
+  for (const size_t i : {0, 1}) {
     const Dim &symbol = factors[0].args[i], &cap = factors[0].args[1 - i];
     if (symbol.as_symbol() && cap.constant()) return std::pair(symbol, *cap.constant());
   }

@@ -26,12 +26,13 @@ int64_t first_of_shape(const Node& n) {
 // The inputs that operands of nodes are computed from, by way of scalars and vectors.
 std::set<int> sources_of(const Graph& g, const Vec<NodeId>& nodes, const Vec<Known>& known) {
   std::map<ValueId, int> numbers;
-  for (size_t i = 0; i < g.inputs().size(); i++)
+  for (size_t i = 0; i < g.inputs().size(); ++i) {
     numbers.emplace(g.inputs()[i], static_cast<int>(i));
+  }
   std::set<int> sources;
   std::set<ValueId> seen;
   Vec<ValueId> left;
-  for (NodeId id : nodes) {
+  for (const NodeId id : nodes) {
     const Values& operands = g[id].inputs;
     left.insert(left.end(), operands.begin() + first_of_shape(g[id]), operands.end());
   }
@@ -39,8 +40,9 @@ std::set<int> sources_of(const Graph& g, const Vec<NodeId>& nodes, const Vec<Kno
     const ValueId v = left.back();
     left.pop_back();
     if (!v.valid() || known_elements(g, v, known) || !seen.insert(v).second) continue;
-    if (auto input = numbers.find(v); input != numbers.end() && short_vector(g[v].type))
+    if (auto input = numbers.find(v); input != numbers.end() && short_vector(g[v].type)) {
       sources.insert(input->second);
+    }
     const Node* node = g.node_of(v);
     if (!node || g[v].type.rank() > 1) continue;
     left.insert(left.end(), node->inputs.begin(), node->inputs.end());
@@ -56,9 +58,9 @@ std::string fresh_name(const Graph& g, std::string name) {
 void name_elements_of(Graph& g, int input) {
   const Value& value = g[g.inputs()[static_cast<size_t>(input)]];
   const int64_t count = *short_vector(value.type);
-  for (int element = 0; element < count; element++) {
+  for (int element = 0; element < count; ++element) {
     const std::string name = value.name + "." + std::to_string(element);
-    for (int sign : {1, -1}) {
+    for (const int sign : {1, -1}) {
       g.symbols.push_back({.name = fresh_name(g, (sign < 0 ? "-" : "") + name),
                            .input = input,
                            .element = element,
@@ -87,7 +89,7 @@ std::map<ValueId, Vec<Dim>> named_inputs(const Graph& g) {
 
 bool name_elements(Graph& g, const Vec<NodeId>& starved, const Vec<Known>& known) {
   bool any = false;
-  for (int input : sources_of(g, starved, known)) {
+  for (const int input : sources_of(g, starved, known)) {
     if (is_named(g, input)) continue;
     name_elements_of(g, input);
     any = true;

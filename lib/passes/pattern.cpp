@@ -90,7 +90,7 @@ constexpr int64_t kMostComparedElements = 4096;
 bool is_number(const Graph& g, ValueId v, double number) {
   const Constant* c = g.constant_of(v);
   if (!c || c->dtype == DType::kString || c->elements() > kMostComparedElements) return false;
-  for (int64_t i = 0; i < c->elements(); i++) {
+  for (int64_t i = 0; i < c->elements(); ++i) {
     const std::byte* element = c->data.bytes().data() + bytes_of(c->dtype, i);
     if (scalar_at(c->dtype, element).as_double() != number) return false;
   }
@@ -100,7 +100,7 @@ bool is_number(const Graph& g, ValueId v, double number) {
 bool match_value(const Pattern& p, ValueId v, Match& m);
 
 bool match_operands(const Pattern& p, const Values& inputs, Match& m) {
-  for (size_t i = 0; i < p.operands.size(); i++) {
+  for (size_t i = 0; i < p.operands.size(); ++i) {
     if (!match_value(p.operands[i], inputs[i], m)) return false;
   }
   return true;

@@ -21,7 +21,7 @@ using RuleBook = std::multimap<std::string, const ParsedRule*, std::less<>>;
 
 Vec<ParsedRule> parsed_rules(Math math) {
   Vec<ParsedRule> parsed;
-  for (std::span<const Rule> family : all_rules()) {
+  for (const std::span<const Rule> family : all_rules()) {
     for (const Rule& rule : family) {
       if (!rule.allowed.at(math)) continue;
       ParsedRule p{&rule, parse_pattern(rule.from), std::nullopt};
@@ -45,9 +45,9 @@ class Simplifier {
     replacement_.clear();
     uses_ = g_.count_uses();
     region_of_ = regions_of_nodes(g_);
-    for (RegionId r : g_.live_regions()) {
+    for (const RegionId r : g_.live_regions()) {
       // The region's nodes once more, in order, with what replaces some of them.
-      for (NodeId id : std::exchange(g_[r].nodes, {})) visit(r, id);
+      for (const NodeId id : std::exchange(g_[r].nodes, {})) visit(r, id);
     }
     g_.replace_uses(replacement_);
     return !replacement_.empty();
@@ -59,7 +59,7 @@ class Simplifier {
     const bool plain =
         g_[id].op().effect == Effect::kPure && g_[id].regions.empty() && g_[id].outputs.size() == 1;
     auto [first, last] = book_.equal_range(g_[id].op_name());
-    for (auto at = first; plain && at != last; at++) {
+    for (auto at = first; plain && at != last; ++at) {
       if (apply(*at->second, region, id)) return;
     }
     g_[region].nodes.push_back(id);
@@ -91,7 +91,7 @@ class Simplifier {
 
   Origin origin_of(const Match& m) const {
     Origin origin;
-    for (NodeId id : m.nodes) origin = merge(origin, g_[id].origin);
+    for (const NodeId id : m.nodes) origin = merge(origin, g_[id].origin);
     return origin;
   }
 
@@ -115,7 +115,7 @@ Vec<std::span<const Rule>> all_rules() {
 
 Status simplify(Graph& g, Math math) {
   Simplifier simplifier(g, math);
-  for (int round = 0; round < kMostRounds && simplifier.run(); round++) {
+  for (int round = 0; round < kMostRounds && simplifier.run(); ++round) {
   }
   return {};
 }

@@ -12,7 +12,7 @@ struct Frame {
 
 Vec<NodeId> nodes_of(const Graph& g, const Vec<RegionId>& regions) {
   Vec<NodeId> nodes;
-  for (RegionId r : regions) nodes.insert(nodes.end(), g[r].nodes.begin(), g[r].nodes.end());
+  for (const RegionId r : regions) nodes.insert(nodes.end(), g[r].nodes.begin(), g[r].nodes.end());
   return nodes;
 }
 
@@ -40,8 +40,8 @@ Vec<NodeId> execution_order(const Graph& g) {
 
 Vec<RegionId> regions_of_nodes(const Graph& g) {
   Vec<RegionId> regions(g.nodes.size());
-  for (RegionId r : g.live_regions()) {
-    for (NodeId id : g[r].nodes) regions[id.index] = r;
+  for (const RegionId r : g.live_regions()) {
+    for (const NodeId id : g[r].nodes) regions[id.index] = r;
   }
   return regions;
 }

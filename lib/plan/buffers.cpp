@@ -16,8 +16,8 @@ bool keeps_fill(const Storage& s) {
 // By value; copies of an input or output are temporary.
 Vec<LirBuffer::Role> roles_of(const Graph& g) {
   Vec<LirBuffer::Role> roles(g.values.size(), LirBuffer::Role::kTemporary);
-  for (ValueId v : g.outputs()) roles[v.index] = LirBuffer::Role::kOutput;
-  for (ValueId v : g.inputs()) roles[v.index] = LirBuffer::Role::kInput;
+  for (const ValueId v : g.outputs()) roles[v.index] = LirBuffer::Role::kOutput;
+  for (const ValueId v : g.inputs()) roles[v.index] = LirBuffer::Role::kInput;
   return roles;
 }
 
@@ -30,7 +30,7 @@ LirBuffer::Role role_of(const Graph& g, const Placed& p, const Vec<LirBuffer::Ro
 Vec<uint32_t> ends_of(const Vec<uint32_t>& wave) {
   Vec<uint32_t> ends(wave.size());
   for (size_t i = wave.size(); i-- > 0;) {
-    bool last = i + 1 == wave.size() || wave[i + 1] != wave[i];
+    const bool last = i + 1 == wave.size() || wave[i + 1] != wave[i];
     ends[i] = last ? static_cast<uint32_t>(i) : ends[i + 1];
   }
   return ends;
@@ -39,21 +39,24 @@ Vec<uint32_t> ends_of(const Vec<uint32_t>& wave) {
 void set_lifetimes(Lir& lir, const Vec<uint32_t>& wave) {
   Vec<bool> seen(lir.buffers.size());
   Vec<uint32_t> ends = ends_of(wave);
-  for (uint32_t i = 0; i < lir.groups.size(); ++i)
-    for (uint32_t placed : lir.groups[i].args) {
-      uint32_t b = lir.placed[placed].buffer;
+  for (uint32_t i = 0; i < lir.groups.size(); ++i) {
+    for (const uint32_t placed : lir.groups[i].args) {
+      const uint32_t b = lir.placed[placed].buffer;
       if (!seen[b]) lir.buffers[b].first = wave[i];
       seen[b] = true;
       lir.buffers[b].last = ends[i];
     }
+  }
 }
 
 // Temporaries that keep a fill, by the start of their lives.
 Vec<const Placed*> filled_temporaries(const Lir& lir) {
   Vec<const Placed*> filled;
-  for (const Placed& p : lir.placed)
-    if (lir.buffers[p.buffer].role == LirBuffer::Role::kTemporary && keeps_fill(p.storage))
+  for (const Placed& p : lir.placed) {
+    if (lir.buffers[p.buffer].role == LirBuffer::Role::kTemporary && keeps_fill(p.storage)) {
       filled.push_back(&p);
+    }
+  }
   std::ranges::stable_sort(filled, {},
                            [&](const Placed* p) { return lir.buffers[p->buffer].first; });
   return filled;
@@ -111,22 +114,23 @@ Vec<uint32_t> waves(const Lir& lir, const Vec<PlannedKernel>& kernels) {
   uint32_t start = 0;
   for (uint32_t i = 0; i < lir.groups.size(); ++i) {
     const Vec<uint32_t>& args = lir.groups[i].args;
-    bool depends =
+    const bool depends =
         std::any_of(args.begin(), args.end(), [&](uint32_t p) { return written.contains(p); });
     if (depends) {
       start = i;
       written.clear();
     }
     wave[i] = start;
-    for (size_t a = 0; a < args.size(); ++a)
+    for (size_t a = 0; a < args.size(); ++a) {
       if (kernels[i].kernel.args[a].written) written.insert(args[a]);
+    }
   }
   return wave;
 }
 
 void assign_buffers(Lir& lir, const Vec<PlannedKernel>& kernels) {
   lir.buffers.clear();
-  Vec<LirBuffer::Role> roles = roles_of(lir.graph);
+  const Vec<LirBuffer::Role> roles = roles_of(lir.graph);
   for (Placed& p : lir.placed) {
     const Type& t = lir.graph[p.value].type;
     p.buffer = static_cast<uint32_t>(lir.buffers.size());

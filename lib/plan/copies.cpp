@@ -19,8 +19,9 @@ struct Copy {
 
 bool is_identity_write(const Access& w, const Vec<Loop>& loops) {
   if (w.combine != Combine::kSet || w.index.size() != loops.size()) return false;
-  for (size_t i = 0; i < loops.size(); ++i)
+  for (size_t i = 0; i < loops.size(); ++i) {
     if (w.index[i].expr || w.index[i].dim != Dim::loop(loops[i].id)) return false;
+  }
   return true;
 }
 
@@ -80,7 +81,7 @@ std::optional<Access> compose(const Copy& c, const Access& a, uint32_t from_arg,
   out.bounds.resize(c.index.size());
   LoopMap at;
   for (size_t i = 0; i < a.index.size(); ++i) {
-    bool special = a.index[i].expr || a.bounds[i].rule != Bounds::Rule::kProven;
+    const bool special = a.index[i].expr || a.bounds[i].rule != Bounds::Rule::kProven;
     if (!special) {
       at[c.loops[i].id] = a.index[i].dim;
       continue;
@@ -92,17 +93,19 @@ std::optional<Access> compose(const Copy& c, const Access& a, uint32_t from_arg,
     out.bounds[*axis] = a.bounds[i];
     out.index[*axis] = a.index[i];
   }
-  for (size_t j = 0; j < c.index.size(); ++j)
+  for (size_t j = 0; j < c.index.size(); ++j) {
     if (!out.index[j].expr) out.index[j].dim = simplify(substitute_loops(c.index[j], at), range);
+  }
   return out;
 }
 
 bool is_affine(const Access& a) {
   bool affine = true;
-  for (const AxisIndex& i : a.index)
+  for (const AxisIndex& i : a.index) {
     each_atom(i.dim, [&](const Atom& atom) {
       affine &= atom.kind == Atom::Kind::kLoop || atom.kind == Atom::Kind::kSymbol;
     });
+  }
   return affine;
 }
 
@@ -123,7 +126,7 @@ class Folder {
  public:
   Folder(Vec<Unit> units, const Graph& g)
       : units_(std::move(units), g.values.size()), symbols_(g.symbol_ranges()) {
-    for (ValueId v : g.outputs()) outputs_.insert(v);
+    for (const ValueId v : g.outputs()) outputs_.insert(v);
   }
 
   Vec<Unit> run() {
@@ -145,35 +148,37 @@ class Folder {
   void fold_into_copies(UnitId u) {
     std::optional<Copy> c = copy_of(units_[u].kernel);
     if (!c) return;
-    for (UnitId r : readers_of(c->to))
+    for (const UnitId r : readers_of(c->to)) {
       if (copy_of(units_[r].kernel)) read_through(u, *c, r);
+    }
     remove_if_dead(u, *c);
   }
 
   void fold(UnitId u) {
     std::optional<Copy> c = copy_of(units_[u].kernel);
     if (!c) return;
-    Vec<UnitId> readers = readers_of(c->to);
+    const Vec<UnitId> readers = readers_of(c->to);
     bool all_take = !is_output(c->to) && !readers.empty();
     bool all_affine = all_take;
-    for (UnitId r : readers) {
+    for (const UnitId r : readers) {
       all_take &= can_read_through(*c, r, false);
       all_affine &= can_read_through(*c, r, true);
     }
     if (!all_affine && write_through(u, *c)) return;
     if (!all_take) return;
-    for (UnitId r : readers) read_through(u, *c, r);
+    for (const UnitId r : readers) read_through(u, *c, r);
     remove_if_dead(u, *c);
   }
 
   bool can_read_through(const Copy& c, UnitId reader, bool affine) const {
     const Kernel& k = units_[reader].kernel;
-    for (const Stage& s : k.stages)
+    for (const Stage& s : k.stages) {
       for (const Access& a : s.reads) {
         if (!is_of(k, a, c.to)) continue;
         std::optional<Access> composed = compose(c, a, 0, ranges_of(k, &s, symbols_));
         if (!composed || !accepts(s, *composed) || (affine && !is_affine(*composed))) return false;
       }
+    }
     return true;
   }
 
@@ -181,7 +186,7 @@ class Folder {
     if (!can_read_through(c, reader, false)) return;
     const Kernel& copy = units_[u].kernel;
     units_.edit(reader, [&](Kernel& k) {
-      uint32_t from = find_or_add_arg(k, *arg_of(copy, c.from));
+      const uint32_t from = find_or_add_arg(k, *arg_of(copy, c.from));
       for (Stage& s : k.stages) {
         bool took = false;
         for (Access& a : s.reads) {
@@ -200,7 +205,7 @@ class Folder {
     if (is_output(c.from) || units_.readers_of(c.from).size() != 1) return false;
     const Kernel& copy = units_[u].kernel;
     if (product(arg_of(copy, c.from)->shape) != product(arg_of(copy, c.to)->shape)) return false;
-    UnitId writer = units_.writer_of(c.from);
+    const UnitId writer = units_.writer_of(c.from);
     if (!writer.valid()) return false;
     bool done = false;
     units_.edit(writer, [&](Kernel& k) { done = write_instead(k, c, copy); });
@@ -238,12 +243,13 @@ class Folder {
   // The single plain write of v in the kernel, which does not read v itself.
   static std::pair<Stage*, Access*> only_write(Kernel& k, ValueId v) {
     std::pair<Stage*, Access*> found{nullptr, nullptr};
-    for (Stage& s : k.stages)
+    for (Stage& s : k.stages) {
       for (Access& a : s.writes) {
         if (!is_of(k, a, v)) continue;
         if (found.second || a.combine != Combine::kSet) return {nullptr, nullptr};
         found = {&s, &a};
       }
+    }
     return reads(k, v) ? std::pair<Stage*, Access*>{nullptr, nullptr} : found;
   }
 

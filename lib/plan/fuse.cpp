@@ -14,8 +14,9 @@ bool contains(const Vec<Loop>& loops, LoopId id) {
 }
 
 const Loop* find_loop(const Vec<Loop>& loops, LoopId id) {
-  for (const Loop& l : loops)
+  for (const Loop& l : loops) {
     if (l.id == id) return &l;
+  }
   return nullptr;
 }
 
@@ -61,17 +62,18 @@ size_t place_of_moved(const Stage& s) {
 
 // Moves a grid loop into the loops of every stage (each gets its own); locals grow an axis.
 void demote(Kernel& k, LoopId loop) {
-  Loop moved = *find_loop(k.grid, loop);
+  const Loop moved = *find_loop(k.grid, loop);
   std::erase_if(k.grid, [&](const Loop& l) { return l.id == loop; });
   for (Local& l : k.locals) l.shape.push_back(moved.extent);
   for (Stage& s : k.stages) {
     LoopId own(k.loop_count++);
-    for (Vec<Access>* list : {&s.reads, &s.writes})
+    for (Vec<Access>* list : {&s.reads, &s.writes}) {
       for (Access& a : *list) {
         if (a.of != Access::Of::kLocal) continue;
         a.index.push_back({Dim::loop(own)});
         a.bounds.push_back({});
       }
+    }
     s.loops.insert(s.loops.begin() + static_cast<std::ptrdiff_t>(place_of_moved(s)),
                    {own, moved.extent});
     substitute_loops(s, {{loop, Dim::loop(own)}});
@@ -89,27 +91,32 @@ struct Write {
 // How v is written: one access, each axis its own loop, all loops used.
 Result<Write> one_to_one_write(const Kernel& k, ValueId v) {
   std::optional<Write> found;
-  for (size_t s = 0; s < k.stages.size(); ++s)
+  for (size_t s = 0; s < k.stages.size(); ++s) {
     for (size_t a = 0; a < k.stages[s].writes.size(); ++a) {
       if (!is_of(k, k.stages[s].writes[a], v)) continue;
       if (found) return refuse("the value is written in parts");
       found = Write{s, a, {}};
     }
+  }
   RLX_CHECK(found.has_value());
   const Stage& stage = k.stages[found->stage];
   const Access& access = stage.writes[found->access];
   if (access.combine != Combine::kSet) return refuse("the value is combined in place");
   for (const AxisIndex& i : access.index) {
     std::optional<LoopId> loop = i.expr ? std::nullopt : i.dim.as_loop();
-    if (!loop && (i.expr || !i.dim.is(0)))
+    if (!loop && (i.expr || !i.dim.is(0))) {
       return refuse("the value is written at a computed index");
-    if (loop && std::count(found->axes.begin(), found->axes.end(), *loop))
+    }
+    if (loop && std::count(found->axes.begin(), found->axes.end(), *loop)) {
       return refuse("a loop writes two axes");
+    }
     found->axes.push_back(loop.value_or(LoopId()));
   }
-  for (const Loop& l : k.grid)
-    if (!l.extent.is(1) && !std::count(found->axes.begin(), found->axes.end(), l.id))
+  for (const Loop& l : k.grid) {
+    if (!l.extent.is(1) && !std::count(found->axes.begin(), found->axes.end(), l.id)) {
       return refuse("a grid loop does not stand in the value's index");
+    }
+  }
   return *found;
 }
 
@@ -122,13 +129,16 @@ Result<std::optional<Vec<LoopId>>> plain_read(const Kernel& k, const Stage& s, V
     Vec<LoopId> here;
     for (size_t i = 0; i < a.index.size(); ++i) {
       if (a.index[i].expr) return refuse("the value is indexed by data");
-      if (a.bounds[i].rule != Bounds::Rule::kProven)
+      if (a.bounds[i].rule != Bounds::Rule::kProven) {
         return refuse("the value is read outside of its bounds");
+      }
       std::optional<LoopId> loop = a.index[i].dim.as_loop();
-      if (!loop && (write.axes[i].valid() || !a.index[i].dim.is(0)))
+      if (!loop && (write.axes[i].valid() || !a.index[i].dim.is(0))) {
         return refuse("the value is read at a computed index");
-      if (loop && std::count(here.begin(), here.end(), *loop))
+      }
+      if (loop && std::count(here.begin(), here.end(), *loop)) {
         return refuse("a loop reads two axes");
+      }
       here.push_back(loop.value_or(LoopId()));
     }
     if (axes && *axes != here) return refuse("the value is read at two indexes");
@@ -161,8 +171,9 @@ void append(Kernel& to, Kernel from) {
     to.locals.push_back(std::move(l));
   }
   for (Stage& s : from.stages) {
-    for (Vec<Access>* list : {&s.reads, &s.writes})
+    for (Vec<Access>* list : {&s.reads, &s.writes}) {
       for (Access& a : *list) a.tensor = (a.of == Access::Of::kArg ? args : locals)[a.tensor];
+    }
     to.stages.push_back(std::move(s));
   }
 }
@@ -192,8 +203,9 @@ class Fuser {
     RLX_TRY_VOID(pair_axes());
     RLX_TRY_VOID(find_extra_loops());
     // Nothing would be left of the grid that both had.
-    if (!writer_moves_.empty() && !reader_moves_.empty())
+    if (!writer_moves_.empty() && !reader_moves_.empty()) {
       return refuse("their rows lie over different axes");
+    }
     w_ = writer_;
     r_ = reader_;
     RLX_TRY_VOID(move_loops());
@@ -203,10 +215,12 @@ class Fuser {
 
  private:
   Status check_size() const {
-    if (writer_.args.size() + reader_.args.size() > kMostArgs)
+    if (writer_.args.size() + reader_.args.size() > kMostArgs) {
       return refuse("the kernel would have too many arguments");
-    if (nodes_of(writer_) + nodes_of(reader_) > kMostNodes)
+    }
+    if (nodes_of(writer_) + nodes_of(reader_) > kMostNodes) {
       return refuse("the kernel would be too long");
+    }
     return {};
   }
 
@@ -214,9 +228,10 @@ class Fuser {
     // A register tile holds the sums of one product.
     if (is_structured(writer_) && is_structured(reader_)) return refuse("both have a contraction");
     for (const Read& read : reads_) {
-      Kind kind = reader_.stages[read.stage].kind();
-      if (kind != Kind::kMap && kind != Kind::kReduce)
+      const Kind kind = reader_.stages[read.stage].kind();
+      if (kind != Kind::kMap && kind != Kind::kReduce) {
         return refuse("a " + std::string(name(kind)) + " reads its operands from memory");
+      }
     }
     return {};
   }
@@ -224,7 +239,7 @@ class Fuser {
   // Whether axis i is a loop that stays in the grid in every stage that reads v.
   bool read_by_grid(size_t i) const {
     return std::ranges::all_of(reads_, [&](const Read& read) {
-      LoopId loop = read.axes[i];
+      const LoopId loop = read.axes[i];
       return !loop.valid() || (contains(reader_.grid, loop) && !moves(reader_moves_, loop));
     });
   }
@@ -237,8 +252,9 @@ class Fuser {
 
   static Dim extent_in(const Kernel& k, LoopId id) {
     if (const Loop* l = find_loop(k.grid, id)) return l->extent;
-    for (const Stage& s : k.stages)
+    for (const Stage& s : k.stages) {
       if (const Loop* l = find_loop(s.loops, id)) return l->extent;
+    }
     RLX_CHECK(false, "a loop of no stage");
     return 0;
   }
@@ -246,17 +262,19 @@ class Fuser {
   // Each axis must be at the same level on both sides: finds the loops that have to move.
   Status pair_axes() {
     for (size_t i = 0; i < write_.axes.size(); ++i) {
-      LoopId p = write_.axes[i];
+      const LoopId p = write_.axes[i];
       if (!p.valid()) continue;
       if (!reader_loop(i).valid()) return refuse("the reader takes one element of an axis");
-      Dim written = extent_in(writer_, p), read = extent_in(reader_, reader_loop(i));
-      if (written != read)
+      const Dim written = extent_in(writer_, p), read = extent_in(reader_, reader_loop(i));
+      if (written != read) {
         return refuse("extents differ: " + to_text(written) + " and " + to_text(read));
-      bool writer_grid = contains(writer_.grid, p);
-      bool reader_grid = read_by_grid(i);
+      }
+      const bool writer_grid = contains(writer_.grid, p);
+      const bool reader_grid = read_by_grid(i);
       if (writer_grid && !reader_grid) RLX_TRY_VOID(add_move(writer_, p, writer_moves_));
-      if (!writer_grid && reader_grid)
+      if (!writer_grid && reader_grid) {
         RLX_TRY_VOID(add_move(reader_, reader_loop(i), reader_moves_));
+      }
     }
     return {};
   }
@@ -277,17 +295,19 @@ class Fuser {
       if (!paired && !l.extent.is(1)) extra.push_back(l);
     }
     if (extra.empty()) return {};
-    if (is_structured(writer_) || is_structured(reader_))
+    if (is_structured(writer_) || is_structured(reader_)) {
       return refuse("the reader broadcasts the value over a contraction's grid");
-    if (!is_row_of_writer(grid, extra))
+    }
+    if (!is_row_of_writer(grid, extra)) {
       return refuse("the reader broadcasts the value over loops that the writer does not have");
+    }
     for (const Loop& l : extra) reader_moves_.push_back(l.id);
     return {};
   }
 
   Status move_loops() {
-    for (LoopId loop : writer_moves_) demote(w_, loop);
-    for (LoopId loop : reader_moves_) demote(r_, loop);
+    for (const LoopId loop : writer_moves_) demote(w_, loop);
+    for (const LoopId loop : reader_moves_) demote(r_, loop);
     RLX_TRY(write_, one_to_one_write(w_, v_));
     RLX_TRY(reads_, reads_of(r_, v_, write_));
     return {};
@@ -307,10 +327,13 @@ class Fuser {
 
   template <class F>
   static bool any_access(const Kernel& k, F f) {
-    for (const Stage& s : k.stages)
-      for (const Vec<Access>* list : {&s.reads, &s.writes})
-        for (const Access& a : *list)
+    for (const Stage& s : k.stages) {
+      for (const Vec<Access>* list : {&s.reads, &s.writes}) {
+        for (const Access& a : *list) {
           if (a.of == Access::Of::kArg && f(s, a)) return true;
+        }
+      }
+    }
     return false;
   }
 
@@ -323,8 +346,9 @@ class Fuser {
     const Vec<LoopId>& over = s.reduction().over;
     for (size_t i = 0; i < here.index.size(); ++i) {
       std::optional<LoopId> loop = there.index[i].dim.as_loop();
-      if (here.index[i].dim.as_loop() == l.id && loop && std::ranges::count(over, *loop))
+      if (here.index[i].dim.as_loop() == l.id && loop && std::ranges::count(over, *loop)) {
         return true;
+      }
     }
     return false;
   }
@@ -332,26 +356,32 @@ class Fuser {
   // The reader's loops get the writer's ids where they pair in the grid, fresh ones elsewhere.
   void unify_grids() {
     std::map<LoopId, LoopId> names;
-    for (size_t i = 0; i < write_.axes.size(); ++i)
-      if (write_.axes[i].valid() && contains(w_.grid, write_.axes[i]))
+    for (size_t i = 0; i < write_.axes.size(); ++i) {
+      if (write_.axes[i].valid() && contains(w_.grid, write_.axes[i])) {
         names[reader_loop(i)] = write_.axes[i];
+      }
+    }
     auto fresh = [&](const Loop& l) {
       if (!names.contains(l.id)) names[l.id] = LoopId(w_.loop_count++);
     };
     for (const Loop& l : r_.grid) fresh(l);
-    for (const Stage& s : r_.stages)
+    for (const Stage& s : r_.stages) {
       for (const Loop& l : s.loops) fresh(l);
+    }
     rename_loops(r_, names);
-    for (const Loop& l : r_.grid)
+    for (const Loop& l : r_.grid) {
       if (!contains(w_.grid, l.id)) w_.grid.push_back(l);
+    }
   }
 
   Result<Kernel> merged() {
-    size_t first = w_.stages.size();
+    const size_t first = w_.stages.size();
     append(w_, std::move(r_));
-    for (size_t reader = first; reader < w_.stages.size(); ++reader)
-      for (size_t a = 0; a < w_.stages[reader].reads.size(); ++a)
+    for (size_t reader = first; reader < w_.stages.size(); ++reader) {
+      for (size_t a = 0; a < w_.stages[reader].reads.size(); ++a) {
         RLX_TRY_VOID(forward(first, reader, a));
+      }
+    }
     drop_unneeded_writes();
     inline_locals(w_);
     drop_unused(w_);
@@ -360,12 +390,12 @@ class Fuser {
 
   // A read of what an earlier stage of the kernel writes to memory becomes a read of a local.
   Status forward(size_t first, size_t reader, size_t read) {
-    Access access = w_.stages[reader].reads[read];
+    const Access access = w_.stages[reader].reads[read];
     if (access.of != Access::Of::kArg) return {};
     Vec<WriteId> writers = writers_before(first, w_.args[access.tensor].value);
     if (writers.empty()) return {};
     if (writers.size() > 1) return refuse("another value of the writer is written in parts");
-    RLX_TRY(Access in_local, local_read(writers[0], access));
+    RLX_TRY(const Access in_local, local_read(writers[0], access));
     w_.stages[reader].reads[read] = in_local;
     return {};
   }
@@ -376,9 +406,11 @@ class Fuser {
 
   Vec<WriteId> writers_before(size_t end, ValueId u) const {
     Vec<WriteId> found;
-    for (size_t s = 0; s < end; ++s)
-      for (size_t a = 0; a < w_.stages[s].writes.size(); ++a)
+    for (size_t s = 0; s < end; ++s) {
+      for (size_t a = 0; a < w_.stages[s].writes.size(); ++a) {
         if (is_of(w_, w_.stages[s].writes[a], u)) found.push_back({s, a});
+      }
+    }
     return found;
   }
 
@@ -386,7 +418,7 @@ class Fuser {
   // the writer's stage, and is read at what the reader has on the value's axis with that loop.
   Result<Access> local_read(WriteId id, const Access& access) {
     RLX_TRY(LoopMap at, steps_read(w_.stages[id.stage], id.access, access));
-    Access written = local_of(id);
+    const Access written = local_of(id);
     Access out{.of = Access::Of::kLocal, .tensor = written.tensor};
     for (const AxisIndex& i : written.index) {
       auto step = at.find(*i.dim.as_loop());
@@ -400,15 +432,18 @@ class Fuser {
   // At which step of each loop of the writer's stage the element was made that the reader wants.
   Result<LoopMap> steps_read(const Stage& s, size_t write, const Access& access) const {
     const Access& w = s.writes[write];
-    if (w.combine != Combine::kSet)
+    if (w.combine != Combine::kSet) {
       return refuse("another value of the writer is combined in place");
+    }
     LoopMap at;
-    for (const Loop& l : s.loops)
+    for (const Loop& l : s.loops) {
       if (l.extent.is(1)) at[l.id] = 0;
+    }
     for (size_t i = 0; i < w.index.size(); ++i) {
       if (w.index[i].expr || access.index[i].expr) return refuse("the value is indexed by data");
-      if (access.bounds[i].rule != Bounds::Rule::kProven)
+      if (access.bounds[i].rule != Bounds::Rule::kProven) {
         return refuse("the value is read outside of its bounds");
+      }
       std::optional<LoopId> loop = w.index[i].dim.as_loop();
       if (loop && contains(s.loops, *loop)) {
         at[*loop] = access.index[i].dim;
@@ -422,9 +457,11 @@ class Fuser {
   // The write of the local that has what write `id` stores to memory; made where it is not there yet.
   Access local_of(WriteId id) {
     Stage& stage = w_.stages[id.stage];
-    for (size_t i = 0; i < stage.writes.size(); ++i)
-      if (stage.results[i] == stage.results[id.access] && is_plain_local(stage, stage.writes[i]))
+    for (size_t i = 0; i < stage.writes.size(); ++i) {
+      if (stage.results[i] == stage.results[id.access] && is_plain_local(stage, stage.writes[i])) {
         return stage.writes[i];
+      }
+    }
     Access in_local{.of = Access::Of::kLocal, .tensor = static_cast<uint32_t>(w_.locals.size())};
     Local local{.dtype = stage.body[stage.results[id.access].index].type};
     for (const AxisIndex& i : stage.writes[id.access].index) {
@@ -451,13 +488,14 @@ class Fuser {
   }
 
   void drop_unneeded_writes() {
-    for (Stage& s : w_.stages)
+    for (Stage& s : w_.stages) {
       for (size_t a = s.writes.size(); a-- > 0;) {
         const Access& w = s.writes[a];
         if (w.of != Access::Of::kArg || needed_(w_.args[w.tensor].value)) continue;
         s.writes.erase(s.writes.begin() + static_cast<std::ptrdiff_t>(a));
         s.results.erase(s.results.begin() + static_cast<std::ptrdiff_t>(a));
       }
+    }
     std::erase_if(w_.stages, [](const Stage& s) { return s.writes.empty(); });
   }
 
@@ -476,8 +514,9 @@ class Fuser {
 
 Result<Unit> fuse(const Unit& writer, const Unit& reader, ValueId v, const Needed& needed) {
   RLX_TRY(Kernel merged, Fuser(writer, reader, v, needed).run());
-  if (Status sound = verify(merged); !sound)
+  if (Status sound = verify(merged); !sound) {
     return refuse("unsound: " + sound.error().first().message);
+  }
   Unit out{std::move(merged), writer.nodes};
   out.nodes.insert(out.nodes.end(), reader.nodes.begin(), reader.nodes.end());
   return out;

@@ -20,24 +20,28 @@ class Grouper {
         is_output_(g.values.size()),
         unit_of_(g.nodes.size()),
         into_(units_.size()) {
-    for (ValueId v : g.outputs()) is_output_[v.index] = true;
-    for (UnitId u = units_.first(); u.valid(); u = units_.after(u))
-      for (NodeId n : units_[u].nodes) unit_of_[n.index] = u;
+    for (const ValueId v : g.outputs()) is_output_[v.index] = true;
+    for (UnitId u = units_.first(); u.valid(); u = units_.after(u)) {
+      for (const NodeId n : units_[u].nodes) unit_of_[n.index] = u;
+    }
   }
 
   Vec<Fusion> decide(Vec<std::string>& refusals) {
     Vec<Fusion> done;
-    for (UnitId u = units_.first(); u.valid();)
+    for (UnitId u = units_.first(); u.valid();) {
       if (!fuse_with_latest_writer(u, done, refusals)) u = units_.after(u);
+    }
     return done;
   }
 
   Status replay(const Fusion& f) {
-    UnitId writer = unit_with(f.writer), reader = unit_with(f.reader);
-    if (!writer.valid() || !reader.valid())
+    const UnitId writer = unit_with(f.writer), reader = unit_with(f.reader);
+    if (!writer.valid() || !reader.valid()) {
       return Error(kPlanMismatch, "the plan names a node that has no kernel");
-    if (writer == reader || !link(writer, reader).valid())
+    }
+    if (writer == reader || !link(writer, reader).valid()) {
       return Error(kPlanMismatch, "the plan fuses kernels that do not follow each other");
+    }
     RLX_TRY(Unit m, merged(writer, reader));
     units_.merge(writer, reader, std::move(m));
     into_[writer.index] = reader;
@@ -56,8 +60,9 @@ class Grouper {
 
   // A value that goes from writer to reader.
   ValueId link(UnitId writer, UnitId reader) const {
-    for (const Arg& a : units_[writer].kernel.args)
+    for (const Arg& a : units_[writer].kernel.args) {
       if (a.written && units_.reads(reader, a.value)) return a.value;
+    }
     return {};
   }
 
@@ -68,15 +73,16 @@ class Grouper {
   }
 
   Result<Unit> merged(UnitId writer, UnitId reader) const {
-    AtHand here("fuse", node_of(units_[reader].kernel));
-    if (units_.has_path_between(writer, reader))
+    const AtHand here("fuse", node_of(units_[reader].kernel));
+    if (units_.has_path_between(writer, reader)) {
       return Error(0, "another kernel stands between them");
+    }
     return fuse(units_[writer], units_[reader], link(writer, reader),
                 [&](ValueId v) { return needed_outside(v, writer, reader); });
   }
 
   bool fuse_with_latest_writer(UnitId reader, Vec<Fusion>& done, Vec<std::string>& refusals) {
-    for (UnitId writer : units_.writers_for(reader)) {
+    for (const UnitId writer : units_.writers_for(reader)) {
       Result<Unit> m = merged(writer, reader);
       if (m) {
         done.push_back({units_[writer].nodes[0], units_[reader].nodes[0]});

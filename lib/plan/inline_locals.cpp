@@ -29,8 +29,9 @@ class BodyCopy {
 
  private:
   uint32_t own_read(uint32_t read) {
-    for (AxisIndex& i : to_.reads[read].index)
+    for (AxisIndex& i : to_.reads[read].index) {
       if (i.expr && !remapped_.contains(read)) i.expr = place(*i.expr);
+    }
     remapped_.insert(read);
     return read;
   }
@@ -57,16 +58,17 @@ class BodyCopy {
 LoopMap loops_at(const Stage& writer, const Access& read) {
   LoopMap at;
   const Access& w = writer.writes[0];
-  for (size_t i = 0; i < w.index.size(); ++i)
+  for (size_t i = 0; i < w.index.size(); ++i) {
     at.emplace(*w.index[i].dim.as_loop(), read.index[i].dim);
+  }
   return at;
 }
 
 void inline_into(const Stage& writer, Stage& reader, uint32_t read) {
   Stage old = reader;
   Body body;
-  LoopMap at = loops_at(writer, old.reads[read]);
-  LoopMap none;
+  const LoopMap at = loops_at(writer, old.reads[read]);
+  const LoopMap none;
   BodyCopy mine(old, reader, body, none), theirs(writer, reader, body, at);
   for (size_t n = 0; n < old.body.size(); ++n) {
     if (old.body[n].fn != Fn::kLoad || old.body[n].index != read) {
@@ -78,9 +80,11 @@ void inline_into(const Stage& writer, Stage& reader, uint32_t read) {
   }
   reader.body = std::move(body);
   for (ExprId& r : reader.results) r = mine.place(r);
-  for (Access& a : reader.writes)
-    for (AxisIndex& i : a.index)
+  for (Access& a : reader.writes) {
+    for (AxisIndex& i : a.index) {
       if (i.expr) i.expr = mine.place(*i.expr);
+    }
+  }
   visit_detail(reader, [&](ExprId& next) { next = mine.place(next); });
   reader.origin = merge(writer.origin, reader.origin);
 }
@@ -88,16 +92,19 @@ void inline_into(const Stage& writer, Stage& reader, uint32_t read) {
 // The read is gone from the body; later reads move up.
 void erase_read(Stage& s, uint32_t read) {
   s.reads.erase(s.reads.begin() + read);
-  for (Expr& e : s.body)
+  for (Expr& e : s.body) {
     if (e.fn == Fn::kLoad && e.index > read) --e.index;
+  }
 }
 
 // A map that writes just this local, one element a step of its own loops.
 bool can_inline(const Stage& w) {
-  if (w.kind() != Kind::kMap || w.writes.size() != 1 || w.writes[0].of != Access::Of::kLocal)
+  if (w.kind() != Kind::kMap || w.writes.size() != 1 || w.writes[0].of != Access::Of::kLocal) {
     return false;
-  if (w.writes[0].combine != Combine::kSet || w.writes[0].index.size() != w.loops.size())
+  }
+  if (w.writes[0].combine != Combine::kSet || w.writes[0].index.size() != w.loops.size()) {
     return false;
+  }
   return std::all_of(w.writes[0].index.begin(), w.writes[0].index.end(),
                      [](const AxisIndex& i) { return !i.expr && i.dim.as_loop(); });
 }
@@ -111,27 +118,31 @@ struct ReadPlace {
 Vec<std::optional<ReadPlace>> only_reads(const Kernel& k) {
   Vec<std::optional<ReadPlace>> found(k.locals.size());
   Vec<bool> several(k.locals.size());
-  for (size_t s = 0; s < k.stages.size(); ++s)
+  for (size_t s = 0; s < k.stages.size(); ++s) {
     for (uint32_t a = 0; a < k.stages[s].reads.size(); ++a) {
       const Access& r = k.stages[s].reads[a];
       if (r.of != Access::Of::kLocal) continue;
       several[r.tensor] = several[r.tensor] || found[r.tensor];
       found[r.tensor] = ReadPlace{s, a};
     }
-  for (size_t l = 0; l < found.size(); ++l)
+  }
+  for (size_t l = 0; l < found.size(); ++l) {
     if (several[l]) found[l].reset();
+  }
   return found;
 }
 
 // Reads of the same element become one read, but operands.
 void merge_equal_reads(Stage& s) {
-  for (uint32_t a = 0; a < s.reads.size(); ++a)
+  for (uint32_t a = 0; a < s.reads.size(); ++a) {
     for (auto b = static_cast<uint32_t>(s.reads.size() - 1); b > a && b >= operand_count(s); --b) {
       if (!(s.reads[a] == s.reads[b])) continue;
-      for (Expr& e : s.body)
+      for (Expr& e : s.body) {
         if (e.fn == Fn::kLoad && e.index == b) e.index = a;
+      }
       erase_read(s, b);
     }
+  }
 }
 
 bool inline_one(Kernel& k) {
@@ -154,8 +165,9 @@ bool inline_one(Kernel& k) {
 
 void inline_locals(Kernel& k) {
   for (Stage& s : k.stages) merge_equal_reads(s);
-  while (inline_one(k))
+  while (inline_one(k)) {
     for (Stage& s : k.stages) merge_equal_reads(s);
+  }
 }
 
 }  // namespace rlx

@@ -37,8 +37,9 @@ std::optional<Vec<Part>> parts_of(const Dim& index) {
 }
 
 Dim extent_of(LoopId id, const Vec<Loop>& loops) {
-  for (const Loop& l : loops)
+  for (const Loop& l : loops) {
     if (l.id == id) return l.extent;
+  }
   return 0;
 }
 
@@ -50,7 +51,7 @@ bool unpack(const Dim& axis, Vec<Part> parts, const Vec<Loop>& loops, LoopMap& f
                            [&](const Part& p) { return p.coefficient == below; });
     if (it == parts.end()) return false;
     LoopId loop = it->loop;
-    Dim extent = extent_of(loop, loops);
+    const Dim extent = extent_of(loop, loops);
     parts.erase(it);
     Dim value = floor_div(axis, below);
     if (!parts.empty()) value = mod(value, extent);
@@ -81,11 +82,13 @@ struct Digit {
 
 std::optional<Digit> digit_of(const Dim& d, LoopId loop) {
   if (d == Dim::loop(loop)) return Digit{1, std::nullopt};
-  if (d.terms().size() != 1 || d.terms()[0].coefficient != 1 || d.terms()[0].factors.size() != 1)
+  if (d.terms().size() != 1 || d.terms()[0].coefficient != 1 || d.terms()[0].factors.size() != 1) {
     return std::nullopt;
+  }
   const Atom& a = d.terms()[0].factors[0];
-  if (a.kind == Atom::Kind::kFloorDiv && a.args[0] == Dim::loop(loop))
+  if (a.kind == Atom::Kind::kFloorDiv && a.args[0] == Dim::loop(loop)) {
     return Digit{a.args[1], std::nullopt};
+  }
   if (a.kind != Atom::Kind::kMod) return std::nullopt;
   std::optional<Digit> inner = digit_of(a.args[0], loop);
   if (!inner || inner->extent) return std::nullopt;
@@ -105,7 +108,7 @@ bool gather_digits(Vec<DigitOnAxis> digits, LoopId loop, const Vec<Dim>& axes, L
                            [&](const DigitOnAxis& d) { return d.digit.place == below; });
     if (it == digits.end()) return false;
     value = value + axes[it->axis] * below;
-    bool top = !it->digit.extent;
+    const bool top = !it->digit.extent;
     if (!top) below = below * *it->digit.extent;
     digits.erase(it);
     if (top && !digits.empty()) return false;
@@ -131,8 +134,9 @@ std::optional<LoopMap> invert(const Vec<Dim>& index, const Vec<Dim>& axes, const
     if (!digit) return std::nullopt;
     digits[*loop].push_back({*digit, i});
   }
-  for (auto& [loop, list] : digits)
+  for (auto& [loop, list] : digits) {
     if (!gather_digits(std::move(list), loop, axes, found)) return std::nullopt;
+  }
   for (const Loop& l : loops) {
     if (found.contains(l.id)) continue;
     // A loop of extent 1 is always 0; any other that no axis tells is a broadcast.

@@ -36,27 +36,29 @@ class Layouter {
         copies_(g_.values.size()),
         is_output_(g_.values.size()),
         needs_(g_.values.size()) {
-    for (ValueId v : g_.outputs()) is_output_[v.index] = true;
+    for (const ValueId v : g_.outputs()) is_output_[v.index] = true;
     for (size_t u = 0; u < units_.size(); ++u) note_needs(u);
   }
 
   void run() {
-    for (ValueId v : g_.inputs()) place(v, Storage::row_major(g_[v].type.rank()));
+    for (const ValueId v : g_.inputs()) place(v, Storage::row_major(g_[v].type.rank()));
     for (size_t u = 0; u < units_.size(); ++u) lay_out_unit(u);
   }
 
  private:
   void note_needs(size_t u) {
     const Vec<Arg>& args = units_[u].kernel.args;
-    for (size_t a = 0; a < args.size(); ++a)
+    for (size_t a = 0; a < args.size(); ++a) {
       if (const Need& need = choices_[u].needs[a];
-          !args[a].written && need.kind == Need::Kind::kLike)
+          !args[a].written && need.kind == Need::Kind::kLike) {
         needs_[args[a].value.index].push_back(&need);
+      }
+    }
   }
 
   uint32_t place(ValueId v, Storage s) {
     Vec<uint32_t>& copies = copies_[v.index];
-    uint32_t id = static_cast<uint32_t>(lir_.placed.size());
+    const auto id = static_cast<uint32_t>(lir_.placed.size());
     lir_.placed.push_back({v, static_cast<int>(copies.size()), std::move(s), 0});
     copies.push_back(id);
     return id;
@@ -66,17 +68,20 @@ class Layouter {
     const Kernel& k = units_[u].kernel;
     Group group{.name = k.name, .nodes = units_[u].nodes, .choice = choices_[u].choice};
     group.args.resize(k.args.size());
-    for (size_t a = 0; a < k.args.size(); ++a)
+    for (size_t a = 0; a < k.args.size(); ++a) {
       if (!k.args[a].written) group.args[a] = operand(k.args[a].value, choices_[u].needs[a]);
-    for (size_t a = 0; a < k.args.size(); ++a)
+    }
+    for (size_t a = 0; a < k.args.size(); ++a) {
       if (k.args[a].written) group.args[a] = place(k.args[a].value, result_storage(u, a));
+    }
     lir_.groups.push_back(std::move(group));
   }
 
   // The placed copy of v that a reader with this need reads.
   uint32_t operand(ValueId v, const Need& need) {
-    for (uint32_t id : copies_[v.index])
+    for (const uint32_t id : copies_[v.index]) {
       if (need.is_met_by(lir_.placed[id].storage)) return id;
+    }
     Storage wanted = need.wanted(g_[v].type.rank());
     if (g_[v].def.kind == ValueDef::Kind::kConstant) return place(v, std::move(wanted));
     RLX_CHECK(!copies_[v.index].empty(), "a value is read before it is written");
@@ -87,7 +92,7 @@ class Layouter {
   }
 
   Storage result_storage(size_t u, size_t a) const {
-    ValueId v = units_[u].kernel.args[a].value;
+    const ValueId v = units_[u].kernel.args[a].value;
     if (is_output_[v.index]) return Storage::row_major(g_[v].type.rank());
     if (std::optional<Storage> s = readers_need(v)) return *s;
     const Need& own = choices_[u].needs[a];
@@ -96,8 +101,9 @@ class Layouter {
 
   std::optional<Storage> readers_need(ValueId v) const {
     std::optional<Storage> need;
-    for (const Need* wanted : needs_[v.index])
+    for (const Need* wanted : needs_[v.index]) {
       need = need ? widened(*need, wanted->storage).value_or(*need) : wanted->storage;
+    }
     return need;
   }
 
@@ -109,8 +115,9 @@ class Layouter {
       if (g_[k.args[i].value].def.kind == ValueDef::Kind::kConstant) continue;
       const Storage& s = lir_.placed[copies_[k.args[i].value.index][0]].storage;
       if (!s.is_row_major() &&
-          s.dims != Storage::row_major(static_cast<int>(k.args[a].shape.size())).dims)
+          s.dims != Storage::row_major(static_cast<int>(k.args[a].shape.size())).dims) {
         return bare(s);
+      }
     }
     return Storage::row_major(static_cast<int>(k.args[a].shape.size()));
   }
@@ -146,7 +153,7 @@ Kernel copy_kernel(const Graph& g, ValueId v, const Storage& from, const Storage
              .written = true}};
   Access at{.of = Access::Of::kArg, .tensor = 0};
   for (const Dim& extent : t.shape) {
-    LoopId id(k.loop_count++);
+    const LoopId id(k.loop_count++);
     k.grid.push_back({id, extent});
     at.index.push_back({Dim::loop(id)});
     at.bounds.push_back({});

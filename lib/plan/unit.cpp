@@ -3,8 +3,9 @@
 namespace rlx {
 
 const Arg* arg_of(const Kernel& k, ValueId v) {
-  for (const Arg& a : k.args)
+  for (const Arg& a : k.args) {
     if (a.value == v) return &a;
+  }
   return nullptr;
 }
 
@@ -13,9 +14,11 @@ bool is_of(const Kernel& k, const Access& a, ValueId v) {
 }
 
 bool reads(const Kernel& k, ValueId v) {
-  for (const Stage& s : k.stages)
-    for (const Access& a : s.reads)
+  for (const Stage& s : k.stages) {
+    for (const Access& a : s.reads) {
       if (is_of(k, a, v)) return true;
+    }
+  }
   return false;
 }
 

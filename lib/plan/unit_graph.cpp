@@ -16,17 +16,20 @@ double heaviest_work(const Kernel& k) {
 
 Vec<ValueId> values_read(const Kernel& k) {
   Vec<ValueId> values;
-  for (const Stage& s : k.stages)
-    for (const Access& a : s.reads)
+  for (const Stage& s : k.stages) {
+    for (const Access& a : s.reads) {
       if (a.of == Access::Of::kArg) values.push_back(k.args[a.tensor].value);
+    }
+  }
   sort_uniquely(values);
   return values;
 }
 
 Vec<ValueId> values_written(const Kernel& k) {
   Vec<ValueId> values;
-  for (const Arg& a : k.args)
+  for (const Arg& a : k.args) {
     if (a.written) values.push_back(a.value);
+  }
   sort_uniquely(values);
   return values;
 }
@@ -34,10 +37,12 @@ Vec<ValueId> values_written(const Kernel& k) {
 // Calls gone for what only `old` has, and come for what only `now` has. Both ascend.
 template <class Gone, class Come>
 void each_change(const Vec<ValueId>& old, const Vec<ValueId>& now, Gone gone, Come come) {
-  for (ValueId v : old)
+  for (const ValueId v : old) {
     if (!std::ranges::binary_search(now, v)) gone(v);
-  for (ValueId v : now)
+  }
+  for (const ValueId v : now) {
     if (!std::ranges::binary_search(old, v)) come(v);
+  }
 }
 
 }  // namespace
@@ -46,7 +51,7 @@ UnitGraph::UnitGraph(Vec<Unit> units, size_t values)
     : order_(units.size()), writer_(values), readers_(values), seen_(units.size()) {
   nodes_.reserve(units.size());
   for (Unit& u : units) {
-    double work = heaviest_work(u.kernel);
+    const double work = heaviest_work(u.kernel);
     nodes_.push_back({std::move(u), work});
   }
   for (size_t u = 0; u < nodes_.size(); ++u) note_uses(UnitId(u));
@@ -54,8 +59,9 @@ UnitGraph::UnitGraph(Vec<Unit> units, size_t values)
 
 Vec<UnitId> UnitGraph::writers_for(UnitId reader) const {
   Vec<UnitId> found;
-  for (ValueId v : nodes_[reader.index].reads)
-    if (UnitId w = writer_of(v); w.valid() && w != reader) found.push_back(w);
+  for (const ValueId v : nodes_[reader.index].reads) {
+    if (const UnitId w = writer_of(v); w.valid() && w != reader) found.push_back(w);
+  }
   std::ranges::sort(found, [&](UnitId a, UnitId b) { return order_.is_before(b, a); });
   found.erase(std::unique(found.begin(), found.end()), found.end());
   return found;
@@ -67,10 +73,10 @@ bool UnitGraph::has_path_between(UnitId writer, UnitId reader) const {
   seen_.clear();
   Vec<UnitId> open{reader};
   while (!open.empty()) {
-    UnitId u = open.back();
+    const UnitId u = open.back();
     open.pop_back();
-    for (ValueId v : nodes_[u.index].reads) {
-      UnitId w = writer_of(v);
+    for (const ValueId v : nodes_[u.index].reads) {
+      const UnitId w = writer_of(v);
       if (!w.valid() || !order_.is_before(writer, w) || w == u || !seen_.add(w)) continue;
       if (reads_from(w, writer)) return true;
       open.push_back(w);
@@ -108,22 +114,25 @@ void UnitGraph::settle(UnitId u) {
   seen_.clear();
   Vec<UnitId> late;
   auto add_readers = [&](UnitId of) {
-    for (ValueId v : nodes_[of.index].writes)
-      for (UnitId r : readers_of(v))
+    for (const ValueId v : nodes_[of.index].writes) {
+      for (const UnitId r : readers_of(v)) {
         if (order_.is_before(r, u) && seen_.add(r)) late.push_back(r);
+      }
+    }
   };
   add_readers(u);
   // NOLINTNEXTLINE(modernize-loop-convert): it grows meanwhile.
   for (size_t i = 0; i < late.size(); ++i) add_readers(late[i]);
   std::ranges::sort(late, [&](UnitId a, UnitId b) { return order_.is_before(a, b); });
-  for (UnitId moved : late) order_.remove(moved);
+  for (const UnitId moved : late) order_.remove(moved);
   order_.insert_behind(u, late);
 }
 
 Vec<Unit> UnitGraph::take() {
   Vec<Unit> units;
-  for (UnitId u = first(); u.valid(); u = after(u))
+  for (UnitId u = first(); u.valid(); u = after(u)) {
     units.push_back(std::move(nodes_[u.index].unit));
+  }
   return units;
 }
 

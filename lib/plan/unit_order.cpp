@@ -14,17 +14,18 @@ UnitOrder::UnitOrder(size_t units)
 }
 
 UnitId UnitOrder::after(UnitId u) const {
-  UnitId next = after_[u.index];
+  const UnitId next = after_[u.index];
   return next == end_ ? UnitId() : next;
 }
 
 void UnitOrder::remove(UnitId u) { link(before_[u.index], after_[u.index]); }
 
 void UnitOrder::insert_behind(UnitId u, const Vec<UnitId>& units) {
-  UnitId next = after_[u.index], last = u;
-  bool fits = has_labels_behind(u, units.size());
-  uint64_t gap = (label_[next.index] - label_[u.index]) / (units.size() + 1);
-  for (UnitId moved : units) {
+  const UnitId next = after_[u.index];
+  UnitId last = u;
+  const bool fits = has_labels_behind(u, units.size());
+  const uint64_t gap = (label_[next.index] - label_[u.index]) / (units.size() + 1);
+  for (const UnitId moved : units) {
     label_[moved.index] = label_[last.index] + gap;
     link(last, moved);
     last = moved;

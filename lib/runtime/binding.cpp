@@ -62,7 +62,7 @@ class Binder {
   void check_type(size_t index) {
     const Tensor& wanted = image_.inputs[index];
     const HostTensor* got = binding_.inputs[index];
-    Vec<std::string> shapes = {signature(image_, wanted)};
+    const Vec<std::string> shapes = {signature(image_, wanted)};
     if (got == nullptr) {
       return report(kMissingInput, fmt::format("input '{}' is missing", wanted.name), {}, shapes);
     }
@@ -82,7 +82,8 @@ class Binder {
   int64_t value_of(const Symbol& symbol, const Vec<std::pair<std::string, int64_t>>& dims) {
     if (symbol.input >= 0) {
       const HostTensor& input = *binding_.inputs[symbol.input];
-      int64_t value = symbol.element < 0 ? input.shape[symbol.axis] : element_of(input, symbol);
+      const int64_t value =
+          symbol.element < 0 ? input.shape[symbol.axis] : element_of(input, symbol);
       check_range(symbol, value);
       return value;
     }
@@ -132,7 +133,7 @@ class Binder {
     const Tensor& input = image_.inputs[index];
     for (size_t axis = 0; axis < input.shape.size(); ++axis) {
       int64_t got = binding_.inputs[index]->shape[axis];
-      std::optional<int64_t> wanted = evaluate(input.shape[axis], binding_.symbols);
+      const std::optional<int64_t> wanted = evaluate(input.shape[axis], binding_.symbols);
       if (wanted == got) continue;
       report(kWrongExtent,
              fmt::format("input '{}': axis {} is {}, wanted {}", input.name, axis, got,
@@ -144,10 +145,10 @@ class Binder {
   // "16 (seq, which is axis 1 of input 'ids')".
   std::string explain(const image::Extent& extent, std::optional<int64_t> wanted) const {
     std::string value = wanted ? std::to_string(*wanted) : "nothing that could be computed";
-    std::string text = to_text(extent, image_.symbols);
+    const std::string text = to_text(extent, image_.symbols);
     if (text == value) return value;
     std::string reason = text;
-    for (image::Extent::Step step : extent.steps) {
+    for (const image::Extent::Step step : extent.steps) {
       if (step.op == image::Extent::Op::kSymbol) reason += source_of(image_.symbols[step.operand]);
     }
     return fmt::format("{} ({})", value, reason);
@@ -155,7 +156,7 @@ class Binder {
 
   std::string source_of(const Symbol& symbol) const {
     if (symbol.input < 0) return fmt::format("; {} is given", symbol.name);
-    bool element = symbol.element >= 0;
+    const bool element = symbol.element >= 0;
     return fmt::format("; {} is {} {} of input '{}'", symbol.name, element ? "element" : "axis",
                        element ? symbol.element : symbol.axis, image_.inputs[symbol.input].name);
   }
@@ -170,7 +171,7 @@ class Binder {
 std::string values_in(const Image& image, const image::Extent& extent,
                       const Vec<int64_t>& symbols) {
   Vec<std::string> texts;
-  for (image::Extent::Step step : extent.steps) {
+  for (const image::Extent::Step step : extent.steps) {
     if (step.op != image::Extent::Op::kSymbol) continue;
     std::string text =
         fmt::format("{} = {}", image.symbols[step.operand].name, symbols[step.operand]);

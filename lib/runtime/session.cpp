@@ -84,8 +84,9 @@ Status Session::Impl::fits(const HostTensor& tensor, uint32_t buffer,
 }
 
 Status Session::Impl::check_inputs(const Binding& binding) const {
-  for (size_t i = 0; i < image.inputs.size(); ++i)
+  for (size_t i = 0; i < image.inputs.size(); ++i) {
     RLX_TRY_VOID(fits(*binding.inputs[i], image.inputs[i].buffer, binding.symbols));
+  }
   return {};
 }
 
@@ -93,7 +94,7 @@ Result<HostTensor> Session::Impl::make_output(const image::Tensor& wanted,
                                               const Vec<int64_t>& symbols) const {
   RLX_TRY(Vec<int64_t> shape, shape_of(image, wanted, symbols));
   std::optional<size_t> bytes = tensor_bytes(wanted.dtype, shape);
-  std::string what = fmt::format("output {} {}", wanted.name, type_text(wanted.dtype, shape));
+  const std::string what = fmt::format("output {} {}", wanted.name, type_text(wanted.dtype, shape));
   if (!bytes) return Error(kOutOfMemory, what + " is too big", "smaller dims");
   RLX_TRY(AlignedBytes data, AlignedBytes::make(*bytes, what));
   HostTensor output{wanted.name, wanted.dtype, std::move(shape), std::move(data)};

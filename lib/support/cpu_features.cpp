@@ -80,7 +80,7 @@ struct Cpu {
   uint32_t state = saved_state(leaves[k1]);
 
   bool has(const Feature& f) const {
-    bool saved = (state & f.state) == f.state;
+    const bool saved = (state & f.state) == f.state;
     return saved && ((leaves[f.leaf][f.in] >> f.bit) & 1) != 0;
   }
 };

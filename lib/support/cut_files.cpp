@@ -26,7 +26,7 @@ std::atomic<int> filled = 0;
 // From the page of the address to the end of the range.
 bool fill_with_zeros(uintptr_t address, uintptr_t end) {
   auto page = static_cast<uintptr_t>(::getpagesize());
-  uintptr_t begin = address / page * page;
+  const uintptr_t begin = address / page * page;
   // NOLINTNEXTLINE(performance-no-int-to-ptr): the address of a page.
   void* made = ::mmap(reinterpret_cast<void*>(begin), end - begin, PROT_READ,
                       MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED | MAP_NORESERVE, -1, 0);
@@ -70,8 +70,8 @@ bool MappedRange::was_cut() const {
 CutFile handle_cut_file(const void* address) {
   auto at = reinterpret_cast<uintptr_t>(address);
   for (Slot& slot : slots) {
-    uintptr_t begin = slot.begin;
-    size_t size = slot.size;
+    const uintptr_t begin = slot.begin;
+    const size_t size = slot.size;
     if (size == 0 || at < begin || at - begin >= size) continue;
     if (!slot.zeros || !fill_with_zeros(at, begin + size)) return CutFile::kEnd;
     slot.cut = true;

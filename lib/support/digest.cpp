@@ -17,7 +17,7 @@ std::optional<uint8_t> nibble(char c) {
 std::string Digest::hex() const {
   std::string text;
   text.reserve(2 * bytes.size());
-  for (uint8_t b : bytes) {
+  for (const uint8_t b : bytes) {
     text += kDigits[b >> 4];
     text += kDigits[b & 15];
   }

@@ -85,7 +85,7 @@ int bits_of(DType t) { return row_of(t).bits; }
 
 // In two parts, so that nothing overflows that fits.
 int64_t bytes_of(DType t, int64_t count) {
-  int64_t bits = bits_of(t);
+  const int64_t bits = bits_of(t);
   return count / 8 * bits + (count % 8 * bits + 7) / 8;
 }
 

@@ -68,7 +68,7 @@ void end_without_memory(size_t bytes) {
 }
 
 std::string_view source_name(std::string_view file) {
-  size_t at = file.rfind("/lib/");
+  const size_t at = file.rfind("/lib/");
   if (at != std::string_view::npos) return file.substr(at + 1);
   return file.starts_with("lib/") ? file : file.substr(file.find_last_of('/') + 1);
 }

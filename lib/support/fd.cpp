@@ -7,10 +7,10 @@
 namespace rlx {
 
 bool Fd::close() {
-  int fd = std::exchange(fd_, -1);
+  const int fd = std::exchange(fd_, -1);
   if (fd < 0) return true;
   // A destructor that runs between a failure and its report must not hide the cause.
-  int cause = errno;
+  const int cause = errno;
   if (::close(fd) != 0) return false;
   errno = cause;
   return true;
@@ -18,7 +18,7 @@ bool Fd::close() {
 
 bool write_all(int fd, Bytes data) {
   while (!data.empty()) {
-    ssize_t put = ::write(fd, data.data(), data.size());
+    const ssize_t put = ::write(fd, data.data(), data.size());
     if (put < 0 && errno == EINTR) continue;
     if (put < 0) return false;
     data = data.subspan(static_cast<size_t>(put));
@@ -29,7 +29,7 @@ bool write_all(int fd, Bytes data) {
 ptrdiff_t read_all(int fd, std::span<std::byte> out) {
   size_t size = 0;
   while (size < out.size()) {
-    ssize_t got = ::read(fd, out.data() + size, out.size() - size);
+    const ssize_t got = ::read(fd, out.data() + size, out.size() - size);
     if (got < 0 && errno == EINTR) continue;
     if (got < 0) return -1;
     if (got == 0) break;

@@ -45,7 +45,7 @@ Result<FileStamp> stamp_of_open(int fd, const std::string& path) {
 // Reads to the end, whatever size the file had at first: pipes have none.
 Status read_rest(int fd, const std::string& path, std::string& text) {
   for (size_t size = 0;;) {
-    ptrdiff_t got = read_all(fd, std::as_writable_bytes(std::span(text).subspan(size)));
+    const ptrdiff_t got = read_all(fd, std::as_writable_bytes(std::span(text).subspan(size)));
     if (got < 0) return failure(kCannotReadFile, "read", path);
     size += static_cast<size_t>(got);
     if (size < text.size()) {
@@ -59,8 +59,8 @@ Status read_rest(int fd, const std::string& path, std::string& text) {
 }  // namespace
 
 std::string absolute_path(const std::string& path) {
-  size_t slash = path.find_last_of('/');
-  std::string folder = slash == std::string::npos ? "." : path.substr(0, slash + 1);
+  const size_t slash = path.find_last_of('/');
+  const std::string folder = slash == std::string::npos ? "." : path.substr(0, slash + 1);
   char buffer[PATH_MAX];
   if (!::realpath(folder.c_str(), buffer)) return path;
   std::string whole = buffer;
@@ -75,10 +75,10 @@ Result<FileStamp> stamp_of(const std::string& path) {
 }
 
 Result<std::shared_ptr<const MappedFile>> MappedFile::open(const std::string& path) {
-  Fd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  const Fd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
   if (!fd.ok()) return failure(kCannotReadFile, "open", path);
   RLX_TRY(FileStamp stamp, stamp_of_open(fd.get(), path));
-  std::shared_ptr<MappedFile> file(new MappedFile());
+  const std::shared_ptr<MappedFile> file(new MappedFile());
   file->stamp_ = std::move(stamp);
   auto size = static_cast<size_t>(file->stamp_.size);
   if (size == 0) return std::shared_ptr<const MappedFile>(file);
@@ -102,9 +102,9 @@ MappedFile::~MappedFile() {
 }
 
 Result<std::string> read_file(const std::string& path) {
-  Fd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  const Fd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
   if (!fd.ok()) return failure(kCannotReadFile, "open", path);
-  RLX_TRY(FileStamp stamp, stamp_of_open(fd.get(), path));
+  RLX_TRY(const FileStamp stamp, stamp_of_open(fd.get(), path));
   // One byte more than the size, so that the read that finds the end needs no growth.
   std::string text(static_cast<size_t>(stamp.size) + 1, '\0');
   RLX_TRY_VOID(read_rest(fd.get(), path, text));
@@ -120,7 +120,7 @@ Status write_file(const std::string& path, Bytes data) {
 Status make_folders(const std::string& path) {
   for (size_t end = 0; end != std::string::npos;) {
     end = path.find('/', end + 1);
-    std::string folder = path.substr(0, end);
+    const std::string folder = path.substr(0, end);
     if (::mkdir(folder.c_str(), 0777) == 0 || errno == EEXIST) continue;
     // An existing parent in a folder that may not be written reports EROFS or EACCES, not EEXIST.
     struct stat s;

@@ -32,7 +32,7 @@ Status check_unique(const Vec<Json::Member>& members) {
 Result<Json> convert_array(dom::array array) {
   Vec<Json> items;
   items.reserve(array.size());
-  for (dom::element item : array) {
+  for (const dom::element item : array) {
     RLX_TRY(Json value, convert(item));
     items.push_back(std::move(value));
   }
@@ -42,7 +42,7 @@ Result<Json> convert_array(dom::array array) {
 Result<Json> convert_object(dom::object object) {
   Vec<Json::Member> members;
   members.reserve(object.size());
-  for (dom::key_value_pair member : object) {
+  for (const dom::key_value_pair member : object) {
     RLX_TRY(Json value, convert(member.value));
     members.push_back({std::string(member.key), std::move(value)});
   }
@@ -80,7 +80,7 @@ Error syntax_error(simdjson::error_code code) {
 // Every item of an array through one typed read.
 template <class T>
 Result<Vec<T>> collect(const JsonReader& reader, Result<T> (JsonReader::*read)() const) {
-  RLX_TRY(Vec<JsonReader> items, reader.items());
+  RLX_TRY(const Vec<JsonReader> items, reader.items());
   Vec<T> values;
   values.reserve(items.size());
   for (const JsonReader& item : items) {
@@ -193,22 +193,22 @@ Result<Vec<double>> JsonReader::numbers() const { return collect(*this, &JsonRea
 Result<Vec<std::string>> JsonReader::strings() const { return collect(*this, &JsonReader::string); }
 
 Result<int64_t> JsonReader::integer(std::string_view name) const {
-  RLX_TRY(JsonReader member, get(name));
+  RLX_TRY(const JsonReader member, get(name));
   return member.integer();
 }
 
 Result<double> JsonReader::number(std::string_view name) const {
-  RLX_TRY(JsonReader member, get(name));
+  RLX_TRY(const JsonReader member, get(name));
   return member.number();
 }
 
 Result<bool> JsonReader::boolean(std::string_view name) const {
-  RLX_TRY(JsonReader member, get(name));
+  RLX_TRY(const JsonReader member, get(name));
   return member.boolean();
 }
 
 Result<std::string> JsonReader::string(std::string_view name) const {
-  RLX_TRY(JsonReader member, get(name));
+  RLX_TRY(const JsonReader member, get(name));
   return member.string();
 }
 

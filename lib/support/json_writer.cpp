@@ -12,15 +12,15 @@ constexpr std::string_view kReplacement = "\xEF\xBF\xBD";
 size_t utf8_length(std::string_view text) {
   auto at = [&](size_t i) { return i < text.size() ? static_cast<uint8_t>(text[i]) : 0U; };
   auto tail = [&](size_t i) { return (at(i) & 0xC0U) == 0x80U; };
-  unsigned a = at(0), b = at(1);
+  const unsigned a = at(0), b = at(1);
   if (a < 0x80) return 1;
   if (a >= 0xC2 && a <= 0xDF && tail(1)) return 2;
   if (a >= 0xE0 && a <= 0xEF && tail(1) && tail(2)) {
-    bool overlong = a == 0xE0 && b < 0xA0, surrogate = a == 0xED && b >= 0xA0;
+    const bool overlong = a == 0xE0 && b < 0xA0, surrogate = a == 0xED && b >= 0xA0;
     return overlong || surrogate ? 0 : 3;
   }
   if (a >= 0xF0 && a <= 0xF4 && tail(1) && tail(2) && tail(3)) {
-    bool overlong = a == 0xF0 && b < 0x90, too_big = a == 0xF4 && b >= 0x90;
+    const bool overlong = a == 0xF0 && b < 0x90, too_big = a == 0xF4 && b >= 0x90;
     return overlong || too_big ? 0 : 4;
   }
   return 0;
@@ -81,7 +81,7 @@ void JsonWriter::begin(char bracket, Layout layout) {
 
 void JsonWriter::end(char bracket) {
   RLX_CHECK(!open_.empty() && !after_key_, "a JSON value is missing or ended twice");
-  Open closed = open_.back();
+  const Open closed = open_.back();
   open_.pop_back();
   if (closed.lines && !closed.empty) new_line();
   text_ += bracket;
@@ -102,7 +102,7 @@ void JsonWriter::key(std::string_view name) {
 void JsonWriter::quote(std::string_view text) {
   text_ += '"';
   while (!text.empty()) {
-    size_t length = utf8_length(text);
+    const size_t length = utf8_length(text);
     if (length == 0) {
       text_ += kReplacement;
     } else if (length == 1) {
@@ -138,7 +138,7 @@ void JsonWriter::value_of_float(Float number) {
   if (std::isinf(number)) return value(number > 0 ? "inf" : "-inf");
   // The longest fixed notation that to_chars prefers to an exponent stays well below this.
   char buffer[128];
-  std::string_view text = spell(number, buffer);
+  const std::string_view text = spell(number, buffer);
   before_value();
   text_ += text;
   if (text.find_first_of(".e") == std::string_view::npos) text_ += ".0";

@@ -20,10 +20,10 @@ constexpr int64_t kUnknown = INT64_MAX;
 
 // The beginning of a small file of the system; empty where it is not there.
 std::string head_of(const std::string& path) {
-  Fd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  const Fd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
   if (!fd.ok()) return {};
   std::string text(4096, '\0');
-  ptrdiff_t got = read_all(fd.get(), std::as_writable_bytes(std::span(text)));
+  const ptrdiff_t got = read_all(fd.get(), std::as_writable_bytes(std::span(text)));
   text.resize(static_cast<size_t>(std::max<ptrdiff_t>(got, 0)));
   return text;
 }
@@ -40,24 +40,25 @@ int64_t number_after(std::string_view text, std::string_view name) {
 }
 
 int64_t free_on_machine() {
-  std::string text = head_of("/proc/meminfo");
-  int64_t available = number_after(text, "MemAvailable:"), swap = number_after(text, "SwapFree:");
+  const std::string text = head_of("/proc/meminfo");
+  const int64_t available = number_after(text, "MemAvailable:"),
+                swap = number_after(text, "SwapFree:");
   if (available == kUnknown) return kUnknown;
   return (available + (swap == kUnknown ? 0 : swap)) * 1024;
 }
 
 // Of a limit and what is taken of it, in two files of one folder.
 int64_t free_below(const std::string& folder, const char* limit, const char* taken) {
-  int64_t most = number_after(head_of(folder + limit), "");
-  int64_t now = number_after(head_of(folder + taken), "");
+  const int64_t most = number_after(head_of(folder + limit), "");
+  const int64_t now = number_after(head_of(folder + taken), "");
   if (most == kUnknown || now == kUnknown) return kUnknown;
   return std::max<int64_t>(0, most - now);
 }
 
 // The path after "0::" of /proc/self/cgroup; a container sees its own group as the root.
 std::string own_group() {
-  std::string text = head_of("/proc/self/cgroup");
-  size_t at = text.find("0::");
+  const std::string text = head_of("/proc/self/cgroup");
+  const size_t at = text.find("0::");
   if (at == std::string::npos) return {};
   return text.substr(at + 3, text.find('\n', at) - at - 3);
 }
@@ -70,9 +71,9 @@ int64_t free_in_group() {
       free_below(std::string(kRoot) + "/memory/", "memory.limit_in_bytes", "memory.usage_in_bytes");
   std::string path = own_group();
   while (true) {
-    std::string folder = kRoot + path + "/";
+    const std::string folder = kRoot + path + "/";
     int64_t left = free_below(folder, "memory.max", "memory.current");
-    int64_t files = number_after(head_of(folder + "memory.stat"), "\nfile ");
+    const int64_t files = number_after(head_of(folder + "memory.stat"), "\nfile ");
     if (left != kUnknown && files != kUnknown) left += files;
     least = std::min(least, left);
     if (path.empty() || path == "/") return least;
@@ -83,7 +84,7 @@ int64_t free_in_group() {
 int64_t free_address_space() {
   struct rlimit limit;
   if (::getrlimit(RLIMIT_AS, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY) return kUnknown;
-  int64_t pages = number_after(head_of("/proc/self/statm"), "");
+  const int64_t pages = number_after(head_of("/proc/self/statm"), "");
   if (pages == kUnknown) return kUnknown;
   return std::max<int64_t>(0, static_cast<int64_t>(limit.rlim_cur) - pages * ::getpagesize());
 }
@@ -101,7 +102,7 @@ Status check_memory(std::string_view what, uint64_t bytes) {
 }
 
 Error no_memory_for(std::string_view what, uint64_t bytes) {
-  int64_t free = free_memory();
+  const int64_t free = free_memory();
   return Error(kOutOfMemory,
                fmt::format("{} takes {}, and {} are free", what, memory_text(bytes),
                            memory_text(static_cast<uint64_t>(free))),

@@ -12,9 +12,9 @@ namespace {
 size_t distance(std::string_view a, std::string_view b) {
   Vec<size_t> row(b.size() + 1);
   std::iota(row.begin(), row.end(), size_t{0});
-  for (size_t i = 1; i <= a.size(); i++) {
+  for (size_t i = 1; i <= a.size(); ++i) {
     size_t diagonal = std::exchange(row[0], i);
-    for (size_t j = 1; j <= b.size(); j++) {
+    for (size_t j = 1; j <= b.size(); ++j) {
       const size_t changed = diagonal + (a[i - 1] == b[j - 1] ? 0 : 1);
       diagonal = row[j];
       row[j] = std::min({changed, row[j] + 1, row[j - 1] + 1});
@@ -30,8 +30,9 @@ std::string hint_for(std::string_view wrong, const Vec<std::string>& known) {
   auto far = [&](const std::string& name) { return distance(wrong, name); };
   const std::string& nearest = *std::ranges::min_element(known, {}, far);
   std::string hint;
-  if (far(nearest) <= std::max<size_t>(1, wrong.size() / 2))
+  if (far(nearest) <= std::max<size_t>(1, wrong.size() / 2)) {
     hint = fmt::format("did you mean \"{}\"? ", nearest);
+  }
   return hint + fmt::format("known are {}", fmt::join(known, ", "));
 }
 

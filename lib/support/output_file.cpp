@@ -27,14 +27,14 @@ Error output_failure(const std::string& path) {
 }
 
 std::string folder_of(const std::string& path) {
-  size_t slash = path.find_last_of('/');
+  const size_t slash = path.find_last_of('/');
   return slash == std::string::npos ? std::string() : path.substr(0, slash + 1);
 }
 
 // What a link holds; empty where the path is none.
 std::string link_text(const std::string& path) {
   char text[PATH_MAX];
-  ssize_t size = ::readlink(path.c_str(), text, sizeof text);
+  const ssize_t size = ::readlink(path.c_str(), text, sizeof text);
   return size < 0 ? std::string() : std::string(text, static_cast<size_t>(size));
 }
 
@@ -42,7 +42,7 @@ std::string link_text(const std::string& path) {
 // at all.
 std::optional<std::string> resolved(std::string path) {
   for (int i = 0; i < kMostLinks; ++i) {
-    std::string next = link_text(path);
+    const std::string next = link_text(path);
     if (next.empty()) return path;
     path = next.starts_with('/') ? next : folder_of(path).append(next);
   }
@@ -55,9 +55,9 @@ std::optional<std::string> resolved(std::string path) {
 std::optional<int> descriptor_of(std::string_view path) {
   if (path == "/dev/stdout") return STDOUT_FILENO;
   if (path == "/dev/stderr") return STDERR_FILENO;
-  for (std::string_view folder : {"/dev/fd/", "/proc/self/fd/"}) {
+  for (const std::string_view folder : {"/dev/fd/", "/proc/self/fd/"}) {
     if (!path.starts_with(folder)) continue;
-    std::string_view number = path.substr(folder.size());
+    const std::string_view number = path.substr(folder.size());
     int fd = -1;
     auto [end, error] = std::from_chars(number.data(), number.data() + number.size(), fd);
     if (error == std::errc() && end == number.data() + number.size()) return fd;
@@ -118,7 +118,7 @@ Result<OutputFile> OutputFile::create(const std::string& path, unsigned mode, Ov
   auto target = resolved(path);
   if (!target) return output_failure(path);
   file.target_ = *target;
-  std::string name = temporary_name(file.target_);
+  const std::string name = temporary_name(file.target_);
   // What a killed process of the same id left is in nobody's use.
   ::unlink(name.c_str());
   // Before there is such a file, so that none is left whenever the process ends.
@@ -140,7 +140,7 @@ OutputFile::OutputFile(OutputFile&& other) noexcept
 
 OutputFile::~OutputFile() {
   if (!temporary_) return;
-  int cause = errno;
+  const int cause = errno;
   ::unlink(temporary_->name.c_str());
   temporary_->is_there = false;
   errno = cause;
@@ -153,12 +153,13 @@ Status OutputFile::append(Bytes data) {
 Status OutputFile::finish() {
   if (!fd_.close()) return output_failure(path_);
   if (!temporary_) return {};
-  unsigned flags = over_ == Over::kNothing ? RENAME_NOREPLACE : 0;
+  const unsigned flags = over_ == Over::kNothing ? RENAME_NOREPLACE : 0;
   const char *from = temporary_->name.c_str(), *to = target_.c_str();
   bool renamed = ::renameat2(AT_FDCWD, from, AT_FDCWD, to, flags) == 0;
   // Where the file system cannot refuse, a hard link does.
-  if (!renamed && flags != 0 && (errno == EINVAL || errno == ENOSYS))
+  if (!renamed && flags != 0 && (errno == EINVAL || errno == ENOSYS)) {
     renamed = ::link(from, to) == 0 && ::unlink(from) == 0;
+  }
   if (!renamed) return output_failure(path_);
   temporary_->is_there = false;
   temporary_ = nullptr;
@@ -166,8 +167,9 @@ Status OutputFile::finish() {
 }
 
 void remove_unfinished_outputs() {
-  for (const UnfinishedOutput* o = all_unfinished; o; o = o->next)
+  for (const UnfinishedOutput* o = all_unfinished; o; o = o->next) {
     if (o->is_there) ::unlink(o->name.c_str());
+  }
 }
 
 }  // namespace rlx

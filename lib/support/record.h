@@ -101,7 +101,7 @@ template <auto member>
 consteval std::string_view member_name() {
   std::string_view text = __PRETTY_FUNCTION__;
   // Not the first brace: g++ spells an unnamed namespace "{anonymous}".
-  size_t end = text.find(")}");
+  const size_t end = text.find(")}");
   text = text.substr(0, end == std::string_view::npos ? text.find('}') : end);
   return text.substr(text.find_last_of(":.") + 1);
 }
@@ -125,11 +125,12 @@ inline constexpr auto kMemberNames =
 // Calls f(name, member) for each member of t, in order.
 template <class T, class F>
 void each_member(T& t, F f) {
-  auto visit = [&](auto*... members) {
-    size_t i = 0;
-    (f(kMemberNames<std::remove_const_t<T>>[i++], *members), ...);
+  const auto members = record::tie(t);
+  constexpr auto& kNames = kMemberNames<std::remove_const_t<T>>;
+  auto visit = [&]<size_t... i>(std::index_sequence<i...>) {
+    (f(kNames[i], *std::get<i>(members)), ...);
   };
-  std::apply(visit, record::tie(t));
+  visit(std::make_index_sequence<kNames.size()>{});
 }
 
 template <class T>

@@ -26,8 +26,9 @@ const Alternative* find_alternative(const Vec<Alternative>& menu, const Kernel& 
                                     const std::string& algorithm) {
   for (const Alternative& row : menu) {
     bool fits = row.choice.algorithm == algorithm && row.needs.size() == k.args.size();
-    for (size_t a = 0; fits && a < k.args.size(); ++a)
+    for (size_t a = 0; fits && a < k.args.size(); ++a) {
       fits = row.needs[a].is_met_by(k.args[a].storage);
+    }
     if (fits) return &row;
   }
   return nullptr;

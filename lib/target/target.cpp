@@ -41,7 +41,7 @@ bool has_all(const Vec<std::string>& features, const Baseline& b) {
 
 // The facts that follow from the features.
 void set_registers(CpuTarget& t) {
-  bool wide = t.has("avx512f") && t.has("avx512vl") && t.has("avx512bw") && t.has("avx512dq");
+  const bool wide = t.has("avx512f") && t.has("avx512vl") && t.has("avx512bw") && t.has("avx512dq");
   t.vector_bits = wide ? 512 : 256;
   t.vector_registers = wide ? 32 : 16;
   t.l2_bytes = wide ? 1 << 20 : 512 << 10;
@@ -53,10 +53,12 @@ std::string canonical_text(const Baseline& b, const Vec<std::string>& features) 
   auto in_baseline = [&](std::string_view f) {
     return std::binary_search(b.features.begin(), b.features.end(), f);
   };
-  for (const std::string& f : features)
+  for (const std::string& f : features) {
     if (!in_baseline(f)) text += ",+" + f;
-  for (std::string_view f : b.features)
+  }
+  for (const std::string_view f : b.features) {
     if (!contains(features, f)) text += ",-" + std::string(f);
+  }
   return text;
 }
 
@@ -68,8 +70,9 @@ Target make_target(const Baseline& b, Vec<std::string> features) {
 
 Result<Target> host_target() {
   Vec<std::string> features = host_features();
-  for (const Baseline& b : kBaselines)
+  for (const Baseline& b : kBaselines) {
     if (has_all(features, b)) return make_target(b, std::move(features));
+  }
   return Error(2030, "this machine's processor lacks avx2 or fma",
                "rlxc compiles for others: --target cpu:x86-64-v3");
 }
@@ -84,7 +87,7 @@ bool apply_feature(Vec<std::string>& features, std::string_view change) {
   std::string name(change.substr(1));
   if (!is_cpu_feature(name)) return false;
   auto at = std::lower_bound(features.begin(), features.end(), name);
-  bool there = at != features.end() && *at == name;
+  const bool there = at != features.end() && *at == name;
   if (change[0] == '+' && !there) features.insert(at, std::move(name));
   if (change[0] == '-' && there) features.erase(at);
   return true;
@@ -92,8 +95,9 @@ bool apply_feature(Vec<std::string>& features, std::string_view change) {
 
 const Baseline* find_baseline(std::string_view cpu) {
   if (cpu == "portable") cpu = "x86-64-v3";
-  for (const Baseline& b : kBaselines)
+  for (const Baseline& b : kBaselines) {
     if (b.cpu == cpu) return &b;
+  }
   return nullptr;
 }
 

@@ -33,8 +33,9 @@ Target v3() { return *parse_target("cpu:x86-64-v3"); }
 // The kernel as its best row wants it.
 PlannedKernel best(Kernel k) {
   Vec<Alternative> rows = *backend::cpu::menu(k, v3());
-  for (size_t a = 0; a < k.args.size(); ++a)
+  for (size_t a = 0; a < k.args.size(); ++a) {
     k.args[a].storage = rows[0].needs[a].wanted(static_cast<int>(k.args[a].shape.size()));
+  }
   return {std::move(k), rows[0].choice};
 }
 

@@ -11,8 +11,9 @@ inline std::string filled(std::string text,
                           std::initializer_list<std::pair<std::string, std::string>> words) {
   for (const auto& [what, with] : words) {
     for (size_t at = text.find(what); at != std::string::npos;
-         at = text.find(what, at + with.size()))
+         at = text.find(what, at + with.size())) {
       text.replace(at, what.size(), with);
+    }
   }
   return text;
 }

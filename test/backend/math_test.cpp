@@ -157,8 +157,9 @@ constexpr double kReference = 1e-3;
 template <class T, class Wide>
 double error_of(T got, Wide want) {
   constexpr int kDigits = std::numeric_limits<T>::digits;
-  if (std::isnan(want) || std::isnan(got))
+  if (std::isnan(want) || std::isnan(got)) {
     return std::isnan(want) && std::isnan(got) ? 0 : INFINITY;
+  }
   if (want == 0 && (got != 0 || std::signbit(got) != std::signbit(want))) return INFINITY;
   const Wide beyond = std::ldexp(Wide(1), std::numeric_limits<T>::max_exponent);
   const auto limited = [&](Wide v) { return v > beyond ? beyond : v < -beyond ? -beyond : v; };
@@ -303,8 +304,9 @@ void measure_all(const Row& r, Worst<float>& worst, int64_t& differ) {
     for (;;) {
       const uint64_t first = next.fetch_add(x.size());
       if (first >= kEnd) return;
-      for (size_t i = 0; i < x.size(); ++i)
+      for (size_t i = 0; i < x.size(); ++i) {
         x[i] = std::bit_cast<float>(static_cast<uint32_t>(first + i));
+      }
       f.measure(x, worsts[thread], differs[thread]);
     }
   };

@@ -243,9 +243,11 @@ class RandomNode {
   }
 
   static bool is_read(const Kernel& k, uint32_t arg) {
-    for (const Stage& s : k.stages)
-      for (const Access& a : s.reads)
+    for (const Stage& s : k.stages) {
+      for (const Access& a : s.reads) {
         if (a.of == Access::Of::kArg && a.tensor == arg) return true;
+      }
+    }
     return false;
   }
 
@@ -291,8 +293,9 @@ TEST_CASE("every alternative of the menu on random nodes") {
       if (!rows) FAIL(to_text(rows.error()));
       for (const Alternative& row : *rows) {
         Kernel k = plain;
-        for (size_t i = 0; i < k.args.size(); ++i)
+        for (size_t i = 0; i < k.args.size(); ++i) {
           k.args[i].storage = random.storage(k.args[i], row.needs[i]);
+        }
         INFO(m.target.text << " " << row.choice.algorithm << "\n" << to_text(k));
         check_same_on(m, k, random.symbols(), random_values(seed), row.choice);
         ++offered[row.choice.algorithm];
@@ -301,11 +304,13 @@ TEST_CASE("every alternative of the menu on random nodes") {
     }
   }
   CHECK(refused > 0);
-  for (const auto& [algorithm, n] : offered)
+  for (const auto& [algorithm, n] : offered) {
     std::printf("%s: %lld kernels\n", algorithm.c_str(), static_cast<long long>(n));
-  for (const Machine& m : machines())
+  }
+  for (const Machine& m : machines()) {
     std::printf("%s: %lld kernels on %s instructions\n", m.target.text.c_str(),
                 static_cast<long long>(kernels_run()[m.target.text]), m.real ? "real" : "narrower");
+  }
   for (const backend::cpu::Algorithm& a : backend::cpu::algorithms()) {
     INFO(a.name);
     CHECK(offered[std::string(a.name)] > 0);

@@ -9,14 +9,16 @@
 namespace rlx::test {
 
 TEST_CASE("softmax rows of any length") {
-  for (int64_t m : {1, 7, 16, 17, 100, 768})
+  for (int64_t m : {1, 7, 16, 17, 100, 768}) {
     check_same(softmax_text("n", "m"), {{"n", 5}, {"m", m}});
+  }
   for (std::string m : {"1", "7", "16", "17", "100"}) check_same(softmax_text("4", m));
 }
 
 TEST_CASE("layer norm rows of any length") {
-  for (int64_t m : {1, 7, 16, 17, 100, 768})
+  for (int64_t m : {1, 7, 16, 17, 100, 768}) {
     check_same(layer_norm_text("n", "m"), {{"n", 5}, {"m", m}});
+  }
   for (std::string m : {"1", "16", "17", "100"}) check_same(layer_norm_text("3", m));
 }
 

@@ -52,8 +52,9 @@ Entry entry_of(const std::string& key, const std::string& image) {
 void publish(Store& store, const Entry& entry, const std::string& image, const std::string& lir) {
   Publication hold = store.publishing();
   if (!store.put_blob(entry.blobs[0].digest, bytes_of(image)) ||
-      !store.publish(KeyLock(), entry, lir, {.compile_ms = 1, .producer = "bench"}))
+      !store.publish(KeyLock(), entry, lir, {.compile_ms = 1, .producer = "bench"})) {
     std::abort();
+  }
 }
 
 void collect_many(Store& store, const std::string& root, int entries) {

@@ -231,8 +231,9 @@ void compare(const char* name, const Target& target, int64_t rows, int64_t m) {
     for (int64_t r = 0; r < rows; ++r) {
       if (softmax && wide) softmax_avx512(row(d.x, r), row(d.y, r), m);
       if (softmax && !wide) softmax_avx2(row(d.x, r), row(d.y, r), m);
-      if (!softmax && wide)
+      if (!softmax && wide) {
         layer_norm_avx512(row(d.x, r), row(d.g, 0), row(d.b, 0), row(d.y, r), m);
+      }
       if (!softmax && !wide) layer_norm_avx2(row(d.x, r), row(d.g, 0), row(d.b, 0), row(d.y, r), m);
     }
   });

@@ -160,9 +160,10 @@ TEST_CASE("a layer is read and never written") {
   }
   auto state = [&] {
     std::string text;
-    for (const auto& file : fs::recursive_directory_iterator(layer.root()))
+    for (const auto& file : fs::recursive_directory_iterator(layer.root())) {
       text += file.path().string() +
               std::to_string(fs::last_write_time(file).time_since_epoch().count());
+    }
     return text;
   };
   std::string before = state();

@@ -237,8 +237,9 @@ TEST_CASE("what crashed processes left is cleared away") {
   Cache cache;
   Store store = cache.open();
   put(store);
-  for (const char* folder : {"tmp", "inflight", "stamps"})
+  for (const char* folder : {"tmp", "inflight", "stamps"}) {
     fs::create_directories(cache.file(folder));
+  }
   for (const char* file : {"tmp/0123", "orphan.lir.json", "stamps/verified-other-boot"}) {
     overwrite(cache.file(file), "x");
     age(cache.file(file), 2 * 3600);

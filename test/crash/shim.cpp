@@ -49,8 +49,9 @@ struct Plan {
   int error = error_of(variable("RLX_SHIM_DO"));
 
   static int error_of(std::string_view text) {
-    for (const Name& name : kErrors)
+    for (const Name& name : kErrors) {
       if (text == name.text) return name.error;
+    }
     return 0;
   }
 };

@@ -54,9 +54,10 @@ Graph opened(Graph g) {
       auto extent = shape[axis].constant();
       if (!extent) continue;
       std::string name = open_name(*extent);
-      if (!g.find_symbol(name))
+      if (!g.find_symbol(name)) {
         g.symbols.push_back(
             {.name = name, .input = static_cast<int>(i), .axis = static_cast<int>(axis)});
+      }
       shape[axis] = Dim::symbol(name);
     }
   }

@@ -282,9 +282,11 @@ float weight(int64_t k, int64_t n, float scale) {
 // A product with constant weights.
 Graph product(float scale) {
   std::string rows;
-  for (int64_t k = 0; k < kDepth; ++k)
-    for (int64_t n = 0; n < kColumns; ++n)
+  for (int64_t k = 0; k < kDepth; ++k) {
+    for (int64_t n = 0; n < kColumns; ++n) {
       rows += (rows.empty() ? "" : ", ") + std::to_string(weight(k, n, scale));
+    }
+  }
   auto g = parse_graph(
       "graph \"test\" {\n  symbol batch = input 0 axis 0, max 64\n"
       "  %x = input \"x\" : f32[batch, 20]\n"
@@ -323,7 +325,7 @@ int64_t weights_in_place(const Fixture& f, const Built& built, float scale) {
   const LirBuffer& buffer = lir->buffers[packed->buffer];
   Bytes blob = built.blobs.at(buffer.blob).bytes();
   int64_t right = 0;
-  for (int64_t k = 0; k < kDepth; ++k)
+  for (int64_t k = 0; k < kDepth; ++k) {
     for (int64_t n = 0; n < kColumns; ++n) {
       auto at = static_cast<size_t>(buffer.offset + 4 * offset_of(packed->storage, {k, n}));
       REQUIRE(at + 4 <= blob.size());
@@ -331,6 +333,7 @@ int64_t weights_in_place(const Fixture& f, const Built& built, float scale) {
       std::memcpy(&value, blob.data() + at, sizeof value);
       right += value == weight(k, n, scale);
     }
+  }
   return right;
 }
 
@@ -362,11 +365,12 @@ TEST_CASE("C12: entries are listed, verified, counted, limited, and locked while
   CompileCache c = f.cache();
   Vec<std::thread> threads;
   std::atomic<int> built = 0;
-  for (int i = 0; i < 4; ++i)
+  for (int i = 0; i < 4; ++i) {
     threads.emplace_back([&] {
       auto made = CompileCache(c).compile(graph(), "test");
       if (made && !made->hit) ++built;
     });
+  }
   for (std::thread& t : threads) t.join();
   CHECK(built == 1);
   auto store = cache::Store::open(c.options());

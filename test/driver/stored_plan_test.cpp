@@ -36,8 +36,9 @@ Status compiled_again(const Lir& lir) {
 }
 
 Group& product(Lir& lir) {
-  for (Group& g : lir.groups)
+  for (Group& g : lir.groups) {
     if (g.choice.algorithm == "contract.panel") return g;
+  }
   FAIL("no product");
   return lir.groups[0];
 }
@@ -64,8 +65,9 @@ TEST_CASE("a stored plan that does not fit is refused") {
   refuses("a tile of no rows", [](Lir& l) { product(l).choice.tile = {0, 1}; });
   refuses("an absurd tile", [](Lir& l) { product(l).choice.tile = {1 << 20, 1 << 20}; });
   refuses("an operand that lies otherwise than its reader needs", [](Lir& l) {
-    for (Placed& p : l.placed)
+    for (Placed& p : l.placed) {
       if (l.graph[p.value].name == "w") p.storage = Storage::ordered({1, 0});
+    }
   });
   refuses("a buffer too small for its value", [](Lir& l) { l.buffers.back().elements = 1; });
   refuses("a buffer of another type", [](Lir& l) { l.buffers[0].dtype = DType::kF64; });

@@ -117,8 +117,9 @@ struct Plain {
 
   static int64_t best_fit(const Vec<Request>& placed, const Request& r) {
     Vec<Request> met;
-    for (const Request& other : placed)
+    for (const Request& other : placed) {
       if (other.first <= r.last && r.first <= other.last) met.push_back(other);
+    }
     std::ranges::sort(met, {}, &Request::offset);
     int64_t best = -1, best_gap = INT64_MAX, free = 0;
     for (const Request& other : met) {

@@ -46,8 +46,9 @@ class Derived {
 
   static Scalar value_of(const Expr& e, const Vec<double>& x, const Vec<Scalar>& values) {
     if (e.fn == Fn::kConst) return e.scalar;
-    if (e.fn == Fn::kLoad)
+    if (e.fn == Fn::kLoad) {
       return Scalar::of(e.type, e.type == DType::kBool ? x[0] > 0 : x[e.index]);
+    }
     std::byte memory[4][8];
     Vec<const std::byte*> args;
     for (size_t i = 0; i < e.args.size(); ++i) {

@@ -17,7 +17,7 @@ Tensor product(const Tensor& a, const Tensor& b, int64_t batches) {
   Vec<float> out;
   each_index({batches, m, n}, [&](const Vec<int64_t>& i) {
     double sum = 0;
-    for (int64_t k = 0; k < a.shape[2]; k++) {
+    for (int64_t k = 0; k < a.shape[2]; ++k) {
       sum += double{at(a, {i[0] % a.shape[0], i[1], k})} * at(b, {i[0] % b.shape[0], k, i[2]});
     }
     out.push_back(static_cast<float>(sum));
@@ -81,7 +81,7 @@ TEST_CASE("gemm transposes, scales and adds") {
   Vec<float> want;
   each_index({3, 2}, [&](const Vec<int64_t>& i) {
     double sum = 0;
-    for (int64_t k = 0; k < 4; k++) sum += at(a, {i[0], k}) * at(b, {k, i[1]});
+    for (int64_t k = 0; k < 4; ++k) sum += at(a, {i[0], k}) * at(b, {k, i[1]});
     want.push_back(static_cast<float>(0.5 * sum + 2 * at(c, {i[1]})));
   });
   const auto of = [&](const char* left, const char* right, const char* attributes, const Tensor& x,

@@ -30,7 +30,7 @@ TEST_CASE("gather") {
 TEST_CASE("an index has more bits than a float holds") {
   // 2^24 and its neighbours, which are one number in f32.
   Vec<uint8_t> data((1 << 24) + 4, 0);
-  for (uint8_t i = 0; i < 4; i++) data[(1U << 24) + i] = i + 1;
+  for (uint8_t i = 0; i < 4; ++i) data[(1U << 24) + i] = i + 1;
   const int64_t first = 1 << 24;
   CHECK(near(run(graph("u8[n]", "i64[3]", "gather(%d, %i)"),
                  {tensor<uint8_t>({first + 4}, data), i64({3}, {first + 1, first, first + 3})}),

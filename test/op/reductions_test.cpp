@@ -39,7 +39,7 @@ std::string graph_of_row(const std::string& type, const std::string& axes,
 Tensor reduced(const Row& row, const Tensor& x, const Vec<bool>& reduced, bool keepdims) {
   Vec<int64_t> kept;
   Vec<int64_t> shape;
-  for (size_t axis = 0; axis < 3; axis++) {
+  for (size_t axis = 0; axis < 3; ++axis) {
     kept.push_back(reduced[axis] ? 1 : x.shape[axis]);
     if (!reduced[axis] || keepdims) shape.push_back(kept.back());
   }
@@ -48,11 +48,11 @@ Tensor reduced(const Row& row, const Tensor& x, const Vec<bool>& reduced, bool k
     double acc = row.init;
     double count = 0;
     each_index(x.shape, [&](const Vec<int64_t>& i) {
-      for (size_t axis = 0; axis < 3; axis++) {
+      for (size_t axis = 0; axis < 3; ++axis) {
         if (!reduced[axis] && i[axis] != o[axis]) return;
       }
       acc = row.next(acc, at(x, i));
-      count++;
+      ++count;
     });
     out.push_back(static_cast<float>(row.finish(acc, count)));
   });
@@ -64,15 +64,15 @@ Tensor reduced(const Row& row, const Tensor& x, const Vec<bool>& reduced, bool k
 TEST_CASE("reductions over all choices of axes") {
   const Tensor x = random_f32({2, 3, 4});
   for (const Row& row : kRows) {
-    for (int mask = 1; mask < 8; mask++) {
+    for (int mask = 1; mask < 8; ++mask) {
       Vec<bool> axes;
       std::string list;
       int count = 0;
-      for (int axis = 0; axis < 3; axis++) {
+      for (int axis = 0; axis < 3; ++axis) {
         axes.push_back((mask >> axis & 1) != 0);
         if (!axes.back()) continue;
         list += (list.empty() ? "" : ", ") + std::to_string(axis == 1 ? -2 : axis);
-        count++;
+        ++count;
       }
       const std::string constant = "[" + list + "] : i64[" + std::to_string(count) + "]";
       for (bool keepdims : {true, false}) {

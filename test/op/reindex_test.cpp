@@ -19,7 +19,7 @@ std::string index_text(const char* in, const char* out) {
   };
   const Vec<Dim> extents = shape(out);
   Vec<Dim> at;
-  for (size_t i = 0; i < extents.size(); i++) at.push_back(Dim::loop(LoopId(i)));
+  for (size_t i = 0; i < extents.size(); ++i) at.push_back(Dim::loop(LoopId(i)));
   const RangeOf range = [&](const Atom& a) -> DimRange {
     if (a.kind == Atom::Kind::kLoop) return {.lo = 0, .hi = extents[a.loop.index] - 1};
     return {.lo = 1};

@@ -11,7 +11,7 @@ Tensor softmax(const Tensor& x, size_t axis, bool log) {
   each_index(x.shape, [&](const Vec<int64_t>& i) {
     double sum = 0;
     Vec<int64_t> j = i;
-    for (j[axis] = 0; j[axis] < x.shape[axis]; j[axis]++) sum += std::exp(at(x, j));
+    for (j[axis] = 0; j[axis] < x.shape[axis]; ++j[axis]) sum += std::exp(at(x, j));
     out.push_back(static_cast<float>(log ? at(x, i) - std::log(sum) : std::exp(at(x, i)) / sum));
   });
   return f32(x.shape, out);
@@ -21,7 +21,7 @@ Tensor softmax(const Tensor& x, size_t axis, bool log) {
 
 TEST_CASE("softmax and its logarithm along any axis") {
   const Tensor x = random_f32({3, 4, 5});
-  for (int axis = 0; axis < 3; axis++) {
+  for (int axis = 0; axis < 3; ++axis) {
     for (int given : {axis, axis - 3}) {
       const std::string node = "softmax(%x) {axis = " + std::to_string(given) + "}";
       const auto of = [&](const std::string& prefix) {
@@ -70,8 +70,8 @@ TEST_CASE("layer normalization over the last axes") {
   each_index(x.shape, [&](const Vec<int64_t>& i) {
     double mean = 0;
     double square = 0;
-    for (int64_t k = 0; k < 4; k++) mean += at(x, {i[0], i[1], k}) / 4;
-    for (int64_t k = 0; k < 4; k++) square += std::pow(at(x, {i[0], i[1], k}) - mean, 2) / 4;
+    for (int64_t k = 0; k < 4; ++k) mean += at(x, {i[0], i[1], k}) / 4;
+    for (int64_t k = 0; k < 4; ++k) square += std::pow(at(x, {i[0], i[1], k}) - mean, 2) / 4;
     const double y = (at(x, i) - mean) / std::sqrt(square + 1e-3);
     want.push_back(static_cast<float>(y * at(scale, {i[2]}) + at(bias, {i[2]})));
   });

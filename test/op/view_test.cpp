@@ -10,8 +10,9 @@ std::string view_graph(const std::string& type, const Vec<std::string>& constant
                        const std::string& node) {
   std::string lines = "%x = input \"x\" : " + type + "\n";
   char name = 'a';
-  for (const std::string& c : constants)
+  for (const std::string& c : constants) {
     lines += std::string("%") + name++ + " = constant " + c + "\n";
+  }
   return lines + "%y = " + node + "\noutput \"y\" = %y";
 }
 
@@ -88,7 +89,7 @@ TEST_CASE("transpose") {
     Vec<float> want;
     each_index(shape, [&](const Vec<int64_t>& o) {
       Vec<int64_t> i(3);
-      for (size_t k = 0; k < 3; k++) i[static_cast<size_t>(p[k])] = o[k];
+      for (size_t k = 0; k < 3; ++k) i[static_cast<size_t>(p[k])] = o[k];
       want.push_back(at(x, i));
     });
     const std::string perm = vector(p).substr(0, vector(p).find(']') + 1);

@@ -22,8 +22,8 @@ bool inside(const Tensor& x, int64_t h, int64_t w) {
 // Calls f(h, w, kh, kw) for the elements of x under the window at (oh, ow).
 template <class F>
 void under_window(const Tensor& x, int64_t kernel, const Geometry& g, int64_t oh, int64_t ow, F f) {
-  for (int64_t kh = 0; kh < kernel; kh++) {
-    for (int64_t kw = 0; kw < kernel; kw++) {
+  for (int64_t kh = 0; kh < kernel; ++kh) {
+    for (int64_t kw = 0; kw < kernel; ++kw) {
       const int64_t h = oh * g.stride + kh * g.dilation - g.pad_lo;
       const int64_t w = ow * g.stride + kw * g.dilation - g.pad_lo;
       if (inside(x, h, w)) f(h, w, kh, kw);
@@ -39,7 +39,7 @@ Tensor convolved(const Tensor& x, const Tensor& w, const Tensor& b, const Geomet
   each_index(shape, [&](const Vec<int64_t>& o) {
     double sum = at(b, {o[1]});
     const int64_t first = o[1] / (w.shape[0] / g.group) * w.shape[1];
-    for (int64_t c = 0; c < w.shape[1]; c++) {
+    for (int64_t c = 0; c < w.shape[1]; ++c) {
       under_window(x, kernel, g, o[2], o[3], [&](int64_t h, int64_t v, int64_t kh, int64_t kw) {
         sum += double{at(x, {o[0], first + c, h, v})} * at(w, {o[1], c, kh, kw});
       });
@@ -61,8 +61,9 @@ std::string attributes(const Geometry& g) {
 
 std::string type_of(const Tensor& t) {
   std::string text = "f32[";
-  for (size_t i = 0; i < t.shape.size(); i++)
+  for (size_t i = 0; i < t.shape.size(); ++i) {
     text += (i == 0 ? "" : ", ") + std::to_string(t.shape[i]);
+  }
   return text + "]";
 }
 
@@ -126,7 +127,7 @@ TEST_CASE("pools") {
         const double e = at(x, {0, o[1], h, w});
         best = std::max(best, e);
         sum += e;
-        count++;
+        ++count;
       });
       most.push_back(static_cast<float>(best));
       mean.push_back(static_cast<float>(sum / count));

@@ -23,8 +23,8 @@ class Run {
   Run(const Graph& g, const Vec<Tensor>& inputs) : g_(g) {
     RLX_CHECK(inputs.size() == g.inputs().size());
     // An input's extents may be sums of what a later one names.
-    for (size_t i = 0; i < inputs.size(); i++) bind(g[g.inputs()[i]].type.shape, inputs[i].shape);
-    for (size_t i = 0; i < inputs.size(); i++) {
+    for (size_t i = 0; i < inputs.size(); ++i) bind(g[g.inputs()[i]].type.shape, inputs[i].shape);
+    for (size_t i = 0; i < inputs.size(); ++i) {
       const ValueId v = g.inputs()[i];
       RLX_CHECK(shape_of(v) == inputs[i].shape);
       values_.emplace(v, inputs[i]);
@@ -43,8 +43,9 @@ class Run {
  private:
   void bind(const Vec<Dim>& dims, const Vec<int64_t>& shape) {
     RLX_CHECK(dims.size() == shape.size());
-    for (size_t i = 0; i < dims.size(); i++)
+    for (size_t i = 0; i < dims.size(); ++i) {
       if (auto symbol = dims[i].as_symbol()) symbols_.emplace(*symbol, shape[i]);
+    }
   }
 
   Vec<int64_t> shape_of(ValueId v) const {

@@ -27,7 +27,7 @@ Tensor random_f32(Vec<int64_t> shape, uint32_t seed) {
 
 float at(const Tensor& t, const Vec<int64_t>& index) {
   int64_t flat = 0;
-  for (size_t i = 0; i < index.size(); i++) flat = flat * t.shape[i] + index[i];
+  for (size_t i = 0; i < index.size(); ++i) flat = flat * t.shape[i] + index[i];
   float value = 0;
   std::memcpy(&value, t.bytes.data() + flat * 4, 4);
   return value;
@@ -36,11 +36,12 @@ float at(const Tensor& t, const Vec<int64_t>& index) {
 void each_index(const Vec<int64_t>& shape, const std::function<void(const Vec<int64_t>&)>& f) {
   int64_t count = 1;
   for (int64_t extent : shape) count *= extent;
-  for (int64_t i = 0; i < count; i++) {
+  for (int64_t i = 0; i < count; ++i) {
     Vec<int64_t> index(shape.size());
     int64_t rest = i;
-    for (size_t axis = shape.size(); axis-- > 0; rest /= shape[axis])
+    for (size_t axis = shape.size(); axis-- > 0; rest /= shape[axis]) {
       index[axis] = rest % shape[axis];
+    }
     f(index);
   }
 }
@@ -88,7 +89,7 @@ namespace {
 Vec<double> numbers(const Tensor& t) {
   Vec<double> result;
   const auto* data = reinterpret_cast<const std::byte*>(t.bytes.data());
-  for (int64_t i = 0; i < t.elements(); i++) {
+  for (int64_t i = 0; i < t.elements(); ++i) {
     result.push_back(scalar_at(t.dtype, data + bytes_of(t.dtype, i)).as_double());
   }
   return result;
@@ -106,7 +107,7 @@ bool near(const Tensor& got, const Tensor& want, double tolerance) {
   bool same = got.dtype == want.dtype && got.shape == want.shape;
   const Vec<double> a = numbers(got);
   const Vec<double> b = numbers(want);
-  for (size_t i = 0; same && i < a.size(); i++) same = near(a[i], b[i], tolerance);
+  for (size_t i = 0; same && i < a.size(); ++i) same = near(a[i], b[i], tolerance);
   UNSCOPED_INFO("got " << to_text(got) << "\nwant " << to_text(want));
   return same;
 }

@@ -32,7 +32,7 @@ inline Tensor f32(Vec<int64_t> shape, const Vec<float>& elements) {
 inline Tensor counted(Vec<int64_t> shape) {
   Tensor t{DType::kF32, std::move(shape), {}};
   Vec<float> elements;
-  for (int64_t i = 0; i < t.elements(); i++) elements.push_back(static_cast<float>(i));
+  for (int64_t i = 0; i < t.elements(); ++i) elements.push_back(static_cast<float>(i));
   return f32(t.shape, elements);
 }
 inline Tensor f64(Vec<int64_t> shape, const Vec<double>& elements) {

@@ -47,7 +47,7 @@ Tensor edges(size_t count) {
                           -1e-40F,   1e-38F,    3e38F,      -3e38F, INFINITY, -INFINITY, NAN,
                           0.333333F, 1048577.F, 16777217.F, 1e-20F, -1e20F,   7};
   Vec<float> x;
-  for (size_t i = 0; i < count; i++) x.push_back(values[(i * 7 + i / 20) % std::size(values)]);
+  for (size_t i = 0; i < count; ++i) x.push_back(values[(i * 7 + i / 20) % std::size(values)]);
   return f32({static_cast<int64_t>(count) / 4, 4}, x);
 }
 
@@ -58,8 +58,9 @@ bool is_same(const Tensor& a, const Tensor& b) {
     float x = 0, y = 0;
     std::memcpy(&x, a.bytes.data() + i, 4);
     std::memcpy(&y, b.bytes.data() + i, 4);
-    if (std::bit_cast<uint32_t>(x) != std::bit_cast<uint32_t>(y) && !(x != x && y != y))
+    if (std::bit_cast<uint32_t>(x) != std::bit_cast<uint32_t>(y) && !(x != x && y != y)) {
       return false;
+    }
   }
   return true;
 }
@@ -158,7 +159,7 @@ TEST_CASE("in exact math, results have the same bits with and without each pass"
     for (const std::string& pass : optional_passes()) offs.push_back({pass});
     for (const Vec<std::string>& off : offs) {
       const Vec<Tensor> got = results(*g, x, {.off = off, .math = Math::kExact});
-      for (size_t i = 0; i < want.size(); i++) {
+      for (size_t i = 0; i < want.size(); ++i) {
         INFO("without " << off.front() << ", output " << i << " of\n" << lines);
         CHECK(is_same(got[i], want[i]));
       }

@@ -40,8 +40,9 @@ std::string place(size_t output, int64_t at, double got, double want) {
 std::string difference_in_bits(const Vec<Tensor>& got, const Vec<Tensor>& want) {
   if (got.size() != want.size()) return "another number of outputs";
   for (size_t o = 0; o < got.size(); ++o) {
-    if (got[o].dtype != want[o].dtype || got[o].shape != want[o].shape)
+    if (got[o].dtype != want[o].dtype || got[o].shape != want[o].shape) {
       return fmt::format("output {} has another type or shape", o);
+    }
     auto size = static_cast<size_t>(size_of(got[o].dtype));
     for (size_t i = 0; i < got[o].bytes.size(); i += size) {
       if (std::memcmp(&got[o].bytes[i], &want[o].bytes[i], size) == 0) continue;
@@ -83,15 +84,17 @@ std::string difference(const Vec<Tensor>& got, const Vec<Tensor>& want, const Ca
     if (g.shape != w.shape) return fmt::format("output {} has another shape", o);
     double scale = largest(w);
     double tolerance = least_tolerance(g.dtype) * (1 + scale);
-    if (is_float(g.dtype))
+    if (is_float(g.dtype)) {
       tolerance = c.tolerances.empty() ? 1e-3 * scale + 1e-4 : std::max(tolerance, c.tolerances[o]);
+    }
     auto size = static_cast<size_t>(size_of(g.dtype));
     for (size_t i = 0; i < g.bytes.size(); i += size) {
       double a = number_at(g.dtype, &g.bytes[i]), b = number_at(w.dtype, &w.bytes[i]);
       bool same = a == b || (std::isnan(a) && std::isnan(b)) || std::abs(a - b) <= tolerance;
-      if (!same)
+      if (!same) {
         return place(o, static_cast<int64_t>(i / size), a, b) +
                fmt::format(" +- {:.3g}", tolerance);
+      }
     }
   }
   return {};
@@ -121,8 +124,9 @@ Target target_for(bool wide) {
   if (!wide) return v3;
   auto& facts = std::get<CpuTarget>(v4.facts);
   // LLVM splits the wide vectors.
-  if (!missing_on_host(facts.features).empty())
+  if (!missing_on_host(facts.features).empty()) {
     facts.cpu = v3.cpu().cpu, facts.features = v3.cpu().features;
+  }
   return v4;
 }
 
@@ -134,8 +138,9 @@ Result<driver::Compiled> compiled(Graph mir, bool wide, const std::string& off =
   RLX_TRY(Plan p,
           plan(std::move(mir), options.target, driver::menu_of(options.target), {options.options}));
   // A merge that the verifier refuses is a bug, though the values are right.
-  for (const std::string& line : p.refusals)
+  for (const std::string& line : p.refusals) {
     if (line.find("unsound") != std::string::npos) return Error(kInvalidKernel, line);
+  }
   return driver::emitted(std::move(p), options);
 }
 
@@ -300,9 +305,7 @@ class Checks {
     begin("guarded run");
     auto got = run(*program, c_.inputs, {.threads = 1, .check_memory = true});
     // It says what it had to assume of open dims; bound, they have to do.
-    if (!got && is_undecided(got.error())) {
-      return leave_undecided(got.error());
-    }
+    if (!got && is_undecided(got.error())) return leave_undecided(got.error());
     if (!got) return void(failed(got.error(), "run"));
     has_run_ = true;
     if (!agree(*got, interpreted_, "bits") || !ways_.threads) return;
@@ -351,8 +354,9 @@ class Checks {
     auto with_it = passed(exact);
     exact.off = {pass};
     auto without_it = passed(exact);
-    for (auto* result : {&with_it, &without_it})
+    for (auto* result : {&with_it, &without_it}) {
       if (!*result) return void(failed(result->error(), name));
+    }
     agree(*without_it, *with_it, name);
   }
 
@@ -412,8 +416,9 @@ Result<Vec<HostTensor>> wanted_of(const Case& c, Ort* ort) {
     off.off = optional_passes();
     RLX_TRY(Graph g, optimise(hir, off));
     RLX_TRY(Vec<Tensor> all, test::interpret(g, ordered(g, c.inputs)));
-    for (Tensor& t : all)
+    for (Tensor& t : all) {
       outputs.push_back({"", t.dtype, t.shape, AlignedBytes(bytes_of(t.bytes))});
+    }
   }
   for (size_t i = 0; i < outputs.size(); ++i) outputs[i].name = hir.output_names[i];
   return outputs;

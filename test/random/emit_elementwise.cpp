@@ -176,8 +176,9 @@ Made table_row(Generator& g, int v) {
     const Value in = g.at(v);
     return g.node(onnx_name(e.name), {v}, {DType::kBool, in.shape});
   }
-  if (e.name == "softplus" && is_float(g.at(v).dtype))
+  if (e.name == "softplus" && is_float(g.at(v).dtype)) {
     return apply_rule(g, v, "Softplus", rule_of(e.name));
+  }
   return apply_rule(g, v, onnx_name(e.name), rule_of(e.name));
 }
 
@@ -355,8 +356,9 @@ template <size_t... row>
 Vec<Emitter> rows(std::index_sequence<row...>) {
   Vec<Made (*)(Generator&, int)> all = {table_row<row>...};
   Vec<Emitter> out;
-  for (size_t i = 0; i < elementwise_rows().size(); ++i)
+  for (size_t i = 0; i < elementwise_rows().size(); ++i) {
     out.push_back({elementwise_rows()[i].name, "elementwise", Family::kElementwise, all[i]});
+  }
   return out;
 }
 

@@ -28,9 +28,10 @@ Generator::Result product_of(Generator& g, int a, int b, Vec<Dim> shape, const D
   r.big = whole ? n * each : each * std::min(n, 3 * std::sqrt(n));
   r.error = n * (x.big * y.error + y.big * x.error) + Generator::unit(x.dtype) * n * each;
   r.exact = r.whole = whole;
-  if (!whole && is_float(x.dtype))
+  if (!whole && is_float(x.dtype)) {
     r.error = std::sqrt(n) * (x.big * y.error + y.big * x.error) +
               4 * Generator::unit(x.dtype) * n * each;
+  }
   return r;
 }
 
@@ -63,8 +64,9 @@ Made matmul(Generator& g, int v) {
   Vec<Dim> other, shape = leading(g, v, 1);
   if (g.rank(v) > 2 && g.random.percent(40)) other = leading(g, v, 2);
   // An operand with batches of its own in front.
-  if (g.rank(v) == 2 && g.random.percent(15))
+  if (g.rank(v) == 2 && g.random.percent(15)) {
     other = {g.extent()}, shape.insert(shape.begin(), other[0]);
+  }
   other.push_back(k);
   bool vector = other.size() == 1 && g.random.percent(8);
   if (!vector) {

@@ -88,8 +88,10 @@ Reduced reduced(Generator& g, int v) {
   if (all) {
     for (int i = 0; i < rank; ++i) axes.insert(i);
   } else {
-    for (size_t i = 1 + g.random.below(std::min<size_t>(static_cast<size_t>(rank), 2)); i > 0; --i)
+    for (size_t i = 1 + g.random.below(std::min<size_t>(static_cast<size_t>(rank), 2)); i > 0;
+         --i) {
       axes.insert(g.axis(v));
+    }
     Vec<int64_t> written;
     for (int axis : axes) written.push_back(spelled(g, axis, rank));
     r.axes = g.integers(written);
@@ -145,8 +147,9 @@ Made reduction(Generator& g, int v, std::string_view op) {
     r.big = n * each, r.error = n * error + 2 * u * n * each;
     if (!in.whole) r.big = std::min(r.big, each * n);
   }
-  if (op == "reduce_mean")
+  if (op == "reduce_mean") {
     r.big = in.big, r.error = in.error + 3 * u * in.big, r.whole = r.exact = false;
+  }
   // The root of what may be 0 has no slope.
   if (op == "reduce_l2") {
     if (in.error > 0) return std::nullopt;
@@ -260,8 +263,9 @@ template <size_t... row>
 Vec<Emitter> reductions(std::index_sequence<row...>) {
   Vec<Made (*)(Generator&, int)> all = {reduction_row<row>...};
   Vec<Emitter> out;
-  for (size_t i = 0; i < rlx::reduction_rows().size(); ++i)
+  for (size_t i = 0; i < rlx::reduction_rows().size(); ++i) {
     out.push_back({rlx::reduction_rows()[i].name, "reduction", Family::kRow, all[i]});
+  }
   return out;
 }
 

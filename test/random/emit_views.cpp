@@ -79,8 +79,9 @@ Made wanted_shape(Generator& g, int v, const Vec<Dim>& shape) {
   }
   for (size_t i = 0; i < shape.size(); ++i) {
     bool copies = i < in.size() && in[i] == shape[i];
-    if (copies && (g.m.is_open(shape[i]) || g.random.percent(20)))
+    if (copies && (g.m.is_open(shape[i]) || g.random.percent(20))) {
       written[i] = 0, std::erase(open, i);
+    }
   }
   // Beside an extent of 0 nothing follows.
   bool all = std::all_of(shape.begin(), shape.end(), [&](const Dim& d) { return g.number(d) > 0; });
@@ -377,8 +378,9 @@ Made gather(Generator& g, int v) {
   int axis = g.axis(v);
   Vec<Dim> shape = g.at(v).shape, chosen;
   const Dim extent = shape[static_cast<size_t>(axis)];
-  for (size_t rank = g.random.pick<size_t>({0, 1, 1, 1, 2}); rank > 0; --rank)
+  for (size_t rank = g.random.pick<size_t>({0, 1, 1, 1, 2}); rank > 0; --rank) {
     chosen.push_back(g.extent());
+  }
   if (shape.size() - 1 + chosen.size() > 6) return std::nullopt;
   Made index = indexes(g, extent, chosen);
   if (!index) return index;

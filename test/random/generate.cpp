@@ -50,8 +50,9 @@ void Generator::make_extents() {
     Class c = theme;
     // More than one extent of 0 leaves little to see.
     bool other = theme == Class::kZero ? i > 0 : random.percent(45);
-    if (other)
+    if (other) {
       c = random.pick({Class::kOne, Class::kSmall, Class::kSmall, Class::kVector, Class::kTile});
+    }
     m.extents.push_back({fmt::format("e{}", i), extent_value(c), false});
   }
   random.shuffle(m.extents);
@@ -320,8 +321,9 @@ int Generator::of_rank(size_t rank, bool exact) {
   for (size_t i = 0; i < rank; ++i) shape.push_back(extent());
   // An axis of extent 0, most often a batch: few readers take others.
   for (const Extent& e : m.extents) {
-    if (e.value == 0 && rank > 0 && random.percent(85))
+    if (e.value == 0 && rank > 0 && random.percent(85)) {
       shape[random.percent(70) ? 0 : random.below(rank)] = Dim::symbol(e.name);
+    }
   }
   while (elements(shape) > kMostElements / 2) shape[random.below(rank)] = random.between(1, 4);
   DType t = random.percent(90) ? DType::kF32 : at(any()).dtype;
@@ -338,8 +340,9 @@ const Emitter& of_any_kind(Random& random, bool view) {
   for (const Emitter& e : emitters()) {
     bool takes_part = e.family != Family::kOther && (e.family == Family::kView) == view;
     if (takes_part && !e.kind.empty() &&
-        std::find(kinds.begin(), kinds.end(), e.kind) == kinds.end())
+        std::find(kinds.begin(), kinds.end(), e.kind) == kinds.end()) {
       kinds.push_back(e.kind);
+    }
   }
   const std::string_view kind = random.pick(kinds);
   for (;;) {
@@ -424,8 +427,9 @@ bool Generator::twins() {
   Made first = random_of(random, Family::kElementwise).emit(*this, base);
   if (!first || !(at(*first).shape == shape) || !is_float(at(*first).dtype)) return false;
   Made second = random_of(random, Family::kElementwise).emit(*this, *first);
-  if (!second || !(at(*second).shape == shape) || at(*second).dtype != at(*first).dtype)
+  if (!second || !(at(*second).shape == shape) || at(*second).dtype != at(*first).dtype) {
     return false;
+  }
   Vec<int64_t> perm = {0, 1, 2};
   perm.resize(shape.size());
   std::swap(perm[perm.size() - 1], perm[perm.size() - 2]);
@@ -449,8 +453,9 @@ bool Generator::tower() {
     Made next = same_conv(*this, v);
     if (!next) break;
     // Another one on the same value may want another halo.
-    if (Made beside = random.percent(30) ? same_conv(*this, v) : std::nullopt)
+    if (Made beside = random.percent(30) ? same_conv(*this, v) : std::nullopt) {
       pool_.push_back(*beside);
+    }
     pool_.push_back(v = *next);
     ++made;
     if (!random.percent(40)) continue;
@@ -524,8 +529,9 @@ namespace {
 Vec<Emitter> all_emitters() {
   Vec<Emitter> all;
   for (const Vec<Emitter>& some :
-       {view_emitters(), product_emitters(), row_emitters(), elementwise_emitters()})
+       {view_emitters(), product_emitters(), row_emitters(), elementwise_emitters()}) {
     all.insert(all.end(), some.begin(), some.end());
+  }
   return all;
 }
 

@@ -128,8 +128,9 @@ Message written_node(const Model& m, const Node& n, size_t index, const Binding&
                                 : std::string_view(m.values[static_cast<size_t>(i)].name));
   }
   for (int i : n.outputs) spec.outputs.push_back(m.values[static_cast<size_t>(i)].name);
-  for (const auto& [name, setting] : n.attributes)
+  for (const auto& [name, setting] : n.attributes) {
     spec.attributes.push_back(attribute(name, setting, closed));
+  }
   std::string name = fmt::format("/{}_{}", n.op, index);
   spec.name = name;
   return test::node(spec);
@@ -219,8 +220,9 @@ std::string to_onnx(const Model& m) {
     g.initializers.push_back(test::raw_tensor(v.name, onnx_type(v.dtype), shape_of(v, closed),
                                               bytes_of_value(m, v, closed)));
   }
-  for (size_t i = 0; i < m.nodes.size(); ++i)
+  for (size_t i = 0; i < m.nodes.size(); ++i) {
     g.nodes.push_back(written_node(m, m.nodes[i], i, closed));
+  }
   for (int v : m.outputs) g.outputs.push_back(value_info(m.values[static_cast<size_t>(v)], closed));
   return test::model(test::graph(g), 20, 9);
 }

@@ -66,8 +66,9 @@ Ort::~Ort() {
 }
 
 Ort::Answer Ort::run(const std::string& onnx, const Vec<HostTensor>& inputs) {
-  if (!write_block(to_, onnx) || !write_block(to_, inputs.empty() ? "" : to_npz(inputs)))
+  if (!write_block(to_, onnx) || !write_block(to_, inputs.empty() ? "" : to_npz(inputs))) {
     return dead();
+  }
   uint8_t status = 0;
   uint64_t size = 0;
   if (!read_all(from_, &status, 1) || !read_all(from_, &size, sizeof size)) return dead();

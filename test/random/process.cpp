@@ -43,10 +43,12 @@ Finding finding_of(int status, bool killed, const std::string& errors, std::stri
   if (hangs) return {"hang", std::move(at), std::move(detail)};
   std::string condition = condition_of(errors);
   if (!condition.empty()) return {"check", std::move(condition), std::move(detail)};
-  if (errors.find("memory check") != std::string::npos)
+  if (errors.find("memory check") != std::string::npos) {
     return {"memory", std::move(at), std::move(detail)};
-  if (WIFSIGNALED(status))
+  }
+  if (WIFSIGNALED(status)) {
     return {fmt::format("signal {}", WTERMSIG(status)), std::move(at), std::move(detail)};
+  }
   return {fmt::format("exit {}", WEXITSTATUS(status)), std::move(at), std::move(detail)};
 }
 
@@ -140,9 +142,10 @@ Isolated check_isolated(const Case& c, const Ways& ways, std::unique_ptr<Ort>& o
     });
     for (const std::string& made : o.made) write_line(lines, "made " + made);
     for (const std::string& refused : o.refused) write_line(lines, "refused " + refused);
-    if (o.finding)
+    if (o.finding) {
       write_line(lines, fmt::format("find {}\t{}\t{}", o.finding->kind, o.finding->what,
                                     o.finding->detail));
+    }
     return 0;
   });
   std::string text;

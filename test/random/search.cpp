@@ -91,8 +91,9 @@ class Search {
       feed(s);
     }
     while (
-        std::any_of(slots.begin(), slots.end(), [](const Slot& s) { return s.child != nullptr; }))
+        std::any_of(slots.begin(), slots.end(), [](const Slot& s) { return s.child != nullptr; })) {
       wait(slots);
+    }
     return report();
   }
 
@@ -155,9 +156,10 @@ class Search {
         write_line(lines, fmt::format("done {}", graph));
         continue;
       }
-      if (o_.images)
+      if (o_.images) {
         write_line(lines, fmt::format("print {} {} {}", graph, compiled_digest(*c, false),
                                       compiled_digest(*c, true)));
+      }
       Outcome o = o_.dry || o_.images ? Outcome{} : check(*c, t.ways, s.ort.get(), note_in(p));
       bool died = false;
       for (const std::string& made : o.made) write_line(lines, fmt::format("made {}", made));
@@ -166,8 +168,9 @@ class Search {
         write_line(lines, "refused " + refused);
         died |= refused.find("has died") != std::string::npos;
       }
-      for (auto& [view, reader, extents] : meetings_of(t.model))
+      for (auto& [view, reader, extents] : meetings_of(t.model)) {
         write_line(lines, fmt::format("pair {}\t{}\t{}", view, reader, extents));
+      }
       if (o.finding) {
         const Finding& f = *o.finding;
         write_line(lines, fmt::format("find {}\t{}\t{}", f.kind, f.what, f.detail));
@@ -247,8 +250,9 @@ class Search {
     });
     std::string text;
     char part[4096];
-    for (ssize_t n; (n = read(child->lines(), part, sizeof part)) > 0;)
+    for (ssize_t n; (n = read(child->lines(), part, sizeof part)) > 0;) {
       text.append(part, static_cast<size_t>(n));
+    }
     for (char& ch : text) {
       if (ch == '\x01') ch = '\n';
     }
@@ -431,8 +435,9 @@ class Search {
 }  // namespace
 
 int search(const SearchOptions& options) {
-  for (const std::string& op : operators_without_emitter())
+  for (const std::string& op : operators_without_emitter()) {
     fmt::print("no emitter makes {}: write one in test/random\n", op);
+  }
   if (!operators_without_emitter().empty()) return 1;
   return Search(options).run();
 }

@@ -132,8 +132,9 @@ class Shrinker {
         for (int to : n.inputs) {
           if (to < 0 || i >= model().nodes.size()) continue;
           if (static_cast<size_t>(from) >= model().values.size() ||
-              static_cast<size_t>(to) >= model().values.size())
+              static_cast<size_t>(to) >= model().values.size()) {
             continue;
+          }
           const Value &f = model().values[static_cast<size_t>(from)],
                       &t = model().values[static_cast<size_t>(to)];
           bool node = t.role != Value::Role::kConstant || !contains_output(from);

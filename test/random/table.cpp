@@ -34,8 +34,9 @@ std::string kind_of(const Model& m, const Node& n, bool view) {
   if (steps_back(m, n)) return view ? "slice_back" : "";
   for (const Emitter& e : emitters()) {
     if ((e.family == Family::kView) == view && e.family != Family::kOther &&
-        onnx_name(e.op) == n.op)
+        onnx_name(e.op) == n.op) {
       return std::string(e.kind);
+    }
   }
   return {};
 }
@@ -102,8 +103,9 @@ Vec<std::string> Table::rare(int64_t least) const {
   Vec<std::string> all;
   for (const Meeting& m : possible_meetings()) {
     auto& [view, reader, extents] = m;
-    if (count(m) < least)
+    if (count(m) < least) {
       all.push_back(fmt::format("{} -> {} of extents {}: {}", view, reader, extents, count(m)));
+    }
   }
   return all;
 }

@@ -23,16 +23,19 @@ struct Plain {
   bool conflict(uint32_t command, uint32_t earlier) const {
     const image::Command &a = image.commands[command], &b = image.commands[earlier];
     if (std::ranges::count(a.waits, earlier)) return true;
-    for (uint32_t x : a.buffers)
-      for (uint32_t y : b.buffers)
+    for (uint32_t x : a.buffers) {
+      for (uint32_t y : b.buffers) {
         if (x != y && overlap(x, y)) return true;
+      }
+    }
     return false;
   }
 
   bool needed_before(uint32_t command, bool alone) {
     bool needed = false;
-    for (uint32_t earlier = open; earlier < command; ++earlier)
+    for (uint32_t earlier = open; earlier < command; ++earlier) {
       if (!alone || !solo[earlier]) needed |= conflict(command, earlier);
+    }
     if (needed) open = command;
     solo.push_back(alone);
     return needed;
@@ -61,8 +64,9 @@ TEST_CASE("barriers stand where a look at every pair of steps puts them") {
     }
     Barriers barriers(image, placement);
     Plain plain{image, placement};
-    for (uint32_t c = 0; c < commands; ++c)
+    for (uint32_t c = 0; c < commands; ++c) {
       CHECK(barriers.needed_before(c, solo[c]) == plain.needed_before(c, solo[c]));
+    }
   }
 }
 

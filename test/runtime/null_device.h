@@ -34,8 +34,9 @@ class NullRun final : public Run {
     std::string tensors;
     for (const HostTensor* t : io.inputs) tensors += fmt::format(" {}", t->name);
     tensors += " ->";
-    for (const HostTensor& t : io.outputs)
+    for (const HostTensor& t : io.outputs) {
       tensors += fmt::format(" {}[{}]", t.name, fmt::join(t.shape, ","));
+    }
     outputs_ = io.outputs;
     return log_.call("bind", name_ + ":" + tensors);
   }

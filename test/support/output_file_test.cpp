@@ -89,8 +89,9 @@ TEST_CASE("who may not replace finds any name taken") {
   };
   fs::create_symlink("nowhere", folder / "link");
   REQUIRE(write_file(folder / "file", bytes_of("x")).ok());
-  for (const char* name : {"link", "file"})
+  for (const char* name : {"link", "file"}) {
     CHECK(create(name).error().first().message.ends_with("File exists"));
+  }
   // Taken meanwhile.
   auto late = create("late");
   REQUIRE(late.ok());

@@ -37,7 +37,7 @@ inline Result<driver::BuildRequest> build_request_of(const Flags& f) {
 }
 
 inline Result<Answer> collect(const Flags& f) {
-  RLX_TRY(driver::CacheRequest request, request_of(f));
+  RLX_TRY(const driver::CacheRequest request, request_of(f));
   cache::CollectOptions options{.limits = request.cache.limits, .dry_run = f.dry_run};
   if (!f.max_size.empty()) {
     RLX_TRY(options.limits.max_bytes, cache::parse_size(f.max_size, "--max-size"));
@@ -46,7 +46,7 @@ inline Result<Answer> collect(const Flags& f) {
     RLX_TRY(options.limits.max_age_s, cache::parse_duration(f.max_age, "--max-age"));
   }
   if (!f.max_files.empty()) {
-    RLX_TRY(cache::Limits files, cache::parse_limits("files=" + f.max_files, "--max-files"));
+    RLX_TRY(const cache::Limits files, cache::parse_limits("files=" + f.max_files, "--max-files"));
     options.limits.max_files = files.max_files;
   }
   if (f.obsolete) options.current_toolchain = driver::toolchain();
@@ -54,13 +54,13 @@ inline Result<Answer> collect(const Flags& f) {
 }
 
 inline Result<Answer> keygen(const Flags& f) {
-  std::string path = f.file.empty() ? cache::SigningKey::default_path() : f.file;
+  const std::string path = f.file.empty() ? cache::SigningKey::default_path() : f.file;
   RLX_TRY_VOID(cache::SigningKey::generate(path));
   return Answer{.text = path + "\n" + path + ".pub\n"};
 }
 
 inline Result<Answer> trust(const Flags& f) {
-  RLX_TRY(std::string id, cache::TrustedKeys::trust(f.file));
+  RLX_TRY(const std::string id, cache::TrustedKeys::trust(f.file));
   return Answer{.text = id + "  trusted\n"};
 }
 
@@ -76,7 +76,7 @@ inline Result<Answer> warm(const Flags& f) {
 // push or pull.
 using Transfer = Result<Answer> (*)(const driver::CacheRequest&, const cache::RemoteOptions&);
 inline Result<Answer> transfer(const driver::CacheRequest& request, Transfer call) {
-  RLX_TRY(cache::RemoteOptions remote, cache::remote_from_environment());
+  RLX_TRY(const cache::RemoteOptions remote, cache::remote_from_environment());
   return call(request, remote);
 }
 

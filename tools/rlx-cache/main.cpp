@@ -25,7 +25,7 @@ class Commands {
     option("--max-files", f_.max_files, "200k"), flag("--dry-run", f_.dry_run, "only say");
     flag("--obsolete", f_.obsolete, "entries of other compilers too");
     add("stats", "hits, misses, time saved", [&](const R& r) -> Result<Answer> {
-      RLX_TRY(int64_t since, cache::parse_duration(f_.since, "--since"));
+      RLX_TRY(const int64_t since, cache::parse_duration(f_.since, "--since"));
       return show_stats(r, since, f_.zero);
     });
     option("--since", f_.since, "12h"), flag("--zero", f_.zero, "then forget them");
@@ -77,7 +77,7 @@ class Commands {
   }
 
   Result<Answer> run() {
-    RLX_TRY(driver::CacheRequest request, request_of(f_));
+    RLX_TRY(const driver::CacheRequest request, request_of(f_));
     return chosen_(request);
   }
 
@@ -105,7 +105,7 @@ class Commands {
     f_.common.add_switches(*command_);
   }
   Result<Answer> asked(Result<Answer> (*call)(const driver::BuildRequest&)) const {
-    RLX_TRY(driver::BuildRequest request, build_request_of(f_));
+    RLX_TRY(const driver::BuildRequest request, build_request_of(f_));
     return call(request);
   }
 

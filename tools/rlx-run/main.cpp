@@ -98,12 +98,13 @@ std::string to_text(const Vec<driver::RunItem>& items) {
 }
 
 Status run(const CLI::App& app, const Flags& f, tools::Outcome& outcome) {
-  RLX_TRY(driver::RunRequest request, request_of(app, f));
+  RLX_TRY(const driver::RunRequest request, request_of(app, f));
   Vec<driver::RunItem> items;
   Status status = run_model(request, driver::load, items);
   outcome.print(to_text(items));
-  for (const driver::RunItem& item : items)
+  for (const driver::RunItem& item : items) {
     outcome.item([item](JsonWriter& out) { write_json(out, item); });
+  }
   return status;
 }
 
@@ -115,7 +116,7 @@ bool is_any_of(std::string_view text, std::initializer_list<std::string_view> wo
 Vec<char*> with_command(int argc, char** argv, std::string& run) {
   Vec<char*> args(argv, argv + argc);
   auto names_command = [](const char* a) { return is_any_of(a, {"run", "profile", "bench"}); };
-  bool bare = argc > 1 && std::none_of(args.begin() + 1, args.end(), names_command);
+  const bool bare = argc > 1 && std::none_of(args.begin() + 1, args.end(), names_command);
   if (bare && !is_any_of(args[1], {"-h", "--help", "--version"})) {
     args.insert(args.begin() + 1, run.data());
   }

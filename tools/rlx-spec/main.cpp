@@ -38,7 +38,7 @@ Status bind(const Flags& f, tools::Outcome& outcome) {
   r.jobs = f.common.job_count();
   r.strict = f.common.strict;
   r.must_store = true;
-  RLX_TRY(driver::Built built, driver::build(r, false));
+  RLX_TRY(const driver::Built built, driver::build(r, false));
   outcome.print(tools::line_of(built, f.model));
   outcome.item([state = built.state(), stored = built.stored, key = built.key,
                 target = built.target.text, dims = r.dims,

@@ -55,7 +55,7 @@ inline Status check_flags(const Flags& f) {
                  "run rlxc for each of them");
   };
   if (!f.key.empty()) return several("--key");
-  bool file = !f.emit.empty() && !f.output.empty() && f.output != "-";
+  const bool file = !f.emit.empty() && !f.output.empty() && f.output != "-";
   return file ? Status(several("--output")) : Status();
 }
 

@@ -24,10 +24,11 @@ PassOptions pass_options(const Flags& f, Vec<PassTime>& times) {
 }
 
 void print_times(const Vec<PassTime>& times) {
-  for (const PassTime& t : times)
+  for (const PassTime& t : times) {
     std::fprintf(stderr, "%8.3f ms  %.*s\n",
                  std::chrono::duration<double, std::milli>(t.time).count(),
                  static_cast<int>(t.pass.size()), t.pass.data());
+  }
 }
 
 // The members that every item has.
@@ -45,7 +46,7 @@ void begin_item(JsonWriter& out, const Job& job) {
 
 // With --json and without -o the text stands in the document.
 Status give(const Flags& f, const Job& job, std::string text, tools::Outcome& outcome) {
-  bool file = !f.output.empty() && f.output != "-";
+  const bool file = !f.output.empty() && f.output != "-";
   if (file) RLX_TRY_VOID(write_file(f.output, bytes_of(text)));
   if (!file) outcome.print(text);
   if (!outcome.json()) return {};
@@ -84,7 +85,7 @@ Status build(const Flags& f, const Job& job, tools::Outcome& outcome) {
   r.jobs = f.common.job_count();
   r.strict = f.common.strict;
   r.must_store = true;
-  RLX_TRY(driver::Built built, driver::build(r, false));
+  RLX_TRY(const driver::Built built, driver::build(r, false));
   print_times(times);
   outcome.print(tools::line_of(built, job.model));
   outcome.item([=, target = built.target.text, key = built.key, state = built.state(),
@@ -129,9 +130,11 @@ int run_tool(int argc, char** argv) {
     outcome.fail(status.error());
     return outcome.end();
   }
-  for (const std::string& model : f.models)
-    for (const std::string& target : f.targets)
+  for (const std::string& model : f.models) {
+    for (const std::string& target : f.targets) {
       if (!run(f, {model, target}, outcome)) return outcome.end();
+    }
+  }
   return outcome.end();
 }
 

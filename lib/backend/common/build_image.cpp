@@ -82,17 +82,19 @@ class Builder {
         kernels_(kernels),
         symbols_(index_of(symbol_names(lir.graph))),
         buffer_of_(lir.graph.values.size()) {
-    for (const Placed& p : lir.placed)
+    for (const Placed& p : lir.placed) {
       if (p.copy == 0) buffer_of_[p.value.index] = p.buffer;
+    }
   }
 
   image::Image run(Code code) {
     out_.target = lir_.target;
     out_.isa = code.isa;
     out_.code = std::move(code.blob);
-    for (const Symbol& s : g_.symbols)
+    for (const Symbol& s : g_.symbols) {
       out_.symbols.push_back(
           {s.name, s.input, s.axis, s.element, s.sign, s.min, s.max, s.multiple_of});
+    }
     for (const LirBuffer& b : lir_.buffers) out_.buffers.push_back(buffer(b));
     add_signature();
     add_guards();
@@ -146,9 +148,10 @@ class Builder {
   }
 
   void add_signature() {
-    for (ValueId v : g_.inputs()) out_.inputs.push_back(tensor(v, g_[v].name));
-    for (size_t i = 0; i < g_.outputs().size(); ++i)
+    for (const ValueId v : g_.inputs()) out_.inputs.push_back(tensor(v, g_[v].name));
+    for (size_t i = 0; i < g_.outputs().size(); ++i) {
       out_.outputs.push_back(tensor(g_.outputs()[i], g_.output_names[i]));
+    }
   }
 
   void add_guards() {
@@ -156,7 +159,7 @@ class Builder {
       Postfix p(symbols_);
       p.dim(f.a);
       p.dim(f.b);
-      bool equal = f.relation == Fact::Relation::kEqual;
+      const bool equal = f.relation == Fact::Relation::kEqual;
       p.push(equal ? Op::kEq : Op::kLe);
       out_.guards.push_back(
           {p.take(), to_text(f.a) + (equal ? " == " : " <= ") + to_text(f.b), f.node});
@@ -174,15 +177,17 @@ class Builder {
       image::Command c{.kernel = i};
       const Kernel& k = kernels_[i].kernel;
       for (size_t a = 0; a < k.args.size(); ++a) {
-        uint32_t b = lir_.placed[lir_.groups[i].args[a]].buffer;
+        const uint32_t b = lir_.placed[lir_.groups[i].args[a]].buffer;
         c.buffers.push_back(b);
         if (auto it = writer.find(b); it != writer.end()) c.waits.push_back(it->second);
       }
       sort_uniquely(c.waits);
-      for (size_t a = 0; a < k.args.size(); ++a)
+      for (size_t a = 0; a < k.args.size(); ++a) {
         if (k.args[a].written) writer[c.buffers[a]] = i;
-      for (const Stage& s : k.stages)
+      }
+      for (const Stage& s : k.stages) {
         c.origin.insert(c.origin.end(), s.origin.begin(), s.origin.end());
+      }
       sort_uniquely(c.origin);
       out_.commands.push_back(std::move(c));
     }
@@ -200,11 +205,13 @@ class Builder {
 }  // namespace
 
 Result<image::Image> build_image(const Lir& lir, const Vec<PlannedKernel>& kernels, Code code) {
-  for (const Symbol& s : lir.graph.symbols)
-    if (s.source == Symbol::Source::kData)
+  for (const Symbol& s : lir.graph.symbols) {
+    if (s.source == Symbol::Source::kData) {
       return Error(4040,
                    "the extent " + s.name + " depends on the data, which is not supported yet",
                    "bind the inputs that it depends on as constants");
+    }
+  }
   return Builder(lir, kernels).run(std::move(code));
 }
 

@@ -9,7 +9,7 @@ constexpr size_t kAlign = 64;
 }  // namespace
 
 Status BlobMaker::add(uint32_t buffer, PackedConstant form) {
-  Bytes bytes = form.data.bytes();
+  const Bytes bytes = form.data.bytes();
   if (bytes.size() >= kOwnBlobBytes) {
     out_.places[buffer] = {form.digest, 0};
     return keep(form.digest, std::move(form.data));
@@ -26,8 +26,8 @@ Status BlobMaker::add(uint32_t buffer, PackedConstant form) {
 
 Result<ConstantBlobs> BlobMaker::finish() {
   if (!pooled_.empty()) {
-    Digest digest = sha256(bytes_of(pool_));
-    for (uint32_t buffer : pool_buffers_) out_.places[buffer].blob = digest;
+    const Digest digest = sha256(bytes_of(pool_));
+    for (const uint32_t buffer : pool_buffers_) out_.places[buffer].blob = digest;
     RLX_TRY_VOID(keep(digest, ConstantData::owned(std::move(pool_))));
   }
   return std::move(out_);

@@ -24,7 +24,7 @@ Kernel canonical(Kernel k) {
 // Of the text: equal kernels have the same.
 size_t hash_of(const PlannedKernel& p) {
   std::string text = to_text(p.kernel) + p.choice.algorithm;
-  for (int64_t extent : p.choice.tile) text += " " + std::to_string(extent);
+  for (const int64_t extent : p.choice.tile) text += " " + std::to_string(extent);
   return std::hash<std::string>()(text);
 }
 

@@ -52,14 +52,14 @@ class Ranges {
 
   // The product of two bounded numbers, with room for its rounding.
   static FloatRange product(FloatRange a, FloatRange b) {
-    double most = std::max(std::fabs(a.lo), std::fabs(a.hi)) *
-                  std::max(std::fabs(b.lo), std::fabs(b.hi)) * (1 + 0x1p-20);
+    const double most = std::max(std::fabs(a.lo), std::fabs(a.hi)) *
+                        std::max(std::fabs(b.lo), std::fabs(b.hi)) * (1 + 0x1p-20);
     return most < kInfinity ? FloatRange{-most, most} : kAny;
   }
 
   FloatRange select(const Expr& e, int depth) const {
-    FloatRange then = where(e.args[0], true, e.args[1], depth);
-    FloatRange otherwise = where(e.args[0], false, e.args[2], depth);
+    const FloatRange then = where(e.args[0], true, e.args[1], depth);
+    const FloatRange otherwise = where(e.args[0], false, e.args[2], depth);
     return {std::min(then.lo, otherwise.lo), std::max(then.hi, otherwise.hi)};
   }
 
@@ -70,8 +70,8 @@ class Ranges {
     if (test.args.size() != 2 || test.args[0] != x) return r;
     const Expr& bound = body_[test.args[1].index];
     if (bound.fn != Fn::kConst || !is_float(bound.type)) return r;
-    bool less = test.fn == Fn::kLt || test.fn == Fn::kLe;
-    bool greater = test.fn == Fn::kGt || test.fn == Fn::kGe;
+    const bool less = test.fn == Fn::kLt || test.fn == Fn::kLe;
+    const bool greater = test.fn == Fn::kGt || test.fn == Fn::kGe;
     if (less == greater) return r;
     if (less == truth) r.hi = std::min(r.hi, bound.scalar.f);
     if (less != truth) r.lo = std::max(r.lo, bound.scalar.f);
@@ -87,7 +87,7 @@ FloatRange float_range(const Body& body, ExprId id) { return Ranges(body).of(id,
 
 bool fits(const FloatRange& r, DType integer) {
   auto digits = value_bits(integer);
-  double end = std::ldexp(1, digits);
+  const double end = std::ldexp(1, digits);
   return r.hi < end && r.lo >= (is_signed(integer) ? -end : 0);
 }
 

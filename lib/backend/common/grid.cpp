@@ -28,7 +28,7 @@ const Access* main_write(const Kernel& k) {
 void order_grid(Kernel& k, LoopId lane_loop) {
   const Access* write = main_write(k);
   if (!write || has_sequential(k)) return;
-  RangeOf ranges = loop_ranges(k, nullptr);
+  const RangeOf ranges = loop_ranges(k, nullptr);
   Dim address = address_of(*write, k.args[write->tensor], ranges);
   auto stride = [&](const Loop& l) {
     return estimate(substitute_loops(address, {{l.id, Dim(1)}}) -
@@ -66,7 +66,7 @@ Vec<Dim> dims_of(const Kernel& k) {
 bool can_merge(const Vec<Dim>& dims, const Loop& outer, const Loop& inner) {
   Dim both = Dim::loop(outer.id) * inner.extent + Dim::loop(inner.id);
   for (const Dim& d : dims) {
-    Dim alone = substitute_loops(d, {{outer.id, Dim(0)}});
+    const Dim alone = substitute_loops(d, {{outer.id, Dim(0)}});
     if (substitute_loops(alone, {{inner.id, both}}) != d) return false;
   }
   return true;
@@ -106,7 +106,7 @@ void drop_single_steps(Kernel& k, LoopId lane_loop) {
 LoopId merge_grid_loops(Kernel& k, LoopId lane_loop) {
   if (has_sequential(k)) return lane_loop;
   drop_single_steps(k, lane_loop);
-  Vec<Dim> dims = dims_of(k);
+  const Vec<Dim> dims = dims_of(k);
   for (size_t last = k.grid.size(); last > 1;) {
     size_t first = last - 1;
     while (first > 0 && can_merge(dims, k.grid[first - 1], k.grid[first])) --first;

@@ -14,8 +14,8 @@ Dim clamped(const Dim& x, const Dim& extent) { return min(max(x, 0), extent - 1)
 
 // ..., 2, 1, 0, 1, 2, ..., extent - 1, extent - 2, ...
 Dim reflected(const Dim& x, const Dim& extent) {
-  Dim period = max(extent * 2 - 2, 1);
-  Dim folded = mod(x, period);
+  const Dim period = max(extent * 2 - 2, 1);
+  const Dim folded = mod(x, period);
   return min(folded, extent * 2 - 2 - folded);
 }
 
@@ -41,16 +41,16 @@ class Resolver {
       if (&earlier == &s) break;
       next_site_ += checked_axes(earlier);
     }
-    RangeOf loops = loop_ranges(k, &s);
-    uint32_t first_expr = k.loop_count;
+    const RangeOf loops = loop_ranges(k, &s);
+    const uint32_t first_expr = k.loop_count;
     range_ = [loops, first_expr](const Atom& a) {
-      bool expr = a.kind == Atom::Kind::kLoop && a.loop.index >= first_expr;
+      const bool expr = a.kind == Atom::Kind::kLoop && a.loop.index >= first_expr;
       return expr ? DimRange{.lo = kAnyIndex} : loops(a);
     };
   }
 
   Ref resolve(const Access& a) {
-    bool local = a.of == Access::Of::kLocal;
+    const bool local = a.of == Access::Of::kLocal;
     Ref r{.of = a.of, .tensor = a.tensor, .combine = a.combine};
     if (local && in_register(kernel_.locals[a.tensor])) {
       r.dtype = kernel_.locals[a.tensor].dtype;
@@ -76,7 +76,7 @@ class Resolver {
       AxisIndex& index = plain.index[axis];
       if (index.expr) index = {.dim = expr_index(r, index, arg.shape[axis])};
     }
-    bool filled = covered_by_halo(plain, arg, range_);
+    const bool filled = covered_by_halo(plain, arg, range_);
     Access inside = plain;
     for (size_t axis = 0; axis < a.index.size(); ++axis) {
       if (filled && a.bounds[axis].rule == Rule::kFill) continue;
@@ -88,7 +88,7 @@ class Resolver {
   }
 
   Dim expr_index(Ref& r, const AxisIndex& index, const Dim& extent) {
-    LoopId loop(next_loop_++);
+    const LoopId loop(next_loop_++);
     r.exprs.push_back({loop, *index.expr, std::nullopt});
     if (index.from_end) r.exprs.back().from_end = extent;
     return Dim::loop(loop);
@@ -151,7 +151,7 @@ class Resolver {
   void set_padding(Ref& r, const Access& plain, const Arg& arg) {
     if (!r.contiguous() || has_mask(r)) return;
     if (r.of == Access::Of::kArg && !arg.storage.fill) return;
-    LoopId v = options_.lane_loop;
+    const LoopId v = options_.lane_loop;
     for (size_t axis = 0; axis < plain.index.size(); ++axis) {
       const Dim& index = plain.index[axis].dim;
       if (!uses_loop(index, v)) continue;
@@ -166,14 +166,14 @@ class Resolver {
     auto a = static_cast<size_t>(axis);
     DimRange loop = range_(Dim::loop(options_.lane_loop).terms()[0].factors[0]);
     if (!loop.hi || *loop.hi + 1 != arg.shape[a]) return false;
-    Dim vectors = ceil_div(arg.shape[a], options_.lanes) * options_.lanes;
-    Dim room = padded_extent(arg.storage, arg.shape, axis) - arg.storage.padding[a].lo;
+    const Dim vectors = ceil_div(arg.shape[a], options_.lanes) * options_.lanes;
+    const Dim room = padded_extent(arg.storage, arg.shape, axis) - arg.storage.padding[a].lo;
     return proven_nonnegative(room - vectors, range_);
   }
 
   // Each lane has an element of its own, beside those of the other lanes.
   void spread_over_lanes(Ref& r) {
-    bool varies = uses_loop(r.address, options_.lane_loop);
+    const bool varies = uses_loop(r.address, options_.lane_loop);
     r.address = r.address * options_.lanes;
     r.stride = 1;
     r.whole = true;

@@ -45,7 +45,7 @@ std::string printed(const llvm::Module& module) {
 Made make(const Request& r, const Distinct& d, Codegen& codegen) {
   const Kernel& kernel = r.kernels[d.first].kernel;
   const std::string& name = kernel.name;
-  AtHand here("compile", node_of(kernel));
+  const AtHand here("compile", node_of(kernel));
   llvm::LLVMContext context;
   llvm::Module module(name.empty() ? "kernel" : name, context);
   Made made;
@@ -68,7 +68,7 @@ Vec<Made> make_all(const Request& r, const Dedup& d, int threads) {
     for (size_t i = next++; i < made.size(); i = next++) made[i] = make(r, d.functions[i], codegen);
   };
   Vec<std::thread> pool;
-  size_t helpers = std::min(made.size(), static_cast<size_t>(std::max(threads, 1)));
+  const size_t helpers = std::min(made.size(), static_cast<size_t>(std::max(threads, 1)));
   for (size_t t = 1; t < helpers; ++t) pool.emplace_back(work);
   work();
   for (std::thread& t : pool) t.join();
@@ -89,7 +89,7 @@ constexpr size_t kCodeAlignment = 64;
 
 uint64_t append(std::string& blob, const FlatCode& code) {
   blob.resize((blob.size() + kCodeAlignment - 1) / kCodeAlignment * kCodeAlignment);
-  uint64_t entry = blob.size() + code.entry;
+  const uint64_t entry = blob.size() + code.entry;
   blob += code.bytes;
   return entry;
 }
@@ -105,7 +105,7 @@ Result<Code> compile(const Vec<PlannedKernel>& kernels, const Vec<std::string>& 
   Vec<uint64_t> entries;
   for (const Made& m : made) entries.push_back(append(code.blob, m.code));
   for (size_t i = 0; i < kernels.size(); ++i) {
-    size_t f = d.function_of[i];
+    const size_t f = d.function_of[i];
     const Work& work = made[f].work;
     code.entries.push_back(
         {entries[f], work.tiles, work.scratch_bytes, sites_of(kernels[i].kernel)});
@@ -118,7 +118,7 @@ Result<std::string> compile_to_text(const Vec<PlannedKernel>& kernels,
                                     const Vec<std::string>& symbols, const Target& target,
                                     CodeText what) {
   RLX_TRY_VOID(check_choices(kernels, target));
-  Dedup d = deduplicated(kernels);
+  const Dedup d = deduplicated(kernels);
   std::string text;
   for (const Made& m : make_all({kernels, symbols, target.cpu(), what}, d, 1)) text += m.text;
   return text;

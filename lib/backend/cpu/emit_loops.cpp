@@ -43,7 +43,7 @@ class LoopsEmitter {
   // Divisions find the first row; the outer loops then count on like an odometer.
   void run_rows(Value* lo, Value* hi) {
     const Loop& inner = grid()[n_.parallel - 1];
-    Dim steps = over_lanes(inner) ? ceil_div(inner.extent, n_.lanes) : inner.extent;
+    const Dim steps = over_lanes(inner) ? ceil_div(inner.extent, n_.lanes) : inner.extent;
     Value* row = emit_dim(f_, {}, steps);
     Value* index = f_.b.CreateUDiv(lo, row);
     Regs start = outer_indexes(index);
@@ -147,7 +147,7 @@ class LoopsEmitter {
     Ref element{.of = Access::Of::kLocal, .tensor = local, .dtype = l.dtype};
     LoopId index(n_.kernel.loop_count);
     element.address = Dim::loop(index);
-    Arg memory = local_storage(l);
+    const Arg memory = local_storage(l);
     Value* count = emit_dim(f_, at, storage_elements(memory.storage, memory.shape));
     emit_for(f_, f_.i64(0), count, 1, [&](Value* i) {
       Regs none;
@@ -165,8 +165,8 @@ class LoopsEmitter {
 }  // namespace
 
 Work emit_loops(const Job& job) {
-  X86 machine(job.target);
-  Nest n = plan_nest(job.planned.kernel, Isa(job.target));
+  X86 const machine(job.target);
+  const Nest n = plan_nest(job.planned.kernel, Isa(job.target));
   Function f(job.module, job.name, n.kernel, job.symbols, machine);
   LoopsEmitter(f, n).run();
   f.finish();

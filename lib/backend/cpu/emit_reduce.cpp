@@ -35,9 +35,9 @@ void Reducer::find_extrema() {
   const Body& body = stage_.stage->body;
   for (size_t acc = 0; acc < accumulators(); ++acc) {
     const Expr& next = body[reduction().combine[acc].index];
-    bool max = next.fn == Fn::kMax;
+    const bool max = next.fn == Fn::kMax;
     if (!is_float(next.type) || (!max && next.fn != Fn::kMin)) continue;
-    bool x_first = body[next.args[0].index].fn != Fn::kAcc;
+    const bool x_first = body[next.args[0].index].fn != Fn::kAcc;
     extrema_.push_back({acc, max, next.args[x_first ? 0 : 1], x_first});
   }
 }
@@ -65,8 +65,9 @@ Regs Reducer::start() {
     if (form_ != Form::kArray) continue;
     arrays_.push_back(f_.at_entry(
         [&] { return f_.b.CreateAlloca(init->getType(), f_.b.getInt32(kReductionLanes)); }));
-    for (int64_t lane = 0; lane < kReductionLanes; ++lane)
+    for (int64_t lane = 0; lane < kReductionLanes; ++lane) {
       f_.b.CreateStore(init, slot(acc, f_.i64(lane)));
+    }
   }
   Value* none = splat(f_, f_.b.getInt32(0), width_);
   carried.insert(carried.end(), extrema_.size(), none);
@@ -80,8 +81,9 @@ void Reducer::step(const Point& at, Value* lane, const Regs& locals,
   Value* in_array =
       form_ == Form::kArray ? f_.b.CreateAnd(lane, f_.i64(kReductionLanes - 1)) : nullptr;
   size_t own = 0;
-  if (form_ == Form::kValues || form_ == Form::kVector)
+  if (form_ == Form::kValues || form_ == Form::kVector) {
     own = llvm::cast<llvm::ConstantInt>(lane)->getZExtValue();
+  }
   Regs acc;
   Vec<ExprId> roots;
   for (size_t i = 0; i < accumulators(); ++i) {
@@ -98,7 +100,7 @@ void Reducer::step(const Point& at, Value* lane, const Regs& locals,
                carried[accumulators() * lanes_ + static_cast<size_t>(e - extrema_.data())]);
       next = next_extremum(*e, next, acc[i]);
     }
-    bool tail = form_ == Form::kVector && at.lanes.active;
+    const bool tail = form_ == Form::kVector && at.lanes.active;
     if (tail) next = f_.b.CreateSelect(at.lanes.active, next, acc[i]);
     if (in_array) f_.b.CreateStore(next, slot(i, in_array));
     if (!in_array) carried[i * lanes_ + own] = next;
@@ -156,7 +158,7 @@ Value* Reducer::merged(size_t acc, Regs lanes) {
 
 // Lanes that no element went to still take part: they can turn a sum of -0 into 0.
 Value* Reducer::merged_values(size_t acc, Regs lanes) {
-  DType type = reduction().acc[acc];
+  const DType type = reduction().acc[acc];
   lanes.resize(kReductionLanes, initial(acc));
   for (size_t half = kReductionLanes / 2; half > 0; half /= 2) {
     for (size_t i = 0; i < half; ++i) {
@@ -170,8 +172,9 @@ Value* Reducer::merged_values(size_t acc, Regs lanes) {
 Value* Reducer::merged_parts(size_t acc, Regs parts) {
   DType type = reduction().acc[acc];
   auto merge = [&](Value* x, Value* y) { return emit_fn(f_, (*merges_)[acc], type, type, {x, y}); };
-  for (size_t half = parts.size() / 2; half > 0; half /= 2)
+  for (size_t half = parts.size() / 2; half > 0; half /= 2) {
     for (size_t i = 0; i < half; ++i) parts[i] = merge(parts[i], parts[i + half]);
+  }
   Value* v = parts[0];
   for (int half = width_ / 2; half > 0; half /= 2) {
     Vec<int> low, high;

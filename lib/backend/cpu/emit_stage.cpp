@@ -61,7 +61,7 @@ class LoopNest {
     if (unrolled || (innermost && innermost_unrolled)) return unroll(l, std::move(carried), step);
     Value* extent = emit_dim(f_, at, l.extent);
     return emit_for(f_, f_.i64(0), extent, 1, std::move(carried), [&](Value* i, const Regs& c) {
-      bool back = innermost && reverse;
+      const bool back = innermost && reverse;
       return step(back ? f_.b.CreateSub(f_.b.CreateSub(extent, i), f_.i64(1)) : i, c);
     });
   }
@@ -69,24 +69,25 @@ class LoopNest {
  private:
   template <class Step>
   Regs unroll(const Loop& l, Regs carried, Step step) {
-    int64_t extent = *l.extent.constant();
+    const int64_t extent = *l.extent.constant();
     for (int64_t i = 0; i < extent; ++i) carried = step(f_.i64(i), carried);
     return carried;
   }
 
   Regs run_vectors(const Loop& l, const Point& at, Regs carried, Inside inside) {
-    int64_t round = int64_t{lanes} * parts;
-    Dim whole = floor_div(l.extent, round) * round;
+    const int64_t round = int64_t{lanes} * parts;
+    const Dim whole = floor_div(l.extent, round) * round;
     Value* end = emit_dim(f_, at, whole);
-    int64_t step = int64_t{lanes} * at_once;
+    const int64_t step = int64_t{lanes} * at_once;
     carried = emit_for(f_, f_.i64(0), end, step, std::move(carried), [&](Value* i, Regs c) {
-      for (int part = 0; part < at_once; ++part)
+      for (int part = 0; part < at_once; ++part) {
         c = inside(with_lanes(f_, at, l.id, lanes, offset(i, part)), part, std::move(c));
+      }
       if (at_once < parts) rotate(c);
       return c;
     });
     for (int part = 0; part < parts; ++part) {
-      Dim rest = l.extent - whole - int64_t{part} * lanes;
+      const Dim rest = l.extent - whole - int64_t{part} * lanes;
       carried = run_rest(at, rest, std::move(carried), [&](Value* left, Regs c) {
         Value* base = offset(end, part);
         return inside(with_some_lanes(f_, at, l.id, lanes, base, left), part, std::move(c));
@@ -166,7 +167,7 @@ class GroupEmitter {
   // A reduction over no loops takes one step.
   void emit_single_step(const StageRefs& s, const Point& at) {
     Reducer r(f_, s, false, width(), 1);
-    Regs carried = r.start();
+    const Regs carried = r.start();
     r.step(at, f_.i64(0), locals_, carried);
     emit_results(f_, s, at, locals_, r.finish(carried));
   }
@@ -174,7 +175,7 @@ class GroupEmitter {
   // Everything at one point of the kept loops.
   void emit_reductions(const Point& at, size_t kept) {
     Vec<Reducer> reducers;
-    int lanes = group_.vector ? nest_.lanes : width();
+    const int lanes = group_.vector ? nest_.lanes : width();
     for (size_t i = group_.first; i < group_.last; ++i) {
       if (!is_reduction(i)) continue;
       reducers.emplace_back(f_, refs_[i], group_.vector, lanes, loops().back().extent);
@@ -196,9 +197,7 @@ class GroupEmitter {
     };
     nest.at_once = nest_.wide || is_light() ? nest.parts : 1;
     nest.unrolled = !group_.vector && known_steps(loops(), kept) <= kUnrolledSteps;
-    for (const Reducer& r : reducers) {
-      nest.innermost_unrolled |= r.form() == Reducer::Form::kValues;
-    }
+    for (const Reducer& r : reducers) nest.innermost_unrolled |= r.form() == Reducer::Form::kValues;
     auto step = [&](const Point& p, int part, Regs c) {
       emit_step(p, part, reducers, c);
       return c;
@@ -249,12 +248,13 @@ class GroupEmitter {
     nest.reverse = scan.reverse;
     nest.run(0, kept, at, {}, [&](const Point& p, int, Regs) {
       Regs start;
-      for (const Scalar& init : scan.init)
+      for (const Scalar& init : scan.init) {
         start.push_back(splat(f_, emit_scalar(f_, init), width()));
+      }
       nest.run(kept, kept + 1, p, std::move(start), [&](const Point& q, int, Regs acc) {
         Regs nodes = emit_values(f_, s, scan.combine, q, locals_, acc);
         Regs next;
-        for (ExprId id : scan.combine) next.push_back(splat(f_, nodes[id.index], width()));
+        for (const ExprId id : scan.combine) next.push_back(splat(f_, nodes[id.index], width()));
         emit_results(f_, s, q, locals_, scan.exclusive ? acc : next);
         return next;
       });
@@ -267,7 +267,7 @@ class GroupEmitter {
   // Windows outside, input channels inside, whatever the order of the stage's loops.
   static Vec<Loop> conv_loops(const Stage& s) {
     Vec<Loop> loops;
-    for (LoopId id : ended_loops(s)) {
+    for (const LoopId id : ended_loops(s)) {
       for (const Loop& l : s.loops) {
         if (l.id == id) loops.push_back(l);
       }
@@ -279,7 +279,7 @@ class GroupEmitter {
     LoopNest nest(f_, loops);
     nest.unrolled = known_steps(loops, 0) <= kUnrolledSteps;
     Value* zero = splat(f_, emit_scalar(f_, Scalar::of(acc, 0)), width());
-    Regs sum = nest.run(0, loops.size(), at, {zero}, [&](const Point& p, int, Regs c) {
+    const Regs sum = nest.run(0, loops.size(), at, {zero}, [&](const Point& p, int, Regs c) {
       Value* a = emit_operand(s, 0, p, acc);
       Value* b = emit_operand(s, 1, p, acc);
       return Regs{emit_fn(f_, Fn::kFma, acc, acc, {a, b, c[0]})};
@@ -291,7 +291,7 @@ class GroupEmitter {
     const Ref& r = s.reads[read];
     Vec<ExprId> indexes;
     for (const ExprIndex& e : r.exprs) indexes.push_back(e.expr);
-    Regs nodes = emit_values(f_, s, indexes, at, locals_);
+    const Regs nodes = emit_values(f_, s, indexes, at, locals_);
     return emit_fn(f_, Fn::kCast, r.dtype, acc, {emit_load(f_, r, at, nodes, locals_)});
   }
 

@@ -34,7 +34,7 @@ Dim extent_of(const Vec<Loop>& loops) {
 
 // Half of the second-level cache, and at least eight tiles where there are few rows.
 int64_t block_panels(const Shape& s, const CpuTarget& target) {
-  int64_t depth = extent_of(s.loops.depth).constant().value_or(1024);
+  const int64_t depth = extent_of(s.loops.depth).constant().value_or(1024);
   int64_t fit = target.l2_bytes / 2 / std::max<int64_t>(1, depth * kColumns * 4);
   std::optional<int64_t> row_tiles = s.row_tiles.constant(), panels = s.panels.constant();
   if (row_tiles && panels && *row_tiles < 8) fit = std::min(fit, *panels * *row_tiles / 8);
@@ -66,7 +66,7 @@ class TiledEmitter {
  public:
   TiledEmitter(Function& f, const Shape& shape)
       : f_(f), k_(f.kernel), s_(shape), range_(ranges_of(k_, k_.stages.data(), {})) {
-    RefOptions options{.lane_loop = s_.loops.column.id, .lanes = kColumns};
+    const RefOptions options{.lane_loop = s_.loops.column.id, .lanes = kColumns};
     for (const Stage& stage : k_.stages) refs_.push_back(resolve(k_, stage, options));
     collect_depth();
     decide_rows();
@@ -91,9 +91,9 @@ class TiledEmitter {
       std::optional<Dim> a_step = step_of(a().address, l.id, range_),
                          b_step = step_of(b().address, l.id, range_);
       RLX_CHECK(a_step && b_step, "an operand of a product is not affine in its depth");
-      Depth d{l.extent, *a_step, *b_step};
-      bool joins = !depth_.empty() && depth_.back().a_step == d.extent * d.a_step &&
-                   depth_.back().b_step == d.extent * d.b_step;
+      const Depth d{l.extent, *a_step, *b_step};
+      const bool joins = !depth_.empty() && depth_.back().a_step == d.extent * d.a_step &&
+                         depth_.back().b_step == d.extent * d.b_step;
       if (joins) {
         depth_.back() = {depth_.back().extent * d.extent, d.a_step, d.b_step};
       } else {
@@ -105,8 +105,9 @@ class TiledEmitter {
   // Whether the rows of a tile are always a constant step apart, so that one pointer serves all.
   void decide_rows() {
     Vec<Loop> loops;
-    for (const Loop& l : s_.loops.rows)
+    for (const Loop& l : s_.loops.rows) {
       if (!l.extent.is(1)) loops.push_back(l);
+    }
     if (loops.empty()) {
       row_step_ = 0;
       return;
@@ -114,8 +115,8 @@ class TiledEmitter {
     std::optional<Dim> inner = step_of(a().address, loops.back().id, range_);
     if (!inner || !inner->constant()) return;
     std::optional<int64_t> rows = s_.rows.constant(), length = loops.back().extent.constant();
-    bool whole = length && *length % s_.tile.rows == 0;
-    bool even = rows && *rows >= s_.tile.rows && nests(loops);
+    const bool whole = length && *length % s_.tile.rows == 0;
+    const bool even = rows && *rows >= s_.tile.rows && nests(loops);
     if (whole || even) row_step_ = inner->constant();
   }
 
@@ -158,9 +159,10 @@ class TiledEmitter {
     llvm::Value* block = b.CreateURem(rest, blocks);
     batch_ = spread({}, s_.loops.batch, b.CreateUDiv(rest, blocks));
     first_row_ = b.CreateMul(row_tile, f_.i64(s_.tile.rows));
-    if (row_step_)
+    if (row_step_) {
       first_row_ = smaller(first_row_,
                            b.CreateSub(dim(s_.rows), f_.i64(std::max<int64_t>(1, rows_in_tile()))));
+    }
     point_at_rows();
     llvm::Value* lo = b.CreateMul(block, f_.i64(s_.block));
     columns(lo, smaller(b.CreateAdd(lo, f_.i64(s_.block)), dim(s_.panels)));
@@ -188,10 +190,11 @@ class TiledEmitter {
 
   void point_at_rows() {
     rows_.clear();
-    int64_t separate = row_step_ ? 1 : s_.tile.rows;
-    for (int64_t r = 0; r < separate; ++r)
+    const int64_t separate = row_step_ ? 1 : s_.tile.rows;
+    for (int64_t r = 0; r < separate; ++r) {
       rows_.push_back(
           pointer(a().tensor, emit_dim(f_, at_depth_start(row_point(f_.i64(r))), a().address)));
+    }
   }
 
   // Panels [lo, hi): full tiles of vectors, then panel by panel.
@@ -208,7 +211,7 @@ class TiledEmitter {
     emit_for(f_, end, hi, 1, [&](llvm::Value* p) {
       llvm::Value* left =
           f_.b.CreateSub(dim(s_.loops.column.extent), f_.b.CreateMul(p, f_.i64(kColumns)));
-      bool partial = !n || *n % kColumns != 0;
+      const bool partial = !n || *n % kColumns != 0;
       tile(p, 1, partial ? smaller(left, f_.i64(kColumns)) : nullptr);
     });
   }
@@ -248,12 +251,13 @@ class TiledEmitter {
     auto steps = [&](llvm::Value* k, int64_t count, Regs carried) {
       llvm::Value* at_a = f_.b.CreateAdd(a_offset, f_.b.CreateMul(k, dim(d.a_step)));
       llvm::Value* at_b = f_.b.CreateAdd(b_offset, f_.b.CreateMul(k, dim(d.b_step)));
-      for (int64_t u = 0; u < count; ++u)
+      for (int64_t u = 0; u < count; ++u) {
         carried = step(times(u, d.a_step, at_a), times(u, d.b_step, at_b), panels, carried);
+      }
       return carried;
     };
-    Regs out = emit_for(f_, f_.i64(0), even, kUnroll, sums,
-                        [&](llvm::Value* k, const Regs& c) { return steps(k, kUnroll, c); });
+    const Regs out = emit_for(f_, f_.i64(0), even, kUnroll, sums,
+                              [&](llvm::Value* k, const Regs& c) { return steps(k, kUnroll, c); });
     if (std::optional<int64_t> n = d.extent.constant()) return steps(even, *n % kUnroll, out);
     return emit_for(f_, even, extent, 1, out,
                     [&](llvm::Value* k, const Regs& c) { return steps(k, 1, c); });
@@ -268,8 +272,9 @@ class TiledEmitter {
   // all sums in registers.
   Regs step(llvm::Value* at_a, llvm::Value* at_b, const Regs& panels, Regs sums) {
     Regs right;
-    for (llvm::Value* p : panels)
+    for (llvm::Value* p : panels) {
       right.push_back(load_right(f_.b.CreateGEP(f_.b.getFloatTy(), p, at_b)));
+    }
     for (size_t r = 0; r < static_cast<size_t>(s_.tile.rows); ++r) {
       llvm::Value* x = splat(f_, load_left(r, at_a), kColumns);
       for (size_t v = 0; v < right.size(); ++v) {
@@ -282,8 +287,9 @@ class TiledEmitter {
 
   llvm::Value* load_left(size_t r, llvm::Value* offset) {
     llvm::Value* p = f_.b.CreateGEP(f_.b.getFloatTy(), rows_[row_step_ ? 0 : r], offset);
-    if (row_step_)
+    if (row_step_) {
       p = f_.b.CreateGEP(f_.b.getFloatTy(), p, f_.i64(*row_step_ * static_cast<int64_t>(r)));
+    }
     llvm::LoadInst* x = f_.b.CreateAlignedLoad(f_.b.getFloatTy(), p, llvm::Align(4));
     f_.tag(x, a().tensor);
     return x;
@@ -292,7 +298,7 @@ class TiledEmitter {
   // Columns past the end may be read where they lie in padding.
   llvm::Value* load_right(llvm::Value* p) {
     llvm::Type* vector = llvm::FixedVectorType::get(f_.b.getFloatTy(), kColumns);
-    llvm::Align align(4);
+    const llvm::Align align(4);
     llvm::Instruction* load = nullptr;
     if (remaining_ && !b().padding) {
       llvm::Value* mask = f_.b.CreateIntrinsic(
@@ -314,23 +320,24 @@ class TiledEmitter {
   }
 
   void park(const Regs& sums) {
-    for (size_t i = 0; i < sums.size(); ++i)
+    for (size_t i = 0; i < sums.size(); ++i) {
       f_.tag(f_.b.CreateAlignedStore(sums[i], parked(f_.i64(static_cast<int64_t>(i))),
                                      llvm::Align(64)),
              Function::kScratch);
+    }
   }
 
   void epilogue(llvm::Value* r, llvm::Value* p, int64_t vectors) {
-    Point at = row_point(r);
+    const Point at = row_point(r);
     for (int64_t v = 0; v < vectors; ++v) {
       llvm::Value* index = f_.b.CreateAdd(f_.b.CreateMul(r, f_.i64(vectors)), f_.i64(v));
       llvm::Type* vector = llvm::FixedVectorType::get(f_.b.getFloatTy(), kColumns);
       llvm::LoadInst* acc = f_.b.CreateAlignedLoad(vector, parked(index), llvm::Align(64));
       f_.tag(acc, Function::kScratch);
       llvm::Value* column = f_.b.CreateMul(f_.b.CreateAdd(p, f_.i64(v)), f_.i64(kColumns));
-      Point lanes = remaining_
-                        ? with_some_lanes(f_, at, s_.loops.column.id, kColumns, column, remaining_)
-                        : with_lanes(f_, at, s_.loops.column.id, kColumns, column);
+      const Point lanes =
+          remaining_ ? with_some_lanes(f_, at, s_.loops.column.id, kColumns, column, remaining_)
+                     : with_lanes(f_, at, s_.loops.column.id, kColumns, column);
       Regs locals(k_.locals.size());
       emit_results(f_, refs_[0], lanes, locals, {acc});
       for (size_t s = 1; s < refs_.size(); ++s) emit_map(f_, refs_[s], lanes, locals);
@@ -356,11 +363,11 @@ class TiledEmitter {
 }  // namespace
 
 Work emit_tiled(const Job& job) {
-  X86 machine(job.target);
+  X86 const machine(job.target);
   Kernel k = job.planned.kernel;
   for (Stage& s : k.stages) expand_math(s);
   Function f(job.module, job.name, k, job.symbols, machine);
-  Shape s = shape_of(k, job.planned.choice, job.target);
+  const Shape s = shape_of(k, job.planned.choice, job.target);
   TiledEmitter(f, s).run();
   f.finish();
   return {extent_of(s.loops.batch) * s.blocks * s.row_tiles,

@@ -37,9 +37,9 @@ Storage with_last(const Arg& arg, size_t axis) {
 }
 
 AxisPadding halo_of(const Kernel& k, const Stage& s, const Dim& index, const Dim& extent) {
-  Dim first = at_ends(index, {});
-  Dim reach = at_ends(index, s.loops) - first;
-  Dim past = at_ends(index, s.loops, k.grid) - extent + 1;
+  const Dim first = at_ends(index, {});
+  const Dim reach = at_ends(index, s.loops) - first;
+  const Dim past = at_ends(index, s.loops, k.grid) - extent + 1;
   AxisPadding p;
   p.lo = std::max<int64_t>(0, -first.constant().value_or(0));
   p.hi = std::max<int64_t>(0, past.constant().value_or(reach.constant().value_or(0)));

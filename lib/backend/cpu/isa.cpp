@@ -15,8 +15,8 @@ constexpr std::string_view kByHandOnly[] = {"amx", "avx512bf16", "avx512fp16", "
 Vec<std::string> code_features(const CpuTarget& target) {
   Vec<std::string> features;
   for (const std::string& f : target.features) {
-    bool by_hand = std::any_of(std::begin(kByHandOnly), std::end(kByHandOnly),
-                               [&](std::string_view p) { return f.starts_with(p); });
+    const bool by_hand = std::any_of(std::begin(kByHandOnly), std::end(kByHandOnly),
+                                     [&](std::string_view p) { return f.starts_with(p); });
     if (!by_hand) features.push_back(f);
   }
   return features;

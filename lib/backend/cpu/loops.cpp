@@ -52,7 +52,7 @@ std::optional<Alternative> for_windows(const Kernel& k) {
   auto image = std::find_if(s.reads.begin(), s.reads.end(),
                             [&](const Access& a) { return is_image(k, s, a); });
   if (image == s.reads.end()) return std::nullopt;
-  LoopId channel = *image->index[1].dim.as_loop();
+  const LoopId channel = *image->index[1].dim.as_loop();
   Alternative out;
   out.needs.resize(k.args.size());
   bool weighted = false;
@@ -65,12 +65,10 @@ std::optional<Alternative> for_windows(const Kernel& k) {
   }
   if (!weighted) return std::nullopt;
   out.needs[image->tensor] = Need::like(storage_for_windows(k, s, *image));
-  size_t rank = image->index.size();
+  const size_t rank = image->index.size();
   for (size_t i = 0; i < k.args.size(); ++i) {
     const Arg& a = k.args[i];
-    if (a.written && a.shape.size() == rank) {
-      out.needs[i] = Need::prefers(with_last(a, 1));
-    }
+    if (a.written && a.shape.size() == rank) out.needs[i] = Need::prefers(with_last(a, 1));
   }
   return out;
 }

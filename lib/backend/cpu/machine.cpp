@@ -20,11 +20,12 @@ class Extremum {
 
   // Any number of lanes: halves until they fit, or filled up to a register.
   Value* emit(Value* b, Value* a) {
-    int n = lanes(b);
-    if (n * bits_ > isa_.instruction_bits)
+    const int n = lanes(b);
+    if (n * bits_ > isa_.instruction_bits) {
       return join(emit(half(b, 0), half(a, 0)), emit(half(b, 1), half(a, 1)));
+    }
     if (n * bits_ >= 128) return instruction(n * bits_, b, a);
-    int full = 128 / bits_;
+    const int full = 128 / bits_;
     return resized(instruction(128, resized(b, full), resized(a, full)), n);
   }
 
@@ -40,8 +41,9 @@ class Extremum {
   }
 
   ID narrow(int width) const {
-    if (width == 128 && single_)
+    if (width == 128 && single_) {
       return max_ ? intrinsic::x86_sse_max_ps : intrinsic::x86_sse_min_ps;
+    }
     if (width == 128) return max_ ? intrinsic::x86_sse2_max_pd : intrinsic::x86_sse2_min_pd;
     if (single_) return max_ ? intrinsic::x86_avx_max_ps_256 : intrinsic::x86_avx_min_ps_256;
     return max_ ? intrinsic::x86_avx_max_pd_256 : intrinsic::x86_avx_min_pd_256;
@@ -154,7 +156,7 @@ Value* X86::extremum(Function& f, bool max, Value* b, Value* a) const {
 // it was truncated: four bytes where two belong. So it must not know the mask.
 Value* X86::store_mask(Function& f, Value* value, Value* mask) const {
   auto* type = llvm::cast<llvm::FixedVectorType>(value->getType());
-  bool narrow = type->getElementType()->isIntegerTy() && type->getScalarSizeInBits() < 64;
+  const bool narrow = type->getElementType()->isIntegerTy() && type->getScalarSizeInBits() < 64;
   if (!narrow || !isa_.wide) return mask;
   llvm::Type* bits = f.b.getIntNTy(type->getNumElements());
   llvm::Type* word = f.b.getInt32Ty();

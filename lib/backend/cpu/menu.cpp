@@ -17,8 +17,8 @@ Error refused(int code, const Stage& s, std::string what) {
 Status check_accesses(const Kernel& k, const Stage& s) {
   for (const Vec<Access>* accesses : {&s.reads, &s.writes}) {
     for (const Access& a : *accesses) {
-      bool arg = a.of == Access::Of::kArg;
-      DType t = arg ? k.args[a.tensor].dtype : k.locals[a.tensor].dtype;
+      const bool arg = a.of == Access::Of::kArg;
+      const DType t = arg ? k.args[a.tensor].dtype : k.locals[a.tensor].dtype;
       if (t == DType::kString) {
         return refused(kUnsupportedElement, s, "the cpu backend has no strings, stage " + s.name);
       }

@@ -15,8 +15,8 @@ constexpr int64_t kTileCost = 45000;
 
 // How many lanes of a vector do something, on average, in a loop of this extent.
 double busy_lanes(const Dim& extent, int lanes) {
-  int64_t n = std::max<int64_t>(1, estimate(extent));
-  int64_t vectors = (n + lanes - 1) / lanes;
+  const int64_t n = std::max<int64_t>(1, estimate(extent));
+  const int64_t vectors = (n + lanes - 1) / lanes;
   return static_cast<double>(n) / static_cast<double>(vectors);
 }
 
@@ -44,7 +44,7 @@ bool is_vectorisable(const Stage& s) {
 }
 
 double cost_with_grid_lanes(const Kernel& k, const Loop& lane_loop, int lanes) {
-  RefOptions options{.lane_loop = lane_loop.id, .lanes = lanes, .locals_per_lane = true};
+  const RefOptions options{.lane_loop = lane_loop.id, .lanes = lanes, .locals_per_lane = true};
   double cost = 0;
   for (const Stage& s : k.stages) {
     cost += body_cost(resolve(k, s, options), lanes) * estimated_trips(s.loops);
@@ -55,12 +55,12 @@ double cost_with_grid_lanes(const Kernel& k, const Loop& lane_loop, int lanes) {
 double cost_with_own_lanes(const Kernel& k, int lanes) {
   double cost = 0;
   for (const Stage& s : k.stages) {
-    double n = estimated_trips(s.loops);
+    const double n = estimated_trips(s.loops);
     if (!is_vectorisable(s)) {
       cost += body_cost(resolve(k, s, {}), 1) * n;
       continue;
     }
-    RefOptions options{.lane_loop = s.loops.back().id, .lanes = lanes};
+    const RefOptions options{.lane_loop = s.loops.back().id, .lanes = lanes};
     cost += body_cost(resolve(k, s, options), lanes) * n / busy_lanes(s.loops.back().extent, lanes);
   }
   return cost;
@@ -122,7 +122,7 @@ LoopId choose_lane_loop(const Kernel& k, int lanes) {
   double least = cost_with_own_lanes(k, lanes);
   for (size_t i = k.grid.size(); i-- > last_sequential;) {
     if (!writes_vary(k, k.grid[i].id)) continue;
-    double cost = cost_with_grid_lanes(k, k.grid[i], lanes);
+    const double cost = cost_with_grid_lanes(k, k.grid[i], lanes);
     if (cost >= least) continue;
     least = cost;
     best = k.grid[i].id;
@@ -146,7 +146,7 @@ int64_t cost_of_step(const Nest& n) {
   for (const Group& g : n.groups) {
     for (size_t i = g.first; i < g.last; ++i) {
       const Stage& s = n.kernel.stages[i];
-      double busy = g.vector ? busy_lanes(s.loops.back().extent, n.lanes) : 1;
+      const double busy = g.vector ? busy_lanes(s.loops.back().extent, n.lanes) : 1;
       cost +=
           body_cost(resolve(n.kernel, s, n.options(g)), n.lanes) * estimated_trips(s.loops) / busy;
     }
@@ -179,9 +179,9 @@ void lay_out_scratch(Nest& n) {
   for (const Local& l : n.kernel.locals) {
     n.local_offsets.push_back(end);
     if (in_register(l)) continue;
-    Arg memory = local_storage(l);
-    int64_t copies = n.lanes_in_grid() && l.carry.empty() ? n.lanes : 1;
-    Dim elements = storage_elements(memory.storage, memory.shape) * copies;
+    const Arg memory = local_storage(l);
+    const int64_t copies = n.lanes_in_grid() && l.carry.empty() ? n.lanes : 1;
+    const Dim elements = storage_elements(memory.storage, memory.shape) * copies;
     end = end + aligned(bytes_of(l.dtype, elements));
   }
   n.scratch_bytes =

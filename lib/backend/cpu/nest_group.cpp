@@ -110,7 +110,7 @@ RowUse use_of(const Kernel& k, const Group& g, uint32_t local) {
   auto is_local = [&](const Access& a) { return a.of == Access::Of::kLocal && a.tensor == local; };
   for (size_t i = 0; i < k.stages.size(); ++i) {
     const Stage& s = k.stages[i];
-    bool inside = i >= g.first && i < g.last;
+    const bool inside = i >= g.first && i < g.last;
     for (const Access& w : s.writes) {
       if (!is_local(w)) continue;
       u.outside |= !inside;
@@ -142,7 +142,7 @@ void hold_row(Vec<StageRefs>& refs, const Group& g, uint32_t local, bool also_in
 Vec<Group> group_stages(Kernel& k) {
   Vec<Group> groups;
   for (size_t i = 0; i < k.stages.size(); ++i) {
-    bool joined = !groups.empty() && joins(k, groups.back());
+    const bool joined = !groups.empty() && joins(k, groups.back());
     if (joined) groups.back().last = i + 1;
     if (!joined) groups.push_back({.first = i, .last = i + 1});
   }
@@ -158,7 +158,7 @@ Vec<StageRefs> refs_of(const Nest& n) {
     for (uint32_t local = 0; local < n.kernel.locals.size(); ++local) {
       const Local& l = n.kernel.locals[local];
       if (in_register(l) || !l.carry.empty()) continue;
-      RowUse u = use_of(n.kernel, g, local);
+      const RowUse u = use_of(n.kernel, g, local);
       if (u.writes == 1 && u.map_writes && u.read_inside) hold_row(refs, g, local, u.outside);
     }
   }

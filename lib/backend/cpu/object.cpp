@@ -140,7 +140,7 @@ class Flattener {
 
   FlatCode run() {
     // Code first: the blob's constants follow it.
-    for (bool code : {true, false}) {
+    for (const bool code : {true, false}) {
       for (const llvm::object::ELFSectionRef s : object_.sections()) {
         if (is_loaded(s) && s.isText() == code) place(s);
       }
@@ -156,10 +156,10 @@ class Flattener {
   }
 
   void place(const llvm::object::ELFSectionRef& s) {
-    std::string name = valid(s.getName()).str();
-    bool known = s.isText() || name.starts_with(".rodata");
+    const std::string name = valid(s.getName()).str();
+    const bool known = s.isText() || name.starts_with(".rodata");
     RLX_CHECK(known && s.getType() == llvm::ELF::SHT_PROGBITS, "code has a section " + name);
-    uint64_t alignment = s.getAlignment().value();
+    const uint64_t alignment = s.getAlignment().value();
     while (out_.bytes.size() % alignment != 0) out_.bytes.push_back('\0');
     offsets_[s.getIndex()] = out_.bytes.size();
     out_.bytes += valid(s.getContents()).str();
@@ -176,8 +176,8 @@ class Flattener {
 
   void apply(const llvm::object::ELFRelocationRef& r, uint64_t section) {
     auto symbol = r.getSymbol();
-    std::string name = valid(symbol->getName()).str();
-    bool relative =
+    const std::string name = valid(symbol->getName()).str();
+    const bool relative =
         r.getType() == llvm::ELF::R_X86_64_PC32 || r.getType() == llvm::ELF::R_X86_64_PLT32;
     auto defined = valid(symbol->getSection());
     RLX_CHECK(defined != object_.section_end(), "code calls " + name);
@@ -209,7 +209,7 @@ class Flattener {
 Codegen::Codegen(const CpuTarget& target) {
   initialise_llvm();
   std::string error;
-  llvm::Triple triple(kTriple);
+  const llvm::Triple triple(kTriple);
   const llvm::Target* llvm_target = llvm::TargetRegistry::lookupTarget(triple, error);
   RLX_CHECK(llvm_target, error);
   llvm::TargetOptions options;
@@ -238,14 +238,14 @@ std::string Codegen::generate(llvm::Module& module, bool assembly) {
   llvm::raw_svector_ostream out(bytes);
   llvm::legacy::PassManager passes;
   auto type = assembly ? llvm::CodeGenFileType::AssemblyFile : llvm::CodeGenFileType::ObjectFile;
-  bool failed = machine_->addPassesToEmitFile(passes, out, nullptr, type);
+  const bool failed = machine_->addPassesToEmitFile(passes, out, nullptr, type);
   RLX_CHECK(!failed, "the target writes no files");
   passes.run(module);
   return {bytes.begin(), bytes.end()};
 }
 
 FlatCode Codegen::flat_code(llvm::Module& module) {
-  std::string object = generate(module, false);
+  const std::string object = generate(module, false);
   auto buffer = llvm::MemoryBufferRef(object, "object");
   auto elf = valid(Elf::create(buffer));
   return Flattener(elf).run();

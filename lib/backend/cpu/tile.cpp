@@ -57,9 +57,10 @@ std::optional<LoopId> column_of(const Stage& s) {
 // A convolution sums over its window first, then over channels: innermost is what lies innermost.
 Vec<Loop> depth_of(const Stage& s) {
   Vec<Loop> depth = s.loops;
-  if (s.kind() == Kind::kConv)
+  if (s.kind() == Kind::kConv) {
     std::stable_partition(depth.begin(), depth.end(),
                           [&](const Loop& l) { return l.id != s.conv().in_channel; });
+  }
   return depth;
 }
 
@@ -70,14 +71,15 @@ bool is_local_scalar(const Kernel& k) {
 
 // The axis of the right operand that the column loop alone indexes.
 std::optional<int> column_axis(const Access& b, LoopId column) {
-  for (size_t i = 0; i < b.index.size(); ++i)
+  for (size_t i = 0; i < b.index.size(); ++i) {
     if (b.index[i].dim == Dim::loop(column)) return static_cast<int>(i);
+  }
   return std::nullopt;
 }
 
 // Whether 16 columns that follow each other lie so in memory.
 bool is_contiguous(const Kernel& k, const Access& b, const Arg& arg, LoopId column) {
-  RangeOf range = ranges_of(k, k.stages.data(), {});
+  const RangeOf range = ranges_of(k, k.stages.data(), {});
   std::optional<Dim> stride = lane_stride(address_of(b, arg, range), column, kLanes);
   return stride && stride->is(1);
 }
@@ -86,7 +88,7 @@ bool is_contiguous(const Kernel& k, const Access& b, const Arg& arg, LoopId colu
 Storage panels(int column, const Vec<int>& order, size_t rank) {
   Storage s;
   s.dims.push_back({column, 16, 0});
-  for (int axis : order) s.dims.push_back({axis});
+  for (const int axis : order) s.dims.push_back({axis});
   s.dims.push_back({column, 1, 16});
   s.padding.resize(rank);
   s.padding[static_cast<size_t>(column)].multiple = 16;
@@ -97,11 +99,14 @@ Storage panels(int column, const Vec<int>& order, size_t rank) {
 // Axes of the right operand but the column's, in the order of the depth loops; batch axes first.
 std::optional<Vec<int>> depth_order(const Access& b, int column, const Vec<Loop>& depth) {
   Vec<int> order, inner;
-  for (const Loop& l : depth)
-    for (size_t i = 0; i < b.index.size(); ++i)
+  for (const Loop& l : depth) {
+    for (size_t i = 0; i < b.index.size(); ++i) {
       if (b.index[i].dim == Dim::loop(l.id)) inner.push_back(static_cast<int>(i));
-  for (int i = 0; i < static_cast<int>(b.index.size()); ++i)
+    }
+  }
+  for (int i = 0; i < static_cast<int>(b.index.size()); ++i) {
     if (i != column && !std::count(inner.begin(), inner.end(), i)) order.push_back(i);
+  }
   if (inner.size() != depth.size()) return std::nullopt;
   order.insert(order.end(), inner.begin(), inner.end());
   return order;
@@ -114,15 +119,17 @@ Storage right_operand(const Kernel& k, const TileLoops& loops) {
   const Arg& arg = k.args[b.tensor];
   std::optional<int> axis = column_axis(b, loops.column.id);
   if (arg.constant && axis) {
-    if (std::optional<Vec<int>> order = depth_order(b, *axis, loops.depth))
+    if (std::optional<Vec<int>> order = depth_order(b, *axis, loops.depth)) {
       return panels(*axis, *order, arg.shape.size());
+    }
   }
   // An axis of extent 1 behind the columns' would do no harm, but for its padding.
-  int rank = static_cast<int>(arg.shape.size());
+  const int rank = static_cast<int>(arg.shape.size());
   if (!axis || *axis + 1 == rank) return Storage::row_major(rank);
   Vec<int> order;
-  for (int i = 0; i < static_cast<int>(b.index.size()); ++i)
+  for (int i = 0; i < static_cast<int>(b.index.size()); ++i) {
     if (i != *axis) order.push_back(i);
+  }
   order.push_back(*axis);
   return Storage::ordered(order);
 }
@@ -160,13 +167,14 @@ std::optional<int64_t> product_of(const Vec<Loop>& loops) {
 
 // The greatest height that divides `extent`, at least half of the most; 0 where there is none.
 int64_t dividing_height(int64_t extent, int64_t most) {
-  for (int64_t h = std::min(extent, most); 2 * h >= std::min(extent, most); --h)
+  for (int64_t h = std::min(extent, most); 2 * h >= std::min(extent, most); --h) {
     if (extent % h == 0) return h;
+  }
   return 0;
 }
 
 int64_t balanced_height(int64_t rows, int64_t most) {
-  int64_t tiles = (rows + most - 1) / most;
+  const int64_t tiles = (rows + most - 1) / most;
   return (rows + tiles - 1) / tiles;
 }
 
@@ -175,30 +183,33 @@ int64_t height_for(const TileLoops& loops, int64_t most) {
   if (!rows) {
     std::optional<int64_t> inner =
         loops.rows.empty() ? std::nullopt : loops.rows.back().extent.constant();
-    int64_t h = inner && *inner > 1 ? dividing_height(*inner, most) : 0;
+    const int64_t h = inner && *inner > 1 ? dividing_height(*inner, most) : 0;
     return h > 0 ? h : most;
   }
   if (*rows <= most) return std::max<int64_t>(*rows, 1);
-  if (int64_t inner = *loops.rows.back().extent.constant(); loops.rows.size() > 1 && inner > 1)
-    if (int64_t h = dividing_height(inner, most)) return h;
+  if (const int64_t inner = *loops.rows.back().extent.constant();
+      loops.rows.size() > 1 && inner > 1) {
+    if (const int64_t h = dividing_height(inner, most)) return h;
+  }
   return balanced_height(*rows, most);
 }
 
 // As many vectors as the accumulators of `rows` rows leave registers for.
 int64_t vectors_for(int64_t rows, int64_t panels, const Isa& isa) {
-  int64_t most = std::clamp<int64_t>(isa.accumulators / rows, 1, isa.lanes / 2);
+  const int64_t most = std::clamp<int64_t>(isa.accumulators / rows, 1, isa.lanes / 2);
   return std::min(most, panels);
 }
 
 // The kernel with its arguments stored as an algorithm asks.
 Kernel as_needed(Kernel k, const Vec<Need>& needs) {
-  for (size_t a = 0; a < k.args.size(); ++a)
+  for (size_t a = 0; a < k.args.size(); ++a) {
     k.args[a].storage = needs[a].wanted(static_cast<int>(k.args[a].shape.size()));
+  }
   return k;
 }
 
 bool stays_inside(const Access& a, const Arg& arg, const RangeOf& range) {
-  bool proven = std::all_of(a.bounds.begin(), a.bounds.end(), [](const Bounds& b) {
+  const bool proven = std::all_of(a.bounds.begin(), a.bounds.end(), [](const Bounds& b) {
     return b.rule == Bounds::Rule::kProven || b.rule == Bounds::Rule::kFill;
   });
   return proven && covered_by_halo(a, arg, range);
@@ -213,8 +224,8 @@ bool is_tile(const Vec<int64_t>& tile) {
 }  // namespace
 
 std::optional<TileLoops> tile_loops(const Kernel& k) {
-  bool fits = !k.stages.empty() && is_f32_product(k) && is_epilogue(k) && is_local_scalar(k) &&
-              writes_only_set(k);
+  const bool fits = !k.stages.empty() && is_f32_product(k) && is_epilogue(k) &&
+                    is_local_scalar(k) && writes_only_set(k);
   if (!fits) return std::nullopt;
   const Stage& s = k.stages[0];
   std::optional<LoopId> column = column_of(s);
@@ -237,13 +248,14 @@ std::optional<TileLoops> tile_loops(const Kernel& k) {
 
 bool reads_operands(const Kernel& k, const TileLoops& loops) {
   const Stage& s = k.stages[0];
-  RangeOf range = ranges_of(k, &s, {});
+  const RangeOf range = ranges_of(k, &s, {});
   for (const Access& a : s.reads) {
     const Arg& arg = k.args[a.tensor];
     if (!stays_inside(a, arg, range)) return false;
-    Dim address = address_of(a, arg, range);
-    for (const Loop& l : loops.depth)
+    const Dim address = address_of(a, arg, range);
+    for (const Loop& l : loops.depth) {
       if (!step_of(address, l.id, range)) return false;
+    }
   }
   const Access& b = s.reads[1];
   return is_contiguous(k, b, k.args[b.tensor], loops.column.id);
@@ -256,10 +268,11 @@ bool fits_tile(const Kernel& k, const Choice& choice) {
 }
 
 Tile tile_for(const TileLoops& loops, const Isa& isa) {
-  int64_t rows = height_for(loops, isa.wide ? isa.accumulators / 2 : isa.accumulators);
+  const int64_t rows = height_for(loops, isa.wide ? isa.accumulators / 2 : isa.accumulators);
   int64_t panels = 8;
-  if (std::optional<int64_t> n = loops.column.extent.constant())
+  if (std::optional<int64_t> n = loops.column.extent.constant()) {
     panels = std::max<int64_t>(1, (*n + 15) / 16);
+  }
   return {rows, vectors_for(rows, panels, isa)};
 }
 
@@ -270,7 +283,7 @@ Vec<Alternative> offer_tile(const Kernel& k, Kind kind, const CpuTarget& target)
   std::optional<TileLoops> loops = tile_loops(k);
   if (!loops) return {};
   const Stage& s = k.stages[0];
-  bool conv = kind == Kind::kConv;
+  const bool conv = kind == Kind::kConv;
   Tile tile = tile_for(*loops, Isa(target));
   Alternative out;
   out.choice = {conv ? "conv.direct" : "contract.panel", {tile.rows, tile.vectors}};
@@ -279,8 +292,9 @@ Vec<Alternative> offer_tile(const Kernel& k, Kind kind, const CpuTarget& target)
   out.needs[s.reads[0].tensor] = conv ? Need::like(image_storage(k, s)) : Need::plain();
   out.needs[s.reads[1].tensor] = Need::like(right_operand(k, *loops));
   if (!reads_operands(as_needed(k, out.needs), *loops)) return {};
-  for (size_t a = 0; a < k.args.size(); ++a)
+  for (size_t a = 0; a < k.args.size(); ++a) {
     if (k.args[a].written) out.needs[a] = best_result(k.args[a], conv, k.args[s.reads[0].tensor]);
+  }
   return {std::move(out)};
 }
 
@@ -295,7 +309,7 @@ Vec<Alternative> offer_conv(const Kernel& k, const CpuTarget& target) {
 }
 
 std::optional<Dim> step_of(const Dim& address, LoopId loop, const RangeOf& range) {
-  Dim next = substitute(address, [&](const Atom& a) -> std::optional<Dim> {
+  const Dim next = substitute(address, [&](const Atom& a) -> std::optional<Dim> {
     if (a.kind != Atom::Kind::kLoop || a.loop != loop) return std::nullopt;
     return Dim::loop(loop) + 1;
   });

@@ -77,9 +77,7 @@ class Accessor {
 
   // Where a lane is outside.
   void report(const Guard& g, Value* index, Value* extent, Value* outside) {
-    if (is_vector(outside) && at_.lanes.active) {
-      outside = b_.CreateAnd(outside, at_.lanes.active);
-    }
+    if (is_vector(outside) && at_.lanes.active) outside = b_.CreateAnd(outside, at_.lanes.active);
     emit_if(f_, any(f_, outside),
             [&] { f_.machine.report(f_, g.site, first_lane(index, outside), extent); });
   }
@@ -180,9 +178,10 @@ class Accessor {
     Value* mask = touched();
     if (!mask) return tagged(b_.CreateAlignedLoad(vector(), pointer(), align()));
     // Without masks for narrow elements LLVM makes a branch a lane; a gather of valid lanes has none.
-    bool only_active = mask == at_.lanes.active;
-    if (only_active && !f_.machine.masks_narrow_elements() && size_of(r_.dtype) < 4)
+    const bool only_active = mask == at_.lanes.active;
+    if (only_active && !f_.machine.masks_narrow_elements() && size_of(r_.dtype) < 4) {
       return gather();
+    }
     return tagged(b_.CreateMaskedLoad(vector(), pointer(), align(), mask, outside_value()));
   }
 
@@ -240,7 +239,7 @@ class Accessor {
 
   // condition ? then : otherwise, of any widths.
   Value* select(Value* condition, Value* then, Value* otherwise) {
-    int lanes = is_vector(condition) || is_vector(then) || is_vector(otherwise) ? lanes_ : 1;
+    const int lanes = is_vector(condition) || is_vector(then) || is_vector(otherwise) ? lanes_ : 1;
     return b_.CreateSelect(splat(f_, condition, lanes), splat(f_, then, lanes),
                            splat(f_, otherwise, lanes));
   }

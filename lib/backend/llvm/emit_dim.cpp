@@ -100,7 +100,7 @@ class Emitter {
 
   template <class F>
   llvm::Value* binary(llvm::Value* x, llvm::Value* y, F op) {
-    int lanes = std::max(width(x), width(y));
+    const int lanes = std::max(width(x), width(y));
     return op(splat(f_, x, lanes), splat(f_, y, lanes));
   }
 

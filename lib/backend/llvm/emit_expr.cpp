@@ -116,7 +116,7 @@ class FnEmitter {
   // One instruction where b is a constant, else a test for NaN more.
   Value* extremum(bool max, Value* a, Value* b) {
     if (!real()) {
-      bool with_sign = is_signed(operand_);
+      const bool with_sign = is_signed(operand_);
       ID greater = with_sign ? llvm::Intrinsic::smax : llvm::Intrinsic::umax;
       ID lesser = with_sign ? llvm::Intrinsic::smin : llvm::Intrinsic::umin;
       return b_.CreateBinaryIntrinsic(max ? greater : lesser, a, b);
@@ -180,9 +180,9 @@ class FnEmitter {
   // LLVM's own saturating conversion is done lane by lane.
   Value* saturated(Value* x, llvm::Type* type, DType to) {
     auto digits = value_bits(to);
-    double end = std::ldexp(1, digits);
-    bool wide = x->getType()->getScalarType()->isDoubleTy();
-    double most = wide ? std::nextafter(end, 0) : std::nextafterf(static_cast<float>(end), 0);
+    const double end = std::ldexp(1, digits);
+    const bool wide = x->getType()->getScalarType()->isDoubleTy();
+    const double most = wide ? std::nextafter(end, 0) : std::nextafterf(static_cast<float>(end), 0);
     Value* least = llvm::ConstantFP::get(x->getType(), is_signed(to) ? -end : 0);
     Value* greatest = llvm::ConstantFP::get(x->getType(), most);
     // NaN becomes the least number.
@@ -274,8 +274,8 @@ Value* FnEmitter::float_remainder(Value* a, Value* b) {
 
 bool is_bounded_cast(const Body& body, const Expr& e) {
   if (e.fn != Fn::kCast || !is_integer(e.type)) return false;
-  DType operand = body[e.args[0].index].type;
-  bool wide = operand == DType::kF32 || operand == DType::kF64;
+  const DType operand = body[e.args[0].index].type;
+  const bool wide = operand == DType::kF32 || operand == DType::kF64;
   return wide && fits(float_range(body, e.args[0]), e.type);
 }
 
@@ -332,7 +332,7 @@ class BodyEmitter {
   // Without the first choice of select i these nodes are not needed.
   Vec<bool> only_for(uint32_t select, const Vec<ExprId>& roots) const {
     Vec<bool> reached(body_.size());
-    for (ExprId r : roots) reached[r.index] = true;
+    for (const ExprId r : roots) reached[r.index] = true;
     for (size_t i = body_.size(); i-- > 0;) {
       if (!reached[i]) continue;
       const Expr& e = body_[i];
@@ -361,16 +361,16 @@ class BodyEmitter {
       case Fn::kAcc: return leaves_.acc[e.index];
       default: break;
     }
-    bool seldom = e.fn == Fn::kSelect && select_of_[e.args[1].index] == i;
+    const bool seldom = e.fn == Fn::kSelect && select_of_[e.args[1].index] == i;
     return seldom ? emit_seldom(i) : emit_plain(e);
   }
 
   Value* emit_plain(const Expr& e) {
     Regs args;
-    for (ExprId arg : e.args) args.push_back(nodes_[arg.index]);
+    for (const ExprId arg : e.args) args.push_back(nodes_[arg.index]);
     // The condition of a select is a bool, whatever is selected.
-    size_t typed = e.fn == Fn::kSelect ? 1 : 0;
-    DType operand = body_[e.args[typed].index].type;
+    const size_t typed = e.fn == Fn::kSelect ? 1 : 0;
+    const DType operand = body_[e.args[typed].index].type;
     if (is_bounded_cast(body_, e)) return FnEmitter(f_, operand, e.type).bounded_cast(args[0]);
     return emit_fn(f_, e.fn, operand, e.type, std::move(args));
   }
@@ -436,7 +436,7 @@ llvm::Constant* emit_scalar(Function& f, const Scalar& s) {
 }
 
 Value* emit_fn(Function& f, Fn fn, DType operand, DType result, Regs args) {
-  int lanes = lanes_of(args);
+  const int lanes = lanes_of(args);
   for (Value*& v : args) v = splat(f, v, lanes);
   return FnEmitter(f, operand, result).emit(fn, args);
 }

@@ -26,7 +26,7 @@ Function::Function(llvm::Module& module, const std::string& name, const Kernel& 
       fn_(m.declare(module, name)),
       buffers_(k.args.size()),
       locals_(k.locals.size()) {
-  Machine::Frame frame = machine.frame(*fn_);
+  const Machine::Frame frame = machine.frame(*fn_);
   first = frame.first;
   last = frame.last;
   scratch = frame.scratch;
@@ -46,7 +46,7 @@ void Function::finish() {
 }
 
 llvm::Value* Function::at_entry(llvm::function_ref<llvm::Value*()> emit) {
-  llvm::IRBuilderBase::InsertPointGuard guard(b);
+  const llvm::IRBuilderBase::InsertPointGuard guard(b);
   b.SetInsertPoint(entry_end_);
   return emit();
 }
@@ -81,10 +81,10 @@ void Function::make_scopes() {
 }
 
 void Function::tag(llvm::Instruction* access, uint32_t arg) {
-  size_t i = arg == kScratch ? kernel.args.size() : arg;
+  const size_t i = arg == kScratch ? kernel.args.size() : arg;
   access->setMetadata(llvm::LLVMContext::MD_alias_scope, scopes_[i]);
   access->setMetadata(llvm::LLVMContext::MD_noalias, others_[i]);
-  bool constant = arg != kScratch && !kernel.args[arg].written;
+  const bool constant = arg != kScratch && !kernel.args[arg].written;
   if (constant && !access->mayWriteToMemory()) {
     access->setMetadata(llvm::LLVMContext::MD_invariant_load, llvm::MDNode::get(context(), {}));
   }
@@ -94,7 +94,7 @@ void Function::tag(llvm::Instruction* access, uint32_t arg) {
 Regs emit_for(Function& f, llvm::Value* lo, llvm::Value* hi, int64_t step, Regs carried,
               llvm::function_ref<Regs(llvm::Value* i, const Regs& carried)> body) {
   auto known_lo = constant_of(lo), known_hi = constant_of(hi);
-  bool known = known_lo && known_hi;
+  const bool known = known_lo && known_hi;
   if (known && *known_lo >= *known_hi) return carried;
   if (known && *known_lo + step >= *known_hi) return body(lo, carried);
 

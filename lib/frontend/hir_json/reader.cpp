@@ -14,7 +14,7 @@ Result<ConstantData> no_store(const Digest& digest, int64_t) {
 }  // namespace
 
 Result<Graph> read_graph(std::string_view file) {
-  RLX_TRY(Json json, Json::parse(file));
+  RLX_TRY(const Json json, Json::parse(file));
   RLX_TRY(Graph graph, read_json(JsonReader(json, "graph"), no_store));
   Status valid = verify(graph, Level::kHir);
   if (valid) return graph;

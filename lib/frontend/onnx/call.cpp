@@ -33,7 +33,8 @@ void Call::set_input(size_t i, ValueId v) {
 ValueId Call::add_node(std::string_view op, Values inputs) {
   const OpDef* def = find_op(op);
   RLX_CHECK(def, std::string(op));
-  NodeId id = graph_.add_node(region_, Attrs(def), std::move(inputs), {Type::unknown()}, {node});
+  const NodeId id =
+      graph_.add_node(region_, Attrs(def), std::move(inputs), {Type::unknown()}, {node});
   return graph_[id].outputs[0];
 }
 

@@ -54,8 +54,9 @@ Result<Constant> constant_of(Call& c, const A& a) {
 }
 
 Status convert_constant(Call& c) {
-  if (c.attributes.size() != 1)
+  if (c.attributes.size() != 1) {
     return c.error(kInvalidModel, "a Constant has exactly one attribute");
+  }
   RLX_TRY(Constant constant, constant_of(c, c.attributes.front()));
   c.results = {c.add_constant(std::move(constant))};
   return {};
@@ -87,11 +88,11 @@ Status convert_dropout(Call& c) {
                    "export the model for inference");
   }
   if (c.inputs.empty()) return {};
-  ValueId x = c.inputs.front();
+  const ValueId x = c.inputs.front();
   c.take("seed");
   c.results = {x};
   if (c.has_output(1)) {
-    ValueId all_true = c.add_constant(scalar(DType::kBool, true));
+    const ValueId all_true = c.add_constant(scalar(DType::kBool, true));
     c.results->push_back(c.add_node("expand", {all_true, c.add_node("shape", {x})}));
   }
   return {};

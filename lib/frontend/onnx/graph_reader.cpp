@@ -31,21 +31,23 @@ std::string range_text(int low, int high, bool open) {
 Status check_arity(const Call& call, const OpDef& op) {
   const Arity& arity = op.arity;
   int inputs = static_cast<int>(call.inputs.size());
-  int most = arity.in + arity.optional;
+  const int most = arity.in + arity.optional;
   if (inputs < arity.in || (inputs > most && !arity.variadic)) {
     return call.error(kInvalidModel,
                       fmt::format("the operator takes {} inputs, the node has {}",
                                   range_text(arity.in, most, arity.variadic), inputs));
   }
-  if (call.outputs.empty() && arity.out > 0)
+  if (call.outputs.empty() && arity.out > 0) {
     return call.error(kInvalidModel, "the node has no outputs");
+  }
   if (call.outputs.size() > static_cast<size_t>(arity.out)) {
     return call.error(kInvalidModel, fmt::format("the operator gives {} outputs, the node has {}",
                                                  arity.out, call.outputs.size()));
   }
   for (size_t i = 0; i < static_cast<size_t>(arity.in); ++i) {
-    if (!call.has_input(i))
+    if (!call.has_input(i)) {
       return call.error(kInvalidModel, fmt::format("input {} cannot be left out", i));
+    }
   }
   return {};
 }
@@ -105,9 +107,9 @@ void GraphReader::read_body(GraphProto& g, Scope& scope) {
   }
   auto order = execution_order(g);
   if (!order) return report(std::move(order.error()), nullptr, scope);
-  for (size_t i : *order) read_node(g.nodes[i], scope);
+  for (const size_t i : *order) read_node(g.nodes[i], scope);
   for (const ValueInfoProto& v : g.outputs) {
-    ValueId result = find(v.name, nullptr, scope);
+    const ValueId result = find(v.name, nullptr, scope);
     graph_[scope.region()].results.push_back(result);
   }
 }
@@ -116,7 +118,8 @@ RegionId GraphReader::read_region(GraphProto& g, Scope& outer) {
   Scope scope(graph_, tensors_, graph_.add_region(), &outer);
   if (auto status = scope.declare(g); !status) report(std::move(status.error()), nullptr, scope);
   for (const ValueInfoProto& v : g.inputs) {
-    ValueId argument = graph_.add_argument(scope.region(), Type::unknown(), std::string(v.name));
+    const ValueId argument =
+        graph_.add_argument(scope.region(), Type::unknown(), std::string(v.name));
     define(v.name, argument, nullptr, scope);
   }
   read_body(g, scope);
@@ -130,7 +133,7 @@ void GraphReader::read_node(NodeProto& n, Scope& scope) {
   auto values = outputs_of(call, n, scope);
   if (!values) report(std::move(values.error()), &n, scope);
   for (size_t i = 0; i < call.outputs.size(); ++i) {
-    ValueId v = values ? (*values)[i] : placeholder(graph_);
+    const ValueId v = values ? (*values)[i] : placeholder(graph_);
     if (!call.outputs[i].empty()) define(call.outputs[i], v, &n, scope);
   }
 }
@@ -143,7 +146,7 @@ Call GraphReader::call_of(NodeProto& n, Scope& scope) {
   call.opset = opset_;
   call.attributes = std::move(n.attributes);
   call.outputs = n.outputs;
-  for (std::string_view name : n.inputs) {
+  for (const std::string_view name : n.inputs) {
     call.inputs.push_back(name.empty() ? ValueId() : find(name, &n, scope));
   }
   drop_trailing(call.inputs, [](ValueId v) { return !v.valid(); });
@@ -153,10 +156,11 @@ Call GraphReader::call_of(NodeProto& n, Scope& scope) {
 
 Result<Values> GraphReader::outputs_of(Call& call, const NodeProto& n, Scope& scope) {
   Vec<RegionId> regions;
-  for (std::string_view name : kRegionAttributes) {
+  for (const std::string_view name : kRegionAttributes) {
     auto graph = call.take(name);
-    if (graph && graph->graphs.size() == 1)
+    if (graph && graph->graphs.size() == 1) {
       regions.push_back(read_region(graph->graphs.front(), scope));
+    }
   }
   if (!is_own_domain(n.domain)) return unsupported_domain(call, n.domain);
   RLX_TRY_VOID(convert(call));
@@ -176,7 +180,7 @@ Result<Values> GraphReader::outputs_of(Call& call, const NodeProto& n, Scope& sc
   Attrs attrs(op);
   if (auto problems = assign(call, attrs); !problems.empty()) return Error(std::move(problems));
   Types types(call.outputs.size(), Type::unknown());
-  NodeId id =
+  const NodeId id =
       graph_.add_node(scope.region(), std::move(attrs), call.inputs, std::move(types), {call.node});
   graph_[id].regions = std::move(regions);
   return graph_[id].outputs;
@@ -188,8 +192,9 @@ ValueId GraphReader::find(std::string_view name, const NodeProto* n, Scope& scop
   auto v = scope.find(name);
   if (!v) report(std::move(v.error()), n, scope);
   if (v && v->valid()) return *v;
-  if (v)
+  if (v) {
     report(Error(kInvalidModel, fmt::format("\"{}\" is used and nowhere defined", name)), n, scope);
+  }
   return placeholder(graph_);
 }
 
@@ -203,7 +208,7 @@ void GraphReader::report(Error e, const NodeProto* n, const Scope& scope) {
       d.node = name_of(*n);
       d.op = n->op_type;
       d.opset = opset_;
-      for (std::string_view input : n->inputs) {
+      for (const std::string_view input : n->inputs) {
         std::string text = scope.describe(input);
         if (!text.empty()) d.shapes.push_back(std::move(text));
       }

@@ -22,7 +22,7 @@ void add_captured(const GraphProto& g, Names& used) {
   for (const NodeProto& n : g.nodes) add_used(n, names);
   for (const ValueInfoProto& v : g.outputs) names.insert(v.name);
   for (const NodeProto& n : g.nodes) {
-    for (std::string_view output : n.outputs) names.erase(output);
+    for (const std::string_view output : n.outputs) names.erase(output);
   }
   for (const ValueInfoProto& v : g.inputs) names.erase(v.name);
   for (const TensorProto& t : g.initializers) names.erase(t.name);
@@ -45,7 +45,7 @@ struct Dependences {
 Dependences dependences(const GraphProto& g) {
   std::unordered_map<std::string_view, size_t> maker;
   for (size_t i = 0; i < g.nodes.size(); ++i) {
-    for (std::string_view output : g.nodes[i].outputs) {
+    for (const std::string_view output : g.nodes[i].outputs) {
       if (!output.empty()) maker.emplace(output, i);
     }
   }
@@ -53,7 +53,7 @@ Dependences dependences(const GraphProto& g) {
   for (size_t i = 0; i < g.nodes.size(); ++i) {
     Names used;
     add_used(g.nodes[i], used);
-    for (std::string_view name : used) {
+    for (const std::string_view name : used) {
       auto it = maker.find(name);
       if (it == maker.end()) continue;
       d.users[it->second].push_back(i);
@@ -83,10 +83,10 @@ Result<Vec<size_t>> execution_order(const GraphProto& g) {
   }
   Vec<size_t> order;
   while (!ready.empty()) {
-    size_t i = ready.top();
+    const size_t i = ready.top();
     ready.pop();
     order.push_back(i);
-    for (size_t user : d.users[i]) {
+    for (const size_t user : d.users[i]) {
       if (--d.waits[user] == 0) ready.push(user);
     }
   }

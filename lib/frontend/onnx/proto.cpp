@@ -153,8 +153,8 @@ AttributeProto read_attribute(std::string_view message, int depth) {
       default: f.skip();
     }
   });
-  bool has_value = (a.type != AttributeProto::kTensor || a.tensors.size() == 1) &&
-                   (a.type != AttributeProto::kGraph || a.graphs.size() == 1);
+  const bool has_value = (a.type != AttributeProto::kTensor || a.tensors.size() == 1) &&
+                         (a.type != AttributeProto::kGraph || a.graphs.size() == 1);
   if (!has_value) throw Broken(message, "an attribute has not the one value of its type");
   return a;
 }

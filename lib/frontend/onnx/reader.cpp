@@ -48,7 +48,7 @@ void drop_defaults(GraphProto& g, const Vec<std::string>& given) {
 }
 
 std::string folder_of(const std::string& path) {
-  size_t slash = path.rfind('/');
+  const size_t slash = path.rfind('/');
   if (slash == std::string::npos) return ".";
   return slash == 0 ? "/" : path.substr(0, slash);
 }
@@ -59,8 +59,9 @@ Result<ModelFile> read_model(std::string_view file, std::shared_ptr<const void> 
                              std::string folder, const Vec<std::string>& given) {
   RLX_TRY(ModelProto model, parse_model(file));
   auto opset = own_opset(model);
-  if (!model.graph)
+  if (!model.graph) {
     return Error(kInvalidModel, "the file has no graph", "is it an ONNX model, and whole?");
+  }
   if (!opset) return Error(kInvalidModel, "the model imports no operator set of ONNX");
   ModelFile out{.format = "onnx", .opset = *opset, .ir_version = model.ir_version};
   Tensors tensors(file, std::move(keeper), std::move(folder));
@@ -76,8 +77,8 @@ Result<ModelFile> read_model(std::string_view file, std::shared_ptr<const void> 
 
 Result<ModelFile> read_model(std::shared_ptr<const MappedFile> file,
                              const Vec<std::string>& given) {
-  Bytes all = file->bytes();
-  std::string_view text(reinterpret_cast<const char*>(all.data()), all.size());
+  const Bytes all = file->bytes();
+  const std::string_view text(reinterpret_cast<const char*>(all.data()), all.size());
   RLX_TRY(ModelFile model, read_model(text, file, folder_of(file->stamp().path), given));
   model.files.insert(model.files.begin(), std::move(file));
   return model;

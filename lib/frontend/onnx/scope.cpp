@@ -32,8 +32,9 @@ Status Scope::define(std::string_view name, ValueId v) {
   if (!value.name.empty()) return {};
   value.name = name;
   auto declared = declared_.find(name);
-  if (value.def.kind == ValueDef::Kind::kNode && declared != declared_.end())
+  if (value.def.kind == ValueDef::Kind::kNode && declared != declared_.end()) {
     value.declared = declared_type(*declared->second);
+  }
   return {};
 }
 

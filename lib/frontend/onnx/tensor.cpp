@@ -92,10 +92,12 @@ std::string typed_data(std::string_view message, DType dtype) {
 
 // Inside the model's folder whatever the folder is: relative, and no step upwards.
 bool stays_inside(std::string_view location) {
-  if (location.empty() || location.front() == '/' || location.find('\0') != std::string_view::npos)
+  if (location.empty() || location.front() == '/' ||
+      location.find('\0') != std::string_view::npos) {
     return false;
+  }
   for (size_t begin = 0; begin <= location.size();) {
-    size_t end = std::min(location.find('/', begin), location.size());
+    const size_t end = std::min(location.find('/', begin), location.size());
     if (location.substr(begin, end - begin) == "..") return false;
     begin = end + 1;
   }
@@ -143,19 +145,21 @@ std::optional<DType> dtype_of(int64_t onnx_type) {
 }
 
 std::string onnx_type_name(int64_t onnx_type) {
-  if (onnx_type < 0 || onnx_type >= std::ssize(kElementTypes))
+  if (onnx_type < 0 || onnx_type >= std::ssize(kElementTypes)) {
     return fmt::format("number {}", onnx_type);
+  }
   return std::string(kElementTypes[static_cast<size_t>(onnx_type)].name);
 }
 
 std::optional<int64_t> byte_size(DType dtype, const Vec<int64_t>& shape) {
   int64_t size = size_of(dtype);
   bool empty = false;
-  for (int64_t d : shape) {
+  for (const int64_t d : shape) {
     if (d < 0 || d > kMostBytes) return std::nullopt;
     empty |= d == 0;
-    if (d != 0 && (__builtin_mul_overflow(size, d, &size) || size > kMostBytes))
+    if (d != 0 && (__builtin_mul_overflow(size, d, &size) || size > kMostBytes)) {
       return std::nullopt;
+    }
   }
   return empty ? 0 : size;
 }
@@ -171,19 +175,20 @@ Result<Constant> Tensors::constant(const TensorProto& t) {
     return Error(kInvalidTensor, fmt::format("{} has the impossible shape [{}]", label(t),
                                              fmt::join(t.dims, ", ")));
   }
-  RLX_TRY(ConstantData data, data_of(t, *dtype, *size));
+  RLX_TRY(const ConstantData data, data_of(t, *dtype, *size));
   if (*dtype == DType::kBool && !all_bools(data.bytes())) {
     return Error(kInvalidTensor, fmt::format("{} holds a bool that is neither 0 nor 1", label(t)));
   }
-  Digest digest = sha256(data.bytes());
+  const Digest digest = sha256(data.bytes());
   return Constant{.digest = digest, .dtype = *dtype, .shape = t.dims, .data = std::move(data)};
 }
 
 Result<ConstantData> Tensors::data_of(const TensorProto& t, DType dtype, int64_t size) {
   if (t.external) return external_data(t, size);
   if (t.raw_data) {
-    if (t.raw_data->size() != static_cast<uint64_t>(size))
+    if (t.raw_data->size() != static_cast<uint64_t>(size)) {
       return wrong_size(t, dtype, size, t.raw_data->size());
+    }
     return ConstantData::view(bytes_of(*t.raw_data), keeper_);
   }
   RLX_TRY(std::string typed, guarded(file_, [&] { return typed_data(t.message, dtype); }));
@@ -203,7 +208,7 @@ Result<ConstantData> Tensors::external_data(const TensorProto& t, int64_t size) 
                                             label(t), size, *place.length));
   }
   RLX_TRY(auto file, external_file(place.location));
-  Bytes all = file->bytes();
+  const Bytes all = file->bytes();
   if (place.offset > all.size() || all.size() - place.offset < needed) {
     return Error(kExternalData,
                  fmt::format("{} wants bytes {} to {} of \"{}\", which has {}", label(t),
@@ -216,9 +221,10 @@ Result<std::shared_ptr<const MappedFile>> Tensors::external_file(std::string_vie
   if (auto it = opened_at_.find(location); it != opened_at_.end()) return opened_[it->second];
   if (folder_.empty()) return Error(kExternalData, "a model in memory has no external data");
   auto file = MappedFile::open(folder_ + "/" + std::string(location));
-  if (!file)
+  if (!file) {
     return Error(kExternalData, file.error().first().message,
                  "keep the model's data files beside it");
+  }
   opened_at_.emplace(location, opened_.size());
   opened_.push_back(*file);
   return opened_.back();

@@ -9,7 +9,7 @@ Result<TensorFile> read_tensor_file(const std::string& path) {
   auto all = file->bytes();
   std::string_view text(reinterpret_cast<const char*>(all.data()), all.size());
   auto read = [&]() -> Result<TensorFile> {
-    RLX_TRY(TensorProto proto, parse_tensor(text));
+    RLX_TRY(const TensorProto proto, parse_tensor(text));
     RLX_TRY(Constant tensor, Tensors(text, file, {}).constant(proto));
     return TensorFile{std::string(proto.name), std::move(tensor)};
   }();

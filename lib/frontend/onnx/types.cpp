@@ -114,7 +114,7 @@ class InputTypes {
   Dim extent(const DimProto& d, std::string_view input_name, int input, int axis) {
     if (d.value && *d.value >= 0) return *d.value;
     if (!is_named(d)) return unnamed(input_name, input, axis);
-    Dim dim = parse_param(d.param);
+    const Dim dim = parse_param(d.param);
     if (auto value = dim.constant()) return *value >= 0 ? dim : unnamed(input_name, input, axis);
     return is_defined(dim) ? dim : symbol(std::string(d.param), input, axis);
   }
@@ -151,8 +151,9 @@ class InputTypes {
 
 Types input_types(const Vec<const ValueInfoProto*>& inputs, Graph& g, Vec<Diagnostic>& problems) {
   InputTypes read(g);
-  for (size_t i = 0; i < inputs.size(); ++i)
+  for (size_t i = 0; i < inputs.size(); ++i) {
     read.define_symbols(inputs[i]->type, static_cast<int>(i));
+  }
   Types types;
   for (size_t i = 0; i < inputs.size(); ++i) {
     auto type = read.type(inputs[i]->type, inputs[i]->name, static_cast<int>(i));
@@ -166,8 +167,9 @@ Type declared_type(const TypeProto& type) {
   auto dtype = dtype_of(type.elem_type);
   if (type.kind != TypeProto::Kind::kTensor || !type.has_shape || !dtype) return Type::unknown();
   Vec<Dim> shape;
-  for (const DimProto& d : type.dims)
+  for (const DimProto& d : type.dims) {
     shape.push_back(d.value.value_or(0) > 0 ? Dim(*d.value) : Dim::symbol("?"));
+  }
   return Type::tensor(*dtype, std::move(shape));
 }
 

@@ -62,21 +62,21 @@ template <class F>
 void each_integer(Fields& f, F visit) {
   if (f.wire_type() == protozero::pbf_wire_type::varint) return visit(f.get_int64());
   expect(f, protozero::pbf_wire_type::length_delimited);
-  for (int64_t v : f.get_packed_int64()) visit(v);
+  for (const int64_t v : f.get_packed_int64()) visit(v);
 }
 
 template <class F>
 void each_float(Fields& f, F visit) {
   if (f.wire_type() == protozero::pbf_wire_type::fixed32) return visit(f.get_float());
   expect(f, protozero::pbf_wire_type::length_delimited);
-  for (float v : f.get_packed_float()) visit(v);
+  for (const float v : f.get_packed_float()) visit(v);
 }
 
 template <class F>
 void each_double(Fields& f, F visit) {
   if (f.wire_type() == protozero::pbf_wire_type::fixed64) return visit(f.get_double());
   expect(f, protozero::pbf_wire_type::length_delimited);
-  for (double v : f.get_packed_double()) visit(v);
+  for (const double v : f.get_packed_double()) visit(v);
 }
 
 // The edge: read()'s value, or what is broken as an error with its offset in the file.
@@ -85,7 +85,7 @@ auto guarded(std::string_view file, F read) -> Result<decltype(read())> {
   try {
     return read();
   } catch (const Broken& e) {
-    std::string at = std::to_string(e.rest.data() - file.data());
+    const std::string at = std::to_string(e.rest.data() - file.data());
     return Error(kBrokenFile, "the file is damaged at byte " + at + ": " + e.why);
   }
 }

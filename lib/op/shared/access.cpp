@@ -26,7 +26,7 @@ Vec<Dim> broadcast_index(const KernelBuilder& b, const Vec<Dim>& in, const Vec<D
   const RangeOf range = b.graph().symbol_ranges();
   Vec<Dim> index;
   const size_t skipped = out.size() - in.size();
-  for (size_t axis = 0; axis < in.size(); axis++) {
+  for (size_t axis = 0; axis < in.size(); ++axis) {
     const size_t from = axis + skipped;
     index.push_back(repeats(in[axis], out[from], range) ? Dim(0) : at[from]);
   }

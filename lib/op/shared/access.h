@@ -30,7 +30,7 @@ Vec<AxisIndex> axis_indexes(const Vec<Dim>& at);
 // A map over the first output whose value is value(stage, at).
 template <class F>
 Status lower_map(KernelBuilder& b, F value) {
-  Vec<Dim> at = b.grid(b.out().shape);
+  const Vec<Dim> at = b.grid(b.out().shape);
   StageBuilder s = b.map();
   s.store(b.output(), at, value(s, at));
   return {};

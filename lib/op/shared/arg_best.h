@@ -6,7 +6,7 @@
 namespace rlx {
 
 inline Result<Types> infer_arg_best(InferCtx& c, int64_t axis, bool keepdims) {
-  RLX_TRY(int checked, checked_axis(c, axis, c.in(0).rank()));
+  RLX_TRY(const int checked, checked_axis(c, axis, c.in(0).rank()));
   RLX_TRY_VOID(require_elements(c, c.in(0).shape[static_cast<size_t>(checked)], "the axis"));
   return Types{Type::tensor(DType::kI64, reduced_shape(c.in(0).shape, {checked}, keepdims))};
 }
@@ -36,7 +36,7 @@ inline Ex place_of_best(StageBuilder& s, Ex x, bool last, Fn better, const Scala
 
 inline Status lower_arg_best(KernelBuilder& b, int64_t axis, bool keepdims, bool last, Fn better,
                              const Scalar& worst) {
-  Rows rows(b, {axis_of(axis, b.in(0).rank())});
+  const Rows rows(b, {axis_of(axis, b.in(0).rank())});
   StageBuilder s = b.reduce(rows.extents());
   const Ex x = s.load(b.input(0), rows.at(s));
   s.store(b.output(), rows.row(keepdims), place_of_best(s, x, last, better, worst));

@@ -15,8 +15,8 @@ Result<int> checked_axis(const InferCtx& c, int64_t axis, int rank) {
 
 Result<Vec<int>> checked_axes(const InferCtx& c, const Vec<int64_t>& axes, int rank) {
   Vec<int> result;
-  for (int64_t axis : axes) {
-    RLX_TRY(int checked, checked_axis(c, axis, rank));
+  for (const int64_t axis : axes) {
+    RLX_TRY(const int checked, checked_axis(c, axis, rank));
     result.push_back(checked);
   }
   std::sort(result.begin(), result.end());
@@ -45,7 +45,7 @@ Status require_broadcast_to(InferCtx& c, int i, const Vec<Dim>& shape, std::stri
   const Vec<Dim>& in = c.in(i).shape;
   if (in.size() > shape.size()) return c.error(kBadInput, std::string(message));
   const RangeOf range = c.graph().symbol_ranges();
-  for (size_t k = 0; k < in.size(); k++) {
+  for (size_t k = 0; k < in.size(); ++k) {
     const Dim& wanted = shape[shape.size() - in.size() + k];
     if (in[k].is(1)) continue;
     const bool one = can_equal(in[k], 1, range) && repeats(in[k], wanted, range);
@@ -77,8 +77,9 @@ Result<Vec<Dim>> known_extents(InferCtx& c, int i, std::string_view what) {
       if (s && s->sign < 0) zeros.emplace(a.symbol, 0);
     });
   }
-  for (const auto& [negative, zero] : zeros)
+  for (const auto& [negative, zero] : zeros) {
     RLX_TRY_VOID(c.require_equal(Dim::symbol(negative), zero));
+  }
   for (Dim& d : dims) d = substitute_symbols(d, zeros);
   return dims;
 }
@@ -86,7 +87,7 @@ Result<Vec<Dim>> known_extents(InferCtx& c, int i, std::string_view what) {
 Result<std::optional<Vec<int64_t>>> known_integers(const InferCtx& c, int i,
                                                    std::string_view what) {
   if (!c.has(i)) return std::optional<Vec<int64_t>>();
-  RLX_TRY(Vec<Dim> dims, known_dims(c, i, what));
+  RLX_TRY(const Vec<Dim> dims, known_dims(c, i, what));
   Vec<int64_t> integers;
   for (const Dim& d : dims) {
     if (!d.constant()) {
@@ -119,13 +120,13 @@ bool contains(const Vec<int>& axes, int axis) {
 
 Vec<Dim> select_axes(const Vec<Dim>& dims, const Vec<int>& axes) {
   Vec<Dim> result;
-  for (int axis : axes) result.push_back(dims[static_cast<size_t>(axis)]);
+  for (const int axis : axes) result.push_back(dims[static_cast<size_t>(axis)]);
   return result;
 }
 
 Vec<Dim> without_axes(const Vec<Dim>& dims, const Vec<int>& axes) {
   Vec<Dim> result;
-  for (int axis = 0; axis < static_cast<int>(dims.size()); axis++) {
+  for (int axis = 0; axis < static_cast<int>(dims.size()); ++axis) {
     if (!contains(axes, axis)) result.push_back(dims[static_cast<size_t>(axis)]);
   }
   return result;
@@ -135,7 +136,7 @@ Vec<Dim> interleave(const Vec<int>& axes, const Vec<Dim>& inner, const Vec<Dim>&
   Vec<Dim> result;
   auto next_inner = inner.begin();
   auto next_outer = outer.begin();
-  for (int axis = 0; axis < static_cast<int>(inner.size() + outer.size()); axis++) {
+  for (int axis = 0; axis < static_cast<int>(inner.size() + outer.size()); ++axis) {
     result.push_back(contains(axes, axis) ? *next_inner++ : *next_outer++);
   }
   return result;

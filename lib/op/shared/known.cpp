@@ -136,14 +136,14 @@ void tell_known(InferCtx& c, const Type& out, FoldDims fold) {
   const std::optional<int64_t> count = out.elements().constant();
   if (out.rank() > 1 || !count || *count > static_cast<int64_t>(kMostKnown)) return;
   Vec<Vec<Dim>> inputs;
-  for (int i = 0; i < c.inputs(); i++) {
+  for (int i = 0; i < c.inputs(); ++i) {
     Known known = elements_of(c, i);
     if (!known) return;
     inputs.push_back(*std::move(known));
   }
   const RangeOf range = c.graph().symbol_ranges();
   Vec<Dim> elements;
-  for (size_t k = 0; k < static_cast<size_t>(*count); k++) {
+  for (size_t k = 0; k < static_cast<size_t>(*count); ++k) {
     Vec<Dim> operands;
     for (const Vec<Dim>& known : inputs) operands.push_back(known[known.size() == 1 ? 0 : k]);
     KnownDim element = fold(operands, range);

@@ -5,7 +5,7 @@
 namespace rlx {
 
 Status require_same_dtype(const InferCtx& c, int first) {
-  for (int i = first + 1; i < c.inputs(); i++) {
+  for (int i = first + 1; i < c.inputs(); ++i) {
     if (c.has(i) && c.in(i).dtype != c.in(first).dtype) {
       return c.error(kBadInput, "inputs have different element types", "add a cast to one of them");
     }
@@ -15,7 +15,7 @@ Status require_same_dtype(const InferCtx& c, int first) {
 
 Result<Vec<Dim>> broadcast_inputs(InferCtx& c, int first) {
   Vec<Dim> shape = c.in(first).shape;
-  for (int i = first + 1; i < c.inputs(); i++) {
+  for (int i = first + 1; i < c.inputs(); ++i) {
     if (!c.has(i)) continue;
     RLX_TRY(shape, c.broadcast(shape, c.in(i).shape));
   }
@@ -32,7 +32,7 @@ Result<Types> infer_map(InferCtx& c, bool predicate, FoldDims fold) {
 
 Vec<Ex> read_all(KernelBuilder& b, StageBuilder& s, const Vec<Dim>& at) {
   Vec<Ex> x;
-  for (int i = 0; i < b.inputs(); i++) {
+  for (int i = 0; i < b.inputs(); ++i) {
     if (b.has(i)) x.push_back(load_broadcast(b, s, i, at));
   }
   return x;

@@ -6,7 +6,7 @@
 namespace rlx {
 
 inline Result<Types> infer_pool(const InferCtx& c, const WindowAttributes& attributes) {
-  RLX_TRY(Window window, window_of(c, attributes));
+  RLX_TRY(const Window window, window_of(c, attributes));
   const Type& x = c.in(0);
   Vec<Dim> shape = window.out();
   shape.insert(shape.begin(), {x.shape[0], x.shape[1]});

@@ -37,7 +37,7 @@ Group next_group(const Vec<Dim>& in, size_t i, const Vec<Dim>& out, size_t j) {
 
 Dim linear_index(const Vec<Dim>& shape, const Vec<Dim>& at, size_t first, size_t last) {
   Dim linear = 0;
-  for (size_t axis = first; axis < last; axis++) {
+  for (size_t axis = first; axis < last; ++axis) {
     if (!shape[axis].is(1)) linear = linear * shape[axis] + at[axis];
   }
   return linear;
@@ -49,10 +49,10 @@ void delinearise(Dim linear, const Vec<Dim>& shape, size_t first, size_t last, c
   Dim stride = 1;
   for (size_t axis = last; axis-- > first;) {
     if (shape[axis].is(1)) continue;
-    Dim at = stride.is(1) ? linear : simplify(floor_div(linear, stride), range);
+    const Dim at = stride.is(1) ? linear : simplify(floor_div(linear, stride), range);
     stride = stride * shape[axis];
     bool outermost = true;
-    for (size_t outer = first; outer < axis; outer++) outermost &= shape[outer].is(1);
+    for (size_t outer = first; outer < axis; ++outer) outermost &= shape[outer].is(1);
     index[axis] = outermost ? at : simplify(mod(at, shape[axis]), range);
   }
 }
@@ -67,8 +67,8 @@ Vec<Dim> reshape_index(const Vec<Dim>& in, const Vec<Dim>& out, const Vec<Dim>& 
   // Nothing is read, and divisions by 0 are no expressions.
   if (is_empty(in) || is_empty(out)) return index;
   for (size_t i = 0, j = 0; i < in.size() || j < out.size();) {
-    Group g = next_group(in, i, out, j);
-    Dim linear = simplify(linear_index(out, at, g.out_first, g.out_last), range);
+    const Group g = next_group(in, i, out, j);
+    const Dim linear = simplify(linear_index(out, at, g.out_first, g.out_last), range);
     delinearise(linear, in, g.in_first, g.in_last, range, index);
     i = g.in_last;
     j = g.out_last;

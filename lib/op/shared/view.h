@@ -17,7 +17,7 @@ Status lower_reshape(KernelBuilder& b);
 // The output's element is input 0 at index(at).
 template <class F>
 Status lower_view(KernelBuilder& b, F index) {
-  Vec<Dim> at = b.grid(b.out().shape);
+  const Vec<Dim> at = b.grid(b.out().shape);
   StageBuilder s = b.map();
   s.store(b.output(), at, s.load(b.input(0), index(at)));
   return {};

@@ -53,10 +53,12 @@ std::optional<Fault> check(const WindowAttributes& a, size_t rank) {
     return Fault{kBadAttribute, "kernel_shape does not fit the spatial axes"};
   }
   if (!fits(a.strides, rank, 1)) return Fault{kBadAttribute, "strides do not fit the spatial axes"};
-  if (!fits(a.dilations, rank, 1))
+  if (!fits(a.dilations, rank, 1)) {
     return Fault{kBadAttribute, "dilations do not fit the spatial axes"};
-  if (!fits(a.pads, 2 * rank, -kMost))
+  }
+  if (!fits(a.pads, 2 * rank, -kMost)) {
     return Fault{kBadAttribute, "pads do not fit the spatial axes", "each is below 2^24"};
+  }
   return std::nullopt;
 }
 
@@ -69,7 +71,7 @@ Outcome window_over(const WindowAttributes& a, const Vec<Dim>& spatial, const Ra
     return Fault{kBadAttribute, "auto_pad is " + a.auto_pad};
   }
   Window window;
-  for (size_t i = 0; i < rank; i++) {
+  for (size_t i = 0; i < rank; ++i) {
     WindowAxis w{.kernel = a.kernel_shape[i],
                  .stride = at_or(a.strides, i, 1),
                  .dilation = at_or(a.dilations, i, 1),
@@ -111,7 +113,7 @@ Vec<Dim> Window::out() const {
 
 Vec<Dim> Window::position(const Vec<Dim>& o, const Vec<Dim>& k) const {
   Vec<Dim> result;
-  for (size_t i = 0; i < axes.size(); i++) result.push_back(axes[i].position(o[i], k[i]));
+  for (size_t i = 0; i < axes.size(); ++i) result.push_back(axes[i].position(o[i], k[i]));
   return result;
 }
 
@@ -126,8 +128,9 @@ Vec<Bounds> Window::bounds(const Scalar& fill) const {
 Result<Window> window_of(const InferCtx& c, const WindowAttributes& a) {
   if (c.in(0).rank() < 3) return c.error(kBadInput, "the input has no spatial axes");
   Outcome outcome = window_over(a, spatial_of(c.in(0)), c.graph().symbol_ranges());
-  if (Fault* fault = std::get_if<Fault>(&outcome))
+  if (Fault* fault = std::get_if<Fault>(&outcome)) {
     return c.error(fault->code, fault->message, fault->hint);
+  }
   return std::get<Window>(std::move(outcome));
 }
 

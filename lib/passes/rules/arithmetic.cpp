@@ -22,7 +22,7 @@ bool is_zero_of_sign(const Match& m, bool negative) {
   const Values& inputs = m.node(0).inputs;
   const Constant* zero = m.graph.constant_of(inputs[0] == m["x"] ? inputs[1] : inputs[0]);
   if (!zero || !is_float(zero->dtype)) return zero != nullptr;
-  for (int64_t i = 0; i < zero->elements(); i++) {
+  for (int64_t i = 0; i < zero->elements(); ++i) {
     const std::byte* element = zero->data.bytes().data() + bytes_of(zero->dtype, i);
     if (std::signbit(scalar_at(zero->dtype, element).as_double()) != negative) return false;
   }
@@ -67,7 +67,7 @@ bool is_power_of_two(const Match& m) {
 }
 
 std::optional<ValueId> times_inverse(const Match& m, GraphBuilder& g) {
-  Constant c = *m.graph.constant_of(m["c"]);
+  const Constant c = *m.graph.constant_of(m["c"]);
   const double value = scalar_at(c.dtype, c.data.bytes().data()).as_double();
   std::string bytes(static_cast<size_t>(size_of(c.dtype)), '\0');
   to_bytes(Scalar::of(c.dtype, 1 / value), reinterpret_cast<std::byte*>(bytes.data()));

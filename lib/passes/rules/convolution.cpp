@@ -14,7 +14,7 @@ namespace {
 bool is_per_channel(const Match& m, ValueId c) {
   const Vec<Dim>& shape = m.type(c).shape;
   const size_t rank = m.type().shape.size();
-  for (size_t i = 0; i < shape.size(); i++) {
+  for (size_t i = 0; i < shape.size(); ++i) {
     const bool channel = i + rank == shape.size() + 1;
     if (!channel && !shape[i].is(1)) return false;
   }
@@ -61,7 +61,7 @@ bool products_are_normal(const Constant& values, const Constant& c) {
   const int64_t channels = std::max<int64_t>(values.shape[0], 1);
   const int64_t per_channel = std::max<int64_t>(values.elements() / channels, 1);
   const double least = least_normal(values.dtype);
-  for (int64_t i = 0; i < values.elements(); i++) {
+  for (int64_t i = 0; i < values.elements(); ++i) {
     const double factor = element(c, c.elements() == 1 ? 0 : i / per_channel);
     const double v = element(values, i);
     const double product = std::fabs(Scalar::of(values.dtype, v * factor).f);
@@ -82,7 +82,7 @@ bool is_scalable_with_bias(const Match& m) { return is_scalable(m) && scales_nor
 // Sums of constants may cancel, but not overflow.
 bool is_finite(const Match& m, std::string_view name) {
   const Constant* c = m.graph.constant_of(m[name]);
-  for (int64_t i = 0; c && i < c->elements(); i++) {
+  for (int64_t i = 0; c && i < c->elements(); ++i) {
     // Half of the range: so is the sum of two.
     const double twice = 2 * element(*c, i);
     if (!std::isfinite(Scalar::of(c->dtype, twice).f)) return false;

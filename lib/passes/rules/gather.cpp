@@ -17,7 +17,7 @@ Dim product_before(const Vec<Dim>& shape, size_t axis) {
 
 // Where a reshape from `in` to `out` puts axis `axis`, if it stays an axis.
 std::optional<size_t> axis_after_reshape(const Vec<Dim>& in, size_t axis, const Vec<Dim>& out) {
-  for (size_t i = 0; i < out.size(); i++) {
+  for (size_t i = 0; i < out.size(); ++i) {
     if (out[i] != in[axis] || product_before(out, i) != product_before(in, axis)) continue;
     if (!out[i].is(1)) return i;
   }
@@ -71,8 +71,9 @@ std::optional<size_t> counting_axis(const Constant& rows, size_t column) {
   for (size_t axis = rows.shape.size() - 1; axis-- > 0; stride *= rows.shape[axis]) {
     const int64_t extent = rows.shape[axis];
     bool counts = extent > 1;
-    for (int64_t row = 0; counts && row < count; row++)
+    for (int64_t row = 0; counts && row < count; ++row) {
       counts = element(row) == row / stride % extent;
+    }
     if (counts) return axis;
   }
   return std::nullopt;
@@ -102,7 +103,7 @@ std::optional<Columns> columns_of(const Graph& g, ValueId indices, const Type& d
       axis_of(as<ops::Concat>(*concat)->axis, g[indices].type.rank()) == g[indices].type.rank() - 1;
   if (!rows && !joined) return std::nullopt;
   Columns columns;
-  for (size_t j = 0; j < width; j++) {
+  for (size_t j = 0; j < width; ++j) {
     const auto axis = rows ? counting_axis(*rows, j) : counting_axis(g, concat->inputs[j]);
     const bool whole = axis && *axis + 1 < shape.size() && shape[*axis] == data.shape[j];
     const bool single = rows && !axis && data.shape[j].is(1) && is_all_zero(*rows, j);
@@ -121,7 +122,7 @@ std::optional<ValueId> broadcast_instead(const Match& m, GraphBuilder& g) {
   const size_t rows_rank = m.type(m["indices"]).shape.size() - 1;
   Vec<Dim> shape(rows_rank, Dim(1));
   size_t next = 0;
-  for (size_t j = 0; j < columns->size(); j++) {
+  for (size_t j = 0; j < columns->size(); ++j) {
     const std::optional<size_t> axis = (*columns)[j];
     if (!axis) continue;
     // Only where the order of the axes stays.

@@ -32,14 +32,14 @@ std::optional<ValueId> transpose_once(const Match& m, GraphBuilder& g) {
   const Vec<int> outer = order_of(m, 0);
   const Vec<int> inner = order_of(m, 1);
   Vec<int> order;
-  for (int axis : outer) order.push_back(inner[static_cast<size_t>(axis)]);
+  for (const int axis : outer) order.push_back(inner[static_cast<size_t>(axis)]);
   return transpose_by(g, m["x"], order);
 }
 
 // Whether only axes of extent 1 change places.
 bool moves_nothing(const Match& m) {
   int last = -1;
-  for (int axis : order_of(m, 0)) {
+  for (const int axis : order_of(m, 0)) {
     if (m.type(m["x"]).shape[static_cast<size_t>(axis)].is(1)) continue;
     if (axis < last) return false;
     last = axis;
@@ -72,7 +72,7 @@ std::optional<ValueId> transpose_whole(const Match& m, GraphBuilder& g) {
   const auto runs = runs_of(from, merged);
   if (!runs) return std::nullopt;
   Vec<int> order;
-  for (int axis : order_of(m, 1)) {
+  for (const int axis : order_of(m, 1)) {
     const Vec<int>& run = (*runs)[static_cast<size_t>(axis)];
     order.insert(order.end(), run.begin(), run.end());
   }

@@ -17,8 +17,9 @@ class ArenaBuffers final : public Buffers {
  public:
   ArenaBuffers(const image::Image& image, const Constants& constants) : Buffers(image) {
     for (uint32_t b = 0; b < image.buffers.size(); ++b) {
-      if (image.buffers[b].kind == BufferKind::kConstant)
+      if (image.buffers[b].kind == BufferKind::kConstant) {
         pointers_[b] = address_of(constants.of(b).data());
+      }
     }
   }
 
@@ -49,8 +50,9 @@ class ArenaBuffers final : public Buffers {
     std::byte* data = arena_.data() + placement.offsets[b];
     pointers_[b] = data;
     const std::string& pattern = image_.buffers[b].pattern;
-    if (!pattern.empty())
+    if (!pattern.empty()) {
       fill_with_pattern({data, static_cast<size_t>(placement.bytes[b])}, pattern);
+    }
   }
 
   Mapping arena_;

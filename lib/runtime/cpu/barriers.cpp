@@ -7,8 +7,9 @@ namespace rlx::runtime::cpu {
 bool MemoryInUse::by_other(uint32_t buffer, int64_t from, int64_t end) const {
   auto s = stretches_.upper_bound(from);
   if (s != stretches_.begin() && std::prev(s)->second.end > from) --s;
-  for (; s != stretches_.end() && s->first < end; ++s)
+  for (; s != stretches_.end() && s->first < end; ++s) {
     if (s->second.buffer != buffer) return true;
+  }
   return false;
 }
 
@@ -17,7 +18,7 @@ void MemoryInUse::add(uint32_t buffer, int64_t from, int64_t end) {
   cut(end);
   auto s = stretches_.lower_bound(from);
   while (from < end) {
-    int64_t next = s == stretches_.end() ? end : std::min(s->first, end);
+    const int64_t next = s == stretches_.end() ? end : std::min(s->first, end);
     if (from < next) {
       stretches_.emplace_hint(s, from, Stretch{next, buffer});
       from = next;
@@ -40,7 +41,7 @@ void MemoryInUse::cut(int64_t at) {
 }
 
 bool Barriers::needed_before(uint32_t command, bool solo) {
-  bool needed = waits_for_open(command, solo) || shares_memory(command, solo);
+  const bool needed = waits_for_open(command, solo) || shares_memory(command, solo);
   if (needed) {
     open_ = command;
     by_solo_.clear();
@@ -58,7 +59,7 @@ bool Barriers::waits_for_open(uint32_t command, bool solo) const {
 
 bool Barriers::shares_memory(uint32_t command, bool solo) const {
   return std::ranges::any_of(image_.commands[command].buffers, [&](uint32_t b) {
-    int64_t from = placement_.offsets[b], end = from + placement_.bytes[b];
+    const int64_t from = placement_.offsets[b], end = from + placement_.bytes[b];
     if (from < 0) return false;
     return by_all_.by_other(b, from, end) || (!solo && by_solo_.by_other(b, from, end));
   });
@@ -66,8 +67,8 @@ bool Barriers::shares_memory(uint32_t command, bool solo) const {
 
 void Barriers::open(uint32_t command, bool solo) {
   solo_.push_back(solo);
-  for (uint32_t b : image_.commands[command].buffers) {
-    int64_t from = placement_.offsets[b];
+  for (const uint32_t b : image_.commands[command].buffers) {
+    const int64_t from = placement_.offsets[b];
     if (from >= 0) (solo ? by_solo_ : by_all_).add(b, from, from + placement_.bytes[b]);
   }
 }

@@ -32,7 +32,7 @@ std::optional<int64_t> take_number(std::string_view& text) {
 
 // The first CPU of the core that this one belongs to; itself where the system does not say.
 int64_t core_of(int cpu) {
-  std::string siblings =
+  const std::string siblings =
       text_of(fmt::format("/sys/devices/system/cpu/cpu{}/topology/thread_siblings_list", cpu));
   std::string_view rest = siblings;
   return take_number(rest).value_or(cpu);
@@ -57,7 +57,7 @@ int cpus_in(std::string_view cpu_max) {
 
 // This process's group in the unified hierarchy: the line "0::/path".
 std::string own_group() {
-  std::string groups = text_of("/proc/self/cgroup");
+  const std::string groups = text_of("/proc/self/cgroup");
   size_t begin = groups.starts_with("0::") ? 0 : groups.find("\n0::");
   if (begin == std::string::npos) return "/";
   begin = groups.find('/', begin);
@@ -70,7 +70,7 @@ std::string own_group() {
 int granted_cpus(const std::string& root, std::string path) {
   for (int granted = INT_MAX;;) {
     granted = std::min(granted, cpus_in(text_of(root + path + "/cpu.max")));
-    size_t parent = path.rfind('/');
+    const size_t parent = path.rfind('/');
     if (parent == std::string::npos) return granted;
     path.resize(parent);
   }

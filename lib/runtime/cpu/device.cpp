@@ -50,7 +50,7 @@ Vec<bool> copied_outputs(const Image& image) {
   Vec<bool> copied;
   Vec<bool> taken(image.buffers.size());
   for (const image::Tensor& output : image.outputs) {
-    bool own = image.buffers[output.buffer].kind == image::Buffer::Kind::kOutput;
+    const bool own = image.buffers[output.buffer].kind == image::Buffer::Kind::kOutput;
     copied.push_back(!own || taken[output.buffer]);
     taken[output.buffer] = true;
   }
@@ -84,8 +84,9 @@ class CpuRun final : public Run {
     RLX_TRY_VOID(enter());
     const Image& image = loaded_.image;
     Buffers& buffers = *loaded_.buffers;
-    for (size_t i = 0; i < io.inputs.size(); ++i)
+    for (size_t i = 0; i < io.inputs.size(); ++i) {
       buffers.set_input(image.inputs[i].buffer, *io.inputs[i]);
+    }
     for (size_t i = 0; i < io.outputs.size(); ++i) {
       if (!loaded_.copied_outputs[i]) buffers.set_output(image.outputs[i].buffer, io.outputs[i]);
     }

@@ -35,7 +35,7 @@ struct Range {
 };
 
 Range range_of(const Step& step, Step::Tiles tiles) {
-  int64_t begin = tiles.first * kBytesPerTile;
+  const int64_t begin = tiles.first * kBytesPerTile;
   return {begin, std::min(tiles.last * kBytesPerTile, step.bytes) - begin};
 }
 
@@ -81,7 +81,7 @@ std::optional<Trapped> Executor::run_all(const Program& program, Profile* profil
   Walk walk{this, &program, profile};
   auto task = [](void* context, int thread) {
     auto& [executor, steps, times] = *static_cast<Walk*>(context);
-    PlainFloats floats;
+    const PlainFloats floats;
     if (times != nullptr) return executor->walk_slowly(*steps, *times, thread);
     executor->walk(*steps, thread);
   };
@@ -109,7 +109,7 @@ void Executor::walk_slowly(const Program& program, Profile& profile, int thread)
 }
 
 void Executor::perform(const Program& program, const Step& step, int thread) {
-  Step::Tiles tiles = step.tiles_of(thread);
+  const Step::Tiles tiles = step.tiles_of(thread);
   if (tiles.first == tiles.last) return;
   void* const* buffers = program.arguments.data() + step.first_argument;
   switch (step.kind) {

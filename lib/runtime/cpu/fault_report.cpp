@@ -24,7 +24,7 @@ class Line {
  public:
   template <class... Args>
   void add(std::string_view format, const Args&... args) {
-    size_t room = sizeof text_ - size_;
+    const size_t room = sizeof text_ - size_;
     auto arguments = fmt::make_format_args(args...);
     size_ += std::min(room, fmt::vformat_to_n(text_ + size_, room, format, arguments).size);
   }
@@ -55,7 +55,7 @@ void add_place(Line& line, const WatchedBuffer& b, const std::byte* address) {
 Line line_of(const image::Image& image, const Vec<WatchedBuffer>& buffers, const std::byte* address,
              uint32_t command) {
   const image::Command& c = image.commands[command];
-  bool launches = c.kind == image::Command::Kind::kLaunch;
+  const bool launches = c.kind == image::Command::Kind::kLaunch;
   Line line;
   line.add("memory check: command {} ({}) of [", command,
            launches ? std::string_view(image.kernels[c.kernel].name) : name(c.kind));
@@ -71,7 +71,7 @@ Line line_of(const image::Image& image, const Vec<WatchedBuffer>& buffers, const
 
 void on_fault(int signal, siginfo_t* info, void*) {
   const FaultReport* report = active.load();
-  uint32_t command = command_here;
+  const uint32_t command = command_here;
   if (report == nullptr || command == kNothing) {
     // Not for this to explain: the instruction runs again and ends the process as it would have.
     sigaction(signal, &before, nullptr);
@@ -111,7 +111,7 @@ std::string FaultReport::line(const std::byte* address, uint32_t command) const 
 }
 
 void FaultReport::end(const std::byte* address, uint32_t command) const {
-  Line line = line_of(image_, buffers_, address, command);
+  const Line line = line_of(image_, buffers_, address, command);
   const Vec<std::string>& origin = image_.commands[command].origin;
   end_with({.code = kInternalError,
             .message = line.text(),

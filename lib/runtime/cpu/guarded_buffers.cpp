@@ -28,7 +28,7 @@ class GuardedBuffers final : public Buffers {
     std::unordered_map<int32_t, std::shared_ptr<GuardedBlock>> slots;
     for (uint32_t b = 0; b < image_.buffers.size(); ++b) {
       std::shared_ptr<GuardedBlock> own;
-      int32_t slot = image_.buffers[b].slot;
+      const int32_t slot = image_.buffers[b].slot;
       std::shared_ptr<GuardedBlock>& block = slot < 0 ? own : slots[slot];
       if (block == nullptr) {
         auto bytes = static_cast<size_t>(placement.bytes[b]);
@@ -56,7 +56,8 @@ class GuardedBuffers final : public Buffers {
   void begin_run() override {
     for (uint32_t b = 0; b < image_.buffers.size(); ++b) {
       const image::Buffer& buffer = image_.buffers[b];
-      bool made_by_run = buffer.kind == BufferKind::kArena || buffer.kind == BufferKind::kOutput;
+      const bool made_by_run =
+          buffer.kind == BufferKind::kArena || buffer.kind == BufferKind::kOutput;
       if (made_by_run && buffer.pattern.empty()) blocks_[b]->fill_with_nan();
     }
   }
@@ -74,7 +75,7 @@ class GuardedBuffers final : public Buffers {
     Vec<WatchedBuffer> watched;
     for (uint32_t b = 0; b < blocks_.size(); ++b) {
       const GuardedBlock& block = *blocks_[b];
-      Bytes pages = block.pages();
+      const Bytes pages = block.pages();
       watched.push_back({b, block.data(), block.size(), pages.data(), pages.size()});
     }
     faults_.watch(std::move(watched));

@@ -48,15 +48,15 @@ bool Mapping::protect(size_t offset, size_t bytes, int protection) const {
 }
 
 Result<GuardedBlock> GuardedBlock::make(size_t bytes) {
-  size_t page = page_size();
-  size_t room = round_up(bytes, page);
+  const size_t page = page_size();
+  const size_t room = round_up(bytes, page);
   GuardedBlock block;
   RLX_TRY(block.mapping_, Mapping::make(room + 2 * page));
   std::memset(block.mapping_.data() + page, static_cast<int>(kNan), room);
   block.data_ = block.mapping_.data() + page + room - round_up(bytes, kAlignment);
   block.size_ = bytes;
-  bool fenced = block.mapping_.protect(0, page, PROT_NONE) &&
-                block.mapping_.protect(page + room, page, PROT_NONE);
+  const bool fenced = block.mapping_.protect(0, page, PROT_NONE) &&
+                      block.mapping_.protect(page + room, page, PROT_NONE);
   if (!fenced) return Error(kOutOfMemory, "cannot protect memory");
   return block;
 }
@@ -64,17 +64,17 @@ Result<GuardedBlock> GuardedBlock::make(size_t bytes) {
 void GuardedBlock::fill_with_nan() const { std::memset(data_, static_cast<int>(kNan), size_); }
 
 void GuardedBlock::forbid_writing() const {
-  size_t page = page_size();
+  const size_t page = page_size();
   RLX_CHECK(mapping_.protect(page, mapping_.size() - 2 * page, PROT_READ));
 }
 
 void GuardedBlock::allow_writing() const {
-  size_t page = page_size();
+  const size_t page = page_size();
   RLX_CHECK(mapping_.protect(page, mapping_.size() - 2 * page, PROT_READ | PROT_WRITE));
 }
 
 bool GuardedBlock::is_intact() const {
-  size_t page = page_size();
+  const size_t page = page_size();
   return all_nan(mapping_.data() + page, data_) &&
          all_nan(data_ + size_, mapping_.data() + mapping_.size() - page);
 }
@@ -85,8 +85,9 @@ void fill_with_pattern(std::span<std::byte> to, std::string_view pattern, size_t
     return;
   }
   size_t done = std::min(to.size(), pattern.size());
-  for (size_t i = 0; i < done; ++i)
+  for (size_t i = 0; i < done; ++i) {
     to[i] = static_cast<std::byte>(pattern[(phase + i) % pattern.size()]);
+  }
   // What is there, whole patterns, doubles.
   for (size_t next = 0; done < to.size(); done += next) {
     next = std::min(done, to.size() - done);

@@ -127,7 +127,7 @@ void Pool::sleep(uint32_t seen) {
 
 void Pool::barrier(int thread) {
   if (threads_ == 1) return;
-  uint32_t phase = arrived_[thread].phase.load(std::memory_order_relaxed) + 1;
+  const uint32_t phase = arrived_[thread].phase.load(std::memory_order_relaxed) + 1;
   arrive(arrived_[thread].phase, phase);
   if (threads_ > kGroup) return meet_in_groups(thread, phase);
   for (int other = 0; other < threads_; ++other) wait_until(arrived_[other].phase, phase);
@@ -136,9 +136,9 @@ void Pool::barrier(int thread) {
 // The first thread of a group waits for the others of it, then for the first ones of the other groups, and
 // lets its group go.
 void Pool::meet_in_groups(int thread, uint32_t phase) {
-  int group = group_of(thread), first = group * kGroup;
+  const int group = group_of(thread), first = group * kGroup;
   if (thread != first) return wait_until(group_released_[group].phase, phase);
-  int end = std::min(first + kGroup, threads_);
+  const int end = std::min(first + kGroup, threads_);
   for (int member = first; member < end; ++member) wait_until(arrived_[member].phase, phase);
   arrive(group_arrived_[group].phase, phase);
   for (int other = 0; other < groups_of(threads_); ++other) {

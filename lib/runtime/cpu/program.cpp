@@ -47,7 +47,7 @@ class Maker {
     Step step{
         .kind = command.kind, .command = index, .first_argument = program_.argument_buffers.size()};
     std::ranges::copy(command.buffers, std::back_inserter(program_.argument_buffers));
-    RLX_TRY(int64_t tiles, prepare(command, step));
+    RLX_TRY(const int64_t tiles, prepare(command, step));
     step.share = tiles / threads_;
     step.rest = tiles % threads_;
     step.barrier = threads_ > 1 && barriers_.needed_before(index, tiles <= 1);
@@ -70,8 +70,9 @@ class Maker {
     std::optional<int64_t> tiles = evaluate(kernel.tiles, program_.symbols);
     std::optional<int64_t> scratch = evaluate(kernel.scratch, program_.symbols);
     if (!tiles || *tiles < 0) return no_value(kernel, "tiles");
-    if (!scratch || *scratch < 0 || *scratch > kMaxScratch)
+    if (!scratch || *scratch < 0 || *scratch > kMaxScratch) {
       return no_value(kernel, "scratch bytes");
+    }
     step.function = functions_[command.kernel];
     step.bytes = static_cast<int64_t>(
         round_up(std::max(*scratch, image::kTrapBytes), static_cast<size_t>(kAlignment)));

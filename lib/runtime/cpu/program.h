@@ -27,7 +27,7 @@ struct Step {
     int64_t first, last;
   };
   Tiles tiles_of(int thread) const {
-    int64_t first = share * thread + (thread < rest ? thread : rest);
+    const int64_t first = share * thread + (thread < rest ? thread : rest);
     return {first, first + share + (thread < rest ? 1 : 0)};
   }
 };

@@ -38,7 +38,7 @@ void AlignedBytes::Free::operator()(std::byte* p) const {
 
 int64_t HostTensor::elements() const {
   int64_t n = 1;
-  for (int64_t d : shape) n *= d;
+  for (const int64_t d : shape) n *= d;
   return n;
 }
 
@@ -52,10 +52,10 @@ std::optional<size_t> tensor_bytes(DType dtype, const Vec<int64_t>& shape) {
   int64_t size = size_of(dtype);
   bool empty = false;
   if (size == 0) return std::nullopt;
-  for (int64_t d : shape) {
+  for (const int64_t d : shape) {
     if (d < 0) return std::nullopt;
     empty |= d == 0;
-    bool overflow = d != 0 && __builtin_mul_overflow(size, d, &size);
+    const bool overflow = d != 0 && __builtin_mul_overflow(size, d, &size);
     if (overflow || size > kMostBytes) return std::nullopt;
   }
   return empty ? 0 : static_cast<size_t>(size);

@@ -56,7 +56,7 @@ class HeaderParser {
   Result<Header> parse() {
     if (!eat("{")) return wrong("its header is no dict");
     while (!eat("}")) {
-      RLX_TRY(std::string_view key, string());
+      RLX_TRY(const std::string_view key, string());
       if (!eat(":")) return wrong("its header lacks a colon");
       RLX_TRY_VOID(member(key));
       eat(",");
@@ -76,7 +76,7 @@ class HeaderParser {
   Status descr() {
     seen_ |= 1;
     RLX_TRY(std::string_view text, string());
-    char order = text.empty() ? '\0' : text[0];
+    const char order = text.empty() ? '\0' : text[0];
     auto it = std::ranges::find(kTypeCodes, text.substr(std::min<size_t>(1, text.size())),
                                 &TypeCode::code);
     if (it == kTypeCodes.end() || (order != '<' && order != '|')) {
@@ -100,7 +100,7 @@ class HeaderParser {
     header_.shape.clear();
     if (!eat("(")) return wrong("shape is no tuple");
     while (!eat(")")) {
-      RLX_TRY(int64_t extent, natural());
+      RLX_TRY(const int64_t extent, natural());
       header_.shape.push_back(extent);
       if (!eat(",") && !next_is(')')) return wrong("shape is no tuple");
     }
@@ -119,14 +119,16 @@ class HeaderParser {
   // In either kind of quotes, without escapes.
   Result<std::string_view> string() {
     skip_blanks();
-    char quote = text_.empty() ? '\0' : text_[0];
-    size_t end = quote == '\'' || quote == '"' ? text_.find(quote, 1) : std::string_view::npos;
+    const char quote = text_.empty() ? '\0' : text_[0];
+    const size_t end =
+        quote == '\'' || quote == '"' ? text_.find(quote, 1) : std::string_view::npos;
     // A list of fields is a structure.
-    if (quote == '[')
+    if (quote == '[') {
       return Error(kUnsupportedTensorFile,
                    fmt::format("{} holds structures, which are not supported", name_));
+    }
     if (end == std::string_view::npos) return wrong("its header lacks a string");
-    std::string_view s = text_.substr(1, end - 1);
+    const std::string_view s = text_.substr(1, end - 1);
     text_.remove_prefix(end + 1);
     return s;
   }
@@ -186,12 +188,13 @@ struct Parts {
 
 Result<Parts> split(Bytes file, const std::string& name) {
   std::string_view text(reinterpret_cast<const char*>(file.data()), file.size());
-  if (!text.starts_with(kMagic) || text.size() < 12)
+  if (!text.starts_with(kMagic) || text.size() < 12) {
     return broken_npy(name, "it does not begin as one");
+  }
   auto byte = [&](size_t i) { return static_cast<size_t>(static_cast<uint8_t>(text[i])); };
-  size_t major = byte(6);
+  const size_t major = byte(6);
   if (major < 1 || major > 3) return broken_npy(name, "its version is unknown");
-  size_t begin = major == 1 ? 10 : 12;
+  const size_t begin = major == 1 ? 10 : 12;
   size_t length = byte(8) | byte(9) << 8;
   if (major > 1) length |= byte(10) << 16 | byte(11) << 24;
   if (length > text.size() - begin) return broken_npy(name, "it ends inside its header");
@@ -203,14 +206,14 @@ std::string shape_text(const Vec<int64_t>& shape) {
 }
 
 std::string stem(const std::string& path) {
-  std::string name = path.substr(path.rfind('/') + 1);
+  const std::string name = path.substr(path.rfind('/') + 1);
   return name.ends_with(".npy") ? name.substr(0, name.size() - 4) : name;
 }
 
 }  // namespace
 
 Result<HostTensor> parse_npy(Bytes file, std::string name) {
-  RLX_TRY(Parts parts, split(file, name));
+  RLX_TRY(const Parts parts, split(file, name));
   RLX_TRY(Header header, HeaderParser(parts.header, name).parse());
   auto bytes = tensor_bytes(header.dtype, header.shape);
   if (!bytes) return broken_npy(name, "its shape is impossible");

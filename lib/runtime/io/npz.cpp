@@ -22,7 +22,7 @@ Result<Vec<HostTensor>> parse_npz(Bytes file, const std::string& path) {
   Vec<HostTensor> tensors;
   for (ZipEntry& entry : entries) {
     std::string space;
-    RLX_TRY(Bytes npy, unpack(entry, path, space));
+    RLX_TRY(const Bytes npy, unpack(entry, path, space));
     RLX_TRY(HostTensor t, parse_npy(npy, tensor_name(std::move(entry.name))));
     tensors.push_back(std::move(t));
   }
@@ -39,7 +39,7 @@ Result<Vec<HostTensor>> read_npz(const std::string& path) {
 std::string to_npz(const Vec<HostTensor>& tensors) {
   ZipWriter zip;
   for (const HostTensor& t : tensors) {
-    std::string header = npy_header(t);
+    const std::string header = npy_header(t);
     zip.add(t.name + std::string(kEnding), {bytes_of(header), t.data.bytes()});
   }
   return zip.finish();

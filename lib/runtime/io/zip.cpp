@@ -50,11 +50,12 @@ struct Directory {
 // The end record stands last, before a comment of at most 64 KiB.
 std::optional<uint64_t> find_end(Bytes file) {
   if (file.size() < kEndSize) return std::nullopt;
-  uint64_t last = file.size() - kEndSize;
+  const uint64_t last = file.size() - kEndSize;
   for (uint64_t comment = 0; comment <= std::min<uint64_t>(last, 0xffff); ++comment) {
     uint64_t at = last - comment;
-    if (number<uint32_t>(file, at) == kEndMagic && number<uint16_t>(file, at + 20) == comment)
+    if (number<uint32_t>(file, at) == kEndMagic && number<uint16_t>(file, at + 20) == comment) {
       return at;
+    }
   }
   return std::nullopt;
 }
@@ -64,12 +65,13 @@ Result<Directory> find_directory(Bytes file, const std::string& path) {
   if (!end) return broken_zip(path, "its directory is missing");
   Directory d{.offset = number<uint32_t>(file, *end + 16),
               .size = number<uint32_t>(file, *end + 12)};
-  bool has_locator = *end >= kLocator64Size &&
-                     has_magic(file, *end - kLocator64Size, kLocator64Size, kLocator64Magic);
+  const bool has_locator = *end >= kLocator64Size &&
+                           has_magic(file, *end - kLocator64Size, kLocator64Size, kLocator64Magic);
   if (has_locator) {
     auto end64 = number<uint64_t>(file, *end - kLocator64Size + 8);
-    if (!has_magic(file, end64, kEnd64Size, kEnd64Magic))
+    if (!has_magic(file, end64, kEnd64Size, kEnd64Magic)) {
       return broken_zip(path, "its zip64 directory is missing");
+    }
     d = {.offset = number<uint64_t>(file, end64 + 48), .size = number<uint64_t>(file, end64 + 40)};
   }
   if (!lies_within(file, d.offset, d.size)) return broken_zip(path, "its directory is cut off");
@@ -84,7 +86,7 @@ struct Extents {
 std::optional<Extents> wide_extents(Extents e, Bytes extra) {
   for (uint64_t at = 0; lies_within(extra, at, 4);) {
     auto tag = number<uint16_t>(extra, at);
-    uint64_t end = at + 4 + number<uint16_t>(extra, at + 2);
+    const uint64_t end = at + 4 + number<uint16_t>(extra, at + 2);
     at += 4;
     if (end > extra.size()) return std::nullopt;
     for (uint64_t* field : {&e.size, &e.packed, &e.offset}) {
@@ -101,22 +103,24 @@ std::optional<Extents> wide_extents(Extents e, Bytes extra) {
 // Names and extra fields lie before the data once more, with lengths of their own.
 std::optional<Bytes> data_of(Bytes file, const Extents& e) {
   if (!has_magic(file, e.offset, kLocalSize, kLocalMagic)) return std::nullopt;
-  uint64_t begin = e.offset + kLocalSize + number<uint16_t>(file, e.offset + 26) +
-                   number<uint16_t>(file, e.offset + 28);
+  const uint64_t begin = e.offset + kLocalSize + number<uint16_t>(file, e.offset + 26) +
+                         number<uint16_t>(file, e.offset + 28);
   if (!lies_within(file, begin, e.packed)) return std::nullopt;
   return file.subspan(begin, e.packed);
 }
 
 // Reads the directory entry at `at` and moves on to the next.
 Result<ZipEntry> read_entry(Bytes file, Bytes directory, uint64_t& at, const std::string& path) {
-  if (!has_magic(directory, at, kDirectorySize, kDirectoryMagic))
+  if (!has_magic(directory, at, kDirectorySize, kDirectoryMagic)) {
     return broken_zip(path, "its directory is damaged");
+  }
   auto flags = number<uint16_t>(directory, at + 8), method = number<uint16_t>(directory, at + 10);
   auto name_size = number<uint16_t>(directory, at + 28),
        extra_size = number<uint16_t>(directory, at + 30);
-  uint64_t whole = kDirectorySize + name_size + extra_size + number<uint16_t>(directory, at + 32);
+  const uint64_t whole =
+      kDirectorySize + name_size + extra_size + number<uint16_t>(directory, at + 32);
   if (!lies_within(directory, at, whole)) return broken_zip(path, "its directory is cut off");
-  Bytes name = directory.subspan(at + kDirectorySize, name_size);
+  const Bytes name = directory.subspan(at + kDirectorySize, name_size);
   ZipEntry entry{.name = std::string(reinterpret_cast<const char*>(name.data()), name.size()),
                  .deflated = method == kDeflated,
                  .crc = number<uint32_t>(directory, at + 16)};
@@ -149,7 +153,7 @@ bool inflate_all(Bytes from, std::string& to) {
     z.avail_in = static_cast<uInt>(std::min(kStep, from.size() - read));
     z.next_out = reinterpret_cast<Bytef*>(to.data() + written);
     z.avail_out = static_cast<uInt>(std::min(kStep, to.size() - written));
-    uInt in = z.avail_in, out = z.avail_out;
+    const uInt in = z.avail_in, out = z.avail_out;
     state = inflate(&z, Z_NO_FLUSH);
     read += in - z.avail_in;
     written += out - z.avail_out;
@@ -175,7 +179,7 @@ void append(std::string& out, T... values) {
 
 // Bit 11: the name is UTF-8; without it readers take it for code page 437.
 uint16_t flags_of(std::string_view name) {
-  bool ascii =
+  const bool ascii =
       std::ranges::all_of(name, [](char c) { return static_cast<unsigned char>(c) < 128; });
   return ascii ? 0 : 1 << 11;
 }
@@ -185,8 +189,8 @@ uint32_t narrow(uint64_t value) { return static_cast<uint32_t>(std::min(value, k
 }  // namespace
 
 Result<Vec<ZipEntry>> list_zip(Bytes file, const std::string& path) {
-  RLX_TRY(Directory d, find_directory(file, path));
-  Bytes directory = file.subspan(d.offset, d.size);
+  RLX_TRY(const Directory d, find_directory(file, path));
+  const Bytes directory = file.subspan(d.offset, d.size);
   Vec<ZipEntry> entries;
   uint64_t packed = 0;
   for (uint64_t at = 0; at < directory.size();) {
@@ -217,17 +221,19 @@ Result<Bytes> unpack(const ZipEntry& entry, const std::string& path, std::string
 
 void ZipWriter::add(std::string_view name, std::initializer_list<Bytes> parts) {
   Written w{.name = std::string(name), .offset = out_.size()};
-  for (Bytes part : parts) {
+  for (const Bytes part : parts) {
     w.size += part.size();
     w.crc = checksum(w.crc, part);
   }
-  bool wide = w.size >= kIn64;
+  const bool wide = w.size >= kIn64;
   append(out_, kLocalMagic, wide ? kZip64Version : kStoredVersion, flags_of(name), kStored,
          uint16_t{0}, kNoDate, w.crc, narrow(w.size), narrow(w.size),
          static_cast<uint16_t>(name.size()), static_cast<uint16_t>(wide ? 20 : 0));
   out_ += name;
   if (wide) append(out_, kZip64Field, uint16_t{16}, w.size, w.size);
-  for (Bytes part : parts) out_.append(reinterpret_cast<const char*>(part.data()), part.size());
+  for (const Bytes part : parts) {
+    out_.append(reinterpret_cast<const char*>(part.data()), part.size());
+  }
   entries_.push_back(std::move(w));
 }
 
@@ -236,7 +242,7 @@ void ZipWriter::add_directory_entry(const Written& w) {
   if (w.size >= kIn64) append(wide, w.size, w.size);
   if (w.offset >= kIn64) append(wide, w.offset);
   auto extra = static_cast<uint16_t>(wide.empty() ? 0 : wide.size() + 4);
-  uint16_t version = wide.empty() ? kStoredVersion : kZip64Version;
+  const uint16_t version = wide.empty() ? kStoredVersion : kZip64Version;
   append(out_, kDirectoryMagic, version, version, flags_of(w.name), kStored, uint16_t{0}, kNoDate,
          w.crc, narrow(w.size), narrow(w.size), static_cast<uint16_t>(w.name.size()), extra,
          uint16_t{0}, uint16_t{0}, uint16_t{0}, uint32_t{0}, narrow(w.offset));
@@ -247,7 +253,7 @@ void ZipWriter::add_directory_entry(const Written& w) {
 
 void ZipWriter::add_end(uint64_t directory) {
   constexpr uint64_t kIn64Count = 0xffff;
-  uint64_t end = out_.size(), size = end - directory, count = entries_.size();
+  const uint64_t end = out_.size(), size = end - directory, count = entries_.size();
   if (count >= kIn64Count || size >= kIn64 || directory >= kIn64) {
     append(out_, kEnd64Magic, uint64_t{kEnd64Size - 12}, kZip64Version, kZip64Version, uint32_t{0},
            uint32_t{0}, count, count, size, directory);
@@ -259,7 +265,7 @@ void ZipWriter::add_end(uint64_t directory) {
 }
 
 std::string ZipWriter::finish() {
-  uint64_t directory = out_.size();
+  const uint64_t directory = out_.size();
   for (const Written& w : entries_) add_directory_entry(w);
   add_end(directory);
   return std::move(out_);
