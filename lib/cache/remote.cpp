@@ -109,7 +109,7 @@ struct Remote::Impl {
   Result<int64_t> pull(Store& store, const std::string& key, const TrustedKeys& trusted) {
     RLX_TRY(const std::string action, get(action_path(key), kMaxAction));
     RLX_TRY(const Vec<OutputFile> files, parse_action_result(action));
-    RLX_TRY(const std::string meta, get_file(files, meta_name(key)));
+    RLX_TRY(std::string meta, get_file(files, meta_name(key)));
     auto signatures = get_file(files, signature_name(key));
     RLX_TRY(Incoming incoming, accept(key, std::move(meta), signatures ? *signatures : "", trusted,
                                       options.allow_unsigned));

@@ -88,7 +88,7 @@ Result<std::string> emit_from(ModelFile& model, const EmitRequest& r) {
     RLX_TRY(const Graph g, optimised(std::move(model.graph), r.options));
     return to_text(g);
   }
-  RLX_TRY(const Plan p, planned(std::move(model.graph), r.options));
+  RLX_TRY(Plan p, planned(std::move(model.graph), r.options));
   if (r.stage == "kernel") return with_report(as_kernels(p.kernels), r, p.refusals);
   if (r.stage == "llvm" || r.stage == "asm") {
     return as_code(p.kernels, symbol_names(p.lir.graph), r);

@@ -107,7 +107,7 @@ class Runner {
     if (auto known = ready_.find(shapes); known != ready_.end()) return &known->second;
     LoadRequest load = request_.load;
     load.input_shapes = shapes;
-    RLX_TRY(const Loaded loaded, loader_(load));
+    RLX_TRY(Loaded loaded, loader_(load));
     const Stopwatch watch;
     Ready ready{.key = loaded.key,
                 .state = loaded.state,

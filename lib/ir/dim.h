@@ -222,7 +222,7 @@ class Terms {
 
 // What equal Dims share.
 struct DimNode {
-  explicit DimNode(std::span<const Term> terms);
+  explicit DimNode(std::span<const Term> all);
   bool holds(std::span<const Term> others) const { return std::ranges::equal(terms, others); }
 
   Vec<Term> terms;

@@ -125,12 +125,10 @@ inline constexpr auto kMemberNames =
 // Calls f(name, member) for each member of t, in order.
 template <class T, class F>
 void each_member(T& t, F f) {
-  const auto members = record::tie(t);
-  constexpr auto& kNames = kMemberNames<std::remove_const_t<T>>;
-  auto visit = [&]<size_t... i>(std::index_sequence<i...>) {
-    (f(kNames[i], *std::get<i>(members)), ...);
+  auto visit = [&f, i = size_t{0}](auto*... members) mutable {
+    (f(kMemberNames<std::remove_const_t<T>>[i++], *members), ...);
   };
-  visit(std::make_index_sequence<kNames.size()>{});
+  std::apply(visit, record::tie(t));
 }
 
 template <class T>

@@ -91,6 +91,36 @@ TEST_CASE("functions of floats") {
   }
 }
 
+TEST_CASE("a choice that is much to compute is right with and without lanes") {
+  // The choice, the condition and what else there is, each one element or one a lane.
+  for (const std::string choice : {"i0", "0"}) {
+    for (const std::string condition : {"i0", "0"}) {
+      for (const std::string otherwise : {"i0", "0"}) {
+        INFO(choice << " " << condition << " " << otherwise);
+        const char* const text = R"(
+kernel "s" {
+  arg %0 : f32[37] row_major
+  arg %1 : bool[37] row_major
+  arg %2 : f32[37] row_major
+  arg %3 : f32[37] row_major written
+  grid i0 in 37
+  map %3.0 {
+    v0 = load %0[CHOICE]
+    v1 = pow(v0, v0)
+    v2 = load %1[CONDITION]
+    v3 = load %2[OTHERWISE]
+    v4 = select(v2, v1, v3)
+    %3[i0] = v4
+  }
+})";
+        check_same(
+            filled(text, {{"CHOICE", choice}, {"CONDITION", condition}, {"OTHERWISE", otherwise}}),
+            {});
+      }
+    }
+  }
+}
+
 TEST_CASE("exp from nothing to infinity") {
   for (std::string type : {"f32", "f64"}) {
     const char* const body =

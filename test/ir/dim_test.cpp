@@ -52,7 +52,8 @@ TEST_CASE("what leaves 64 bits has no value, and stays without") {
                          max(n, most + 1)};
   for (const Dim& d : gone) {
     CHECK(d.is_overflow());
-    for (const Dim& made : {d + 1, d - d, d * 0, floor_div(d, 2), mod(n, d), min(d, 1)}) {
+    const Dim same = d;
+    for (const Dim& made : {d + 1, d - same, d * 0, floor_div(d, 2), mod(n, d), min(d, 1)}) {
       CHECK(made.is_overflow());
     }
     CHECK(!d.constant());

@@ -58,9 +58,9 @@ bool is_same(const Tensor& a, const Tensor& b) {
     float x = 0, y = 0;
     std::memcpy(&x, a.bytes.data() + i, 4);
     std::memcpy(&y, b.bytes.data() + i, 4);
-    if (std::bit_cast<uint32_t>(x) != std::bit_cast<uint32_t>(y) && !(x != x && y != y)) {
-      return false;
-    }
+    const bool same = std::bit_cast<uint32_t>(x) == std::bit_cast<uint32_t>(y);
+    const bool both_nan = x != x && y != y;
+    if (!same && !both_nan) return false;
   }
   return true;
 }

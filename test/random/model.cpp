@@ -153,18 +153,11 @@ bool Model::is_open(const Dim& d) const {
   return open;
 }
 
-bool Model::has_open() const {
-  for (const Extent& e : extents) {
-    if (e.open) return true;
-  }
-  return false;
-}
+bool Model::has_open() const { return std::ranges::any_of(extents, &Extent::open); }
 
 bool Model::allows(const Binding& binding) const {
-  for (const auto& [d, least] : needs) {
-    if (value_of(d, binding) < least) return false;
-  }
-  return true;
+  return std::ranges::all_of(
+      needs, [&](const auto& need) { return value_of(need.first, binding) >= need.second; });
 }
 
 Vec<int64_t> shape_of(const Value& v, const Binding& binding) {

@@ -213,7 +213,8 @@ class Shrinker {
       const Node& n = model().nodes[i];
       bool optional = n.op == "Conv" || n.op == "Gemm" || n.op == "LayerNormalization";
       bool variadic = n.op == "Sum" || n.op == "Max" || n.op == "Min" || n.op == "Mean";
-      if (!(optional && n.inputs.size() > 2) && !(variadic && n.inputs.size() > 1)) continue;
+      const size_t least = optional ? 2 : 1;
+      if ((!optional && !variadic) || n.inputs.size() <= least) continue;
       Model m = model();
       m.nodes[i].inputs.pop_back();
       any |= take(std::move(m));

@@ -23,10 +23,8 @@ std::string class_of(const Vec<int64_t>& shape) {
 
 bool steps_back(const Model& m, const Node& n) {
   if (n.op != "Slice" || n.inputs.size() < 5) return false;
-  for (const Dim& step : m.values[static_cast<size_t>(n.inputs[4])].fill.elements) {
-    if (step.constant().value_or(1) < 0) return true;
-  }
-  return false;
+  return std::ranges::any_of(m.values[static_cast<size_t>(n.inputs[4])].fill.elements,
+                             [](const Dim& step) { return step.constant().value_or(1) < 0; });
 }
 
 // What the table calls a node, by ONNX's name.

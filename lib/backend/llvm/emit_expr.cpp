@@ -378,9 +378,9 @@ class BodyEmitter {
   Value* emit_seldom(size_t i) {
     const Expr& e = body_[i];
     Value* condition = nodes_[e.args[0].index];
-    Value* otherwise = nodes_[e.args[2].index];
-    int lanes = lanes_of({condition, otherwise});
-    otherwise = splat(f_, otherwise, lanes);
+    // What leaves the branch has lanes on both ways, even where only the choice itself has them.
+    const int lanes = lanes_of(written_below(i));
+    Value* otherwise = splat(f_, nodes_[e.args[2].index], lanes);
     return emit_if(f_, any(f_, condition), {otherwise}, [&] {
       for (size_t k = 0; k < i; ++k) {
         if (select_of_[k] == i) nodes_[k] = emit_node(k);
@@ -388,6 +388,21 @@ class BodyEmitter {
       Regs args{condition, nodes_[e.args[1].index], otherwise};
       return Regs{splat(f_, emit_fn(f_, Fn::kSelect, e.type, e.type, std::move(args)), lanes)};
     })[0];
+  }
+
+  // The values already written that node i is made of.
+  Regs written_below(size_t i) const {
+    Vec<bool> reached(i);
+    Regs found;
+    for (size_t k = i + 1; k-- > 0;) {
+      if (k < i && !reached[k]) continue;
+      if (k < i && nodes_[k]) {
+        found.push_back(nodes_[k]);
+        continue;
+      }
+      for (const ExprId arg : body_[k].args) reached[arg.index] = true;
+    }
+    return found;
   }
 
   Function& f_;

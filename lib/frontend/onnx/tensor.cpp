@@ -175,7 +175,7 @@ Result<Constant> Tensors::constant(const TensorProto& t) {
     return Error(kInvalidTensor, fmt::format("{} has the impossible shape [{}]", label(t),
                                              fmt::join(t.dims, ", ")));
   }
-  RLX_TRY(const ConstantData data, data_of(t, *dtype, *size));
+  RLX_TRY(ConstantData data, data_of(t, *dtype, *size));
   if (*dtype == DType::kBool && !all_bools(data.bytes())) {
     return Error(kInvalidTensor, fmt::format("{} holds a bool that is neither 0 nor 1", label(t)));
   }
