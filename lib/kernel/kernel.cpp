@@ -118,6 +118,26 @@ const std::string& node_of(const Kernel& k) {
   return k.name;
 }
 
+const Loop* find_loop(const Vec<Loop>& loops, LoopId id) {
+  auto it = std::ranges::find(loops, id, &Loop::id);
+  return it == loops.end() ? nullptr : &*it;
+}
+
+Vec<LoopId> ids_of(const Vec<Loop>& loops) {
+  Vec<LoopId> ids;
+  for (const Loop& l : loops) ids.push_back(l.id);
+  return ids;
+}
+
+bool uses_any(const Dim& d, const Vec<LoopId>& loops) {
+  if (!d.has_loops()) return false;
+  bool found = false;
+  each_atom(d, [&](const Atom& a) {
+    found |= a.kind == Atom::Kind::kLoop && std::ranges::find(loops, a.loop) != loops.end();
+  });
+  return found;
+}
+
 size_t operand_count(const Stage& s) {
   switch (s.kind()) {
     case Kind::kContract:

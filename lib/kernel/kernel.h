@@ -227,6 +227,10 @@ const std::string& node_of(const Kernel& k);
 // Loops of the stage that have ended when its results are written, in the order in which they run.
 Vec<LoopId> ended_loops(const Stage& s);
 Vec<DType> accumulator_types(const Stage& s);
+// The loop of that id, or null.
+const Loop* find_loop(const Vec<Loop>& loops, LoopId id);
+Vec<LoopId> ids_of(const Vec<Loop>& loops);
+bool uses_any(const Dim& d, const Vec<LoopId>& loops);
 // How many of the first reads are operands, named by their position: they stay where they are, also
 // where nothing loads them or two are the same.
 size_t operand_count(const Stage& s);

@@ -41,20 +41,6 @@ bool contains(const Vec<LoopId>& loops, LoopId id) {
   return std::find(loops.begin(), loops.end(), id) != loops.end();
 }
 
-bool uses_any(const Dim& d, const Vec<LoopId>& loops) {
-  if (!d.has_loops()) return false;
-  bool found = false;
-  each_atom(
-      d, [&](const Atom& a) { found |= a.kind == Atom::Kind::kLoop && contains(loops, a.loop); });
-  return found;
-}
-
-Vec<LoopId> ids_of(const Vec<Loop>& loops) {
-  Vec<LoopId> ids;
-  for (const Loop& l : loops) ids.push_back(l.id);
-  return ids;
-}
-
 DType dtype_of(const Kernel& k, const Access& a) {
   return a.of == Access::Of::kLocal ? k.locals[a.tensor].dtype : k.args[a.tensor].dtype;
 }
@@ -227,10 +213,8 @@ class Verifier {
                        const std::function<bool(const Loop&)>& is_last) {
     return substitute(index, [&](const Atom& a) -> std::optional<Dim> {
       if (a.kind != Atom::Kind::kLoop) return std::nullopt;
-      for (const Loop& l : loops) {
-        if (l.id == a.loop && is_last(l)) return l.extent - 1;
-      }
-      return Dim(0);
+      const Loop* l = find_loop(loops, a.loop);
+      return l && is_last(*l) ? l->extent - 1 : Dim(0);
     });
   }
 

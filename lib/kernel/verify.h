@@ -36,8 +36,6 @@ class Problems {
 };
 
 bool contains(const Vec<LoopId>& loops, LoopId id);
-bool uses_any(const Dim& d, const Vec<LoopId>& loops);
-Vec<LoopId> ids_of(const Vec<Loop>& loops);
 
 // Operands, types and leaves of every node. Only then may needed() be asked of the stage.
 bool verify_body(const Kernel& k, const Stage& s, Problems& problems);

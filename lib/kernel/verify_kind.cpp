@@ -184,9 +184,7 @@ class KindVerifier {
 
   Dim extent_of(LoopId id) const {
     for (const Vec<Loop>* loops : {&k_.grid, &s_.loops}) {
-      for (const Loop& l : *loops) {
-        if (l.id == id) return l.extent;
-      }
+      if (const Loop* l = find_loop(*loops, id)) return l->extent;
     }
     return 0;
   }

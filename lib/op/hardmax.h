@@ -13,10 +13,7 @@ struct Hardmax {
 
   int64_t axis = -1;
 
-  static Result<Types> infer(const Hardmax& o, InferCtx& c) {
-    RLX_TRY_VOID(checked_axis(c, o.axis, c.in(0).rank()));
-    return Types{c.in(0)};
-  }
+  static Result<Types> infer(const Hardmax& o, InferCtx& c) { return infer_rows(c, o.axis); }
 
   static Status lower(const Hardmax& o, KernelBuilder& b) {
     const Rows rows(b, {axis_of(o.axis, b.in(0).rank())});

@@ -9,16 +9,7 @@ namespace {
 
 Error refuse(std::string why) { return Error(0, std::move(why)); }
 
-bool contains(const Vec<Loop>& loops, LoopId id) {
-  return std::any_of(loops.begin(), loops.end(), [&](const Loop& l) { return l.id == id; });
-}
-
-const Loop* find_loop(const Vec<Loop>& loops, LoopId id) {
-  for (const Loop& l : loops) {
-    if (l.id == id) return &l;
-  }
-  return nullptr;
-}
+bool contains(const Vec<Loop>& loops, LoopId id) { return find_loop(loops, id) != nullptr; }
 
 bool is_structured(const Kernel& k) {
   return std::any_of(k.stages.begin(), k.stages.end(), [](const Stage& s) {

@@ -37,10 +37,8 @@ std::optional<Vec<Part>> parts_of(const Dim& index) {
 }
 
 Dim extent_of(LoopId id, const Vec<Loop>& loops) {
-  for (const Loop& l : loops) {
-    if (l.id == id) return l.extent;
-  }
-  return 0;
+  const Loop* l = find_loop(loops, id);
+  return l ? l->extent : Dim(0);
 }
 
 // Unpacks axis = sum of parts whose coefficients nest: innermost 1, each next the product below it.

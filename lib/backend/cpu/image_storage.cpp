@@ -17,11 +17,6 @@ Dim at_ends(const Dim& d, const Vec<Loop>& ends, const Vec<Loop>& more_ends = {}
 
 }  // namespace
 
-const Loop* find_loop(const Vec<Loop>& loops, LoopId id) {
-  auto it = std::ranges::find(loops, id, &Loop::id);
-  return it == loops.end() ? nullptr : &*it;
-}
-
 Storage with_last(const Arg& arg, size_t axis) {
   Vec<int> order;
   for (size_t i = 0; i < arg.shape.size(); ++i) {

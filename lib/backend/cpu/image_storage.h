@@ -6,8 +6,6 @@
 
 namespace rlx::backend::cpu {
 
-// The loop of that id, or null.
-const Loop* find_loop(const Vec<Loop>& loops, LoopId id);
 // The other axes in order, then `axis`; padded to whole vectors where it has more elements than one holds, with
 // 0 there.
 Storage with_last(const Arg& arg, size_t axis);

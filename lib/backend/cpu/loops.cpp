@@ -8,21 +8,14 @@ namespace rlx::backend::cpu {
 
 namespace {
 
-bool uses_any(const Dim& d, const Vec<Loop>& loops) {
-  bool found = false;
-  each_atom(d, [&](const Atom& a) {
-    found |= a.kind == Atom::Kind::kLoop && find_loop(loops, a.loop) != nullptr;
-  });
-  return found;
-}
-
 // x[n, channel, window...]
 bool is_image(const Kernel& k, const Stage& s, const Access& a) {
   if (a.of != Access::Of::kArg || k.args[a.tensor].constant || a.index.size() < 3) return false;
   auto channel = a.index[1].dim.as_loop();
   if (a.index[1].expr || !channel || !find_loop(k.grid, *channel)) return false;
+  const Vec<LoopId> window = ids_of(s.loops);
   return std::any_of(a.index.begin() + 2, a.index.end(),
-                     [&](const AxisIndex& i) { return uses_any(i.dim, s.loops); });
+                     [&](const AxisIndex& i) { return uses_any(i.dim, window); });
 }
 
 // The axis of constant weights that the loop indexes.

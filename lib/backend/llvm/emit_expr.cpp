@@ -392,15 +392,16 @@ class BodyEmitter {
 
   // The values already written that node i is made of.
   Regs written_below(size_t i) const {
-    Vec<bool> reached(i);
+    Vec<bool> reached(i + 1);
+    reached[i] = true;
     Regs found;
     for (size_t k = i + 1; k-- > 0;) {
-      if (k < i && !reached[k]) continue;
-      if (k < i && nodes_[k]) {
+      if (!reached[k]) continue;
+      if (nodes_[k]) {
         found.push_back(nodes_[k]);
-        continue;
+      } else {
+        for (const ExprId arg : body_[k].args) reached[arg.index] = true;
       }
-      for (const ExprId arg : body_[k].args) reached[arg.index] = true;
     }
     return found;
   }

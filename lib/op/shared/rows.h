@@ -28,6 +28,12 @@ class Rows {
   Vec<Dim> grid_;
 };
 
+// Rows along an axis of input 0 become rows of its type.
+inline Result<Types> infer_rows(const InferCtx& c, int64_t axis) {
+  RLX_TRY_VOID(checked_axis(c, axis, c.in(0).rank()));
+  return Types{c.in(0)};
+}
+
 // Sum, maximum, ... of the stage's values: one accumulator that starts as init.
 template <class F>
 Ex accumulate(StageBuilder& s, const Scalar& init, F next) {

@@ -5,11 +5,6 @@
 
 namespace rlx {
 
-inline Result<Types> infer_softmax(const InferCtx& c, int64_t axis) {
-  RLX_TRY_VOID(checked_axis(c, axis, c.in(0).rank()));
-  return Types{c.in(0)};
-}
-
 // The row's maximum, as a local: subtracted first, it keeps exponentials finite.
 inline Place store_maximum(KernelBuilder& b, const Rows& rows) {
   const Place top = b.local(b.in(0).dtype);
