@@ -118,7 +118,7 @@ Result<Compiled> emitted(Plan p, const CompileOptions& options) {
   note_places(p.lir, out.image, out.constants.places);
   out.lir = std::move(p.lir);
   out.kernels = std::move(p.kernels);
-  out.refusals = std::move(p.refusals);
+  out.report = std::move(p.report);
   return out;
 }
 

@@ -34,8 +34,7 @@ struct Compiled {
   ConstantBlobs constants;
   Vec<PlannedKernel> kernels;
   image::Image image;
-  // Why neighbours were not fused.
-  Vec<std::string> refusals;
+  PlanReport report;
 };
 
 // The optimised graph, dims bound: --emit=mir.

@@ -69,10 +69,8 @@ Result<std::string> emit_kernels(const EmitRequest& r) {
   return as_code(planned, symbols_in(kernels), r);
 }
 
-std::string with_report(std::string text, const EmitRequest& r, const Vec<std::string>& refusals) {
-  if (!r.fusion_report) return text;
-  for (const std::string& line : refusals) text += "not fused: " + line + "\n";
-  return text;
+std::string with_report(std::string text, const EmitRequest& r, const PlanReport& report) {
+  return r.fusion_report ? text + to_text(report) : text;
 }
 
 Result<std::string> emit_from(ModelFile& model, const EmitRequest& r) {
@@ -89,12 +87,12 @@ Result<std::string> emit_from(ModelFile& model, const EmitRequest& r) {
     return to_text(g);
   }
   RLX_TRY(Plan p, planned(std::move(model.graph), r.options));
-  if (r.stage == "kernel") return with_report(as_kernels(p.kernels), r, p.refusals);
+  if (r.stage == "kernel") return with_report(as_kernels(p.kernels), r, p.report);
   if (r.stage == "llvm" || r.stage == "asm") {
     return as_code(p.kernels, symbol_names(p.lir.graph), r);
   }
   RLX_TRY(const Compiled c, emitted(std::move(p), r.options));
-  if (r.stage == "lir") return with_report(to_json(c.lir), r, c.refusals);
+  if (r.stage == "lir") return with_report(to_json(c.lir), r, c.report);
   if (r.stage == "image") return image::to_text(c.image);
   return no_stage(r);
 }

@@ -1,10 +1,13 @@
 #include "plan/group.h"
 
 #include <algorithm>
-#include <unordered_set>
+#include <map>
+#include <set>
 
 #include "kernel/builder.h"
+#include "kernel/estimate.h"
 #include "lir/codes.h"
+#include "plan/candidates.h"
 #include "plan/copies.h"
 #include "plan/fuse.h"
 #include "plan/unit_graph.h"
@@ -13,9 +16,10 @@
 namespace rlx {
 namespace {
 
-class Grouper {
+// The units, and which nodes are where by now.
+class Merger {
  public:
-  Grouper(Vec<Unit> units, const Graph& g)
+  Merger(Vec<Unit> units, const Graph& g)
       : units_(std::move(units), g.values.size()),
         is_output_(g.values.size()),
         unit_of_(g.nodes.size()),
@@ -26,31 +30,9 @@ class Grouper {
     }
   }
 
-  Vec<Fusion> decide(Vec<std::string>& refusals) {
-    Vec<Fusion> done;
-    for (UnitId u = units_.first(); u.valid();) {
-      if (!fuse_with_latest_writer(u, done, refusals)) u = units_.after(u);
-    }
-    return done;
-  }
-
-  Status replay(const Fusion& f) {
-    const UnitId writer = unit_with(f.writer), reader = unit_with(f.reader);
-    if (!writer.valid() || !reader.valid()) {
-      return Error(kPlanMismatch, "the plan names a node that has no kernel");
-    }
-    if (writer == reader || !link(writer, reader).valid()) {
-      return Error(kPlanMismatch, "the plan fuses kernels that do not follow each other");
-    }
-    RLX_TRY(Unit m, merged(writer, reader));
-    units_.merge(writer, reader, std::move(m));
-    into_[writer.index] = reader;
-    return {};
-  }
-
+  const UnitGraph& units() const { return units_; }
   Vec<Unit> take() { return units_.take(); }
 
- private:
   // Invalid: none.
   UnitId unit_with(NodeId n) {
     UnitId& u = unit_of_[n.index];
@@ -66,12 +48,6 @@ class Grouper {
     return {};
   }
 
-  bool needed_outside(ValueId v, UnitId a, UnitId b) const {
-    return is_output_[v.index] || std::ranges::any_of(units_.readers_of(v), [&](UnitId reader) {
-             return reader != a && reader != b;
-           });
-  }
-
   Result<Unit> merged(UnitId writer, UnitId reader) const {
     const AtHand here("fuse", node_of(units_[reader].kernel));
     if (units_.has_path_between(writer, reader)) {
@@ -81,22 +57,17 @@ class Grouper {
                 [&](ValueId v) { return needed_outside(v, writer, reader); });
   }
 
-  bool fuse_with_latest_writer(UnitId reader, Vec<Fusion>& done, Vec<std::string>& refusals) {
-    for (const UnitId writer : units_.writers_for(reader)) {
-      Result<Unit> m = merged(writer, reader);
-      if (m) {
-        done.push_back({units_[writer].nodes[0], units_[reader].nodes[0]});
-        units_.merge(writer, reader, std::move(*m));
-        return true;
-      }
-      note(refusals, units_[writer].kernel.name + " -> " + units_[reader].kernel.name + ": " +
-                         m.error().first().message);
-    }
-    return false;
+  // The merged unit has the reader's id.
+  void merge(UnitId writer, UnitId reader, Unit merged) {
+    units_.merge(writer, reader, std::move(merged));
+    into_[writer.index] = reader;
   }
 
-  void note(Vec<std::string>& refusals, std::string line) {
-    if (noted_.insert(line).second) refusals.push_back(std::move(line));
+ private:
+  bool needed_outside(ValueId v, UnitId a, UnitId b) const {
+    return is_output_[v.index] || std::ranges::any_of(units_.readers_of(v), [&](UnitId reader) {
+             return reader != a && reader != b;
+           });
   }
 
   UnitGraph units_;
@@ -106,7 +77,139 @@ class Grouper {
   Vec<UnitId> unit_of_;
   // By unit that is gone: the one that has its nodes.
   Vec<UnitId> into_;
-  std::unordered_set<std::string> noted_;
+};
+
+class Decider {
+ public:
+  Decider(Vec<Unit> units, const Graph& g, const Price& price)
+      : merger_(std::move(units), g),
+        price_(price),
+        cost_(merger_.units().size()),
+        version_(cost_.size()) {}
+
+  Groups run() {
+    const UnitGraph& units = merger_.units();
+    for (UnitId u = units.first(); u.valid(); u = units.after(u)) {
+      cost_[u.index] = price_(units[u].kernel);
+    }
+    for (UnitId u = units.first(); u.valid(); u = units.after(u)) queue_writers_of(u);
+    while (!queue_.empty()) {
+      const Candidate c = queue_.top();
+      queue_.pop();
+      if (is_current(c)) consider(c);
+    }
+    note_refusals();
+    out_.units = merger_.take();
+    return std::move(out_);
+  }
+
+ private:
+  struct Refusal {
+    std::string reason;
+    Cost together;
+  };
+
+  void queue_writers_of(UnitId reader) {
+    for (const UnitId w : merger_.units().writers_for(reader)) queue(w, reader);
+  }
+
+  // Those that a change of u has made stale: what it reads from, and what reads from it.
+  void queue_neighbours_of(UnitId u) {
+    queue_writers_of(u);
+    const UnitGraph& units = merger_.units();
+    std::set<UnitId> readers;
+    for (const Arg& a : units[u].kernel.args) {
+      if (!a.written) continue;
+      for (const UnitId r : units.readers_of(a.value)) {
+        if (r != u) readers.insert(r);
+      }
+    }
+    for (const UnitId r : readers) queue(u, r);
+  }
+
+  void queue(UnitId writer, UnitId reader) {
+    queue_.push({.writer = writer,
+                 .reader = reader,
+                 .gain = most_gain(writer, reader),
+                 .writer_version = version_[writer.index],
+                 .reader_version = version_[reader.index]});
+  }
+
+  Cost most_gain(UnitId writer, UnitId reader) const {
+    return cost_[writer.index] + cost_[reader.index];
+  }
+
+  bool is_current(const Candidate& c) const {
+    return c.writer_version == version_[c.writer.index] &&
+           c.reader_version == version_[c.reader.index];
+  }
+
+  void consider(Candidate c) {
+    Result<Unit> m = merger_.merged(c.writer, c.reader);
+    if (!m) return refuse(c, m.error().first().message, {});
+    const Cost apart = most_gain(c.writer, c.reader), together = price_(m->kernel);
+    if (apart <= together) return refuse(c, "it would cost more", together);
+    c.gain = apart - together;
+    // Another one may gain more.
+    if (!queue_.empty() && ComesLater()(c, queue_.top())) return queue_.push(c);
+    merge(c, std::move(*m), together);
+  }
+
+  void merge(const Candidate& c, Unit merged, Cost together) {
+    Neighbours n = neighbours(c.writer, c.reader);
+    n.merged = true;
+    n.together = together;
+    out_.report.neighbours.push_back(std::move(n));
+    const UnitGraph& units = merger_.units();
+    out_.fusions.push_back({units[c.writer].nodes[0], units[c.reader].nodes[0]});
+    merger_.merge(c.writer, c.reader, std::move(merged));
+    cost_[c.reader.index] = together;
+    ++version_[c.writer.index], ++version_[c.reader.index];
+    queue_neighbours_of(c.reader);
+  }
+
+  void refuse(const Candidate& c, std::string reason, Cost together) {
+    Refusal refusal{std::move(reason), together};
+    // A bug, though the values are right: it is told whatever comes later.
+    if (refusal.reason.starts_with("unsound")) note(c.writer, c.reader, refusal);
+    refusals_[{c.reader, c.writer}] = std::move(refusal);
+  }
+
+  void note(UnitId writer, UnitId reader, const Refusal& refusal) {
+    Neighbours n = neighbours(writer, reader);
+    n.reason = refusal.reason;
+    n.together = refusal.together;
+    out_.report.neighbours.push_back(std::move(n));
+  }
+
+  // Of those that are neighbours to the end.
+  void note_refusals() {
+    const UnitGraph& units = merger_.units();
+    for (UnitId r = units.first(); r.valid(); r = units.after(r)) {
+      for (const UnitId w : units.writers_for(r)) note(w, r, refusals_.at({r, w}));
+    }
+  }
+
+  Neighbours neighbours(UnitId writer, UnitId reader) const {
+    const Kernel &w = merger_.units()[writer].kernel, &r = merger_.units()[reader].kernel;
+    Neighbours n{.writer = {w.name, node_of(w)}, .reader = {r.name, node_of(r)}};
+    for (const Arg& a : w.args) {
+      if (!a.written || !merger_.units().reads(reader, a.value)) continue;
+      n.bytes += bytes_of(a.dtype, estimate(product(a.shape)));
+    }
+    n.apart = most_gain(writer, reader);
+    return n;
+  }
+
+  Merger merger_;
+  const Price& price_;
+  // By unit: what it costs, and how often it has changed.
+  Vec<Cost> cost_;
+  Vec<uint32_t> version_;
+  CandidateQueue queue_;
+  // By reader and writer: the last one.
+  std::map<std::pair<UnitId, UnitId>, Refusal> refusals_;
+  Groups out_;
 };
 
 // Shape arithmetic lies nowhere in memory: kernels have its elements as expressions.
@@ -143,18 +246,24 @@ Result<Vec<Unit>> units_of(const Graph& g, bool views) {
   return units;
 }
 
-Groups decide_groups(Vec<Unit> units, const Graph& g, bool fusion) {
-  Groups out;
-  Grouper grouper(std::move(units), g);
-  if (fusion) out.fusions = grouper.decide(out.refusals);
-  out.units = grouper.take();
-  return out;
+Groups decide_groups(Vec<Unit> units, const Graph& g, const Price& price) {
+  return Decider(std::move(units), g, price).run();
 }
 
 Result<Vec<Unit>> replay_groups(Vec<Unit> units, const Graph& g, const Vec<Fusion>& fusions) {
-  Grouper grouper(std::move(units), g);
-  for (const Fusion& f : fusions) RLX_TRY_VOID(grouper.replay(f));
-  return grouper.take();
+  Merger merger(std::move(units), g);
+  for (const Fusion& f : fusions) {
+    const UnitId writer = merger.unit_with(f.writer), reader = merger.unit_with(f.reader);
+    if (!writer.valid() || !reader.valid()) {
+      return Error(kPlanMismatch, "the plan names a node that has no kernel");
+    }
+    if (writer == reader || !merger.link(writer, reader).valid()) {
+      return Error(kPlanMismatch, "the plan fuses kernels that do not follow each other");
+    }
+    RLX_TRY(Unit m, merger.merged(writer, reader));
+    merger.merge(writer, reader, std::move(m));
+  }
+  return merger.take();
 }
 
 }  // namespace rlx

@@ -1,9 +1,13 @@
-// Which kernels become one: greedy fusion of readers into the latest of their writers.
+// Which kernels become one: candidates, weighed by what the menu says that their kernels cost.
 //
-// Taking the latest writer last keeps the other operands ready (a residual add joins the second of its two
-// convolutions). A merge that would make a cycle through a third kernel is refused.
+// A candidate is two kernels of which one reads what the other writes. It waits in a queue with the most that
+// it may gain, is priced when its turn comes, and is done where the merged kernel costs less than the two: so
+// the greatest gain comes first, and what would push a product off its register tile is not done. A merge
+// changes what its neighbours may gain; these wait anew. One that would make a cycle through a third kernel
+// is refused.
 #pragma once
 #include "lir/lir.h"
+#include "plan/report.h"
 #include "plan/unit.h"
 
 namespace rlx {
@@ -12,15 +16,17 @@ namespace rlx {
 // replay.
 Result<Vec<Unit>> units_of(const Graph& g, bool views);
 
+// What a kernel costs as its best algorithm runs it; Cost::most() where none does.
+using Price = std::function<Cost(const Kernel&)>;
+
 struct Groups {
   Vec<Unit> units;
   // What was merged, in order: all that replaying needs.
   Vec<Fusion> fusions;
-  // A line for each two neighbours that stay apart, and why.
-  Vec<std::string> refusals;
+  PlanReport report;
 };
 
-Groups decide_groups(Vec<Unit> units, const Graph& g, bool fusion);
+Groups decide_groups(Vec<Unit> units, const Graph& g, const Price& price);
 
 // Fuses as an earlier decision says.
 Result<Vec<Unit>> replay_groups(Vec<Unit> units, const Graph& g, const Vec<Fusion>& fusions);

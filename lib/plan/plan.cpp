@@ -69,13 +69,15 @@ Result<Plan> plan(Graph g, const Target& target, Menu menu, const PlanOptions& o
   Plan out;
   const PlanSwitches on = switches_of(options.options);
   RLX_TRY(Vec<Unit> units, units_of(g, on.views));
-  Groups groups = decide_groups(std::move(units), g, on.fusion);
+  Groups groups{.units = std::move(units)};
+  if (on.fusion)
+    groups = decide_groups(std::move(groups.units), g, [](const Kernel&) { return Cost{1}; });
   RLX_TRY(const Vec<Alternative> choices, choose(groups.units, target, menu, on.layout));
   out.lir.graph = std::move(g);
   out.lir.target = target.text;
   out.lir.options = options.options;
   out.lir.fusions = std::move(groups.fusions);
-  out.refusals = std::move(groups.refusals);
+  out.report = std::move(groups.report);
   lay_out(out.lir, groups.units, choices);
   out.kernels = kernels_of(out.lir, groups.units);
   assign_buffers(out.lir, out.kernels);

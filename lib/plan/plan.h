@@ -2,6 +2,7 @@
 // menu, lay values out, assign buffers. The graph is only read; binding dims means planning again.
 #pragma once
 #include "lir/lir.h"
+#include "plan/report.h"
 
 namespace rlx {
 
@@ -26,8 +27,7 @@ struct Plan {
   Lir lir;
   // The kernels, one per Lir::groups.
   Vec<PlannedKernel> kernels;
-  // Why neighbours were not fused, for --fusion-report.
-  Vec<std::string> refusals;
+  PlanReport report;
 };
 
 // `g` is MIR: types known, blocks expanded. Every output must be made by a node of its own (own_outputs).

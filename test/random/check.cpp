@@ -138,8 +138,8 @@ Result<driver::Compiled> compiled(Graph mir, bool wide, const std::string& off =
   RLX_TRY(Plan p,
           plan(std::move(mir), options.target, driver::menu_of(options.target), {options.options}));
   // A merge that the verifier refuses is a bug, though the values are right.
-  for (const std::string& line : p.refusals) {
-    if (line.find("unsound") != std::string::npos) return Error(kInvalidKernel, line);
+  for (const Neighbours& n : p.report.neighbours) {
+    if (n.reason.starts_with("unsound")) return Error(kInvalidKernel, n.reason);
   }
   return driver::emitted(std::move(p), options);
 }

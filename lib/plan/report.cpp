@@ -1,0 +1,57 @@
+#include "plan/report.h"
+
+#include <fmt/format.h>
+
+#include "support/json.h"
+
+namespace rlx {
+namespace {
+
+std::string line_of(const Neighbours& n) {
+  if (!n.merged) {
+    return fmt::format("not fused: {} -> {}: {}\n", n.writer.kernel, n.reader.kernel, n.reason);
+  }
+  return fmt::format("fused: {} -> {}: {} bytes stay at hand, {} cycles instead of {}\n",
+                     n.writer.kernel, n.reader.kernel, n.bytes, n.together.cycles, n.apart.cycles);
+}
+
+void write_side(JsonWriter& w, std::string_view name, const Neighbours::Side& side) {
+  w.key(name);
+  w.begin_object();
+  w.member("kernel", side.kernel);
+  w.member("node", side.node);
+  w.end_object();
+}
+
+void write(JsonWriter& w, const Neighbours& n) {
+  w.begin_object();
+  write_side(w, "writer", n.writer);
+  write_side(w, "reader", n.reader);
+  w.member("fused", n.merged);
+  if (!n.merged) w.member("reason", n.reason);
+  w.member("bytes", n.bytes);
+  w.member("cycles_apart", n.apart.cycles);
+  w.member("cycles_together", n.together.cycles);
+  w.end_object();
+}
+
+}  // namespace
+
+std::string to_text(const PlanReport& report) {
+  std::string text;
+  for (const Neighbours& n : report.neighbours) text += line_of(n);
+  return text;
+}
+
+std::string to_json(const PlanReport& report) {
+  JsonWriter w;
+  w.begin_object(JsonWriter::Layout::kLines);
+  w.key("neighbours");
+  w.begin_array(JsonWriter::Layout::kLines);
+  for (const Neighbours& n : report.neighbours) write(w, n);
+  w.end_array();
+  w.end_object();
+  return w.take() + "\n";
+}
+
+}  // namespace rlx

@@ -1,0 +1,34 @@
+// What planning did and what not, for --fusion-report.
+#pragma once
+#include "target/cost.h"
+#include "target/menu.h"
+
+namespace rlx {
+
+// Two kernels of which one reads what the other writes.
+struct Neighbours {
+  // As messages call them: the kernel, and the node of the model that it was lowered from.
+  struct Side {
+    std::string kernel, node;
+  };
+
+  Side writer, reader;
+  // They became one; else why not.
+  bool merged = false;
+  std::string reason = {};
+  // Of what passes between them, where every symbol is as estimate() says.
+  int64_t bytes = 0;
+  // Both apart, and as one kernel; equal where nothing was weighed.
+  Cost apart = {}, together = {};
+};
+
+struct PlanReport {
+  // In the order of merging; then those that stay apart, in the order of execution.
+  Vec<Neighbours> neighbours;
+};
+
+// A line each: "fused: ..." and "not fused: ...".
+std::string to_text(const PlanReport& report);
+std::string to_json(const PlanReport& report);
+
+}  // namespace rlx
