@@ -14,7 +14,7 @@ namespace {
 
 Error no_stage(const EmitRequest& r) {
   return Error(kUnknownStage, "cannot emit " + r.stage + " from " + r.path,
-               "stages are hir, mir, lir, kernel, image, llvm, asm");
+               "stages are hir, mir, lir, kernel, fusion, image, llvm, asm");
 }
 
 Result<std::string> as_code(const Vec<PlannedKernel>& kernels, const Vec<std::string>& symbols,
@@ -88,6 +88,7 @@ Result<std::string> emit_from(ModelFile& model, const EmitRequest& r) {
   }
   RLX_TRY(Plan p, planned(std::move(model.graph), r.options));
   if (r.stage == "kernel") return with_report(as_kernels(p.kernels), r, p.report);
+  if (r.stage == "fusion") return to_json(p.report);
   if (r.stage == "llvm" || r.stage == "asm") {
     return as_code(p.kernels, symbol_names(p.lir.graph), r);
   }

@@ -94,17 +94,9 @@ class Layouter {
   Storage result_storage(size_t u, size_t a) const {
     const ValueId v = units_[u].kernel.args[a].value;
     if (is_output_[v.index]) return Storage::row_major(g_[v].type.rank());
-    if (std::optional<Storage> s = readers_need(v)) return *s;
+    if (std::optional<Storage> s = wanted_by(needs_[v.index])) return *s;
     const Need& own = choices_[u].needs[a];
     return own.kind == Need::Kind::kPrefers ? own.storage : followed(u, a);
-  }
-
-  std::optional<Storage> readers_need(ValueId v) const {
-    std::optional<Storage> need;
-    for (const Need* wanted : needs_[v.index]) {
-      need = need ? widened(*need, wanted->storage).value_or(*need) : wanted->storage;
-    }
-    return need;
   }
 
   // The order of an operand of the same shape.
@@ -135,6 +127,15 @@ class Layouter {
 };
 
 }  // namespace
+
+std::optional<Storage> wanted_by(const Vec<const Need*>& needs) {
+  std::optional<Storage> wanted;
+  for (const Need* need : needs) {
+    if (need->kind != Need::Kind::kLike) continue;
+    wanted = wanted ? widened(*wanted, need->storage).value_or(*wanted) : need->storage;
+  }
+  return wanted;
+}
 
 void lay_out(Lir& lir, const Vec<Unit>& units, const Vec<Alternative>& choices) {
   Layouter(lir, units, choices).run();

@@ -15,6 +15,10 @@ namespace rlx {
 // wishes[unit][arg]. Buffers are assigned later.
 void lay_out(Lir& lir, const Vec<Unit>& units, const Vec<Alternative>& choices);
 
+// The storage that serves the first of the needs and as many others as its padding can be widened for; nullopt
+// where none asks for one.
+std::optional<Storage> wanted_by(const Vec<const Need*>& needs);
+
 // The kernel that copies a value between two storages.
 Kernel copy_kernel(const Graph& g, ValueId v, const Storage& from, const Storage& to);
 

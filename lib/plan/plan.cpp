@@ -6,6 +6,7 @@
 #include "kernel/interpreter.h"
 #include "lir/codes.h"
 #include "plan/buffers.h"
+#include "plan/choose.h"
 #include "plan/group.h"
 #include "plan/layout.h"
 #include "support/ending.h"
@@ -13,21 +14,19 @@
 namespace rlx {
 namespace {
 
-// The best of the menu; without layout the last, which takes what is there.
-Result<Vec<Alternative>> choose(const Vec<Unit>& units, const Target& target, Menu menu,
-                                bool layout) {
-  Vec<Alternative> chosen;
-  Vec<Diagnostic> problems;
-  for (const Unit& u : units) {
-    Result<Vec<Alternative>> all = menu(u.kernel, target);
-    if (all) {
-      chosen.push_back(std::move(layout ? all->front() : all->back()));
-    } else {
-      problems.insert(problems.end(), all.error().items.begin(), all.error().items.end());
-    }
+Price price_of(Menu menu, const Target& target) {
+  return [=, &target](const Kernel& k) {
+    auto rows = menu(k, target);
+    return rows ? cheapest(*rows).cost : Cost::most();
+  };
+}
+
+void note_kernels(Groups& groups, const Vec<Alternative>& choices) {
+  for (size_t u = 0; u < groups.units.size(); ++u) {
+    const Kernel& k = groups.units[u].kernel;
+    groups.report.kernels.push_back(
+        {k.name, node_of(k), choices[u].choice.algorithm, choices[u].cost});
   }
-  if (!problems.empty()) return Error(std::move(problems));
-  return chosen;
 }
 
 // One kernel per group, in the groups' order, with the storages that were laid out.
@@ -70,9 +69,11 @@ Result<Plan> plan(Graph g, const Target& target, Menu menu, const PlanOptions& o
   const PlanSwitches on = switches_of(options.options);
   RLX_TRY(Vec<Unit> units, units_of(g, on.views));
   Groups groups{.units = std::move(units)};
-  if (on.fusion)
-    groups = decide_groups(std::move(groups.units), g, [](const Kernel&) { return Cost{1}; });
-  RLX_TRY(const Vec<Alternative> choices, choose(groups.units, target, menu, on.layout));
+  if (on.fusion) groups = decide_groups(std::move(groups.units), g, price_of(menu, target));
+  RLX_TRY(const Vec<Alternative> choices, on.layout
+                                              ? choose(groups.units, g, target, menu)
+                                              : choose_undemanding(groups.units, target, menu));
+  note_kernels(groups, choices);
   out.lir.graph = std::move(g);
   out.lir.target = target.text;
   out.lir.options = options.options;

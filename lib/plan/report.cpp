@@ -35,6 +35,15 @@ void write(JsonWriter& w, const Neighbours& n) {
   w.end_object();
 }
 
+void write(JsonWriter& w, const PlannedCost& k) {
+  w.begin_object();
+  w.member("kernel", k.kernel);
+  w.member("node", k.node);
+  w.member("algorithm", k.algorithm);
+  w.member("cycles", k.cost.cycles);
+  w.end_object();
+}
+
 }  // namespace
 
 std::string to_text(const PlanReport& report) {
@@ -49,6 +58,10 @@ std::string to_json(const PlanReport& report) {
   w.key("neighbours");
   w.begin_array(JsonWriter::Layout::kLines);
   for (const Neighbours& n : report.neighbours) write(w, n);
+  w.end_array();
+  w.key("kernels");
+  w.begin_array(JsonWriter::Layout::kLines);
+  for (const PlannedCost& k : report.kernels) write(w, k);
   w.end_array();
   w.end_object();
   return w.take() + "\n";

@@ -22,12 +22,19 @@ struct Neighbours {
   Cost apart = {}, together = {};
 };
 
+struct PlannedCost {
+  std::string kernel, node, algorithm;
+  Cost cost;
+};
+
 struct PlanReport {
   // In the order of merging; then those that stay apart, in the order of execution.
   Vec<Neighbours> neighbours;
+  // In the order of execution, copies between storages left out.
+  Vec<PlannedCost> kernels;
 };
 
-// A line each: "fused: ..." and "not fused: ...".
+// A line for each two neighbours: "fused: ..." and "not fused: ...".
 std::string to_text(const PlanReport& report);
 std::string to_json(const PlanReport& report);
 

@@ -1,5 +1,7 @@
 #include "target/menu.h"
 
+#include <algorithm>
+
 namespace rlx {
 
 bool Need::is_met_by(const Storage& have) const {
@@ -20,6 +22,10 @@ Storage Need::wanted(int rank) const {
     case Kind::kPrefers: return storage;
   }
   return Storage::row_major(rank);
+}
+
+const Alternative& cheapest(const Vec<Alternative>& menu) {
+  return *std::ranges::min_element(menu, {}, &Alternative::cost);
 }
 
 const Alternative* find_alternative(const Vec<Alternative>& menu, const Kernel& k,

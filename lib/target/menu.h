@@ -2,6 +2,7 @@
 // the target; plan/ chooses, the choice stands in the LIR, the backend emits exactly that or refuses.
 #pragma once
 #include "kernel/kernel.h"
+#include "target/cost.h"
 #include "target/target.h"
 
 namespace rlx {
@@ -46,11 +47,16 @@ struct Alternative {
   Choice choice;
   // One per Kernel::args. Alternatives that take any storage come last.
   Vec<Need> needs;
+  // Of the kernel run so, its operands lying as needed.
+  Cost cost = {};
 };
 
-// Best first; never empty: "loops" runs every kernel whose kinds the backend knows. An error names the
-// stage and what the backend lacks (4xxx).
+// Never empty: "loops" runs every kernel whose kinds the backend knows. An error names the stage and what the
+// backend lacks (4xxx).
 using Menu = Result<Vec<Alternative>> (*)(const Kernel&, const Target&);
+
+// The first of those that cost least.
+const Alternative& cheapest(const Vec<Alternative>& menu);
 
 // The row of the menu with that algorithm whose needs the kernel's storages meet; null: none. Tiles may
 // differ: a plan for another target has that target's.

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "backend/cpu/image_storage.h"
+#include "backend/cpu/price.h"
 
 namespace rlx::backend::cpu {
 
@@ -68,10 +69,16 @@ std::optional<Alternative> for_windows(const Kernel& k) {
 
 }  // namespace
 
-Vec<Alternative> offer_loops(const Kernel& k, const CpuTarget&) {
+Vec<Alternative> offer_loops(const Kernel& k, const CpuTarget& target) {
+  const Cost cost = price_of_loops(k, target);
   Vec<Alternative> rows;
-  if (auto windows = for_windows(k)) rows.push_back(std::move(*windows));
-  rows.push_back({.needs = Vec<Need>(k.args.size())});
+  if (auto windows = for_windows(k)) {
+    rows.push_back(std::move(*windows));
+    rows[0].cost = cost;
+  }
+  // Windows over images that lie elsewhere: pixels are gathered.
+  const int64_t times = rows.empty() ? 1 : 2;
+  rows.push_back({.needs = Vec<Need>(k.args.size()), .cost = cost * times});
   return rows;
 }
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "backend/cpu/image_storage.h"
+#include "backend/cpu/price.h"
 #include "kernel/address.h"
 
 namespace rlx::backend::cpu {
@@ -287,6 +288,7 @@ Vec<Alternative> offer_tile(const Kernel& k, Kind kind, const CpuTarget& target)
   Tile tile = tile_for(*loops, Isa(target));
   Alternative out;
   out.choice = {conv ? "conv.direct" : "contract.panel", {tile.rows, tile.vectors}};
+  out.cost = price_of_tile(k, *loops, tile, target);
   out.needs.resize(k.args.size());
   // An argument that is both operands must be as the right one asks.
   out.needs[s.reads[0].tensor] = conv ? Need::like(image_storage(k, s)) : Need::plain();

@@ -1,0 +1,200 @@
+#include "backend/cpu/price.h"
+
+#include <algorithm>
+#include <array>
+
+#include "backend/cpu/isa.h"
+#include "kernel/estimate.h"
+#include "kernel/functions.h"
+
+namespace rlx::backend::cpu {
+namespace {
+
+// Sums are in parts of a cycle.
+constexpr int64_t kParts = 64;
+
+// What a command costs beside its work: threads wake, first touch what others wrote, and wait.
+constexpr Cost kStart{1500};
+
+// ---- Compute ----------------------------------------------------------------------------------
+
+// Instructions of a function of the core, where it is not one.
+constexpr std::pair<Fn, int64_t> kOddWeights[] = {
+    {Fn::kConst, 0}, {Fn::kIndex, 0}, {Fn::kAcc, 0}, {Fn::kDiv, 6},
+    {Fn::kSqrt, 6},  {Fn::kRem, 24},  {Fn::kMin, 2}, {Fn::kMax, 2},
+};
+
+int64_t core_weight(Fn fn) {
+  const auto* odd = std::ranges::find(kOddWeights, fn, &std::pair<Fn, int64_t>::first);
+  return odd == std::end(kOddWeights) ? 1 : odd->second;
+}
+
+// Of any function: a macro weighs what it expands to.
+int64_t made_weight(Fn fn) {
+  if (!is_macro(fn)) return core_weight(fn);
+  Body body;
+  Vec<ExprId> roots;
+  for (uint32_t i = 0; i < static_cast<uint32_t>(arity(fn)); ++i) {
+    roots.push_back(add(body, {.fn = Fn::kLoad, .index = i}));
+  }
+  roots = {add(body, {.fn = fn, .args = roots})};
+  expand_math(body, roots);
+  int64_t weight = 0;
+  for (const Expr& e : body) weight += core_weight(e.fn);
+  return weight - arity(fn);
+}
+
+int64_t weight(Fn fn) {
+  static const auto kWeights = [] {
+    std::array<int64_t, kFnCount> weights{};
+    for (size_t i = 0; i < weights.size(); ++i) weights[i] = made_weight(static_cast<Fn>(i));
+    return weights;
+  }();
+  return kWeights[static_cast<size_t>(fn)];
+}
+
+// Of the nodes that the roots need.
+int64_t weight(const Stage& s, const Vec<ExprId>& roots) {
+  const Vec<bool> needs = needed(s, roots);
+  int64_t sum = 0;
+  for (size_t i = 0; i < needs.size(); ++i) sum += needs[i] ? weight(s.body[i].fn) : 0;
+  return std::max<int64_t>(sum, 1);
+}
+
+// Whether elements that are written side by side are read apart from each other.
+bool gathers(const Access& write, const Access& read) {
+  if (write.index.empty() || read.index.empty()) return false;
+  const std::optional<LoopId> along = write.index.back().dim.as_loop();
+  if (!along || uses_loop(read.index.back().dim, *along)) return false;
+  return std::ranges::any_of(read.index,
+                             [&](const AxisIndex& i) { return uses_loop(i.dim, *along); });
+}
+
+// Of what follows the loops that have ended, stores included.
+int64_t weight_of_results(const Stage& s) {
+  constexpr int64_t kGather = 20;
+  int64_t sum = weight(s, s.results) + static_cast<int64_t>(s.writes.size());
+  if (s.kind() != Kind::kMap || s.writes.empty()) return sum;
+  for (const Access& a : s.reads) sum += gathers(s.writes[0], a) ? kGather : 0;
+  return sum;
+}
+
+// How often the loops run together.
+Cost steps(const Vec<Loop>& loops) {
+  Cost n{1};
+  for (const Loop& l : loops) n = n * std::max<int64_t>(1, estimate(l.extent));
+  return n;
+}
+
+// Elements that several points may write go one by one, in order.
+bool is_serial(const Stage& s) {
+  return std::ranges::any_of(s.writes, [](const Access& w) {
+    return w.combine != Combine::kSet ||
+           std::ranges::any_of(w.index, [](const AxisIndex& i) { return i.expr.has_value(); });
+  });
+}
+
+// Parts of a cycle for a step of the stage, two instructions a cycle on all lanes.
+int64_t step_parts(const Stage& s, const Isa& isa) {
+  const int64_t lanes = is_serial(s) ? 1 : isa.lanes;
+  switch (s.kind()) {
+    case Kind::kMap: return weight_of_results(s) * kParts / 2 / lanes;
+    case Kind::kReduce: return weight(s, s.reduction().combine) * kParts / 2 / lanes;
+    // One element after the other.
+    case Kind::kScan: return (weight(s, s.scan().combine) + 4) * kParts;
+    // A chain of sums, a step of which takes four cycles.
+    case Kind::kContract:
+    case Kind::kConv: return 4 * kParts / isa.lanes;
+  }
+  return kParts;
+}
+
+// Rows begin, end, and merge their lanes.
+int64_t row_parts(const Stage& s, const Isa& isa) {
+  if (s.kind() == Kind::kMap) return s.loops.empty() ? 0 : 3 * kParts;
+  return 4 * kParts / isa.lanes + weight_of_results(s) * kParts / 2 / isa.lanes;
+}
+
+Cost stage_cost(const Kernel& k, const Stage& s, const Isa& isa) {
+  const Vec<LoopId> ended = ended_loops(s);
+  Vec<Loop> kept = k.grid, over;
+  for (const Loop& l : s.loops) {
+    (std::ranges::count(ended, l.id) ? over : kept).push_back(l);
+  }
+  const Cost rows = steps(s.kind() == Kind::kMap ? k.grid : kept);
+  const Cost parts =
+      steps(kept) * steps(over).cycles * step_parts(s, isa) + rows * row_parts(s, isa);
+  return {parts.cycles / kParts};
+}
+
+// ---- Memory -----------------------------------------------------------------------------------
+
+// Parts of a cycle for a byte of what has so many, by the cache that it fits.
+int64_t byte_parts(int64_t bytes, bool constant, const CpuTarget& target) {
+  constexpr int64_t kSecond = 2, kThird = 6, kMemory = 12;
+  constexpr int64_t kThirdBytes = int64_t{8} << 20;
+  if (bytes > kThirdBytes) return kMemory;
+  // All the weights of a model do not fit the second.
+  return constant || bytes > target.l2_bytes / 2 ? kThird : kSecond;
+}
+
+int64_t bytes_of_arg(const Arg& a) {
+  Cost elements{1};
+  for (const Dim& d : a.shape) elements = elements * std::max<int64_t>(1, estimate(d));
+  return (elements * size_of(a.dtype)).cycles;
+}
+
+// What is touched of each argument comes once.
+Cost memory_cost(const Kernel& k, const CpuTarget& target) {
+  Vec<Cost> touched(k.args.size());
+  for (const Stage& s : k.stages) {
+    const Cost n = steps(k.grid) * steps(s.loops).cycles;
+    for (const Vec<Access>* list : {&s.reads, &s.writes}) {
+      for (const Access& a : *list) {
+        if (a.of == Access::Of::kArg) touched[a.tensor] += n * size_of(k.args[a.tensor].dtype);
+      }
+    }
+  }
+  Cost parts;
+  for (size_t a = 0; a < k.args.size(); ++a) {
+    const int64_t bytes = std::min(touched[a].cycles, bytes_of_arg(k.args[a]));
+    parts += Cost{bytes} * byte_parts(bytes, k.args[a].constant, target);
+  }
+  return {parts.cycles / kParts};
+}
+
+// ---- Register tiles ---------------------------------------------------------------------------
+
+// Parts of a cycle for a step of the depth: sums, or the loads of vectors and elements.
+int64_t tile_step_parts(const Tile& tile, const Isa& isa) {
+  const int64_t vectors = tile.vectors * kLanes / isa.lanes;
+  const int64_t sums = tile.rows * vectors;
+  return std::max<int64_t>({sums, vectors + tile.rows, 4}) * kParts / 2;
+}
+
+int64_t ceil_of(int64_t a, int64_t b) { return (a + b - 1) / b; }
+
+}  // namespace
+
+Cost price_of_loops(const Kernel& k, const CpuTarget& target) {
+  Cost sum = kStart + memory_cost(k, target);
+  for (const Stage& s : k.stages) sum += stage_cost(k, s, Isa(target));
+  return sum;
+}
+
+Cost price_of_tile(const Kernel& k, const TileLoops& loops, const Tile& tile,
+                   const CpuTarget& target) {
+  const Isa isa(target);
+  const int64_t columns = std::max<int64_t>(1, estimate(loops.column.extent));
+  const Cost tiles = steps(loops.batch) * ceil_of(steps(loops.rows).cycles, tile.rows) *
+                     ceil_of(ceil_of(columns, kLanes), tile.vectors);
+  // Its pointers, and its sums on their way to the stages after.
+  const int64_t around = (20 + 2 * tile.rows * tile.vectors) * kParts;
+  const Cost parts =
+      tiles * (steps(loops.depth) * tile_step_parts(tile, isa) + Cost{around}).cycles;
+  Cost sum = kStart + memory_cost(k, target) + Cost{parts.cycles / kParts};
+  for (size_t s = 1; s < k.stages.size(); ++s) sum += stage_cost(k, k.stages[s], isa);
+  return sum;
+}
+
+}  // namespace rlx::backend::cpu

@@ -1,0 +1,14 @@
+// What kernels cost on a core, in cycles, as each algorithm runs them: a model of three sums, compute, memory
+// and starting, fitted to profiles (test/bench/prices.py says how well). It reads extents and the target alone,
+// so that a plan is the same on every machine; symbols count as estimate() says. LLVM-free.
+#pragma once
+#include "backend/cpu/tile.h"
+#include "target/cost.h"
+
+namespace rlx::backend::cpu {
+
+Cost price_of_loops(const Kernel& k, const CpuTarget& target);
+Cost price_of_tile(const Kernel& k, const TileLoops& loops, const Tile& tile,
+                   const CpuTarget& target);
+
+}  // namespace rlx::backend::cpu
