@@ -32,6 +32,7 @@ class RandomNode {
     auto k = lower(g_, g_[*made].def.node);
     if (!k) FAIL(to_text(k.error()));
     for (Arg& a : k->args) a.constant = std::count(constants_.begin(), constants_.end(), a.value);
+    if (compute_type(type_) == DType::kF32 && below(4) == 0) mix_operands(*k);
     if (below(3) != 0) add_epilogue(*k);
     return std::move(*k);
   }
@@ -100,8 +101,13 @@ class RandomNode {
   }
 
   Result<ValueId> node() {
-    if (below(8) == 0) type_ = pick({DType::kF64, DType::kF16});
-    switch (below(8)) {
+    if (below(2) == 0) type_ = pick({DType::kF64, DType::kF16, DType::kBF16});
+    const size_t kind = below(8);
+    const bool any_number = kind < 4;
+    if (any_number && below(4) == 0) {
+      type_ = pick({DType::kI8, DType::kU16, DType::kI32, DType::kU32, DType::kI64, DType::kU64});
+    }
+    switch (kind) {
       case 0:
       case 1:
       case 2: return matmul();
@@ -195,6 +201,19 @@ class RandomNode {
         ValueId x = input(shape);
         auto b = builder();
         return b.add1("reduce_sum", {x, b.i64s({axis})});
+      }
+    }
+  }
+
+  // Operands of a product are converted to its sums, whatever floats they are.
+  void mix_operands(Kernel& k) {
+    Stage& s = k.stages[0];
+    for (size_t i = 0; i < operand_count(s); ++i) {
+      Access& a = s.reads[i];
+      Arg& arg = k.args[a.tensor];
+      arg.dtype = pick({DType::kF32, DType::kF16, DType::kBF16});
+      for (Bounds& b : a.bounds) {
+        if (b.rule == Bounds::Rule::kFill) b.fill = Scalar::of(arg.dtype, b.fill.as_double());
       }
     }
   }

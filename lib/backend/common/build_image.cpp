@@ -132,12 +132,11 @@ class Builder {
   }
 
   static std::string bytes_of_scalar(const Scalar& s, DType type) {
-    auto raw = [](auto v) { return std::string(reinterpret_cast<const char*>(&v), sizeof v); };
-    if (type == DType::kF32) return raw(static_cast<float>(s.as_double()));
-    if (type == DType::kF64) return raw(s.as_double());
-    RLX_CHECK(!is_float(type) || s.as_double() == 0, "a fill of 16-bit floats other than 0");
-    int64_t v = is_float(type) ? 0 : s.i;
-    return std::string(reinterpret_cast<const char*>(&v), static_cast<size_t>(size_of(type)));
+    std::string bytes(static_cast<size_t>(size_of(type)), '\0');
+    const Scalar fill =
+        is_float(type) ? Scalar::of(type, s.as_double()) : Scalar::of_int(type, s.i);
+    to_bytes(fill, reinterpret_cast<std::byte*>(bytes.data()));
+    return bytes;
   }
 
   image::Tensor tensor(ValueId v, const std::string& name) const {

@@ -13,16 +13,14 @@
 namespace rlx::backend::cpu {
 namespace {
 
-constexpr int kColumns = kLanes;
 constexpr int64_t kUnroll = 4;
-constexpr uint64_t kVectorBytes = kColumns * sizeof(float);
 
 // What is known of the product before any code is written.
 struct Shape {
   TileLoops loops;
   Tile tile;
   Dim rows, row_tiles, panels, blocks;
-  // Panels of 16 columns in a block, a multiple of tile.vectors.
+  // Panels of a vector of columns in a block, a multiple of tile.vectors.
   int64_t block = 1;
 };
 
@@ -33,9 +31,10 @@ Dim extent_of(const Vec<Loop>& loops) {
 }
 
 // Half of the second-level cache, and at least eight tiles where there are few rows.
-int64_t block_panels(const Shape& s, const CpuTarget& target) {
+int64_t block_panels(const Shape& s, DType right, const CpuTarget& target) {
   const int64_t depth = extent_of(s.loops.depth).constant().value_or(1024);
-  int64_t fit = target.l2_bytes / 2 / std::max<int64_t>(1, depth * kColumns * 4);
+  const int64_t panel_bytes = depth * bytes_of(right, s.loops.columns);
+  int64_t fit = target.l2_bytes / 2 / std::max<int64_t>(1, panel_bytes);
   std::optional<int64_t> row_tiles = s.row_tiles.constant(), panels = s.panels.constant();
   if (row_tiles && panels && *row_tiles < 8) fit = std::min(fit, *panels * *row_tiles / 8);
   if (panels) fit = std::min(fit, *panels);
@@ -51,8 +50,8 @@ Shape shape_of(const Kernel& k, const Choice& choice, const CpuTarget& target) {
   s.tile = {choice.tile[0], choice.tile[1]};
   s.rows = extent_of(s.loops.rows);
   s.row_tiles = ceil_div(s.rows, s.tile.rows);
-  s.panels = ceil_div(s.loops.column.extent, kColumns);
-  s.block = block_panels(s, target);
+  s.panels = ceil_div(s.loops.column.extent, s.loops.columns);
+  s.block = block_panels(s, k.args[k.stages[0].reads[1].tensor].dtype, target);
   s.blocks = ceil_div(s.panels, s.block);
   return s;
 }
@@ -65,8 +64,13 @@ struct Depth {
 class TiledEmitter {
  public:
   TiledEmitter(Function& f, const Shape& shape)
-      : f_(f), k_(f.kernel), s_(shape), range_(ranges_of(k_, k_.stages.data(), {})) {
-    const RefOptions options{.lane_loop = s_.loops.column.id, .lanes = kColumns};
+      : f_(f),
+        k_(f.kernel),
+        s_(shape),
+        acc_(shape.loops.acc),
+        columns_(shape.loops.columns),
+        range_(ranges_of(k_, k_.stages.data(), {})) {
+    const RefOptions options{.lane_loop = s_.loops.column.id, .lanes = columns_};
     for (const Stage& stage : k_.stages) refs_.push_back(resolve(k_, stage, options));
     collect_depth();
     decide_rows();
@@ -184,16 +188,26 @@ class TiledEmitter {
     return at;
   }
 
-  llvm::Value* pointer(uint32_t arg, llvm::Value* offset) {
-    return f_.b.CreateGEP(f_.b.getFloatTy(), f_.buffer(arg), offset);
+  llvm::Value* pointer(const Ref& r, const Point& at) {
+    llvm::Value* offset = emit_dim(f_, at_depth_start(at), r.address);
+    return moved(r, f_.buffer(r.tensor), offset);
   }
+
+  // p moved by so many elements of r.
+  llvm::Value* moved(const Ref& r, llvm::Value* p, llvm::Value* offset) {
+    return f_.b.CreateGEP(memory_type(f_, r.dtype), p, offset);
+  }
+
+  llvm::Type* vector_of(llvm::Type* element) {
+    return llvm::FixedVectorType::get(element, static_cast<unsigned>(columns_));
+  }
+  llvm::Type* sums_type() { return vector_of(value_type(f_, acc_)); }
 
   void point_at_rows() {
     rows_.clear();
     const int64_t separate = row_step_ ? 1 : s_.tile.rows;
     for (int64_t r = 0; r < separate; ++r) {
-      rows_.push_back(
-          pointer(a().tensor, emit_dim(f_, at_depth_start(row_point(f_.i64(r))), a().address)));
+      rows_.push_back(pointer(a(), row_point(f_.i64(r))));
     }
   }
 
@@ -201,18 +215,18 @@ class TiledEmitter {
   void columns(llvm::Value* lo, llvm::Value* hi) {
     int64_t vectors = s_.tile.vectors;
     std::optional<int64_t> n = s_.loops.column.extent.constant();
-    llvm::Value* full = smaller(hi, dim(floor_div(s_.loops.column.extent, kColumns)));
+    llvm::Value* full = smaller(hi, dim(floor_div(s_.loops.column.extent, columns_)));
     llvm::Value* whole = f_.b.CreateSDiv(f_.b.CreateSub(full, lo), f_.i64(vectors));
     llvm::Value* end = f_.b.CreateAdd(
         lo, f_.b.CreateMul(f_.b.CreateBinaryIntrinsic(llvm::Intrinsic::smax, whole, f_.i64(0)),
                            f_.i64(vectors)));
     emit_for(f_, lo, end, vectors, [&](llvm::Value* p) { tile(p, vectors, nullptr); });
-    if (n && *n % (kColumns * vectors) == 0) return;
+    if (n && *n % (columns_ * vectors) == 0) return;
     emit_for(f_, end, hi, 1, [&](llvm::Value* p) {
       llvm::Value* left =
-          f_.b.CreateSub(dim(s_.loops.column.extent), f_.b.CreateMul(p, f_.i64(kColumns)));
-      const bool partial = !n || *n % kColumns != 0;
-      tile(p, 1, partial ? smaller(left, f_.i64(kColumns)) : nullptr);
+          f_.b.CreateSub(dim(s_.loops.column.extent), f_.b.CreateMul(p, f_.i64(columns_)));
+      const bool partial = !n || *n % columns_ != 0;
+      tile(p, 1, partial ? smaller(left, f_.i64(columns_)) : nullptr);
     });
   }
 
@@ -222,11 +236,11 @@ class TiledEmitter {
     Regs panels;
     for (int64_t v = 0; v < vectors; ++v) {
       Point at = batch_;
-      at.loops[s_.loops.column.id] = f_.b.CreateMul(f_.b.CreateAdd(p, f_.i64(v)), f_.i64(kColumns));
-      panels.push_back(pointer(b().tensor, emit_dim(f_, at_depth_start(at), b().address)));
+      at.loops[s_.loops.column.id] = f_.b.CreateMul(f_.b.CreateAdd(p, f_.i64(v)), f_.i64(columns_));
+      panels.push_back(pointer(b(), at));
     }
-    llvm::Type* vector = llvm::FixedVectorType::get(f_.b.getFloatTy(), kColumns);
-    Regs sums(static_cast<size_t>(s_.tile.rows * vectors), llvm::Constant::getNullValue(vector));
+    Regs sums(static_cast<size_t>(s_.tile.rows * vectors),
+              llvm::Constant::getNullValue(sums_type()));
     sums = sum(0, f_.i64(0), f_.i64(0), panels, sums);
     park(sums);
     emit_for(f_, f_.i64(0), f_.i64(s_.tile.rows), 1,
@@ -272,45 +286,52 @@ class TiledEmitter {
   // all sums in registers.
   Regs step(llvm::Value* at_a, llvm::Value* at_b, const Regs& panels, Regs sums) {
     Regs right;
-    for (llvm::Value* p : panels) {
-      right.push_back(load_right(f_.b.CreateGEP(f_.b.getFloatTy(), p, at_b)));
-    }
+    for (llvm::Value* p : panels) right.push_back(load_right(moved(b(), p, at_b)));
     for (size_t r = 0; r < static_cast<size_t>(s_.tile.rows); ++r) {
-      llvm::Value* x = splat(f_, load_left(r, at_a), kColumns);
+      llvm::Value* x = splat(f_, load_left(r, at_a), columns_);
       for (size_t v = 0; v < right.size(); ++v) {
         llvm::Value*& acc = sums[r * right.size() + v];
-        acc = f_.b.CreateIntrinsic(llvm::Intrinsic::fma, {acc->getType()}, {x, right[v], acc});
+        acc = emit_fn(f_, Fn::kFma, acc_, acc_, {x, right[v], acc});
       }
     }
     return sums;
   }
 
   llvm::Value* load_left(size_t r, llvm::Value* offset) {
-    llvm::Value* p = f_.b.CreateGEP(f_.b.getFloatTy(), rows_[row_step_ ? 0 : r], offset);
-    if (row_step_) {
-      p = f_.b.CreateGEP(f_.b.getFloatTy(), p, f_.i64(*row_step_ * static_cast<int64_t>(r)));
-    }
-    llvm::LoadInst* x = f_.b.CreateAlignedLoad(f_.b.getFloatTy(), p, llvm::Align(4));
-    f_.tag(x, a().tensor);
-    return x;
+    llvm::Value* p = moved(a(), rows_[row_step_ ? 0 : r], offset);
+    if (row_step_) p = moved(a(), p, f_.i64(*row_step_ * static_cast<int64_t>(r)));
+    return as_sum(a(), f_.b.CreateAlignedLoad(memory_type(f_, a().dtype), p, align_of(a())));
   }
 
+  llvm::Value* load_right(llvm::Value* p) { return as_sum(b(), load_columns(p)); }
+
   // Columns past the end may be read where they lie in padding.
-  llvm::Value* load_right(llvm::Value* p) {
-    llvm::Type* vector = llvm::FixedVectorType::get(f_.b.getFloatTy(), kColumns);
-    const llvm::Align align(4);
-    llvm::Instruction* load = nullptr;
-    if (remaining_ && !b().padding) {
-      llvm::Value* mask = f_.b.CreateIntrinsic(
-          llvm::Intrinsic::get_active_lane_mask,
-          {llvm::FixedVectorType::get(f_.b.getInt1Ty(), kColumns), f_.b.getInt64Ty()},
-          {f_.i64(0), remaining_});
-      load = f_.b.CreateMaskedLoad(vector, p, align, mask, llvm::Constant::getNullValue(vector));
-    } else {
-      load = f_.b.CreateAlignedLoad(vector, p, align);
-    }
-    f_.tag(load, b().tensor);
-    return load;
+  llvm::Instruction* load_columns(llvm::Value* p) {
+    llvm::Type* vector = vector_of(memory_type(f_, b().dtype));
+    if (!remaining_ || b().padding) return f_.b.CreateAlignedLoad(vector, p, align_of(b()));
+    if (size_of(b().dtype) < 4 && !f_.machine.masks_narrow_elements()) return gather(p, vector);
+    llvm::Value* mask = f_.b.CreateIntrinsic(llvm::Intrinsic::get_active_lane_mask,
+                                             {vector_of(f_.b.getInt1Ty()), f_.b.getInt64Ty()},
+                                             {f_.i64(0), remaining_});
+    return f_.b.CreateMaskedLoad(vector, p, align_of(b()), mask,
+                                 llvm::Constant::getNullValue(vector));
+  }
+
+  // Without masks for narrow elements: the last column that there is, in place of those past the end.
+  llvm::Instruction* gather(llvm::Value* p, llvm::Type* vector) {
+    llvm::Value* last = f_.b.CreateSub(remaining_, f_.i64(1));
+    llvm::Value* lanes = f_.b.CreateStepVector(vector_of(f_.b.getInt64Ty()));
+    llvm::Value* columns = smaller(lanes, splat(f_, last, columns_));
+    return f_.b.CreateMaskedGather(vector, moved(b(), p, columns), align_of(b()));
+  }
+
+  static llvm::Align align_of(const Ref& r) {
+    return llvm::Align(static_cast<uint64_t>(size_of(r.dtype)));
+  }
+
+  llvm::Value* as_sum(const Ref& r, llvm::Instruction* load) {
+    f_.tag(load, r.tensor);
+    return emit_fn(f_, Fn::kCast, r.dtype, acc_, {load});
   }
 
   llvm::Value* parked(llvm::Value* index) {
@@ -331,13 +352,12 @@ class TiledEmitter {
     const Point at = row_point(r);
     for (int64_t v = 0; v < vectors; ++v) {
       llvm::Value* index = f_.b.CreateAdd(f_.b.CreateMul(r, f_.i64(vectors)), f_.i64(v));
-      llvm::Type* vector = llvm::FixedVectorType::get(f_.b.getFloatTy(), kColumns);
-      llvm::LoadInst* acc = f_.b.CreateAlignedLoad(vector, parked(index), llvm::Align(64));
+      llvm::LoadInst* acc = f_.b.CreateAlignedLoad(sums_type(), parked(index), llvm::Align(64));
       f_.tag(acc, Function::kScratch);
-      llvm::Value* column = f_.b.CreateMul(f_.b.CreateAdd(p, f_.i64(v)), f_.i64(kColumns));
+      llvm::Value* column = f_.b.CreateMul(f_.b.CreateAdd(p, f_.i64(v)), f_.i64(columns_));
       const Point lanes =
-          remaining_ ? with_some_lanes(f_, at, s_.loops.column.id, kColumns, column, remaining_)
-                     : with_lanes(f_, at, s_.loops.column.id, kColumns, column);
+          remaining_ ? with_some_lanes(f_, at, s_.loops.column.id, columns_, column, remaining_)
+                     : with_lanes(f_, at, s_.loops.column.id, columns_, column);
       Regs locals(k_.locals.size());
       emit_results(f_, refs_[0], lanes, locals, {acc});
       for (size_t s = 1; s < refs_.size(); ++s) emit_map(f_, refs_[s], lanes, locals);
@@ -347,6 +367,8 @@ class TiledEmitter {
   Function& f_;
   const Kernel& k_;
   const Shape& s_;
+  DType acc_;
+  int columns_;
   RangeOf range_;
   Vec<StageRefs> refs_;
   Vec<Depth> depth_;
@@ -370,9 +392,9 @@ Work emit_tiled(const Job& job) {
   const Shape s = shape_of(k, job.planned.choice, job.target);
   TiledEmitter(f, s).run();
   f.finish();
+  const int64_t parked = s.tile.rows * s.tile.vectors * kVectorBytes;
   return {extent_of(s.loops.batch) * s.blocks * s.row_tiles,
-          image::kTrapBytes + s.tile.rows * s.tile.vectors * static_cast<int64_t>(kVectorBytes),
-          f.features()};
+          image::kTrapBytes + std::max(parked, kLanesBytes), f.features()};
 }
 
 }  // namespace rlx::backend::cpu

@@ -7,6 +7,11 @@ namespace rlx::backend::cpu {
 
 // Of f32 in the widest vector.
 inline constexpr int kLanes = kRowMultiple;
+// Of the widest register.
+inline constexpr int64_t kVectorBytes = kLanes * 4;
+// Of the widest elements in kLanes lanes: emit_access.cpp reads so much scratch in place of what does not
+// exist.
+inline constexpr int64_t kLanesBytes = kLanes * 8;
 
 struct Isa {
   // Vectors of 512 bits with masks; else 256 bits.
@@ -18,7 +23,7 @@ struct Isa {
   // LLVM then splits them.
   int instruction_bits = 256;
 
-  // Vectors of kLanes sums that a register tile may hold; four registers are left for its operands.
+  // Vectors of kVectorBytes of sums that a register tile may hold; four registers are left for its operands.
   int accumulators = 6;
 
   explicit Isa(const CpuTarget& t)

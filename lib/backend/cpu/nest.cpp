@@ -169,9 +169,6 @@ void cut_tiles(Nest& n) {
   n.tiles = ceil_div(n.steps, n.steps_per_tile);
 }
 
-// The widest vector of a lane loop: emit_access.cpp reads so much in place of what does not exist.
-constexpr int64_t kWidestVector = kLanes * 8;
-
 Dim aligned(const Dim& bytes) { return ceil_div(bytes, 64) * 64; }
 
 void lay_out_scratch(Nest& n) {
@@ -184,8 +181,7 @@ void lay_out_scratch(Nest& n) {
     const Dim elements = storage_elements(memory.storage, memory.shape) * copies;
     end = end + aligned(bytes_of(l.dtype, elements));
   }
-  n.scratch_bytes =
-      end.constant() ? max(end, image::kTrapBytes + kWidestVector) : end + kWidestVector;
+  n.scratch_bytes = end.constant() ? max(end, image::kTrapBytes + kLanesBytes) : end + kLanesBytes;
 }
 
 }  // namespace

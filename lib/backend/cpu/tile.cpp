@@ -34,18 +34,24 @@ bool writes_only_set(const Kernel& k) {
 
 // The halo of its image is a number, so the padding has to be one.
 bool is_plain_conv(const Conv& c) {
-  return c.acc == DType::kF32 && c.groups == 1 &&
-         std::all_of(c.pads_lo.begin(), c.pads_lo.end(),
-                     [](const Dim& pad) { return pad.constant().has_value(); });
+  return c.groups == 1 && std::all_of(c.pads_lo.begin(), c.pads_lo.end(),
+                                      [](const Dim& pad) { return pad.constant().has_value(); });
 }
 
-bool is_f32_product(const Kernel& k) {
-  const Stage& s = k.stages[0];
-  if (s.kind() == Kind::kContract && s.contract().acc != DType::kF32) return false;
-  if (s.kind() == Kind::kConv && !is_plain_conv(s.conv())) return false;
-  if (s.kind() != Kind::kContract && s.kind() != Kind::kConv) return false;
+// What the products are summed up in, where the tile knows how.
+std::optional<DType> sum_type(const Stage& s) {
+  const bool product =
+      s.kind() == Kind::kContract || (s.kind() == Kind::kConv && is_plain_conv(s.conv()));
+  if (!product) return std::nullopt;
+  const DType acc = accumulator_types(s)[0];
+  const bool computed = acc != DType::kBool && acc == compute_type(acc);
+  return computed ? std::optional(acc) : std::nullopt;
+}
+
+bool reads_tensors(const Kernel& k, const Stage& s) {
   return std::all_of(s.reads.begin(), s.reads.end(), [&](const Access& a) {
-    return a.of == Access::Of::kArg && k.args[a.tensor].dtype == DType::kF32 && !indexed_by_data(a);
+    return a.of == Access::Of::kArg && k.args[a.tensor].dtype != DType::kBool &&
+           !indexed_by_data(a);
   });
 }
 
@@ -78,22 +84,23 @@ std::optional<int> column_axis(const Access& b, LoopId column) {
   return std::nullopt;
 }
 
-// Whether 16 columns that follow each other lie so in memory.
-bool is_contiguous(const Kernel& k, const Access& b, const Arg& arg, LoopId column) {
+// Whether the columns of a vector lie so in memory.
+bool is_contiguous(const Kernel& k, const Access& b, const TileLoops& loops) {
   const RangeOf range = ranges_of(k, k.stages.data(), {});
-  std::optional<Dim> stride = lane_stride(address_of(b, arg, range), column, kLanes);
+  const Dim address = address_of(b, k.args[b.tensor], range);
+  std::optional<Dim> stride = lane_stride(address, loops.column.id, loops.columns);
   return stride && stride->is(1);
 }
 
-// Panels of 16 columns: the other axes in `order`, between the column's quotient and remainder.
-Storage panels(int column, const Vec<int>& order, size_t rank) {
+// Panels of `columns`: the other axes in `order`, between the column's quotient and remainder.
+Storage panels(const Arg& arg, int column, int columns, const Vec<int>& order) {
   Storage s;
-  s.dims.push_back({column, 16, 0});
+  s.dims.push_back({column, columns, 0});
   for (const int axis : order) s.dims.push_back({axis});
-  s.dims.push_back({column, 1, 16});
-  s.padding.resize(rank);
-  s.padding[static_cast<size_t>(column)].multiple = 16;
-  s.fill = Scalar::of(DType::kF32, 0);
+  s.dims.push_back({column, 1, columns});
+  s.padding.resize(arg.shape.size());
+  s.padding[static_cast<size_t>(column)].multiple = columns;
+  s.fill = Scalar::of(arg.dtype, 0);
   return s;
 }
 
@@ -121,7 +128,7 @@ Storage right_operand(const Kernel& k, const TileLoops& loops) {
   std::optional<int> axis = column_axis(b, loops.column.id);
   if (arg.constant && axis) {
     if (std::optional<Vec<int>> order = depth_order(b, *axis, loops.depth)) {
-      return panels(*axis, *order, arg.shape.size());
+      return panels(arg, *axis, loops.columns, *order);
     }
   }
   // An axis of extent 1 behind the columns' would do no harm, but for its padding.
@@ -143,7 +150,7 @@ Storage image_storage(const Kernel& k, const Stage& s) {
   for (size_t axis = 2; axis < x.index.size(); ++axis) {
     out.padding[axis] = halo_of(k, s, x.index[axis].dim, arg.shape[axis]);
   }
-  if (has_padding(out)) out.fill = Scalar::of(DType::kF32, 0);
+  if (has_padding(out)) out.fill = Scalar::of(arg.dtype, 0);
   return out;
 }
 
@@ -225,13 +232,17 @@ bool is_tile(const Vec<int64_t>& tile) {
 }  // namespace
 
 std::optional<TileLoops> tile_loops(const Kernel& k) {
-  const bool fits = !k.stages.empty() && is_f32_product(k) && is_epilogue(k) &&
-                    is_local_scalar(k) && writes_only_set(k);
-  if (!fits) return std::nullopt;
+  if (k.stages.empty()) return std::nullopt;
   const Stage& s = k.stages[0];
+  const std::optional<DType> acc = sum_type(s);
+  const bool fits =
+      acc && reads_tensors(k, s) && is_epilogue(k) && is_local_scalar(k) && writes_only_set(k);
+  if (!fits) return std::nullopt;
   std::optional<LoopId> column = column_of(s);
   if (!column || depends_on(s.reads[0], *column)) return std::nullopt;
   TileLoops out;
+  out.acc = *acc;
+  out.columns = static_cast<int>(std::min<int64_t>(kLanes, kVectorBytes / size_of(*acc)));
   bool found = false;
   for (const Loop& l : k.grid) {
     if (l.sequential) return std::nullopt;
@@ -258,8 +269,7 @@ bool reads_operands(const Kernel& k, const TileLoops& loops) {
       if (!step_of(address, l.id, range)) return false;
     }
   }
-  const Access& b = s.reads[1];
-  return is_contiguous(k, b, k.args[b.tensor], loops.column.id);
+  return is_contiguous(k, s.reads[1], loops);
 }
 
 bool fits_tile(const Kernel& k, const Choice& choice) {
@@ -272,7 +282,7 @@ Tile tile_for(const TileLoops& loops, const Isa& isa) {
   const int64_t rows = height_for(loops, isa.wide ? isa.accumulators / 2 : isa.accumulators);
   int64_t panels = 8;
   if (std::optional<int64_t> n = loops.column.extent.constant()) {
-    panels = std::max<int64_t>(1, (*n + 15) / 16);
+    panels = std::max<int64_t>(1, (*n + loops.columns - 1) / loops.columns);
   }
   return {rows, vectors_for(rows, panels, isa)};
 }

@@ -4,8 +4,11 @@
 // Both are one matrix product. Rows are all grid loops that the right operand does not depend on (a
 // convolution's images and pixels, a product's m and left-hand batch), counted together; columns are the
 // loop over which the right operand is contiguous (n, output channels); depth are the loops summed over, in
-// order. A register tile is `rows` x `vectors` vectors of 16 columns whose sums stay in registers over the
-// whole depth; the stages after the first run on the finished tile, so epilogues cost no memory pass.
+// order. A register tile is `rows` x `vectors` vectors of columns whose sums stay in registers over the whole
+// depth; the stages after the first run on the finished tile, so epilogues cost no memory pass.
+//
+// Sums are of any number type, operands of any: they are converted where they are loaded. A vector is 64 bytes
+// of sums, at most 16 columns, so that a tile takes no more registers whatever the type.
 #pragma once
 #include "backend/cpu/algorithm.h"
 #include "backend/cpu/isa.h"
@@ -19,9 +22,12 @@ struct TileLoops {
   Loop column;
   // Stage loops, outermost first.
   Vec<Loop> depth;
+  // Of the sums, and how many of them a vector has.
+  DType acc = DType::kF32;
+  int columns = kLanes;
 };
 
-// The loops of a kernel that can be tiled: a contract or ungrouped conv in f32, then maps without loops.
+// The loops of a kernel that can be tiled: a contract or ungrouped conv, then maps without loops.
 std::optional<TileLoops> tile_loops(const Kernel& k);
 
 // Whether the tile can read the operands where their storages put them: inside of their bounds, at addresses
