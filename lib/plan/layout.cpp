@@ -8,8 +8,8 @@ namespace {
 // One storage for both readers, if their orders and fills agree.
 std::optional<Storage> widened(const Storage& a, const Storage& b) {
   if (a.dims != b.dims) return std::nullopt;
-  if (has_padding(a) && has_padding(b) && a.fill != b.fill) return std::nullopt;
-  Storage out = has_padding(a) ? a : b;
+  if (a.fill && b.fill && a.fill != b.fill) return std::nullopt;
+  Storage out = a.fill ? a : b;
   for (size_t i = 0; i < out.padding.size(); ++i) {
     out.padding[i].lo = std::max(a.padding[i].lo, b.padding[i].lo);
     out.padding[i].hi = std::max(a.padding[i].hi, b.padding[i].hi);

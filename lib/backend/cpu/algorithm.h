@@ -37,7 +37,7 @@ struct Work {
 struct Algorithm {
   // Choice::algorithm.
   std::string_view name;
-  // Rows for a kernel whose stages and elements the backend knows, best first; none where it does not fit.
+  // Rows for a kernel whose stages and elements the backend knows; none where it does not fit.
   Vec<Alternative> (*offer)(const Kernel&, const CpuTarget&);
   // Whether emit can follow the choice's numbers on this kernel as it is stored: a LIR may come from anywhere,
   // and its numbers may be those of another target.
@@ -48,7 +48,7 @@ struct Algorithm {
 // Error kUnmetNeed where the kernel's choice is not on its menu, or an operand does not lie as it needs.
 Status check_choice(const PlannedKernel& p, const Target& target);
 
-// Best first; the last one runs every kernel.
+// Of rows that cost the same, those of the first win; the last one runs every kernel.
 std::span<const Algorithm> algorithms();
 // Null where there is none of that name.
 const Algorithm* find_algorithm(std::string_view name);

@@ -166,10 +166,13 @@ Cost memory_cost(const Kernel& k, const CpuTarget& target) {
 // ---- Register tiles ---------------------------------------------------------------------------
 
 // Parts of a cycle for a step of the depth: sums, or the loads of vectors and elements.
-int64_t tile_step_parts(const Tile& tile, const Isa& isa) {
-  const int64_t vectors = tile.vectors * kLanes / isa.lanes;
+int64_t tile_step_parts(const TileLoops& loops, const Tile& tile, const Isa& isa, bool collide) {
+  const int64_t bytes = loops.columns * size_of(loops.acc);
+  const int64_t vectors = tile.vectors * std::max<int64_t>(1, bytes / isa.vector_bytes);
   const int64_t sums = tile.rows * vectors;
-  return std::max<int64_t>({sums, vectors + tile.rows, 4}) * kParts / 2;
+  const int64_t parts = std::max<int64_t>({sums, vectors + tile.rows, 4}) * kParts / 2;
+  // A line from the second cache every few steps.
+  return collide ? parts + tile.rows * kParts / 4 : parts;
 }
 
 int64_t ceil_of(int64_t a, int64_t b) { return (a + b - 1) / b; }
@@ -183,15 +186,16 @@ Cost price_of_loops(const Kernel& k, const CpuTarget& target) {
 }
 
 Cost price_of_tile(const Kernel& k, const TileLoops& loops, const Tile& tile,
-                   const CpuTarget& target) {
+                   const CpuTarget& target, bool collide) {
   const Isa isa(target);
   const int64_t columns = std::max<int64_t>(1, estimate(loops.column.extent));
   const Cost tiles = steps(loops.batch) * ceil_of(steps(loops.rows).cycles, tile.rows) *
-                     ceil_of(ceil_of(columns, kLanes), tile.vectors);
+                     ceil_of(ceil_of(columns, loops.columns), tile.vectors);
   // Its pointers, and its sums on their way to the stages after.
   const int64_t around = (20 + 2 * tile.rows * tile.vectors) * kParts;
   const Cost parts =
-      tiles * (steps(loops.depth) * tile_step_parts(tile, isa) + Cost{around}).cycles;
+      tiles *
+      (steps(loops.depth) * tile_step_parts(loops, tile, isa, collide) + Cost{around}).cycles;
   Cost sum = kStart + memory_cost(k, target) + Cost{parts.cycles / kParts};
   for (size_t s = 1; s < k.stages.size(); ++s) sum += stage_cost(k, k.stages[s], isa);
   return sum;

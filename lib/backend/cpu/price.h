@@ -8,7 +8,8 @@
 namespace rlx::backend::cpu {
 
 Cost price_of_loops(const Kernel& k, const CpuTarget& target);
+// `collide`: the left operand's rows push each other out of the first cache.
 Cost price_of_tile(const Kernel& k, const TileLoops& loops, const Tile& tile,
-                   const CpuTarget& target);
+                   const CpuTarget& target, bool collide);
 
 }  // namespace rlx::backend::cpu

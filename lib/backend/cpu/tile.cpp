@@ -142,6 +142,24 @@ Storage right_operand(const Kernel& k, const TileLoops& loops) {
   return Storage::ordered(order);
 }
 
+// Of rows that lie a multiple of this many bytes apart, a column's elements are all in one set of the first
+// cache, which has room for 8 to 12 lines.
+constexpr int64_t kSetBytes = 4096;
+constexpr int64_t kFewRows = 6;
+
+// Whether rows so stored, innermost to each other, push each other out of the cache.
+bool rows_collide(const Arg& arg, const Storage& s, const Tile& tile) {
+  if (tile.rows <= kFewRows || s.dims.size() < 2) return false;
+  const std::optional<int64_t> length = padded_extent(s, arg.shape, s.dims.back().axis).constant();
+  return length && *length * size_of(arg.dtype) % kSetBytes == 0;
+}
+
+// A line more between one row and the next, which nothing reads.
+Storage spread(Storage s, DType type) {
+  s.padding[static_cast<size_t>(s.dims.back().axis)].hi += kVectorBytes / size_of(type);
+  return s;
+}
+
 // Channels last, with the halo that the window reads beyond the image.
 Storage image_storage(const Kernel& k, const Stage& s) {
   const Access& x = s.reads[0];
@@ -289,25 +307,39 @@ Tile tile_for(const TileLoops& loops, const Isa& isa) {
 
 namespace {
 
+// How the left operand may lie, the best first; what follows costs more.
+Vec<Need> left_needs(const Kernel& k, const Stage& s, const Tile& tile) {
+  const Arg& arg = k.args[s.reads[0].tensor];
+  const bool conv = s.kind() == Kind::kConv;
+  const Storage own =
+      conv ? image_storage(k, s) : Storage::row_major(static_cast<int>(arg.shape.size()));
+  const Need any = conv ? Need::like(own) : Need::plain();
+  if (!rows_collide(arg, own, tile)) return {any};
+  return {Need::like(spread(own, arg.dtype)), any};
+}
+
 Vec<Alternative> offer_tile(const Kernel& k, Kind kind, const CpuTarget& target) {
   if (k.stages.empty() || k.stages[0].kind() != kind) return {};
   std::optional<TileLoops> loops = tile_loops(k);
   if (!loops) return {};
   const Stage& s = k.stages[0];
   const bool conv = kind == Kind::kConv;
-  Tile tile = tile_for(*loops, Isa(target));
-  Alternative out;
-  out.choice = {conv ? "conv.direct" : "contract.panel", {tile.rows, tile.vectors}};
-  out.cost = price_of_tile(k, *loops, tile, target);
-  out.needs.resize(k.args.size());
-  // An argument that is both operands must be as the right one asks.
-  out.needs[s.reads[0].tensor] = conv ? Need::like(image_storage(k, s)) : Need::plain();
-  out.needs[s.reads[1].tensor] = Need::like(right_operand(k, *loops));
-  if (!reads_operands(as_needed(k, out.needs), *loops)) return {};
-  for (size_t a = 0; a < k.args.size(); ++a) {
-    if (k.args[a].written) out.needs[a] = best_result(k.args[a], conv, k.args[s.reads[0].tensor]);
+  const Tile tile = tile_for(*loops, Isa(target));
+  Vec<Alternative> rows;
+  for (const Need& left : left_needs(k, s, tile)) {
+    Alternative row{{conv ? "conv.direct" : "contract.panel", {tile.rows, tile.vectors}}};
+    row.cost = price_of_tile(k, *loops, tile, target, !rows.empty());
+    row.needs.resize(k.args.size());
+    // An argument that is both operands must be as the right one asks.
+    row.needs[s.reads[0].tensor] = left;
+    row.needs[s.reads[1].tensor] = Need::like(right_operand(k, *loops));
+    if (!reads_operands(as_needed(k, row.needs), *loops)) continue;
+    for (size_t a = 0; a < k.args.size(); ++a) {
+      if (k.args[a].written) row.needs[a] = best_result(k.args[a], conv, k.args[s.reads[0].tensor]);
+    }
+    rows.push_back(std::move(row));
   }
-  return {std::move(out)};
+  return rows;
 }
 
 }  // namespace
