@@ -30,13 +30,15 @@ Dim extent_of(const Vec<Loop>& loops) {
   return p;
 }
 
-// Half of the second-level cache, and at least eight tiles where there are few rows.
+// Half of the second-level cache, and enough tiles for many cores where there are few rows.
 int64_t block_panels(const Shape& s, DType right, const CpuTarget& target) {
   const int64_t depth = extent_of(s.loops.depth).constant().value_or(1024);
   const int64_t panel_bytes = depth * bytes_of(right, s.loops.columns);
   int64_t fit = target.l2_bytes / 2 / std::max<int64_t>(1, panel_bytes);
   std::optional<int64_t> row_tiles = s.row_tiles.constant(), panels = s.panels.constant();
-  if (row_tiles && panels && *row_tiles < 8) fit = std::min(fit, *panels * *row_tiles / 8);
+  if (row_tiles && panels && *row_tiles < kManyTiles) {
+    fit = std::min(fit, *panels * *row_tiles / kManyTiles);
+  }
   if (panels) fit = std::min(fit, *panels);
   return std::max<int64_t>(1, fit / s.tile.vectors) * s.tile.vectors;
 }

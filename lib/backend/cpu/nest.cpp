@@ -37,12 +37,6 @@ double body_cost(const StageRefs& s, int lanes) {
   return cost;
 }
 
-bool is_vectorisable(const Stage& s) {
-  if (s.loops.empty() || s.loops.back().extent.constant().value_or(kLanes) < 4) return false;
-  if (s.kind() == Kind::kMap) return true;
-  return s.kind() == Kind::kReduce && !s.reduction().over.empty() && lane_merge(s).has_value();
-}
-
 double cost_with_grid_lanes(const Kernel& k, const Loop& lane_loop, int lanes) {
   const RefOptions options{.lane_loop = lane_loop.id, .lanes = lanes, .locals_per_lane = true};
   double cost = 0;
@@ -101,15 +95,6 @@ bool writes_vary(const Kernel& k, LoopId loop) {
     }
   }
   return true;
-}
-
-// Too large a row for each lane leaves the caches.
-bool rows_fit(const Kernel& k) {
-  int64_t bytes = 0;
-  for (const Local& l : k.locals) {
-    if (!in_register(l)) bytes += bytes_of(l.dtype, estimate(product(l.shape))) * kLanes;
-  }
-  return bytes <= 256 << 10;
 }
 
 LoopId choose_lane_loop(const Kernel& k, int lanes) {
@@ -209,6 +194,20 @@ Nest plan_nest(const Kernel& k, const Isa& isa) {
   cut_tiles(n);
   lay_out_scratch(n);
   return n;
+}
+
+bool is_vectorisable(const Stage& s) {
+  if (s.loops.empty() || s.loops.back().extent.constant().value_or(kLanes) < 4) return false;
+  if (s.kind() == Kind::kMap) return true;
+  return s.kind() == Kind::kReduce && !s.reduction().over.empty() && lane_merge(s).has_value();
+}
+
+bool rows_fit(const Kernel& k) {
+  int64_t bytes = 0;
+  for (const Local& l : k.locals) {
+    if (!in_register(l)) bytes += bytes_of(l.dtype, estimate(product(l.shape))) * kLanes;
+  }
+  return bytes <= 256 << 10;
 }
 
 size_t kept_loops(const Stage& s) {

@@ -47,6 +47,11 @@ Nest plan_nest(const Kernel& k, const Isa& isa);
 // too is kept as a value inside of its group.
 Vec<StageRefs> refs_of(const Nest& n);
 
+// Whether lanes may run over the stage's innermost loop.
+bool is_vectorisable(const Stage& s);
+// Whether there is room in the caches for the rows of as many grid points as a vector has lanes.
+bool rows_fit(const Kernel& k);
+
 // How many of the stage's loops come before those that it reduces over (all of them in a map).
 size_t kept_loops(const Stage& s);
 

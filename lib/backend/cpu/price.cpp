@@ -4,6 +4,7 @@
 #include <array>
 
 #include "backend/cpu/isa.h"
+#include "backend/cpu/nest.h"
 #include "kernel/estimate.h"
 #include "kernel/functions.h"
 
@@ -94,9 +95,13 @@ bool is_serial(const Stage& s) {
   });
 }
 
+// Lanes that work on the stage: grid points, or its innermost loop.
+int64_t lanes_of(const Kernel& k, const Stage& s, const Isa& isa) {
+  return !is_serial(s) && (rows_fit(k) || is_vectorisable(s)) ? isa.lanes : 1;
+}
+
 // Parts of a cycle for a step of the stage, two instructions a cycle on all lanes.
-int64_t step_parts(const Stage& s, const Isa& isa) {
-  const int64_t lanes = is_serial(s) ? 1 : isa.lanes;
+int64_t step_parts(const Stage& s, int64_t lanes) {
   switch (s.kind()) {
     case Kind::kMap: return weight_of_results(s) * kParts / 2 / lanes;
     case Kind::kReduce: return weight(s, s.reduction().combine) * kParts / 2 / lanes;
@@ -104,15 +109,15 @@ int64_t step_parts(const Stage& s, const Isa& isa) {
     case Kind::kScan: return (weight(s, s.scan().combine) + 4) * kParts;
     // A chain of sums, a step of which takes four cycles.
     case Kind::kContract:
-    case Kind::kConv: return 4 * kParts / isa.lanes;
+    case Kind::kConv: return 4 * kParts / lanes;
   }
   return kParts;
 }
 
 // Rows begin, end, and merge their lanes.
-int64_t row_parts(const Stage& s, const Isa& isa) {
+int64_t row_parts(const Stage& s, int64_t lanes) {
   if (s.kind() == Kind::kMap) return s.loops.empty() ? 0 : 3 * kParts;
-  return 4 * kParts / isa.lanes + weight_of_results(s) * kParts / 2 / isa.lanes;
+  return 4 * kParts / lanes + weight_of_results(s) * kParts / 2 / lanes;
 }
 
 Cost stage_cost(const Kernel& k, const Stage& s, const Isa& isa) {
@@ -122,14 +127,16 @@ Cost stage_cost(const Kernel& k, const Stage& s, const Isa& isa) {
     (std::ranges::count(ended, l.id) ? over : kept).push_back(l);
   }
   const Cost rows = steps(s.kind() == Kind::kMap ? k.grid : kept);
+  const int64_t lanes = lanes_of(k, s, isa);
   const Cost parts =
-      steps(kept) * steps(over).cycles * step_parts(s, isa) + rows * row_parts(s, isa);
+      steps(kept) * steps(over).cycles * step_parts(s, lanes) + rows * row_parts(s, lanes);
   return {parts.cycles / kParts};
 }
 
 // ---- Memory -----------------------------------------------------------------------------------
 
-// Parts of a cycle for a byte of what has so many, by the cache that it fits.
+// Parts of a cycle for a byte of what has so many, by the cache that it fits; what is in the first costs only
+// its loads and stores.
 int64_t byte_parts(int64_t bytes, bool constant, const CpuTarget& target) {
   constexpr int64_t kSecond = 2, kThird = 6, kMemory = 12;
   constexpr int64_t kThirdBytes = int64_t{8} << 20;
@@ -144,6 +151,17 @@ int64_t bytes_of_arg(const Arg& a) {
   return (elements * size_of(a.dtype)).cycles;
 }
 
+// Rows of all lanes that have left the first cache, written and read at each grid point.
+Cost local_parts(const Kernel& k, const CpuTarget& target) {
+  Cost bytes;
+  for (const Local& l : k.locals) {
+    if (!in_register(l)) bytes += Cost{estimate(product(l.shape))} * size_of(l.dtype);
+  }
+  const int64_t all = (bytes * Isa(target).lanes).cycles;
+  if (all <= target.l1_bytes) return {};
+  return steps(k.grid) * (bytes * (2 * byte_parts(all, false, target))).cycles;
+}
+
 // What is touched of each argument comes once.
 Cost memory_cost(const Kernel& k, const CpuTarget& target) {
   Vec<Cost> touched(k.args.size());
@@ -155,7 +173,7 @@ Cost memory_cost(const Kernel& k, const CpuTarget& target) {
       }
     }
   }
-  Cost parts;
+  Cost parts = local_parts(k, target);
   for (size_t a = 0; a < k.args.size(); ++a) {
     const int64_t bytes = std::min(touched[a].cycles, bytes_of_arg(k.args[a]));
     parts += Cost{bytes} * byte_parts(bytes, k.args[a].constant, target);
@@ -177,12 +195,25 @@ int64_t tile_step_parts(const TileLoops& loops, const Tile& tile, const Isa& isa
 
 int64_t ceil_of(int64_t a, int64_t b) { return (a + b - 1) / b; }
 
+// ---- Threads ----------------------------------------------------------------------------------
+
+// Work of few tiles keeps few cores busy: what cannot be shared counts up to twice.
+Cost shared(Cost work, Cost tiles) {
+  constexpr int64_t kShares = 16;
+  // Smaller ones are not divided anyway.
+  constexpr Cost kTile{45000};
+  if (work <= kTile || tiles >= Cost{kShares}) return work;
+  return work + Cost{work.cycles / kShares} * (kShares - tiles.cycles);
+}
+
 }  // namespace
 
 Cost price_of_loops(const Kernel& k, const CpuTarget& target) {
-  Cost sum = kStart + memory_cost(k, target);
-  for (const Stage& s : k.stages) sum += stage_cost(k, s, Isa(target));
-  return sum;
+  const Isa isa(target);
+  Cost sum = memory_cost(k, target);
+  for (const Stage& s : k.stages) sum += stage_cost(k, s, isa);
+  const Cost points = steps(k.grid);
+  return kStart + shared(sum, rows_fit(k) ? Cost{points.cycles / isa.lanes} : points);
 }
 
 Cost price_of_tile(const Kernel& k, const TileLoops& loops, const Tile& tile,

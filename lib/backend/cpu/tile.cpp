@@ -220,10 +220,14 @@ int64_t height_for(const TileLoops& loops, int64_t most) {
   return balanced_height(*rows, most);
 }
 
-// As many vectors as the accumulators of `rows` rows leave registers for.
-int64_t vectors_for(int64_t rows, int64_t panels, const Isa& isa) {
+// As many vectors as the accumulators of `rows` rows leave registers for, but few where a wide tile would leave
+// few of them.
+int64_t vectors_for(int64_t rows, int64_t panels, std::optional<int64_t> row_tiles,
+                    const Isa& isa) {
   const int64_t most = std::clamp<int64_t>(isa.accumulators / rows, 1, isa.lanes / 2);
-  return std::min(most, panels);
+  const int64_t shared =
+      row_tiles ? std::max<int64_t>(2, 2 * panels * *row_tiles / kManyTiles) : most;
+  return std::min({most, panels, shared});
 }
 
 // The kernel with its arguments stored as an algorithm asks.
@@ -302,7 +306,9 @@ Tile tile_for(const TileLoops& loops, const Isa& isa) {
   if (std::optional<int64_t> n = loops.column.extent.constant()) {
     panels = std::max<int64_t>(1, (*n + loops.columns - 1) / loops.columns);
   }
-  return {rows, vectors_for(rows, panels, isa)};
+  std::optional<int64_t> row_tiles = product_of(loops.rows);
+  if (row_tiles) row_tiles = (*row_tiles + rows - 1) / rows;
+  return {rows, vectors_for(rows, panels, row_tiles, isa)};
 }
 
 namespace {

@@ -34,6 +34,10 @@ std::optional<TileLoops> tile_loops(const Kernel& k);
 // that each loop of the depth moves evenly, the right one contiguous along the columns.
 bool reads_operands(const Kernel& k, const TileLoops& loops);
 
+// A product has about so many tiles if its extents allow it: four for each of 16 cores, which then end at about
+// the same time.
+inline constexpr int64_t kManyTiles = 64;
+
 // Rows and vectors of a register tile, for choice.tile.
 struct Tile {
   int64_t rows = 1;
