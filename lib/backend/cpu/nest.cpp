@@ -11,7 +11,7 @@ namespace rlx::backend::cpu {
 namespace {
 
 // A tile takes about 15 microseconds.
-constexpr int64_t kTileCost = 45000;
+constexpr int64_t kTileCost = 9000;
 
 // How many lanes of a vector do something, on average, in a loop of this extent.
 double busy_lanes(const Dim& extent, int lanes) {
