@@ -37,7 +37,7 @@ Error error_in(const Stage& s, int code, std::string message) {
 
 void Accessor::add_arg(std::span<std::byte> memory) {
   const Arg& a = k_.args[args_.size()];
-  args_.emplace_back(a.dtype, a.shape, a.storage, memory);
+  args_.emplace_back(a, memory);
   const int64_t bytes = bytes_of(a.dtype, args_.back().elements());
   RLX_CHECK(bytes <= static_cast<int64_t>(memory.size()), "the buffer of " + a.name + " is short");
 }
@@ -45,7 +45,7 @@ void Accessor::add_arg(std::span<std::byte> memory) {
 void Accessor::add_local(std::span<std::byte> memory) {
   const Local& l = k_.locals[locals_.size()];
   const Storage plain = Storage::row_major(static_cast<int>(l.shape.size()));
-  locals_.emplace_back(l.dtype, l.shape, plain, memory);
+  locals_.emplace_back(Arg{.dtype = l.dtype, .shape = l.shape, .storage = plain}, memory);
 }
 
 const Tensor& Accessor::tensor(const Access& a) const {

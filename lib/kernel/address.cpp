@@ -8,7 +8,10 @@ namespace rlx {
 Dim address_of(const Access& a, const Arg& arg, const RangeOf& range) {
   Vec<Dim> index;
   for (const AxisIndex& axis : a.index) index.push_back(axis.expr ? Dim(0) : axis.dim);
-  return simplify(storage_offset(arg.storage, arg.shape, index), range);
+  if (!arg.frame) return simplify(storage_offset(arg.storage, arg.shape, index), range);
+  const ArgFrame& frame = *arg.frame;
+  for (size_t axis = 0; axis < index.size(); ++axis) index[axis] = index[axis] + frame.start[axis];
+  return simplify(storage_offset(frame.storage, frame.shape, index), range);
 }
 
 Dim address_of(const Access& a, const Local& local, const RangeOf& range) {
@@ -22,7 +25,9 @@ std::optional<Dim> axis_stride(const Arg& arg, int axis) {
   auto is_axis = [axis](const PhysicalDim& d) { return d.axis == axis; };
   auto first = std::find_if(dims.begin(), dims.end(), is_axis);
   if (first == dims.end() || first->div != 1 || first->mod != 0) return std::nullopt;
-  return physical_strides(arg.storage, arg.shape)[static_cast<size_t>(first - dims.begin())];
+  const Vec<Dim> strides = arg.frame ? physical_strides(arg.frame->storage, arg.frame->shape)
+                                     : physical_strides(arg.storage, arg.shape);
+  return strides[static_cast<size_t>(first - dims.begin())];
 }
 
 // ---- Lanes ------------------------------------------------------------------------------------

@@ -5,7 +5,7 @@
 
 namespace rlx {
 
-// Element offset in the argument's storage, bounds left aside; axes indexed by an Expr count as
+// Element offset in the argument's memory, bounds left aside; axes indexed by an Expr count as
 // index 0 (the backend adds expr * stride; see axis_stride). Simplified with the given ranges.
 Dim address_of(const Access& a, const Arg& arg, const RangeOf& range);
 // A local lies row-major.

@@ -26,7 +26,12 @@ constexpr int64_t kMostLocalBytes = int64_t{16} << 20;
 Kernel with_numbers(Kernel k, const std::map<std::string, int64_t>& symbols) {
   std::map<std::string, Dim> values(symbols.begin(), symbols.end());
   auto bind = [&](Dim& d) { d = substitute_symbols(d, values); };
-  for (Arg& a : k.args) std::ranges::for_each(a.shape, bind);
+  for (Arg& a : k.args) {
+    std::ranges::for_each(a.shape, bind);
+    if (!a.frame) continue;
+    std::ranges::for_each(a.frame->shape, bind);
+    std::ranges::for_each(a.frame->start, bind);
+  }
   for (Local& l : k.locals) std::ranges::for_each(l.shape, bind);
   for (Loop& l : k.grid) bind(l.extent);
   for (Stage& s : k.stages) {
@@ -458,7 +463,7 @@ Status interpret(const Kernel& k, const std::map<std::string, int64_t>& symbols,
 }
 
 int64_t buffer_bytes(const Arg& arg, const std::map<std::string, int64_t>& symbols) {
-  auto elements = evaluate(storage_elements(arg.storage, arg.shape), symbols);
+  auto elements = evaluate(memory_elements(arg), symbols);
   RLX_CHECK(elements, "the extent of " + arg.name + " has no value");
   return bytes_of(arg.dtype, *elements);
 }

@@ -18,6 +18,18 @@ std::string_view name(Kind kind) {
   return {};
 }
 
+Box box_of(const Arg& framed) { return {framed.frame->start, framed.shape}; }
+
+bool may_overlap(const Arg& a, const Arg& b) {
+  if (!a.frame || !b.frame || a.frame->memory != b.frame->memory) return false;
+  return !are_disjoint(box_of(a), box_of(b), [](const Atom&) { return DimRange{}; });
+}
+
+Dim memory_elements(const Arg& arg) {
+  return arg.frame ? storage_elements(arg.frame->storage, arg.frame->shape)
+                   : storage_elements(arg.storage, arg.shape);
+}
+
 RangeOf ranges_of(const Kernel& k, const Stage* stage, RangeOf symbols) {
   std::map<LoopId, Dim> extents;
   for (const Loop& l : k.grid) extents.emplace(l.id, l.extent);

@@ -38,6 +38,20 @@ struct Local {
   bool operator==(const Local&) const = default;
 };
 
+// The tensor that an argument is a box of, in whose memory it lies: a concatenation of which it is a part, what
+// a slice was taken from.
+struct ArgFrame {
+  // Arguments of a kernel whose frames have the same number lie in one memory; others never overlap.
+  uint32_t memory = 0;
+  Vec<Dim> shape = {};
+  // Plain. The argument's own is storage_of() the box.
+  Storage storage = {};
+  // Where the box begins.
+  Vec<Dim> start = {};
+
+  bool operator==(const ArgFrame&) const = default;
+};
+
 // A tensor that a kernel reads or writes: its `value` in the graph, and how it lies in memory.
 struct Arg {
   // For text: "%12".
@@ -49,6 +63,8 @@ struct Arg {
   bool written = false;
   // Bytes known at compile time: storage is the packed form.
   bool constant = false;
+  // None: its memory is its own.
+  std::optional<ArgFrame> frame = std::nullopt;
 
   bool operator==(const Arg&) const = default;
 };
@@ -211,6 +227,13 @@ struct Kernel {
 
   bool operator==(const Kernel&) const = default;
 };
+
+// The argument as a box of its frame.
+Box box_of(const Arg& framed);
+// Whether an element of one may be an element of the other.
+bool may_overlap(const Arg& a, const Arg& b);
+// Elements that the memory behind the argument has.
+Dim memory_elements(const Arg& arg);
 
 // Ranges of loops (0 <= i < extent) and, through `symbols` (empty: not negative), of the rest: what
 // simplify() needs. `stage` may be null: the grid's loops alone.

@@ -80,7 +80,7 @@ Vec<Dim> dims_of(const Vec<int64_t>& shape) { return {shape.begin(), shape.end()
 
 Status pack(std::span<const std::byte> dense, std::span<std::byte> packed, DType dtype,
             const Vec<int64_t>& shape, const Storage& storage) {
-  const Tensor t(dtype, dims_of(shape), storage, packed);
+  const Tensor t({.dtype = dtype, .shape = dims_of(shape), .storage = storage}, packed);
   RLX_TRY_VOID(verify_sizes(dense.size(), packed.size(), t, shape));
   if (packed.size() != dense.size()) fill(packed, dtype, storage);
   each_element(t, shape, [&](int64_t from, int64_t to, auto bytes) {
@@ -91,7 +91,7 @@ Status pack(std::span<const std::byte> dense, std::span<std::byte> packed, DType
 
 Status unpack(std::span<const std::byte> packed, std::span<std::byte> dense, DType dtype,
               const Vec<int64_t>& shape, const Storage& storage) {
-  const Tensor t(dtype, dims_of(shape), storage, {});
+  const Tensor t({.dtype = dtype, .shape = dims_of(shape), .storage = storage}, {});
   RLX_TRY_VOID(verify_sizes(dense.size(), packed.size(), t, shape));
   each_element(t, shape, [&](int64_t to, int64_t from, auto bytes) {
     std::memcpy(dense.data() + to, packed.data() + from, bytes);

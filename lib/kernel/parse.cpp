@@ -453,6 +453,9 @@ class KernelParser {
     a.value = implied_value(a.name);
     RLX_TRY_VOID(tensor_type(a.dtype, a.shape));
     RLX_TRY(a.storage, parse_storage(in_, static_cast<int>(a.shape.size()), a.dtype));
+    if (in_.eat("in")) {
+      RLX_TRY(a.frame, frame(a));
+    }
     if (in_.eat("value")) {
       RLX_TRY(const uint32_t id, count());
       a.value = ValueId(id);
@@ -461,6 +464,17 @@ class KernelParser {
     a.constant = in_.eat("constant");
     k_.args.push_back(std::move(a));
     return {};
+  }
+
+  // m0[rows, 96] row_major at [0, 32]
+  Result<ArgFrame> frame(const Arg& a) {
+    ArgFrame f;
+    RLX_TRY(f.memory, expect_numbered(in_, "m"));
+    RLX_TRY(f.shape, parse_dims(in_));
+    RLX_TRY(f.storage, parse_storage(in_, static_cast<int>(f.shape.size()), a.dtype));
+    RLX_TRY_VOID(in_.expect("at"));
+    RLX_TRY(f.start, parse_dims(in_));
+    return f;
   }
 
   Status local() {

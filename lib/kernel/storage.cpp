@@ -159,6 +159,38 @@ Dim storage_offset(const Storage& s, const Vec<Dim>& shape, const Vec<Dim>& inde
   return offset;
 }
 
+// ---- Boxes ------------------------------------------------------------------------------------
+
+bool is_inside(const Box& box, const Vec<Dim>& outer, const RangeOf& range) {
+  for (size_t axis = 0; axis < outer.size(); ++axis) {
+    const Dim room = outer[axis] - box.start[axis] - box.shape[axis];
+    if (!proven_nonnegative(box.start[axis], range) || !proven_nonnegative(room, range)) {
+      return false;
+    }
+  }
+  return true;
+}
+
+bool are_disjoint(const Box& a, const Box& b, const RangeOf& range) {
+  for (size_t axis = 0; axis < a.start.size(); ++axis) {
+    const Dim behind_a = b.start[axis] - a.start[axis] - a.shape[axis];
+    const Dim behind_b = a.start[axis] - b.start[axis] - b.shape[axis];
+    if (proven_nonnegative(behind_a, range) || proven_nonnegative(behind_b, range)) return true;
+  }
+  return false;
+}
+
+Storage storage_of(const Box& box, const Storage& outer, const Vec<Dim>& outer_shape) {
+  Storage s = outer;
+  for (size_t axis = 0; axis < outer_shape.size(); ++axis) {
+    if (!box.spans(outer_shape, axis)) s.padding[axis] = {};
+  }
+  if (!has_padding(s)) s.fill.reset();
+  return s;
+}
+
+// ---- Verification -----------------------------------------------------------------------------
+
 namespace {
 
 Error storage_error(std::string what) { return {kInvalidStorage, "storage: " + std::move(what)}; }

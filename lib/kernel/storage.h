@@ -88,6 +88,24 @@ Vec<Dim> physical_strides(const Storage& s, const Vec<Dim>& shape);
 Dim storage_elements(const Storage& s, const Vec<Dim>& shape);
 // The element offset of a logical index, not simplified.
 Dim storage_offset(const Storage& s, const Vec<Dim>& shape, const Vec<Dim>& index);
+// ---- Boxes ------------------------------------------------------------------------------------
+
+// The elements [start, start + shape) of a tensor, per axis.
+struct Box {
+  Vec<Dim> start, shape;
+
+  bool spans(const Vec<Dim>& outer, size_t axis) const {
+    return start[axis].is(0) && shape[axis] == outer[axis];
+  }
+};
+// Whether the box is shown to lie in a tensor of that shape.
+bool is_inside(const Box& box, const Vec<Dim>& outer, const RangeOf& range);
+// Whether the two are shown to have no element in common.
+bool are_disjoint(const Box& a, const Box& b, const RangeOf& range);
+// How a box of a tensor lies, which is plain, seen by itself: in the tensor's order, with its halo and padding
+// along the axes that the box spans, and none along others: there its neighbours are.
+Storage storage_of(const Box& box, const Storage& outer, const Vec<Dim>& outer_shape);
+
 // Every element of that rank has one place of its own: axes and divisors in range, each axis taken
 // apart into digits without gap or overlap. Otherwise says what is wrong (1xxx).
 Status verify(const Storage& s, int rank);

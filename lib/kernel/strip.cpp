@@ -91,17 +91,18 @@ void Strip::evaluate(const Atom& a, int64_t* out) {
 
 // ---- Tensors ----------------------------------------------------------------------------------
 
-Tensor::Tensor(DType dtype, const Vec<Dim>& shape, const Storage& storage,
-               std::span<std::byte> memory)
-    : dtype_(dtype), memory_(memory), elements_(number(storage_elements(storage, shape))) {
-  for (size_t axis = 0; axis < shape.size(); ++axis) {
-    shape_.push_back(number(shape[axis]));
-    lo_.push_back(storage.padding[axis].lo);
-    padded_.push_back(number(padded_extent(storage, shape, static_cast<int>(axis))));
+Tensor::Tensor(const Arg& arg, std::span<std::byte> memory)
+    : dtype_(arg.dtype), memory_(memory), elements_(number(memory_elements(arg))) {
+  const Storage& outer = arg.frame ? arg.frame->storage : arg.storage;
+  for (size_t axis = 0; axis < arg.shape.size(); ++axis) {
+    shape_.push_back(number(arg.shape[axis]));
+    lo_.push_back(arg.storage.padding[axis].lo);
+    padded_.push_back(number(padded_extent(arg.storage, arg.shape, static_cast<int>(axis))));
+    first_.push_back(outer.padding[axis].lo + (arg.frame ? number(arg.frame->start[axis]) : 0));
   }
-  Vec<Dim> strides = physical_strides(storage, shape);
+  const Vec<Dim> strides = physical_strides(outer, arg.frame ? arg.frame->shape : arg.shape);
   for (size_t i = 0; i < strides.size(); ++i) {
-    const PhysicalDim& d = storage.dims[i];
+    const PhysicalDim& d = outer.dims[i];
     parts_.push_back({static_cast<size_t>(d.axis), d.div, d.mod, number(strides[i])});
   }
 }
@@ -114,10 +115,10 @@ bool Tensor::holds(size_t axis, int64_t index) const {
 void Tensor::add_offsets(size_t axis, std::span<const int64_t> index, int64_t* offsets) const {
   for (const Part& p : parts_) {
     if (p.axis != axis) continue;
-    const int64_t lo = lo_[axis];
+    const int64_t first = first_[axis];
     const bool whole = p.div == 1 && p.mod == 0;
     for (size_t i = 0; i < index.size(); ++i) {
-      int64_t digit = index[i] + lo;
+      int64_t digit = index[i] + first;
       if (!whole) digit /= p.div;
       if (p.mod != 0) digit %= p.mod;
       offsets[i] += digit * p.stride;

@@ -47,12 +47,12 @@ class Strip {
 // An argument's or local's memory with numbers for its shape.
 class Tensor {
  public:
-  Tensor(DType dtype, const Vec<Dim>& shape, const Storage& storage, std::span<std::byte> memory);
+  Tensor(const Arg& arg, std::span<std::byte> memory);
 
   DType dtype() const { return dtype_; }
   std::span<std::byte> memory() const { return memory_; }
   int64_t extent(size_t axis) const { return shape_[axis]; }
-  // Elements that the storage takes.
+  // Elements that the memory has.
   int64_t elements() const { return elements_; }
   // Whether the index is in the axis, its halo or padding.
   bool holds(size_t axis, int64_t index) const;
@@ -67,7 +67,8 @@ class Tensor {
 
   DType dtype_;
   std::span<std::byte> memory_;
-  Vec<int64_t> shape_, lo_, padded_;
+  // By axis. Index i stands at position `first_ + i` of the memory's axis.
+  Vec<int64_t> shape_, lo_, padded_, first_;
   Vec<Part> parts_;
   int64_t elements_ = 1;
 };

@@ -113,9 +113,15 @@ std::string loops_text(std::string_view keyword, const Vec<Loop>& loops) {
   return fmt::format("{} {}", keyword, joined(loops, text_of));
 }
 
+std::string frame_text(const ArgFrame& f) {
+  return fmt::format(" in m{}{} {} at {}", f.memory, to_text(f.shape), to_text(f.storage),
+                     to_text(f.start));
+}
+
 std::string arg_text(const Arg& a) {
   std::string text = fmt::format("arg {} : {}{} {}", name_text(a.name), name(a.dtype),
                                  to_text(a.shape), to_text(a.storage));
+  if (a.frame) text += frame_text(*a.frame);
   if (a.value != implied_value(a.name)) text += fmt::format(" value {}", a.value.index);
   if (a.written) text += " written";
   if (a.constant) text += " constant";

@@ -1,6 +1,7 @@
 // What holds of every kernel:
 //
-//  1. Arguments have different names, sound storages, and fills of their dtype.
+//  1. Arguments have different names, sound storages, and fills of their dtype. A framed one lies as the
+//     frame does and inside of it, as far as numbers tell; two written ones do not overlap.
 //  2. Loops have different ids below loop_count; extents use loops around them only. Shapes use
 // none.
 //  3. Accesses name a tensor of the kernel and index each axis once, by loops in scope or an i64
@@ -81,6 +82,43 @@ class Verifier {
       require(false, sound.error().first().message);
     }
     require(!a.storage.fill || a.storage.fill->dtype == a.dtype, "its fill has another dtype");
+    if (a.frame) verify_frame(a);
+  }
+
+  void verify_frame(const Arg& a) {
+    const ArgFrame& f = *a.frame;
+    const size_t rank = a.shape.size();
+    if (!require(f.shape.size() == rank && f.start.size() == rank, "its frame has another rank")) {
+      return;
+    }
+    require_no_loops(f.shape);
+    require_no_loops(f.start);
+    if (auto sound = verify(f.storage, static_cast<int>(rank)); !sound) {
+      require(false, sound.error().first().message);
+      return;
+    }
+    require(f.storage.is_plain(), "its frame is blocked");
+    require(a.storage == storage_of(box_of(a), f.storage, f.shape),
+            "it does not lie as its frame does");
+    for (size_t axis = 0; axis < rank; ++axis) {
+      const Dim past = f.start[axis] + a.shape[axis] - f.shape[axis];
+      const bool inside =
+          f.start[axis].constant().value_or(0) >= 0 && past.constant().value_or(0) <= 0;
+      require(inside, "it leaves its frame");
+    }
+    verify_memory(a);
+  }
+
+  // Who shares a memory agrees on what it is.
+  void verify_memory(const Arg& a) {
+    for (const Arg& other : k_.args) {
+      if (!other.frame || other.frame->memory != a.frame->memory) continue;
+      const bool same = other.dtype == a.dtype && other.frame->shape == a.frame->shape &&
+                        other.frame->storage == a.frame->storage;
+      require(same, "its memory is another tensor's too");
+      const bool both_written = &other != &a && other.written && a.written;
+      require(!both_written || !may_overlap(a, other), "another argument is written there");
+    }
   }
 
   void verify_local(size_t i) {

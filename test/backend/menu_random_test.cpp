@@ -67,9 +67,61 @@ class RandomNode {
     return s;
   }
 
+  // Some arguments become boxes of a bigger tensor, where what their algorithm needs allows it: with neighbours
+  // that nobody may touch.
+  void add_frames(Kernel& k, const Vec<Need>& needs) {
+    for (size_t i = 0; i < k.args.size(); ++i) {
+      if (below(3) == 0) add_frame(k.args[i], needs[i], static_cast<uint32_t>(i));
+    }
+    if (below(2) == 0) put_side_by_side(k, needs);
+  }
+
   const Symbols& symbols() const { return symbols_; }
 
  private:
+  void add_frame(Arg& a, const Need& need, uint32_t memory) {
+    if (a.constant || a.shape.empty() || !a.storage.is_plain()) return;
+    ArgFrame f{memory, a.shape, a.storage, Vec<Dim>(a.shape.size(), 0)};
+    for (size_t axis = 0; axis < a.shape.size(); ++axis) {
+      if (below(2) == 0) continue;
+      f.start[axis] = below(4) == 0 ? open(3) : Dim(pick<int64_t>({0, 1, 5, 8, 16}));
+      f.shape[axis] = f.start[axis] + a.shape[axis] + pick<int64_t>({0, 1, 7, 16});
+    }
+    try_frame(a, need, std::move(f));
+  }
+
+  static bool try_frame(Arg& a, const Need& need, ArgFrame f) {
+    const Storage own = storage_of(Box{f.start, a.shape}, f.storage, f.shape);
+    if (!need.is_met_by(own)) return false;
+    a.storage = own;
+    a.frame = std::move(f);
+    return true;
+  }
+
+  // What is read and what is written, one behind the other in one memory.
+  void put_side_by_side(Kernel& k, const Vec<Need>& needs) {
+    Arg* written = nullptr;
+    for (size_t i = 0; i < k.args.size(); ++i) {
+      if (k.args[i].written) written = &k.args[i];
+    }
+    const auto to = static_cast<size_t>(written - k.args.data());
+    for (size_t i = 0; i < k.args.size(); ++i) {
+      Arg& read = k.args[i];
+      const bool alike = !read.written && !read.constant && !read.frame && !written->frame &&
+                         read.dtype == written->dtype && !read.shape.empty() &&
+                         read.shape == written->shape && read.storage.is_plain();
+      if (!alike) continue;
+      const size_t axis = below(read.shape.size());
+      ArgFrame f{100, read.shape, read.storage, Vec<Dim>(read.shape.size(), 0)};
+      f.shape[axis] = read.shape[axis] * 2;
+      ArgFrame behind = f;
+      behind.start[axis] = read.shape[axis];
+      const Arg before = read;
+      if (!try_frame(read, needs[i], std::move(f))) continue;
+      if (!try_frame(*written, needs[to], std::move(behind))) read = before;
+    }
+  }
+
   size_t below(size_t n) { return random_() % n; }
   template <class T>
   T pick(std::initializer_list<T> items) {
@@ -282,7 +334,8 @@ int64_t refuses_others(const Machine& m, Kernel k, const Vec<Alternative>& rows,
                        const Alternative& row, RandomNode& random) {
   int64_t refused = 0;
   for (size_t i = 0; i < k.args.size(); ++i) {
-    const Storage right = k.args[i].storage;
+    const Arg right = k.args[i];
+    k.args[i].frame.reset();
     k.args[i].storage = random.storage(k.args[i]);
     if (!find_alternative(rows, k, row.choice.algorithm)) {
       Vec<std::string> symbols;
@@ -291,7 +344,7 @@ int64_t refuses_others(const Machine& m, Kernel k, const Vec<Alternative>& rows,
       CHECK_FALSE(code.ok());
       ++refused;
     }
-    k.args[i].storage = right;
+    k.args[i] = right;
   }
   return refused;
 }
@@ -300,7 +353,7 @@ int64_t refuses_others(const Machine& m, Kernel k, const Vec<Alternative>& rows,
 
 TEST_CASE("every alternative of the menu on random nodes") {
   std::map<std::string, int64_t> offered;
-  int64_t refused = 0;
+  int64_t refused = 0, frames = 0;
   for (unsigned seed = 0; seed < kernels_asked_for(50); ++seed) {
     RandomNode random(seed);
     const Kernel plain = random.make();
@@ -315,6 +368,9 @@ TEST_CASE("every alternative of the menu on random nodes") {
         for (size_t i = 0; i < k.args.size(); ++i) {
           k.args[i].storage = random.storage(k.args[i], row.needs[i]);
         }
+        random.add_frames(k, row.needs);
+        if (auto framed = verify(k); !framed) FAIL(to_text(framed.error()) << to_text(k));
+        for (const Arg& a : k.args) frames += a.frame.has_value();
         INFO(m.target.text << " " << row.choice.algorithm << "\n" << to_text(k));
         check_same_on(m, k, random.symbols(), random_values(seed), row.choice);
         ++offered[row.choice.algorithm];
@@ -323,6 +379,7 @@ TEST_CASE("every alternative of the menu on random nodes") {
     }
   }
   CHECK(refused > 0);
+  CHECK(frames > 0);
   for (const auto& [algorithm, n] : offered) {
     std::printf("%s: %lld kernels\n", algorithm.c_str(), static_cast<long long>(n));
   }

@@ -58,6 +58,9 @@ Vec<std::string> symbols_of(const Kernel& k) {
   std::set<std::string> names;
   for (const Arg& a : k.args) {
     for (const Dim& d : a.shape) add_symbols(d, names);
+    if (!a.frame) continue;
+    for (const Dim& d : a.frame->shape) add_symbols(d, names);
+    for (const Dim& d : a.frame->start) add_symbols(d, names);
   }
   for (const Loop& l : k.grid) add_symbols(l.extent, names);
   for (const Stage& s : k.stages) {
@@ -80,6 +83,18 @@ Memory executable(const Code& code) {
   return m;
 }
 
+// By argument: whose buffer it lies in, its own or that of the first one in the same memory.
+Vec<size_t> memories_of(const Kernel& k) {
+  Vec<size_t> memory_of;
+  for (const Arg& a : k.args) {
+    auto shares = [&](const Arg& b) {
+      return &a == &b || (a.frame && b.frame && a.frame->memory == b.frame->memory);
+    };
+    memory_of.push_back(static_cast<size_t>(std::ranges::find_if(k.args, shares) - k.args.begin()));
+  }
+  return memory_of;
+}
+
 int64_t value_of(const Dim& d, const Symbols& symbols) { return evaluate(d, symbols).value(); }
 
 using Entered = void (*)(void* const* buffers, const int64_t* symbols, int64_t first, int64_t last,
@@ -89,6 +104,7 @@ using Entered = void (*)(void* const* buffers, const int64_t* symbols, int64_t f
 
 Program::Program(const Kernel& k, const Target& target, Choice choice)
     : symbols_(symbols_of(k)),
+      memory_of_(memories_of(k)),
       code_(compiled(k, symbols_, target, std::move(choice))),
       memory_(executable(code_)) {}
 
@@ -97,7 +113,7 @@ int64_t Program::tiles(const Symbols& symbols) const { return value_of(entry().t
 image::Trap Program::run(Vec<Memory>& buffers, const Symbols& symbols, int64_t first,
                          int64_t last) {
   Vec<void*> pointers;
-  for (Memory& m : buffers) pointers.push_back(m.data());
+  for (const size_t m : memory_of_) pointers.push_back(buffers[m].data());
   Vec<int64_t> values;
   for (const std::string& s : symbols_) values.push_back(symbols.at(s));
   Memory scratch(static_cast<size_t>(value_of(entry().scratch_bytes, symbols)));
@@ -138,8 +154,15 @@ Vec<int64_t> shape_of(const Arg& a, const Symbols& symbols) {
   return shape;
 }
 
+// What the argument's memory holds.
+Arg whole_of(const Arg& a) {
+  if (!a.frame) return a;
+  return {.name = a.name, .dtype = a.dtype, .shape = a.frame->shape, .storage = a.frame->storage};
+}
+
 // A buffer with an input's packed elements, or with the fill that an output's padding starts with.
-Memory buffer_of(const Arg& a, const Symbols& symbols, const Fill& fill) {
+Memory buffer_of(const Arg& arg, const Symbols& symbols, const Fill& fill) {
+  const Arg a = whole_of(arg);
   Memory m(static_cast<size_t>(buffer_bytes(a, symbols)));
   Vec<int64_t> shape = shape_of(a, symbols);
   int64_t elements = 1;
@@ -256,7 +279,7 @@ void check_same_on(const Machine& m, const Kernel& k, const Symbols& symbols, co
   const std::string& text = m.target.text;
   Vec<Memory> want = buffers_of(k, symbols, fill);
   Vec<std::span<std::byte>> spans;
-  for (Memory& b : want) spans.push_back(b.span());
+  for (const size_t memory : memories_of(k)) spans.push_back(want[memory].span());
   auto status = interpret(k, symbols, spans);
   if (!status) FAIL(to_text(status.error()));
   Program p(k, m.target, choice);

@@ -57,6 +57,7 @@ class Program {
 
  private:
   Vec<std::string> symbols_;
+  Vec<size_t> memory_of_;
   Code code_;
   Memory memory_;
 };

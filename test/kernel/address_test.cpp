@@ -106,6 +106,18 @@ TEST_CASE("addresses in panels") {
         "i0 * k * 16 + i1 * 16 + i2"_d);
 }
 
+TEST_CASE("a box lies where its frame says") {
+  Arg part = tensor({2, 8, 9, "w"_d}, "[0, 2, 3, 1] pad {2: lo 1}");
+  part.frame = ArgFrame{0,
+                        {2, "c"_d, 9, "w"_d},
+                        *parse_storage("[0, 2, 3, 1] pad {2: lo 1}", 4, DType::kF32),
+                        {0, 3, 0, 0}};
+  CHECK(address_of(at({"i0"_d, "i1"_d, "i2"_d, "i3"_d}), part, ranges({2, 8, 9, "w"_d})) ==
+        "((i0 * 10 + i2 + 1) * w + i3) * c + i1 + 3"_d);
+  CHECK(axis_stride(part, 3) == "c"_d);
+  CHECK(memory_elements(part) == "20 * w * c"_d);
+}
+
 TEST_CASE("locals lie row-major") {
   Local l{.shape = {4, "w"_d}};
   CHECK(address_of(at({"i0"_d, "i1"_d}), l, ranges({4, "w"_d})) == "i0 * w + i1"_d);

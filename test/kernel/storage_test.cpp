@@ -160,4 +160,48 @@ TEST_CASE("unsound storages are refused") {
   }
 }
 
+// ---- Boxes ------------------------------------------------------------------------------------
+
+namespace {
+
+DimRange at_least_0(const Atom& /*atom*/) { return {}; }
+
+Dim dim(std::string_view text) { return *parse_dim(text); }
+
+}  // namespace
+
+TEST_CASE("a box is inside where its end is shown to be") {
+  const Vec<Dim> outer = {8, dim("n + m")};
+  CHECK(is_inside({{0, dim("n")}, {8, dim("m")}}, outer, at_least_0));
+  CHECK(is_inside({{3, 0}, {5, dim("n")}}, outer, at_least_0));
+  CHECK_FALSE(is_inside({{3, 0}, {6, dim("n")}}, outer, at_least_0));
+  CHECK_FALSE(is_inside({{-1, 0}, {5, dim("n")}}, outer, at_least_0));
+  CHECK_FALSE(is_inside({{0, dim("m")}, {8, dim("m")}}, outer, at_least_0));
+  CHECK_FALSE(is_inside({{0, dim("n - 1")}, {8, dim("m")}}, outer, at_least_0));
+}
+
+TEST_CASE("boxes are disjoint where one is shown to end before the other") {
+  const Box first{{0, 0}, {4, dim("n")}};
+  CHECK(are_disjoint(first, {{0, dim("n")}, {4, 1}}, at_least_0));
+  CHECK(are_disjoint({{0, dim("n + m")}, {4, 1}}, first, at_least_0));
+  CHECK(are_disjoint(first, {{4, 0}, {1, 1}}, at_least_0));
+  CHECK_FALSE(are_disjoint(first, {{3, 0}, {1, 1}}, at_least_0));
+  CHECK_FALSE(are_disjoint(first, {{0, dim("m")}, {4, 1}}, at_least_0));
+  CHECK_FALSE(are_disjoint(first, {{0, dim("n - 1")}, {4, 1}}, at_least_0));
+  CHECK_FALSE(are_disjoint({{}, {}}, {{}, {}}, at_least_0));
+}
+
+TEST_CASE("a box has the padding of the axes that it spans") {
+  const Vec<Dim> outer = {2, 8, dim("n")};
+  const Storage s = storage("[0, 2, 1] pad {1: to 16, 2: lo 1 hi 2} fill 0.0", 3);
+  CHECK(storage_of({{0, 0, 0}, outer}, s, outer) == s);
+  CHECK(storage_of({{1, 0, 0}, {1, 8, dim("n")}}, s, outer) == s);
+  CHECK(storage_of({{0, 4, 0}, {2, 4, dim("n")}}, s, outer) ==
+        storage("[0, 2, 1] pad {2: lo 1 hi 2} fill 0.0", 3));
+  CHECK(storage_of({{0, 4, 0}, {2, 4, 1}}, s, outer) == storage("[0, 2, 1]", 3));
+  // As long as the tensor, but not at its beginning.
+  CHECK(storage_of({{0, 0, 1}, outer}, s, outer) ==
+        storage("[0, 2, 1] pad {1: to 16} fill 0.0", 3));
+}
+
 }  // namespace rlx

@@ -112,6 +112,7 @@ TEST_CASE("rare parts of a kernel") {
   check_exact(R"(kernel "a \"b\"" {
   arg %12 : bf16[n, 3] [1, 0] value 4 constant
   arg "an odd//name" : u8["i3" + 1] row_major written
+  arg %13 : f32[n, 3] [1, 0] pad {0: lo 1} fill 0.0 in m2[n, m + 3] [1, 0] pad {0: lo 1} fill 0.0 at [0, m]
   local l0 : i32[] carry i0 = 5, i1 = -6
   local l1 : f32[n, max(n, 2)]
   grid i0 in max(n, 2) sequential, i1 in n sequential, i2 in 4

@@ -27,6 +27,41 @@ TEST_CASE("arguments are checked") {
         "kernel softmax, argument %x: i0 is out of scope in i0");
 }
 
+TEST_CASE("frames are checked") {
+  auto framed = [](const std::string& frame) {
+    return broken(kSoftmax, "[rows, 64] row_major\n", "[rows, 64] row_major in " + frame + "\n");
+  };
+  const std::string x = "kernel softmax, argument %x: ";
+  CHECK(framed("m0[96] row_major at [0]") == x + "its frame has another rank");
+  CHECK(framed("m0[rows, 96] row_major at [0]") == x + "its frame has another rank");
+  CHECK(framed("m0[rows, 96] row_major at [0, 33]") == x + "it leaves its frame");
+  CHECK(framed("m0[rows, 96] row_major at [0, -1]") == x + "it leaves its frame");
+  CHECK(framed("m0[rows, 96] [1, 0] at [0, 32]") == x + "it does not lie as its frame does");
+  CHECK(framed("m0[rows, 64] [0, 1] pad {1: hi 1} at [0, 0]") ==
+        x + "it does not lie as its frame does");
+  CHECK(framed("m0[rows, 96] [1/16, 0, 1%16] at [0, 0]") == x + "its frame is blocked");
+  CHECK(framed("m0[rows, i0] row_major at [0, 0]") == x + "i0 is out of scope in i0");
+}
+
+TEST_CASE("arguments of one memory agree on it") {
+  auto pair = [](const std::string& a, const std::string& b) {
+    return "kernel \"k\" {\n  arg %x : f32[4] row_major in m0[12] row_major at [" + a +
+           "] written\n  arg %y : f32[4] row_major in m0" + b + "\n}\n";
+  };
+  auto problem = [](const std::string& text) {
+    auto kernels = parse_kernels(text);
+    REQUIRE(kernels);
+    const Status sound = verify(kernels->front());
+    return sound ? std::string() : sound.error().first().message;
+  };
+  CHECK(problem(pair("0", "[12] row_major at [4] written")).empty());
+  CHECK(problem(pair("0", "[12] row_major at [0]")).empty());
+  CHECK(problem(pair("0", "[12] row_major at [3] written")) ==
+        "kernel k, argument %x: another argument is written there");
+  CHECK(problem(pair("0", "[11] row_major at [4]")) ==
+        "kernel k, argument %x: its memory is another tensor's too");
+}
+
 TEST_CASE("loops are checked") {
   CHECK(broken(kSoftmax, "for i1 in 64", "for i0 in 64") ==
         "kernel softmax, stage %y.0: loop i0 is there twice");

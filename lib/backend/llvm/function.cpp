@@ -68,15 +68,24 @@ llvm::Value* Function::symbol(std::string_view name) {
 void Function::make_scopes() {
   llvm::MDBuilder md(context());
   llvm::MDNode* domain = md.createAnonymousAliasScopeDomain();
+  const Vec<Arg>& args = kernel.args;
   Vec<llvm::Metadata*> all;
-  for (size_t i = 0; i <= kernel.args.size(); ++i) {
+  for (size_t i = 0; i <= args.size(); ++i) {
     all.push_back(md.createAnonymousAliasScope(domain));
   }
+  auto overlap = [&](size_t i, size_t j) {
+    return i == j || (i < args.size() && j < args.size() && may_overlap(args[i], args[j]));
+  };
   for (size_t i = 0; i < all.size(); ++i) {
-    Vec<llvm::Metadata*> others = all;
-    others.erase(others.begin() + static_cast<ptrdiff_t>(i));
+    Vec<llvm::Metadata*> others;
+    bool invariant = i < args.size();
+    for (size_t j = 0; j < all.size(); ++j) {
+      if (!overlap(i, j)) others.push_back(all[j]);
+      if (j < args.size() && overlap(i, j)) invariant &= !args[j].written;
+    }
     scopes_.push_back(llvm::MDNode::get(context(), {all[i]}));
     others_.push_back(llvm::MDNode::get(context(), others));
+    invariant_.push_back(invariant);
   }
 }
 
@@ -84,8 +93,7 @@ void Function::tag(llvm::Instruction* access, uint32_t arg) {
   const size_t i = arg == kScratch ? kernel.args.size() : arg;
   access->setMetadata(llvm::LLVMContext::MD_alias_scope, scopes_[i]);
   access->setMetadata(llvm::LLVMContext::MD_noalias, others_[i]);
-  const bool constant = arg != kScratch && !kernel.args[arg].written;
-  if (constant && !access->mayWriteToMemory()) {
+  if (invariant_[i] && !access->mayWriteToMemory()) {
     access->setMetadata(llvm::LLVMContext::MD_invariant_load, llvm::MDNode::get(context(), {}));
   }
 }

@@ -1,8 +1,8 @@
 // The function of one kernel while it is being written, and the few forms of control flow that emitters use.
 //
-// How it is called is the machine's. Two arguments of a kernel never overlap in memory (what is
-// changed in place is one argument, both read and written); loads and stores say so to LLVM, so that loads
-// leave loops and stores do not order what is unrelated.
+// How it is called is the machine's. Two arguments of a kernel overlap in memory only where their frames say
+// so (kernel/kernel.h); loads and stores tell LLVM who cannot, so that loads leave loops and stores do not order
+// what is unrelated.
 #pragma once
 #include <llvm/IR/IRBuilder.h>
 #include <llvm/IR/Module.h>
@@ -71,8 +71,10 @@ class Function {
   Vec<llvm::Value*> buffers_, locals_;
   std::map<std::string, llvm::Value*, std::less<>> symbols_;
   std::map<std::string, uint32_t, std::less<>> symbol_index_;
-  // Alias scopes: one per argument, scratch last; and for each all the others.
+  // Alias scopes: one per argument, scratch last; and for each all those that it never overlaps.
   Vec<llvm::MDNode*> scopes_, others_;
+  // By argument: whether nothing that the kernel writes overlaps it.
+  Vec<bool> invariant_;
 };
 
 // for (i = lo; i < hi; i += step) carried = body(i, carried). Gives what is carried after the loop.
