@@ -14,14 +14,26 @@ struct Fusion {
   bool operator==(const Fusion&) const = default;
 };
 
+// Where a value lies that is a box of another one.
+struct Inside {
+  // Into Lir::placed; lies in no other.
+  uint32_t container = 0;
+  // Of the box, per axis.
+  Vec<Dim> start = {};
+
+  bool operator==(const Inside&) const = default;
+};
+
 // A value in memory, in one storage. Copy 0 is what its producer writes (or the input, or the constant's
 // first form); other copies are the same value in another storage.
 struct Placed {
   ValueId value;
   int copy = 0;
-  Storage storage;
-  // The buffer it lies in.
+  // Of a box: as storage_of() says, kernel/storage.h.
+  Storage storage = {};
+  // The buffer it lies in: a box's is its container's, any other value has one of its own.
   uint32_t buffer = 0;
+  std::optional<Inside> inside = std::nullopt;
 
   bool operator==(const Placed&) const = default;
 };
@@ -85,11 +97,16 @@ struct StoredConstant {
 };
 using StoredSource = std::function<Result<ConstantData>(const StoredConstant&)>;
 
+// The one that lies in no other, where these elements are.
+uint32_t container_of(const Lir& lir, uint32_t placed);
+// Whether an element of one may be an element of the other.
+bool may_overlap(const Lir& lir, uint32_t a, uint32_t b);
+
 std::string to_json(const Lir& lir);
 // `source` gives the dense bytes of constants; without it they have none (enough to list and to lower, not
 // to fold or pack).
 Result<Lir> lir_from_json(std::string_view text, const StoredSource& source);
-// Ids in range, storages of their values' rank, lifetimes in order.
+// Ids in range, storages of their values' rank, boxes inside of their containers, lifetimes in order.
 Status verify(const Lir& lir);
 
 }  // namespace rlx

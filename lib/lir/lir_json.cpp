@@ -66,6 +66,16 @@ void write(JsonWriter& out, const Fusion& f) {
   out.values(std::span<const int64_t>(pair));
 }
 
+void write(JsonWriter& out, const Inside& i) {
+  out.begin_object();
+  out.member("container", static_cast<int64_t>(i.container));
+  out.key("start");
+  out.begin_array();
+  for (const Dim& d : i.start) out.value(to_text(d));
+  out.end_array();
+  out.end_object();
+}
+
 void write(JsonWriter& out, const Placed& p) {
   out.begin_object();
   out.member("value", static_cast<int64_t>(p.value.index));
@@ -73,6 +83,10 @@ void write(JsonWriter& out, const Placed& p) {
   out.member("buffer", static_cast<int64_t>(p.buffer));
   out.key("storage");
   write(out, p.storage);
+  if (p.inside) {
+    out.key("inside");
+    write(out, *p.inside);
+  }
   out.end_object();
 }
 
@@ -198,6 +212,20 @@ Result<Fusion> read_fusion(const JsonReader& in) {
   return Fusion{NodeId(static_cast<size_t>(pair[0])), NodeId(static_cast<size_t>(pair[1]))};
 }
 
+Result<Inside> read_inside(const JsonReader& in) {
+  Inside i;
+  RLX_TRY(const int64_t container, bounded(in, "container", 0, INT32_MAX));
+  RLX_TRY(const JsonReader start, in.get("start"));
+  RLX_TRY(const Vec<JsonReader> items, start.items());
+  for (const JsonReader& item : items) {
+    RLX_TRY(const std::string text, item.string());
+    RLX_TRY(Dim d, parse_dim(text));
+    i.start.push_back(std::move(d));
+  }
+  i.container = static_cast<uint32_t>(container);
+  return i;
+}
+
 Result<Placed> read_placed(const JsonReader& in) {
   Placed p;
   RLX_TRY(const int64_t value, bounded(in, "value", 0, INT32_MAX));
@@ -208,6 +236,9 @@ Result<Placed> read_placed(const JsonReader& in) {
   p.value = ValueId(static_cast<size_t>(value));
   p.copy = static_cast<int>(copy);
   p.buffer = static_cast<uint32_t>(buffer);
+  if (std::optional<JsonReader> inside = in.maybe("inside")) {
+    RLX_TRY(p.inside, read_inside(*inside));
+  }
   return p;
 }
 

@@ -6,6 +6,34 @@ namespace {
 
 Error bad(const std::string& what) { return Error(kBrokenLir, "lir: " + what); }
 
+bool is_constant(const Lir& lir, const Placed& p) {
+  return lir.graph[p.value].def.kind == ValueDef::Kind::kConstant;
+}
+
+// A box that is all inside of its container, and lies as that does.
+Status verify_inside(const Lir& lir, const Placed& p) {
+  if (p.inside->container >= lir.placed.size())
+    return bad("a value lies in one that is not placed");
+  const Placed& outer = lir.placed[p.inside->container];
+  if (outer.value.index >= lir.graph.values.size()) return bad("a placed value does not exist");
+  if (outer.inside || outer.buffer != p.buffer || is_constant(lir, outer) || is_constant(lir, p)) {
+    return bad("a value lies in one that cannot hold it");
+  }
+  const Type &type = lir.graph[p.value].type, &outer_type = lir.graph[outer.value].type;
+  const bool alike = type.dtype == outer_type.dtype && type.rank() == outer_type.rank() &&
+                     type.shape.size() == p.inside->start.size() &&
+                     outer.storage.padding.size() == type.shape.size();
+  if (!alike) return bad("a value lies in one of another type");
+  const Box box{p.inside->start, type.shape};
+  if (!is_inside(box, outer_type.shape, lir.graph.symbol_ranges())) {
+    return bad("a value is not shown to be inside of the one that it lies in");
+  }
+  if (!outer.storage.is_plain() || p.storage != storage_of(box, outer.storage, outer_type.shape)) {
+    return bad("a value lies otherwise than the one that it lies in");
+  }
+  return {};
+}
+
 Status verify_placed(const Lir& lir, const Placed& p) {
   if (p.value.index >= lir.graph.values.size()) return bad("a placed value does not exist");
   if (p.buffer >= lir.buffers.size()) return bad("a placed value has no buffer");
@@ -16,13 +44,28 @@ Status verify_placed(const Lir& lir, const Placed& p) {
   if (Status sound = verify(p.storage, type.rank()); !sound) {
     return bad(sound.error().first().message);
   }
+  if (p.inside) return verify_inside(lir, p);
   const LirBuffer& b = lir.buffers[p.buffer];
   if (b.dtype != type.dtype || b.elements != storage_elements(p.storage, type.shape)) {
     return bad("a placed value has a buffer of another type or size");
   }
-  const bool constant = lir.graph[p.value].def.kind == ValueDef::Kind::kConstant;
-  if (constant != (lir.buffers[p.buffer].role == LirBuffer::Role::kConstant)) {
+  if (is_constant(lir, p) != (lir.buffers[p.buffer].role == LirBuffer::Role::kConstant)) {
     return bad("a constant lies in a buffer of another role");
+  }
+  return {};
+}
+
+// Graph inputs and outputs are the user's: dense, and in no other value. Values share a buffer as boxes alone.
+Status verify_sharing(const Lir& lir) {
+  Vec<bool> is_users(lir.graph.values.size()), taken(lir.buffers.size());
+  for (const Values* users : {&lir.graph.inputs(), &lir.graph.outputs()}) {
+    for (const ValueId v : *users) is_users[v.index] = true;
+  }
+  for (const Placed& p : lir.placed) {
+    if (p.inside && is_users[p.value.index]) return bad("an input or output lies in another value");
+    if (p.inside) continue;
+    if (taken[p.buffer]) return bad("two values lie in one buffer");
+    taken[p.buffer] = true;
   }
   return {};
 }
@@ -54,6 +97,7 @@ Status verify(const Lir& lir) {
     }
   }
   for (const Placed& p : lir.placed) RLX_TRY_VOID(verify_placed(lir, p));
+  RLX_TRY_VOID(verify_sharing(lir));
   for (const Group& g : lir.groups) RLX_TRY_VOID(verify_group(lir, g));
   for (const LirBuffer& b : lir.buffers) {
     if (b.first > b.last || b.last >= std::max<size_t>(1, lir.groups.size())) {

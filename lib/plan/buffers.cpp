@@ -53,9 +53,8 @@ void set_lifetimes(Lir& lir, const Vec<uint32_t>& wave) {
 Vec<const Placed*> filled_temporaries(const Lir& lir) {
   Vec<const Placed*> filled;
   for (const Placed& p : lir.placed) {
-    if (lir.buffers[p.buffer].role == LirBuffer::Role::kTemporary && keeps_fill(p.storage)) {
-      filled.push_back(&p);
-    }
+    const bool temporary = lir.buffers[p.buffer].role == LirBuffer::Role::kTemporary;
+    if (temporary && !p.inside && keeps_fill(p.storage)) filled.push_back(&p);
   }
   std::ranges::stable_sort(filled, {},
                            [&](const Placed* p) { return lir.buffers[p->buffer].first; });
@@ -110,19 +109,24 @@ void assign_slots(Lir& lir) {
 
 Vec<uint32_t> waves(const Lir& lir, const Vec<PlannedKernel>& kernels) {
   Vec<uint32_t> wave(lir.groups.size());
-  std::set<uint32_t> written;
+  // What the wave has written so far, by container.
+  std::map<uint32_t, Vec<uint32_t>> written;
+  auto is_written = [&](uint32_t placed) {
+    auto boxes = written.find(container_of(lir, placed));
+    return boxes != written.end() && std::ranges::any_of(boxes->second, [&](uint32_t box) {
+             return may_overlap(lir, placed, box);
+           });
+  };
   uint32_t start = 0;
   for (uint32_t i = 0; i < lir.groups.size(); ++i) {
     const Vec<uint32_t>& args = lir.groups[i].args;
-    const bool depends =
-        std::any_of(args.begin(), args.end(), [&](uint32_t p) { return written.contains(p); });
-    if (depends) {
+    if (std::ranges::any_of(args, is_written)) {
       start = i;
       written.clear();
     }
     wave[i] = start;
     for (size_t a = 0; a < args.size(); ++a) {
-      if (kernels[i].kernel.args[a].written) written.insert(args[a]);
+      if (kernels[i].kernel.args[a].written) written[container_of(lir, args[a])].push_back(args[a]);
     }
   }
   return wave;
@@ -132,11 +136,15 @@ void assign_buffers(Lir& lir, const Vec<PlannedKernel>& kernels) {
   lir.buffers.clear();
   const Vec<LirBuffer::Role> roles = roles_of(lir.graph);
   for (Placed& p : lir.placed) {
+    if (p.inside) continue;
     const Type& t = lir.graph[p.value].type;
     p.buffer = static_cast<uint32_t>(lir.buffers.size());
     lir.buffers.push_back({.role = role_of(lir.graph, p, roles),
                            .dtype = t.dtype,
                            .elements = storage_elements(p.storage, t.shape)});
+  }
+  for (Placed& p : lir.placed) {
+    if (p.inside) p.buffer = lir.placed[p.inside->container].buffer;
   }
   set_lifetimes(lir, waves(lir, kernels));
   assign_slots(lir);

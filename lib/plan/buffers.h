@@ -1,4 +1,5 @@
-// Lifetimes: when each placed value's memory is needed, and which buffers keep a fill.
+// Lifetimes: when each placed value's memory is needed, and which buffers keep a fill. A value that lies in
+// another one is a part of that one's buffer.
 //
 // Groups run in waves: neighbours that do not depend on each other may run at once, so a buffer is live from
 // the start of its first wave to the end of its last. A temporary whose storage has padding keeps its fill

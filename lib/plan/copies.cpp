@@ -10,6 +10,7 @@ namespace {
 
 // to[loops] = from[index(loops)]
 struct Copy {
+  size_t stage = 0;
   ValueId from, to;
   Vec<Loop> loops;
   Vec<Dim> index;
@@ -17,12 +18,17 @@ struct Copy {
   Vec<Dim> shape;
 };
 
-bool is_identity_write(const Access& w, const Vec<Loop>& loops) {
-  if (w.combine != Combine::kSet || w.index.size() != loops.size()) return false;
-  for (size_t i = 0; i < loops.size(); ++i) {
-    if (w.index[i].expr || w.index[i].dim != Dim::loop(loops[i].id)) return false;
+// The loops of a write that covers its tensor, by axis.
+std::optional<Vec<Loop>> loops_of_write(const Access& w, const Vec<Loop>& all) {
+  if (w.combine != Combine::kSet || w.index.size() != all.size()) return std::nullopt;
+  Vec<Loop> loops;
+  for (const AxisIndex& i : w.index) {
+    const std::optional<LoopId> id = i.expr ? std::nullopt : i.dim.as_loop();
+    const Loop* loop = id ? find_loop(all, *id) : nullptr;
+    if (!loop || find_loop(loops, *id)) return std::nullopt;
+    loops.push_back(*loop);
   }
-  return true;
+  return loops;
 }
 
 bool is_plain_read(const Access& r) {
@@ -31,20 +37,44 @@ bool is_plain_read(const Access& r) {
                      [](const Bounds& b) { return b.rule == Bounds::Rule::kProven; });
 }
 
-std::optional<Copy> copy_of(const Kernel& k) {
-  if (k.stages.size() != 1) return std::nullopt;
-  const Stage& s = k.stages[0];
+std::optional<Copy> copy_of(const Kernel& k, size_t stage) {
+  const Stage& s = k.stages[stage];
   if (s.kind() != Kind::kMap || s.reads.size() != 1 || s.writes.size() != 1) return std::nullopt;
   if (s.body[s.results[0].index].fn != Fn::kLoad) return std::nullopt;
   const Access &r = s.reads[0], &w = s.writes[0];
-  if (r.of != Access::Of::kArg || w.of != Access::Of::kArg) return std::nullopt;
-  Vec<Loop> loops = k.grid;
-  loops.insert(loops.end(), s.loops.begin(), s.loops.end());
-  if (!is_plain_read(r) || !is_identity_write(w, loops)) return std::nullopt;
+  if (r.of != Access::Of::kArg || w.of != Access::Of::kArg || !is_plain_read(r)) {
+    return std::nullopt;
+  }
+  Vec<Loop> all = k.grid;
+  all.insert(all.end(), s.loops.begin(), s.loops.end());
+  std::optional<Vec<Loop>> loops = loops_of_write(w, all);
+  if (!loops) return std::nullopt;
   const Arg& from = k.args[r.tensor];
-  Copy c{from.value, k.args[w.tensor].value, loops, {}, from.shape};
+  Copy c{stage, from.value, k.args[w.tensor].value, std::move(*loops), {}, from.shape};
   for (const AxisIndex& i : r.index) c.index.push_back(i.dim);
   return c;
+}
+
+// A kernel that copies and does nothing else: what each stage does; else none.
+Vec<Copy> copies_of(const Kernel& k) {
+  Vec<Copy> copies;
+  for (size_t stage = 0; stage < k.stages.size(); ++stage) {
+    std::optional<Copy> c = copy_of(k, stage);
+    if (!c) return {};
+    copies.push_back(std::move(*c));
+  }
+  return copies;
+}
+
+// Whether `to` is a box of `from`, with the same axes: where it stays, it is a view (plan/views.h).
+bool is_box(const Copy& c) {
+  if (c.index.size() != c.loops.size()) return false;
+  for (size_t i = 0; i < c.loops.size(); ++i) {
+    const Loop& l = c.loops[i];
+    const bool stands_still = l.extent.is(1) && !c.index[i].has_loops();
+    if (!stands_still && (c.index[i] - Dim::loop(l.id)).has_loops()) return false;
+  }
+  return true;
 }
 
 // The axis of `from` on which alone this loop stands, unchanged, if that is its only place.
@@ -145,29 +175,36 @@ class Folder {
     return {readers.begin(), readers.end()};
   }
 
+  // From the last copy of a kernel to the first: those that go leave the others their places.
   void fold_into_copies(UnitId u) {
-    std::optional<Copy> c = copy_of(units_[u].kernel);
-    if (!c) return;
-    for (const UnitId r : readers_of(c->to)) {
-      if (copy_of(units_[r].kernel)) read_through(u, *c, r);
+    const Vec<Copy> copies = copies_of(units_[u].kernel);
+    for (size_t i = copies.size(); i-- > 0;) {
+      for (const UnitId r : readers_of(copies[i].to)) {
+        if (!copies_of(units_[r].kernel).empty()) read_through(u, copies[i], r);
+      }
+      remove_if_dead(u, copies[i]);
     }
-    remove_if_dead(u, *c);
   }
 
   void fold(UnitId u) {
-    std::optional<Copy> c = copy_of(units_[u].kernel);
-    if (!c) return;
-    const Vec<UnitId> readers = readers_of(c->to);
-    bool all_take = !is_output(c->to) && !readers.empty();
+    const Vec<Copy> copies = copies_of(units_[u].kernel);
+    for (size_t i = copies.size(); i-- > 0;) fold(u, copies[i], copies.size() == 1);
+  }
+
+  void fold(UnitId u, const Copy& c, bool is_only_one) {
+    const Vec<UnitId> readers = readers_of(c.to);
+    bool all_take = !is_output(c.to) && !readers.empty();
     bool all_affine = all_take;
     for (const UnitId r : readers) {
-      all_take &= can_read_through(*c, r, false);
-      all_affine &= can_read_through(*c, r, true);
+      all_take &= can_read_through(c, r, false);
+      all_affine &= can_read_through(c, r, true);
     }
-    if (!all_affine && write_through(u, *c)) return;
-    if (!all_take) return;
-    for (const UnitId r : readers) read_through(u, *c, r);
-    remove_if_dead(u, *c);
+    if (!all_affine && is_only_one && write_through(u, c)) return;
+    // What is left of a box costs nothing.
+    const bool is_view = is_box(c) && !is_output(c.to);
+    if (!all_take && !is_view) return;
+    for (const UnitId r : readers) read_through(u, c, r);
+    remove_if_dead(u, c);
   }
 
   bool can_read_through(const Copy& c, UnitId reader, bool affine) const {
@@ -194,7 +231,7 @@ class Folder {
           a = *compose(c, a, from, ranges_of(k, &s, symbols_));
           took = true;
         }
-        if (took) s.origin = merge(s.origin, copy.stages[0].origin);
+        if (took) s.origin = merge(s.origin, copy.stages[c.stage].origin);
       }
       drop_unused(k);
     });
@@ -254,7 +291,12 @@ class Folder {
   }
 
   void remove_if_dead(UnitId u, const Copy& c) {
-    if (!is_output(c.to) && units_.readers_of(c.to).empty()) remove(u);
+    if (is_output(c.to) || !units_.readers_of(c.to).empty()) return;
+    if (units_[u].kernel.stages.size() == 1) return remove(u);
+    units_.edit(u, [&](Kernel& k) {
+      k.stages.erase(k.stages.begin() + static_cast<ptrdiff_t>(c.stage));
+      drop_unused(k);
+    });
   }
 
   void remove(UnitId u) {

@@ -1,6 +1,7 @@
 // Makes copies disappear: reshape, transpose, slice, expand, squeeze become indexes.
 //
-// Each of these lowers to a map of a single load, so it is an access with another index. A copy o of t is
+// Each of these lowers to maps of a single load (split to several), so it is an access with another index. A
+// copy o of t is
 // removed either in o's readers, which then read t at the composed index, or in t's writer, which then
 // writes o at the inverted index. Readers are preferred where their index stays affine; the writer takes the
 // copy where a reader's would not (attention's context, [b, h, s, d] read as [b, s, h * 64 + d] by a

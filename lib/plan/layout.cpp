@@ -28,10 +28,11 @@ Storage bare(const Storage& s) {
 
 class Layouter {
  public:
-  Layouter(Lir& lir, const Vec<Unit>& units, const Vec<Alternative>& choices)
+  Layouter(Lir& lir, const Vec<Unit>& units, const Views& views, const Vec<Alternative>& choices)
       : lir_(lir),
         g_(lir.graph),
         units_(units),
+        views_(views),
         choices_(choices),
         copies_(g_.values.size()),
         is_output_(g_.values.size()),
@@ -51,17 +52,35 @@ class Layouter {
     for (size_t a = 0; a < args.size(); ++a) {
       if (const Need& need = choices_[u].needs[a];
           !args[a].written && need.kind == Need::Kind::kLike) {
-        needs_[args[a].value.index].push_back(&need);
+        note_need(args[a].value, need);
       }
     }
   }
 
-  uint32_t place(ValueId v, Storage s) {
+  // What is asked of a box is asked of its container, where that can give it.
+  void note_need(ValueId v, const Need& need) {
+    const std::optional<View> view = views_.of(v);
+    const ValueId holder = view ? view->container : v;
+    const Storage& wanted = need.storage;
+    if ((view || views_.has_parts(v)) && !wanted.is_plain()) return;
+    if (view && storage_of(box_of(v, *view), wanted, shape_of(holder)) != wanted) return;
+    needs_[holder.index].push_back(&need);
+  }
+
+  uint32_t place(ValueId v, Storage s, std::optional<Inside> inside = std::nullopt) {
     Vec<uint32_t>& copies = copies_[v.index];
     const auto id = static_cast<uint32_t>(lir_.placed.size());
-    lir_.placed.push_back({v, static_cast<int>(copies.size()), std::move(s), 0});
+    lir_.placed.push_back({v, static_cast<int>(copies.size()), std::move(s), 0, std::move(inside)});
     copies.push_back(id);
     return id;
+  }
+
+  // In its container, which is placed.
+  uint32_t place_view(ValueId v, const View& view) {
+    const uint32_t container = copies_[view.container.index][0];
+    Storage own =
+        storage_of(box_of(v, view), lir_.placed[container].storage, shape_of(view.container));
+    return place(v, std::move(own), Inside{container, view.start});
   }
 
   void lay_out_unit(size_t u) {
@@ -72,13 +91,15 @@ class Layouter {
       if (!k.args[a].written) group.args[a] = operand(k.args[a].value, choices_[u].needs[a]);
     }
     for (size_t a = 0; a < k.args.size(); ++a) {
-      if (k.args[a].written) group.args[a] = place(k.args[a].value, result_storage(u, a));
+      if (k.args[a].written) group.args[a] = result(u, a);
     }
     lir_.groups.push_back(std::move(group));
   }
 
   // The placed copy of v that a reader with this need reads.
   uint32_t operand(ValueId v, const Need& need) {
+    const std::optional<View> view = views_.of(v);
+    if (view && copies_[v.index].empty()) place_view(v, *view);
     for (const uint32_t id : copies_[v.index]) {
       if (need.is_met_by(lir_.placed[id].storage)) return id;
     }
@@ -91,13 +112,27 @@ class Layouter {
     return to;
   }
 
-  Storage result_storage(size_t u, size_t a) const {
+  // Where a unit writes: in a container that is placed with the first part of it.
+  uint32_t result(size_t u, size_t a) {
     const ValueId v = units_[u].kernel.args[a].value;
+    const std::optional<View> view = views_.of(v);
+    const ValueId holder = view ? view->container : v;
+    if (copies_[holder.index].empty()) place(holder, result_storage(holder, u, a));
+    return view ? place_view(v, *view) : copies_[v.index][0];
+  }
+
+  // Of v, of which the unit writes at least a part.
+  Storage result_storage(ValueId v, size_t u, size_t a) const {
     if (is_output_[v.index]) return Storage::row_major(g_[v].type.rank());
     if (std::optional<Storage> s = wanted_by(needs_[v.index])) return *s;
     const Need& own = choices_[u].needs[a];
-    return own.kind == Need::Kind::kPrefers ? own.storage : followed(u, a);
+    if (own.kind != Need::Kind::kPrefers) return followed(u, a);
+    if (!views_.has_parts(v)) return own.storage;
+    return own.storage.is_plain() ? bare(own.storage) : followed(u, a);
   }
+
+  Box box_of(ValueId v, const View& view) const { return {view.start, shape_of(v)}; }
+  const Vec<Dim>& shape_of(ValueId v) const { return g_[v].type.shape; }
 
   // The order of an operand of the same shape.
   Storage followed(size_t u, size_t a) const {
@@ -117,6 +152,7 @@ class Layouter {
   Lir& lir_;
   const Graph& g_;
   const Vec<Unit>& units_;
+  const Views& views_;
   const Vec<Alternative>& choices_;
   // Placed ids of each value.
   Vec<Vec<uint32_t>> copies_;
@@ -137,8 +173,9 @@ std::optional<Storage> wanted_by(const Vec<const Need*>& needs) {
   return wanted;
 }
 
-void lay_out(Lir& lir, const Vec<Unit>& units, const Vec<Alternative>& choices) {
-  Layouter(lir, units, choices).run();
+void lay_out(Lir& lir, const Vec<Unit>& units, const Views& views,
+             const Vec<Alternative>& choices) {
+  Layouter(lir, units, views, choices).run();
 }
 
 Kernel copy_kernel(const Graph& g, ValueId v, const Storage& from, const Storage& to) {

@@ -5,15 +5,18 @@
 // to the halos of the readers that agree with it; else what its writer prefers; else it follows the order of
 // an operand of its writer of the same shape (so channels-last spreads through elementwise kernels); else
 // row-major. A reader that needs another storage reads a copy, made once by a kernel of its own.
+//
+// A view lies as its container does (plan/views.h), which is placed by the same rules with the first of its
+// parts: what readers need of a part counts as theirs of the whole where the part can have it.
 #pragma once
 #include "lir/lir.h"
-#include "plan/unit.h"
+#include "plan/views.h"
 
 namespace rlx {
 
 // Fills Lir::placed and Lir::groups (copies included) from the units and what their choices need:
 // wishes[unit][arg]. Buffers are assigned later.
-void lay_out(Lir& lir, const Vec<Unit>& units, const Vec<Alternative>& choices);
+void lay_out(Lir& lir, const Vec<Unit>& units, const Views& views, const Vec<Alternative>& choices);
 
 // The storage that serves the first of the needs and as many others as its padding can be widened for; nullopt
 // where none asks for one.

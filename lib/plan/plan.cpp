@@ -1,5 +1,6 @@
 #include "plan/plan.h"
 
+#include <algorithm>
 #include <set>
 
 #include "ir/builder.h"
@@ -9,6 +10,7 @@
 #include "plan/choose.h"
 #include "plan/group.h"
 #include "plan/layout.h"
+#include "plan/views.h"
 #include "support/ending.h"
 
 namespace rlx {
@@ -29,6 +31,24 @@ void note_kernels(Groups& groups, const Vec<Alternative>& choices) {
   }
 }
 
+// Says of the kernel's arguments which lie in one memory, and where.
+void set_frames(Kernel& k, const Lir& lir, const Vec<uint32_t>& placed) {
+  std::set<uint32_t> shared;
+  for (const uint32_t p : placed) {
+    if (lir.placed[p].inside) shared.insert(container_of(lir, p));
+  }
+  for (size_t a = 0; a < placed.size(); ++a) {
+    const uint32_t container = container_of(lir, placed[a]);
+    auto memory = shared.find(container);
+    if (memory == shared.end()) continue;
+    const Placed &p = lir.placed[placed[a]], &outer = lir.placed[container];
+    const Vec<Dim> begin(k.args[a].shape.size(), 0);
+    k.args[a].frame = ArgFrame{static_cast<uint32_t>(std::distance(shared.begin(), memory)),
+                               lir.graph[outer.value].type.shape, outer.storage,
+                               p.inside ? p.inside->start : begin};
+  }
+}
+
 // One kernel per group, in the groups' order, with the storages that were laid out.
 Vec<PlannedKernel> kernels_of(const Lir& lir, const Vec<Unit>& units) {
   Vec<PlannedKernel> kernels;
@@ -43,9 +63,30 @@ Vec<PlannedKernel> kernels_of(const Lir& lir, const Vec<Unit>& units) {
     for (size_t a = 0; a < group.args.size(); ++a) {
       k.args[a].storage = lir.placed[group.args[a]].storage;
     }
+    set_frames(k, lir, group.args);
     kernels.push_back({std::move(k), group.choice});
   }
   return kernels;
+}
+
+// Whether the stored values lie where these views say.
+bool fits(const Lir& lir, const Views& views) {
+  return std::ranges::all_of(lir.placed, [&](const Placed& p) {
+    const std::optional<View> view = p.copy == 0 ? views.of(p.value) : std::nullopt;
+    if (!view || !p.inside) return !view && !p.inside;
+    const Placed& outer = lir.placed[p.inside->container];
+    return outer.copy == 0 && outer.value == view->container && p.inside->start == view->start;
+  });
+}
+
+// Whether the group's arguments are those of the kernel.
+bool fits(const Lir& lir, const Group& group, const Unit& unit) {
+  const Vec<Arg>& args = unit.kernel.args;
+  if (unit.nodes != group.nodes || args.size() != group.args.size()) return false;
+  for (size_t a = 0; a < args.size(); ++a) {
+    if (lir.placed[group.args[a]].value != args[a].value) return false;
+  }
+  return true;
 }
 
 }  // namespace
@@ -70,6 +111,7 @@ Result<Plan> plan(Graph g, const Target& target, Menu menu, const PlanOptions& o
   RLX_TRY(Vec<Unit> units, units_of(g, on.views));
   Groups groups{.units = std::move(units)};
   if (on.fusion) groups = decide_groups(std::move(groups.units), g, price_of(menu, target));
+  const Views views = on.views ? take_views(groups.units, g) : Views(g.values.size());
   RLX_TRY(const Vec<Alternative> choices, on.layout
                                               ? choose(groups.units, g, target, menu)
                                               : choose_undemanding(groups.units, target, menu));
@@ -79,21 +121,26 @@ Result<Plan> plan(Graph g, const Target& target, Menu menu, const PlanOptions& o
   out.lir.options = options.options;
   out.lir.fusions = std::move(groups.fusions);
   out.report = std::move(groups.report);
-  lay_out(out.lir, groups.units, choices);
+  lay_out(out.lir, groups.units, views, choices);
   out.kernels = kernels_of(out.lir, groups.units);
   assign_buffers(out.lir, out.kernels);
   return out;
 }
 
 Result<Vec<PlannedKernel>> replay(const Lir& lir) {
-  RLX_TRY(Vec<Unit> units, units_of(lir.graph, switches_of(lir.options).views));
+  const bool on = switches_of(lir.options).views;
+  RLX_TRY(Vec<Unit> units, units_of(lir.graph, on));
   RLX_TRY(units, replay_groups(std::move(units), lir.graph, lir.fusions));
+  const Views views = on ? take_views(units, lir.graph) : Views(lir.graph.values.size());
+  if (!fits(lir, views)) {
+    return Error(kPlanMismatch, "the stored plan lays values where its graph does not");
+  }
   size_t planned = 0;
   for (const Group& group : lir.groups) {
     if (group.nodes.empty()) continue;
-    const bool fits = planned < units.size() && units[planned].nodes == group.nodes &&
-                      units[planned].kernel.args.size() == group.args.size();
-    if (!fits) return Error(kPlanMismatch, "the stored plan does not fit its graph");
+    if (planned == units.size() || !fits(lir, group, units[planned])) {
+      return Error(kPlanMismatch, "the stored plan does not fit its graph");
+    }
     ++planned;
   }
   if (planned != units.size()) {

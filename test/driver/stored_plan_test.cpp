@@ -26,6 +26,24 @@ Lir planned() {
   return std::move(compiled->lir);
 }
 
+// Parts that are written into a concatenation, one of them read by a kernel that writes another.
+Lir planned_views() {
+  auto g = parse_graph(R"(graph "g" {
+  %x = input "x" : f32[24, 40]
+  %w = input "w" : f32[40, 40]
+  %a = matmul(%x, %w)
+  %b = matmul(%a, %w)
+  %c = concat(%a, %b) {axis = 0}
+  %s = softmax(%c) {axis = 0}
+  output "y" = %s
+})");
+  REQUIRE(g);
+  driver::CompileOptions options{.target = *parse_target("cpu:x86-64-v3")};
+  auto compiled = driver::compile(std::move(*g), options);
+  if (!compiled) FAIL(to_text(compiled.error()));
+  return std::move(compiled->lir);
+}
+
 // Read back as from the store, then compiled.
 Status compiled_again(const Lir& lir) {
   auto read = lir_from_json(to_json(lir), {});
@@ -43,9 +61,8 @@ Group& product(Lir& lir) {
   return lir.groups[0];
 }
 
-void refuses(const char* what, const Tamper& tamper) {
+void refuses(const char* what, const Tamper& tamper, Lir lir = planned()) {
   INFO(what);
-  Lir lir = planned();
   tamper(lir);
   Status status = compiled_again(lir);
   REQUIRE_FALSE(status.ok());
@@ -55,7 +72,51 @@ void refuses(const char* what, const Tamper& tamper) {
 
 }  // namespace
 
-TEST_CASE("a stored plan compiles as it is") { CHECK(compiled_again(planned()).ok()); }
+TEST_CASE("a stored plan compiles as it is") {
+  CHECK(compiled_again(planned()).ok());
+  CHECK(compiled_again(planned_views()).ok());
+}
+
+TEST_CASE("a stored plan whose values lie in others where they should not is refused") {
+  auto part_at = [](Lir& l, int64_t start) -> Placed& {
+    for (Placed& p : l.placed) {
+      if (p.inside && p.inside->start[0].is(start)) return p;
+    }
+    FAIL("no part begins at " << start);
+    return l.placed[0];
+  };
+  auto refuses_views = [](const char* what, const Tamper& tamper) {
+    refuses(what, tamper, planned_views());
+  };
+  refuses_views("a part over another", [&](Lir& l) { part_at(l, 24).inside->start[0] = 23; });
+  refuses_views("parts that change places", [&](Lir& l) {
+    std::swap(part_at(l, 0).inside->start, part_at(l, 24).inside->start);
+  });
+  refuses_views("a part outside", [&](Lir& l) { part_at(l, 24).inside->start[0] = 25; });
+  refuses_views("a part before the beginning",
+                [&](Lir& l) { part_at(l, 0).inside->start[0] = -1; });
+  refuses_views("a part that begins nobody knows where",
+                [&](Lir& l) { part_at(l, 24).inside->start[0] = Dim::symbol("n"); });
+  refuses_views("too few axes", [&](Lir& l) { part_at(l, 24).inside->start.pop_back(); });
+  refuses_views("a container that is not there",
+                [&](Lir& l) { part_at(l, 24).inside->container = 99; });
+  refuses_views("a part in itself", [&](Lir& l) {
+    Placed& b = part_at(l, 24);
+    b.inside->container = static_cast<uint32_t>(&b - l.placed.data());
+  });
+  refuses_views("a part in another buffer", [&](Lir& l) { part_at(l, 24).buffer = 0; });
+  refuses_views("a part with a storage of its own",
+                [&](Lir& l) { part_at(l, 24).storage = Storage::ordered({1, 0}); });
+  refuses_views("a part with memory of its own", [&](Lir& l) {
+    Placed& b = part_at(l, 24);
+    b.inside.reset();
+    b.buffer = static_cast<uint32_t>(l.buffers.size());
+    l.buffers.push_back({.elements = 24 * 40});
+  });
+  refuses_views("two values in one buffer", [&](Lir& l) { part_at(l, 24).inside.reset(); });
+  refuses_views("the arguments of one kernel change places",
+                [](Lir& l) { std::swap(l.groups[0].args[0], l.groups[0].args[1]); });
+}
 
 TEST_CASE("a stored plan that does not fit is refused") {
   refuses("an unknown algorithm", [](Lir& l) { product(l).choice.algorithm = "contract.magic"; });

@@ -171,18 +171,17 @@ class Builder {
   }
 
   void add_commands() {
-    std::map<uint32_t, uint32_t> writer;
     for (uint32_t i = 0; i < kernels_.size(); ++i) {
       image::Command c{.kernel = i};
       const Kernel& k = kernels_[i].kernel;
-      for (size_t a = 0; a < k.args.size(); ++a) {
-        const uint32_t b = lir_.placed[lir_.groups[i].args[a]].buffer;
-        c.buffers.push_back(b);
-        if (auto it = writer.find(b); it != writer.end()) c.waits.push_back(it->second);
+      const Vec<uint32_t>& args = lir_.groups[i].args;
+      for (const uint32_t p : args) {
+        c.buffers.push_back(lir_.placed[p].buffer);
+        add_waits(c, p);
       }
       sort_uniquely(c.waits);
       for (size_t a = 0; a < k.args.size(); ++a) {
-        if (k.args[a].written) writer[c.buffers[a]] = i;
+        if (k.args[a].written) writers_[c.buffers[a]].push_back({args[a], i});
       }
       for (const Stage& s : k.stages) {
         c.origin.insert(c.origin.end(), s.origin.begin(), s.origin.end());
@@ -192,12 +191,28 @@ class Builder {
     }
   }
 
+  // For all who wrote a part of what the command uses.
+  void add_waits(image::Command& c, uint32_t placed) {
+    auto writers = writers_.find(lir_.placed[placed].buffer);
+    if (writers == writers_.end()) return;
+    for (const Writer& w : writers->second) {
+      if (may_overlap(lir_, placed, w.placed)) c.waits.push_back(w.command);
+    }
+  }
+
+  struct Writer {
+    uint32_t placed = 0;
+    uint32_t command = 0;
+  };
+
   const Lir& lir_;
   const Graph& g_;
   const Vec<PlannedKernel>& kernels_;
   SymbolIndex symbols_;
   // By value: where its producer writes it.
   Vec<uint32_t> buffer_of_;
+  // By buffer, in the order of the commands.
+  std::map<uint32_t, Vec<Writer>> writers_;
   image::Image out_;
 };
 

@@ -1,0 +1,25 @@
+#include "lir/lir.h"
+
+namespace rlx {
+namespace {
+
+Box box_of(const Lir& lir, uint32_t placed) {
+  const Placed& p = lir.placed[placed];
+  const Vec<Dim>& shape = lir.graph[p.value].type.shape;
+  return {p.inside ? p.inside->start : Vec<Dim>(shape.size(), 0), shape};
+}
+
+}  // namespace
+
+uint32_t container_of(const Lir& lir, uint32_t placed) {
+  const std::optional<Inside>& inside = lir.placed[placed].inside;
+  return inside ? inside->container : placed;
+}
+
+bool may_overlap(const Lir& lir, uint32_t a, uint32_t b) {
+  if (a == b) return true;
+  if (container_of(lir, a) != container_of(lir, b)) return false;
+  return !are_disjoint(box_of(lir, a), box_of(lir, b), lir.graph.symbol_ranges());
+}
+
+}  // namespace rlx

@@ -1,0 +1,268 @@
+#include "plan/views.h"
+
+#include <algorithm>
+#include <set>
+
+namespace rlx {
+
+std::optional<View> Views::of(ValueId v) const {
+  std::optional<View> at = direct_[v.index];
+  while (at && contains(at->container)) {
+    const View& outer = *direct_[at->container.index];
+    for (size_t axis = 0; axis < at->start.size(); ++axis) {
+      at->start[axis] = at->start[axis] + outer.start[axis];
+    }
+    at->container = outer.container;
+  }
+  return at;
+}
+
+void Views::add(ValueId v, View view) {
+  has_parts_[view.container.index] = true;
+  direct_[v.index] = std::move(view);
+}
+
+namespace {
+
+// A stage that copies a box of one value to a box of another.
+struct BoxCopy {
+  size_t stage = 0;
+  ValueId from, to;
+  Vec<Dim> from_start = {}, to_start = {}, shape = {};
+
+  // Where all of `from` would begin in `to`.
+  Vec<Dim> shift() const {
+    Vec<Dim> by;
+    for (size_t axis = 0; axis < shape.size(); ++axis) {
+      by.push_back(to_start[axis] - from_start[axis]);
+    }
+    return by;
+  }
+};
+
+bool is_plain(const Access& a) {
+  return a.of == Access::Of::kArg && a.combine == Combine::kSet && !a.index.empty() &&
+         std::ranges::all_of(a.index, [](const AxisIndex& i) { return !i.expr; }) &&
+         std::ranges::all_of(a.bounds,
+                             [](const Bounds& b) { return b.rule == Bounds::Rule::kProven; });
+}
+
+// The loops in d.
+std::set<LoopId> loops_in(const Dim& d) {
+  std::set<LoopId> loops;
+  each_atom(d, [&](const Atom& a) {
+    if (a.kind == Atom::Kind::kLoop) loops.insert(a.loop);
+  });
+  return loops;
+}
+
+// Finds what a stage copies, an axis at a time.
+class BoxReader {
+ public:
+  BoxReader(const Kernel& k, const Stage& s) : s_(s), loops_(k.grid) {
+    loops_.insert(loops_.end(), s.loops.begin(), s.loops.end());
+  }
+
+  bool read(BoxCopy& copy) {
+    const Vec<AxisIndex>&r = s_.reads[0].index, &w = s_.writes[0].index;
+    if (r.size() != w.size()) return false;
+    for (size_t axis = 0; axis < r.size(); ++axis) {
+      if (!read_axis(copy, r[axis].dim, w[axis].dim)) return false;
+    }
+    return std::ranges::all_of(
+        loops_, [&](const Loop& l) { return used_.contains(l.id) || l.extent.is(1); });
+  }
+
+ private:
+  bool read_axis(BoxCopy& copy, const Dim& r, const Dim& w) {
+    const std::set<LoopId> loops = loops_in(r);
+    if (loops.size() > 1 || loops != loops_in(w)) return false;
+    const Loop* loop = loops.empty() ? nullptr : find_loop(loops_, *loops.begin());
+    if (loop && !used_.insert(loop->id).second) return false;
+    const Dim at = loop ? Dim::loop(loop->id) : Dim(0);
+    copy.from_start.push_back(r - at);
+    copy.to_start.push_back(w - at);
+    copy.shape.push_back(loop ? loop->extent : Dim(1));
+    return !copy.from_start.back().has_loops() && !copy.to_start.back().has_loops();
+  }
+
+  const Stage& s_;
+  Vec<Loop> loops_;
+  std::set<LoopId> used_;
+};
+
+std::optional<BoxCopy> box_copy_of(const Kernel& k, size_t stage) {
+  const Stage& s = k.stages[stage];
+  if (s.kind() != Kind::kMap || s.reads.size() != 1 || s.writes.size() != 1) return std::nullopt;
+  if (s.body[s.results[0].index].fn != Fn::kLoad) return std::nullopt;
+  if (!is_plain(s.reads[0]) || !is_plain(s.writes[0])) return std::nullopt;
+  BoxCopy copy{stage, k.args[s.reads[0].tensor].value, k.args[s.writes[0].tensor].value};
+  if (!BoxReader(k, s).read(copy)) return std::nullopt;
+  return copy;
+}
+
+Vec<BoxCopy> box_copies_of(const Kernel& k) {
+  Vec<BoxCopy> copies;
+  for (size_t stage = 0; stage < k.stages.size(); ++stage) {
+    if (std::optional<BoxCopy> c = box_copy_of(k, stage)) copies.push_back(std::move(*c));
+  }
+  return copies;
+}
+
+bool is_all_zero(const Vec<Dim>& start) {
+  return std::ranges::all_of(start, [](const Dim& d) { return d.is(0); });
+}
+
+// Whether what is read is all of a value of that shape: boxes behind each other along one axis.
+bool reads_all(const Vec<BoxCopy>& copies, const Vec<Dim>& shape) {
+  size_t axis = 0;
+  while (axis + 1 < shape.size() && copies[0].shape[axis] == shape[axis]) ++axis;
+  Vec<Dim> next(shape.size(), 0);
+  for (size_t taken = 0; taken < copies.size(); ++taken) {
+    auto follows = [&](const BoxCopy& c) {
+      Vec<Dim> whole = shape;
+      whole[axis] = c.shape[axis];
+      return c.from_start == next && c.shape == whole;
+    };
+    auto c = std::ranges::find_if(copies, follows);
+    if (c == copies.end()) return false;
+    next[axis] = next[axis] + c->shape[axis];
+  }
+  return next[axis] == shape[axis];
+}
+
+class ViewFinder {
+ public:
+  ViewFinder(Vec<Unit>& units, const Graph& g)
+      : units_(units), g_(g), symbols_(g.symbol_ranges()), views_(g.values.size()) {
+    is_output_.resize(g.values.size());
+    for (const ValueId v : g.outputs()) is_output_[v.index] = true;
+  }
+
+  // The last concatenation first: it holds those before it.
+  Views run() {
+    for (size_t u = units_.size(); u-- > 0;) visit(units_[u].kernel);
+    std::erase_if(units_, [](const Unit& u) { return u.kernel.stages.empty(); });
+    return std::move(views_);
+  }
+
+ private:
+  void visit(Kernel& k) {
+    const Vec<BoxCopy> copies = box_copies_of(k);
+    if (copies.empty()) return;
+    std::set<size_t> gone;
+    for (size_t first = 0; first < copies.size(); ++first) {
+      const ValueId to = copies[first].to;
+      const bool seen = std::any_of(copies.begin(), copies.begin() + static_cast<ptrdiff_t>(first),
+                                    [&](const BoxCopy& c) { return c.to == to; });
+      if (!seen) take(k, to, copies, gone);
+    }
+    remove(k, gone);
+  }
+
+  static void remove(Kernel& k, const std::set<size_t>& gone) {
+    if (gone.empty()) return;
+    Vec<Stage> left;
+    for (size_t s = 0; s < k.stages.size(); ++s) {
+      if (!gone.contains(s)) left.push_back(std::move(k.stages[s]));
+    }
+    k.stages = std::move(left);
+    drop_unused(k);
+  }
+
+  // Removes what it can of the copies to this value.
+  void take(const Kernel& k, ValueId to, const Vec<BoxCopy>& all, std::set<size_t>& gone) {
+    Vec<Vec<BoxCopy>> parts;
+    size_t stages = 0;
+    for (const BoxCopy& c : all) {
+      if (c.to != to) continue;
+      ++stages;
+      auto same = [&](const Vec<BoxCopy>& p) {
+        return p[0].from == c.from && p[0].shift() == c.shift();
+      };
+      auto part = std::ranges::find_if(parts, same);
+      if (part == parts.end()) part = parts.insert(part, Vec<BoxCopy>());
+      part->push_back(c);
+    }
+    const bool is_all = stages == writes_of(k, to);
+    if (is_all && (lies_in_operand(parts) || lies_beside(to, parts))) {
+      for (const Vec<BoxCopy>& p : parts) note(p, gone);
+      return;
+    }
+    for (const Vec<BoxCopy>& p : parts) {
+      if (holds(to, p)) note(p, gone);
+    }
+  }
+
+  static void note(const Vec<BoxCopy>& part, std::set<size_t>& gone) {
+    for (const BoxCopy& c : part) gone.insert(c.stage);
+  }
+
+  static size_t writes_of(const Kernel& k, ValueId v) {
+    size_t writes = 0;
+    for (const Stage& s : k.stages) {
+      for (const Access& a : s.writes) writes += is_of(k, a, v);
+    }
+    return writes;
+  }
+
+  // A slice: all of it is a box of one operand.
+  bool lies_in_operand(const Vec<Vec<BoxCopy>>& parts) {
+    const BoxCopy& c = parts[0][0];
+    if (parts.size() != 1 || parts[0].size() != 1) return false;
+    if (!is_all_zero(c.to_start) || c.shape != shape_of(c.to)) return false;
+    return lay(c.to, {c.from, c.from_start});
+  }
+
+  // Parts that lie in one value already as they would lie in this one.
+  bool lies_beside(ValueId v, const Vec<Vec<BoxCopy>>& parts) {
+    std::optional<View> common;
+    for (const Vec<BoxCopy>& p : parts) {
+      std::optional<View> at = views_.of(p[0].from);
+      if (!at || !reads_all(p, shape_of(p[0].from))) return false;
+      const Vec<Dim> shift = p[0].shift();
+      for (size_t axis = 0; axis < shift.size(); ++axis) {
+        at->start[axis] = at->start[axis] - shift[axis];
+      }
+      if (common && (common->container != at->container || common->start != at->start)) {
+        return false;
+      }
+      common = std::move(at);
+    }
+    return lay(v, std::move(*common));
+  }
+
+  // A concatenation: all of the part becomes a box of it.
+  bool holds(ValueId v, const Vec<BoxCopy>& part) {
+    const ValueId from = part[0].from;
+    if (g_[from].def.kind != ValueDef::Kind::kNode) return false;
+    return reads_all(part, shape_of(from)) && lay(from, {v, part[0].shift()});
+  }
+
+  bool lay(ValueId v, View view) {
+    if (is_output_[v.index] || views_.contains(v)) return false;
+    const std::optional<View> outer = views_.of(view.container);
+    if (view.container == v || (outer && outer->container == v)) return false;
+    const ValueDef::Kind kind = g_[view.container].def.kind;
+    if (kind == ValueDef::Kind::kConstant || kind == ValueDef::Kind::kDims) return false;
+    const Box box{view.start, shape_of(v)};
+    if (!is_inside(box, shape_of(view.container), symbols_)) return false;
+    views_.add(v, std::move(view));
+    return true;
+  }
+
+  const Vec<Dim>& shape_of(ValueId v) const { return g_[v].type.shape; }
+
+  Vec<Unit>& units_;
+  const Graph& g_;
+  RangeOf symbols_;
+  Views views_;
+  // By value.
+  Vec<bool> is_output_;
+};
+
+}  // namespace
+
+Views take_views(Vec<Unit>& units, const Graph& g) { return ViewFinder(units, g).run(); }
+
+}  // namespace rlx
