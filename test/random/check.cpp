@@ -302,6 +302,8 @@ class Checks {
     if (ways_.wide) made("tiles of x86-64-v4");
     auto program = compiled(mir_, ways_.wide);
     if (!program) return void(failed(program.error(), "compile"));
+    auto lies_in_another = [](const Placed& p) { return p.inside.has_value(); };
+    if (std::ranges::any_of(program->lir.placed, lies_in_another)) made("values in others");
     begin("guarded run");
     auto got = run(*program, c_.inputs, {.threads = 1, .check_memory = true});
     // It says what it had to assume of open dims; bound, they have to do.

@@ -269,23 +269,18 @@ Made concat(Generator& g, int v) {
   if (g.rank(v) == 0) return std::nullopt;
   int axis = g.axis(v);
   Vec<int> parts = {v};
-  Dim sum = g.at(v).shape[static_cast<size_t>(axis)];
-  Generator::Result r{g.at(v).dtype, g.at(v).shape, g.at(v).big,
-                      g.at(v).error, g.at(v).exact, g.at(v).whole};
+  double big = g.at(v).big;
   size_t more = g.random.below(10) == 0 ? 0 : 1 + g.random.below(2);
   for (size_t i = 0; i < more; ++i) {
     Vec<Dim> shape = g.at(v).shape;
     Dim& d = shape[static_cast<size_t>(axis)];
     if (g.random.percent(60)) d = g.extent();
     int part =
-        g.random.percent(15) && shape == g.at(v).shape ? v : g.operand(r.dtype, shape, r.big);
+        g.random.percent(15) && shape == g.at(v).shape ? v : g.operand(g.at(v).dtype, shape, big);
     parts.insert(g.random.percent(50) ? parts.begin() : parts.end(), part);
-    sum = sum + g.at(part).shape[static_cast<size_t>(axis)];
-    r.big = std::max(r.big, g.at(part).big), r.error = std::max(r.error, g.at(part).error);
-    r.exact &= g.at(part).exact, r.whole &= g.at(part).whole;
+    big = std::max(big, g.at(part).big);
   }
-  r.shape[static_cast<size_t>(axis)] = sum;
-  return g.node("Concat", parts, r, {{"axis", spelled(g, axis, g.rank(v))}});
+  return g.together(parts, axis);
 }
 
 Made split(Generator& g, int v) {
@@ -464,6 +459,71 @@ Made trilu(Generator& g, int v) {
 }
 
 }  // namespace
+
+// ---- Concatenations of what was made ----------------------------------------------------------
+
+Made Generator::together(const Vec<int>& parts, int axis) {
+  const Value first = at(parts[0]);
+  Result r{first.dtype, first.shape, first.big, first.error, first.exact, first.whole};
+  Dim& sum = r.shape[static_cast<size_t>(axis)];
+  sum = 0;
+  for (const int part : parts) {
+    const Value x = at(part);
+    sum = sum + x.shape[static_cast<size_t>(axis)];
+    r.big = std::max(r.big, x.big), r.error = std::max(r.error, x.error);
+    r.exact &= x.exact, r.whole &= x.whole;
+  }
+  return node("Concat", parts, r, {{"axis", spelled(*this, axis, rank(parts[0]))}});
+}
+
+namespace {
+
+const Emitter& a_reader(Random& random) {
+  for (;;) {
+    const Emitter& e = random.pick(emitters());
+    if (e.family != Family::kView && e.family != Family::kOther) return e;
+  }
+}
+
+}  // namespace
+
+Made Generator::beside(int v, int axis) {
+  for (int tries = 0; tries < 4; ++tries) {
+    const bool image = rank(v) > 2 && random.percent(50);
+    Made made = image ? same_conv(*this, v) : a_reader(random).emit(*this, v);
+    if (!made || at(*made).dtype != at(v).dtype || rank(*made) != rank(v)) continue;
+    Vec<Dim> shape = at(*made).shape;
+    shape[static_cast<size_t>(axis)] = at(v).shape[static_cast<size_t>(axis)];
+    if (shape == at(v).shape) return made;
+  }
+  return std::nullopt;
+}
+
+// What is made from a concatenation is put behind it, or behind all its parts anew, again and again; some of it is
+// taken apart, and others read it.
+bool Generator::dense() {
+  int whole = of_rank(2 + random.below(3), false);
+  const int axis = this->axis(whole);
+  if (random.percent(70)) whole = beside(whole, axis).value_or(whole);
+  Vec<int> parts = {whole};
+  for (size_t i = 2 + random.below(3); i > 0; --i) {
+    const Made part = beside(whole, axis);
+    if (!part) continue;
+    pool_.push_back(*part);
+    parts.push_back(*part);
+    if (random.percent(15)) parts.push_back(random.pick(parts));
+    const Made next = random.percent(50) ? together(parts, axis) : together({whole, *part}, axis);
+    if (!next) break;
+    pool_.push_back(whole = *next);
+    if (random.percent(40)) made_view_of(whole);
+    if (random.percent(30)) {
+      if (Made one = a_reader(random).emit(*this, whole)) pool_.push_back(*one);
+    }
+  }
+  return parts.size() > 1;
+}
+
+// ---- The table --------------------------------------------------------------------------------
 
 Vec<Emitter> view_emitters() {
   return {

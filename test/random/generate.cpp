@@ -471,6 +471,7 @@ bool Generator::step() {
   if (random.percent(30)) return siblings();
   if (random.percent(15)) return twins();
   if (random.percent(15)) return tower();
+  if (random.percent(20)) return dense();
   // Late values more often than early ones.
   int v = random.percent(60)
               ? pool_[pool_.size() - 1 - random.below(std::min<size_t>(3, pool_.size()))]

@@ -61,6 +61,8 @@ class Generator {
   // A view of v's elements.
   Made view(std::string_view op, int v, Vec<int> others, Vec<Dim> shape,
             Vec<std::pair<std::string, Setting>> attributes = {});
+  // Values of one type, whose shapes differ along the axis alone, one behind the other.
+  Made together(const Vec<int>& parts, int axis);
   // A node with several outputs; all of them take part from here on.
   Vec<int> nodes(std::string_view op, Vec<int> inputs, const Vec<Result>& results,
                  Vec<std::pair<std::string, Setting>> attributes = {});
@@ -86,6 +88,9 @@ class Generator {
   // Of two values of one type and shape.
   Made sum(int a, int b);
   bool tower();
+  bool dense();
+  // A value made from v that can stand behind it along the axis.
+  Made beside(int v, int axis);
   int of_rank(size_t rank, bool exact);
   void choose_outputs();
   int made_view_of(int v);
