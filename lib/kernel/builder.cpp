@@ -112,19 +112,22 @@ Ex StageBuilder::load(Access access) {
 
 uint32_t StageBuilder::read_of(Access access) {
   Vec<Access>& reads = stage().reads;
-  auto same = is_operand() ? reads.end() : std::find(reads.begin(), reads.end(), access);
+  auto same = std::find(reads.begin(), reads.end(), access);
   if (same == reads.end()) same = reads.insert(same, std::move(access));
   return static_cast<uint32_t>(same - reads.begin());
 }
 
-bool StageBuilder::is_operand() { return stage().reads.size() < operand_count(stage()); }
+// The operands of products are read even where their elements are known: their tensors say how they lie.
+bool StageBuilder::is_product() {
+  return stage().kind() == Kind::kContract || stage().kind() == Kind::kConv;
+}
 
 // The elements of shape arithmetic that a loop indexes: it lies nowhere in memory.
 const Vec<Dim>* StageBuilder::chosen_dims(const Access& access) {
   if (access.of != Access::Of::kArg || access.index.size() != 1 || access.index[0].expr) {
     return nullptr;
   }
-  if (is_operand()) return nullptr;
+  if (is_product()) return nullptr;
   const Arg& arg = kernel_.kernel_.args[access.tensor];
   const ValueDef& def = kernel_.graph_[arg.value].def;
   const bool chosen = !arg.written && def.kind == ValueDef::Kind::kDims && !def.dims.empty() &&
@@ -143,7 +146,7 @@ Ex StageBuilder::choose(const Vec<Dim>& elements, const Dim& at) {
 }
 
 std::optional<Expr> StageBuilder::known_element(const Access& access) {
-  if (is_operand() || access.of != Access::Of::kArg) return std::nullopt;
+  if (is_product() || access.of != Access::Of::kArg) return std::nullopt;
   for (const Bounds& b : access.bounds) {
     if (b.rule != Bounds::Rule::kProven) return std::nullopt;
   }

@@ -98,7 +98,7 @@ class StageBuilder {
   Ex load(Access access);
   // Its number among the reads; equal ones are one.
   uint32_t read_of(Access access);
-  bool is_operand();
+  bool is_product();
   const Vec<Dim>* chosen_dims(const Access& access);
   Ex choose(const Vec<Dim>& elements, const Dim& at);
   std::optional<Expr> known_element(const Access& access);

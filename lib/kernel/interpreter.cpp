@@ -245,11 +245,11 @@ class StageRun {
     });
   }
 
-  Status run(const Contract& c) { return run_sum(c.acc); }
-  Status run(const Conv& c) { return run_sum(c.acc); }
+  Status run(const Contract& c) { return run_sum(c.a, c.b, c.acc); }
+  Status run(const Conv& c) { return run_sum(c.x, c.w, c.acc); }
 
   // acc = fma(a, b, acc).
-  Status run_sum(DType type) {
+  Status run_sum(ExprId a, ExprId b, DType type) {
     Vec<LoopId> summed = ended_loops(s_);
     RLX_TRY(Nest loops, nest_of(s_.loops, 0, s_.loops.size()));
     Nest kept, over;
@@ -261,31 +261,19 @@ class StageRun {
       auto at = std::find(loops.ids.begin(), loops.ids.end(), id) - loops.ids.begin();
       over.append(id, loops.extents[static_cast<size_t>(at)]);
     }
-    Vec<ExprId> roots;
-    for (size_t i = 0; i < 2; ++i) append_indexes(s_.reads[i], roots);
-    Vec<bool> indexes = needed(s_, roots);
+    const Vec<bool> factors = needed(s_, {a, b});
     return each_strip(kept, [&]() -> Status {
       Vec<Column> acc(1, Column(points()));
-      RLX_TRY_VOID(each_step(over, 0, [&] { return add_product(type, indexes, acc); }));
+      RLX_TRY_VOID(each_step(over, 0, [&] { return add_product(factors, a, b, type, acc); }));
       return finish(acc);
     });
   }
 
-  Status add_product(DType type, const Vec<bool>& indexes, Vec<Column>& acc) {
-    RLX_TRY_VOID(evaluate(indexes, acc));
-    RLX_TRY_VOID(load_as(type, s_.reads[0], a_));
-    RLX_TRY_VOID(load_as(type, s_.reads[1], b_));
+  Status add_product(const Vec<bool>& factors, ExprId a, ExprId b, DType type, Vec<Column>& acc) {
+    RLX_TRY_VOID(evaluate(factors, acc));
     std::byte* sum = bytes_of(acc[0]);
-    const std::byte* operands[] = {bytes_of(a_), bytes_of(b_), sum};
+    const std::byte* operands[] = {values_[a.index], values_[b.index], sum};
     eval(Fn::kFma, type, type, operands, sum, strip_.count());
-    return {};
-  }
-
-  Status load_as(DType type, const Access& a, Column& out) {
-    const DType from = accessor_.dtype(a);
-    RLX_TRY_VOID(accessor_.load(s_, a, values_, bytes_of(from == type ? out : raw_)));
-    const std::byte* operands[] = {bytes_of(raw_)};
-    if (from != type) eval(Fn::kCast, from, type, operands, bytes_of(out), strip_.count());
     return {};
   }
 
@@ -374,8 +362,6 @@ class StageRun {
   Columns values_;
   Vec<Column> columns_;
   Vec<Column> next_;
-  // The operands of a product, and one before its cast.
-  Column a_ = Column(kStrip), b_ = Column(kStrip), raw_ = Column(kStrip);
   Vec<const std::byte*> operands_;
 };
 

@@ -150,15 +150,26 @@ bool uses_any(const Dim& d, const Vec<LoopId>& loops) {
   return found;
 }
 
-size_t operand_count(const Stage& s) {
+Vec<ExprId> operands(const Stage& s) {
   switch (s.kind()) {
-    case Kind::kContract:
-    case Kind::kConv: return 2;
+    case Kind::kContract: return {s.contract().a, s.contract().b};
+    case Kind::kConv: return {s.conv().x, s.conv().w};
     case Kind::kMap:
     case Kind::kReduce:
-    case Kind::kScan: return 0;
+    case Kind::kScan: return {};
   }
-  return 0;
+  return {};
+}
+
+Vec<uint32_t> loaded_reads(const Stage& s, ExprId root) {
+  const Vec<bool> cone = needed(s, {root});
+  Vec<uint32_t> reads;
+  for (size_t i = 0; i < cone.size(); ++i) {
+    const Expr& e = s.body[i];
+    const bool is_new = cone[i] && e.fn == Fn::kLoad && !std::ranges::count(reads, e.index);
+    if (is_new) reads.push_back(e.index);
+  }
+  return reads;
 }
 
 namespace {

@@ -143,23 +143,24 @@ struct Reduction {
   bool operator==(const Reduction&) const = default;
 };
 
-// out[batch, m, n] = sum over k of a[batch, m, k] * b[batch, k, n]: reads[0] is a, reads[1] is b,
-// both converted to acc; m, n, batch are grid loops, k stage loops. Per element: acc = fma(a, b,
-// acc) from 0, k from outermost to innermost in sequence. kAcc 0 is the sum; the results may use it
-// (and nothing else).
+// out[batch, m, n] = sum over k of a[batch, m, k] * b[batch, k, n]: nodes of the body, of type acc;
+// m, n, batch are grid loops, k stage loops. Per element: acc = fma(a, b, acc) from 0, k from
+// outermost to innermost in sequence. kAcc 0 is the sum; the results may use it (and nothing else).
 struct Contract {
   static constexpr Kind kKind = Kind::kContract;
 
   Vec<LoopId> m = {}, n = {}, k = {}, batch = {};
+  ExprId a = {}, b = {};
   DType acc = DType::kF32;
 
   bool operator==(const Contract&) const = default;
 };
 
 // out[n, oc, pixel] = sum over ic and window of x[n, start + ic, pixel * stride + window * dilation
-// - pad] * w[oc, ic, window]; reads[0] is x, reads[1] is w. Grid: batch, out_channel, pixels; stage
-// loops: in_channel, window. Of OC rows in w, oc is in group oc floordiv (OC floordiv groups), and
-// start is that group times the extent of in_channel: 0 where groups is 1.
+// - pad] * w[oc, ic, window]: nodes of the body, of type acc, whose first loads are these elements;
+// what else they load uses no loop of pixels or window, or is read at the same place. Grid: batch,
+// out_channel, pixels; stage loops: in_channel, window. Of OC rows in w, oc is in group oc floordiv
+// (OC floordiv groups), and start is that group times the extent of in_channel: 0 where groups is 1.
 // Per element: acc = fma(x, w, acc) from 0, window loops as listed from outermost to innermost,
 // in_channel innermost, in sequence; a fill that is read takes part.
 struct Conv {
@@ -171,6 +172,7 @@ struct Conv {
   // Negative where the window starts inside of the axis.
   Vec<Dim> pads_lo = {};
   int64_t groups = 1;
+  ExprId x = {}, w = {};
   DType acc = DType::kF32;
 
   bool operator==(const Conv&) const = default;
@@ -254,9 +256,10 @@ Vec<DType> accumulator_types(const Stage& s);
 const Loop* find_loop(const Vec<Loop>& loops, LoopId id);
 Vec<LoopId> ids_of(const Vec<Loop>& loops);
 bool uses_any(const Dim& d, const Vec<LoopId>& loops);
-// How many of the first reads are operands, named by their position: they stay where they are, also
-// where nothing loads them or two are the same.
-size_t operand_count(const Stage& s);
+// The two factors of a contract or conv, left one first; none for other kinds.
+Vec<ExprId> operands(const Stage& s);
+// The reads that the root needs, each once, in the order of their first loads.
+Vec<uint32_t> loaded_reads(const Stage& s, ExprId root);
 // The nodes that the roots need, those behind the indexes of loads included.
 Vec<bool> needed(const Stage& s, const Vec<ExprId>& roots);
 // Calls f with every ExprId that the stage holds outside of its body's nodes: results, combine,
@@ -264,8 +267,7 @@ Vec<bool> needed(const Stage& s, const Vec<ExprId>& roots);
 void each_root(Stage& s, const std::function<void(ExprId&)>& f);
 // expand_math of the body; every id of the stage is updated.
 void expand_math(Stage& s);
-// Removes nodes, reads, locals and arguments that nothing uses. The first two reads of a contract
-// or conv and written arguments stay.
+// Removes nodes, reads, locals and arguments that nothing uses. Written arguments stay.
 void remove_unused(Kernel& k);
 // Removes arguments and locals that no stage reads or writes, and says of the others who is written.
 void drop_unused(Kernel& k);

@@ -160,6 +160,8 @@ class StageParser {
     if (in_.eat("batch")) return loops(c.batch);
     if (in_.eat("m")) return loops(c.m);
     if (in_.eat("n")) return loops(c.n);
+    if (in_.eat("a")) return operand(c.a);
+    if (in_.eat("b")) return operand(c.b);
     RLX_TRY_VOID(in_.expect("k"));
     return loops(c.k);
   }
@@ -173,8 +175,16 @@ class StageParser {
     if (in_.eat("strides")) return numbers(c.strides);
     if (in_.eat("dilations")) return numbers(c.dilations);
     if (in_.eat("pads")) return dims(c.pads_lo);
+    if (in_.eat("x")) return operand(c.x);
+    if (in_.eat("w")) return operand(c.w);
     RLX_TRY_VOID(in_.expect("groups"));
     RLX_TRY(c.groups, in_.integer());
+    return {};
+  }
+
+  Status operand(ExprId& id) {
+    RLX_TRY_VOID(in_.expect("="));
+    RLX_TRY(id, parse_node(in_));
     return {};
   }
 

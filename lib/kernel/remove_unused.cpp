@@ -6,10 +6,9 @@
 namespace rlx {
 namespace {
 
-// Reads that a node of `cone` loads, and operands.
+// Reads that a node of `cone` loads.
 Vec<bool> used_reads(const Stage& s, const Vec<bool>& cone) {
   Vec<bool> used(s.reads.size());
-  for (size_t i = 0; i < used.size(); ++i) used[i] = i < operand_count(s);
   for (size_t i = 0; i < cone.size(); ++i) {
     if (cone[i] && s.body[i].fn == Fn::kLoad) used[s.body[i].index] = true;
   }
@@ -24,11 +23,6 @@ Vec<bool> used_nodes(Stage& s) {
   Vec<Access> reads = std::exchange(s.reads, {});
   each_root(s, collect);
   s.reads = std::move(reads);
-  for (size_t i = 0; i < std::min(operand_count(s), s.reads.size()); ++i) {
-    for (AxisIndex& index : s.reads[i].index) {
-      if (index.expr) collect(*index.expr);
-    }
-  }
   return needed(s, roots);
 }
 

@@ -53,8 +53,6 @@ uint32_t implied_loop_count(const Kernel& k) {
   return count;
 }
 
-size_t leading_reads(const Stage& s) { return std::min(operand_count(s), s.reads.size()); }
-
 std::string_view assignment(Combine c) {
   switch (c) {
     case Combine::kSet: return "=";
@@ -146,10 +144,9 @@ class StagePrinter {
     if (!s_.origin.empty()) text_ += " @ [" + joined(s_.origin, quoted) + "]";
     text_ += " {\n";
     std::visit([&](const auto& d) { print(d); }, s_.detail);
-    declare_reads(leading_reads(s_));
     for (size_t i = 0; i < s_.body.size(); ++i) print_node(i);
     declare_reads(s_.reads.size());
-    print_next_values();
+    std::visit([&](const auto& d) { print_nodes(d); }, s_.detail);
     print_writes();
     return text_ + "  }\n";
   }
@@ -195,10 +192,25 @@ class StagePrinter {
     line(fmt::format("acc0 : {}", name(c.acc)));
   }
 
-  void print_next_values() {
-    size_t i = 0;
-    visit_detail(
-        s_, [&](const ExprId& next) { line(fmt::format("acc{} = {}", i++, node_text(next))); });
+  // The nodes that a detail names.
+  void print_nodes(const Map&) {}
+  void print_nodes(const Reduction& r) { print_next_values(r.combine); }
+  void print_nodes(const Scan& s) { print_next_values(s.combine); }
+
+  void print_nodes(const Contract& c) {
+    line("a = " + node_text(c.a));
+    line("b = " + node_text(c.b));
+  }
+
+  void print_nodes(const Conv& c) {
+    line("x = " + node_text(c.x));
+    line("w = " + node_text(c.w));
+  }
+
+  void print_next_values(const Vec<ExprId>& next) {
+    for (size_t i = 0; i < next.size(); ++i) {
+      line(fmt::format("acc{} = {}", i, node_text(next[i])));
+    }
   }
 
   // ---- Accesses -------------------------------------------------------------------------------

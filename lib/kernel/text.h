@@ -11,8 +11,6 @@ std::optional<DType> implied_type(const Kernel& k, const Stage& s, const Expr& e
 ValueId implied_value(std::string_view arg_name);
 // One past the highest id of a loop, which loop_count is unless the text says so.
 uint32_t implied_loop_count(const Kernel& k);
-// Reads that stand before the body: those that kinds name by position.
-size_t leading_reads(const Stage& s);
 // Between the tensor and the value of a write.
 std::string_view assignment(Combine c);
 // "fill", ...; nothing where proven.

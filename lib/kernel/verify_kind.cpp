@@ -3,9 +3,8 @@
 //  map       nothing
 //  reduce    `over` are the innermost loops, in order; results and writes do not use them
 //  scan      `over` is the innermost loop
-//  contract  two operands; each stage loop is m, n, batch or k; a uses no n, b no m; results are
-// made of
-//            the sum alone; nothing is written per k
+//  contract  two operands of the sum's type that do not use it; each stage loop is m, n, batch or k;
+//            a uses no n, b no m; results are made of the sum alone; nothing is written per k
 //  conv      the same of window and in_channel; x and w are read where kernel.h says, and their
 //            channels are as many as the loops and groups have
 #include <algorithm>
@@ -92,7 +91,24 @@ class KindVerifier {
 
   // ---- Contractions ---------------------------------------------------------------------------
 
-  bool require_operands() { return require(s_.reads.size() == 2, "it does not have two operands"); }
+  bool require_operand(ExprId operand, DType acc) {
+    const bool there = operand.index < s_.body.size();
+    if (!require(there, "an operand is no node of the body")) return false;
+    require(s_.body[operand.index].type == acc, "an operand has another dtype than the sum");
+    const Vec<bool> cone = needed(s_, {operand});
+    for (size_t i = 0; i < cone.size(); ++i) {
+      require(!cone[i] || s_.body[i].fn != Fn::kAcc, "an operand uses the sum");
+    }
+    return true;
+  }
+
+  bool uses_in(ExprId root, const Vec<LoopId>& loops) const {
+    const Vec<bool> cone = needed(s_, {root});
+    for (size_t i = 0; i < cone.size(); ++i) {
+      if (cone[i] && uses(s_.body[i], loops)) return true;
+    }
+    return false;
+  }
 
   // The sum, through any function of it and constants.
   void verify_results_of_sum() {
@@ -105,15 +121,15 @@ class KindVerifier {
   }
 
   void verify(const Contract& c) {
-    if (!require_operands()) return;
+    if (!require_operand(c.a, c.acc) || !require_operand(c.b, c.acc)) return;
     Vec<LoopId> listed = c.k;
     for (const auto* loops : {&c.m, &c.n, &c.batch}) {
       listed.insert(listed.end(), loops->begin(), loops->end());
     }
     require_all_listed(listed);
     require_own_loops(c.k, "k");
-    require(!uses(s_.reads[0], c.n), "the first operand uses a loop of n");
-    require(!uses(s_.reads[1], c.m), "the second operand uses a loop of m");
+    require(!uses_in(c.a, c.n), "the first operand uses a loop of n");
+    require(!uses_in(c.b, c.m), "the second operand uses a loop of m");
     verify_results_outside(c.k);
     verify_results_of_sum();
   }
@@ -134,7 +150,7 @@ class KindVerifier {
   }
 
   void verify(const Conv& c) {
-    if (!require_operands()) return;
+    if (!require_operand(c.x, c.acc) || !require_operand(c.w, c.acc)) return;
     const Vec<LoopId> summed = ended_loops(s_);
     Vec<LoopId> listed = summed;
     listed.insert(listed.end(), c.pixel.begin(), c.pixel.end());
@@ -151,19 +167,36 @@ class KindVerifier {
     const bool complete = c.window.size() == axes && c.strides.size() == axes &&
                           c.dilations.size() == axes && c.pads_lo.size() == axes;
     if (!require(complete, "its detail's lists differ in length")) return;
-    const Vec<AxisIndex>&x = s_.reads[0].index, &w = s_.reads[1].index;
+    const Access* image = first_load(c.x, c);
+    const Access* weights = first_load(c.w, c);
+    if (!image || !weights) return;
+    const Vec<AxisIndex>&x = image->index, &w = weights->index;
     const bool ranks = x.size() == axes + 2 && w.size() == axes + 2;
     if (!require(ranks, "its operands' ranks are not those of its geometry")) return;
     require(x[0].dim == Dim::loop(c.batch), "x is not read at its batch");
     require(w[0].dim == Dim::loop(c.out_channel), "w is not read at its out_channel");
     require(w[1].dim == Dim::loop(c.in_channel), "w is not read at its in_channel");
-    verify_groups(c);
+    verify_groups(c, *image, *weights);
     for (size_t d = 0; d < axes; ++d) verify_axis(c, d, x[d + 2].dim, w[d + 2].dim);
   }
 
-  void verify_groups(const Conv& c) {
+  // The access that says where an operand is read; null where there is none.
+  const Access* first_load(ExprId operand, const Conv& c) {
+    const Vec<uint32_t> reads = loaded_reads(s_, operand);
+    if (!require(!reads.empty(), "an operand reads no tensor")) return nullptr;
+    const Access& first = s_.reads[reads[0]];
+    Vec<LoopId> moving = c.window;
+    moving.insert(moving.end(), c.pixel.begin(), c.pixel.end());
+    for (const uint32_t r : reads) {
+      const bool along = s_.reads[r].index == first.index || !uses(s_.reads[r], moving);
+      require(along, "an operand is read at two places of its window");
+    }
+    return &first;
+  }
+
+  void verify_groups(const Conv& c, const Access& image, const Access& weights) {
     if (!require(c.groups >= 1, "it has no groups")) return;
-    const Vec<Dim>&x = shape_of(k_, s_.reads[0]), &w = shape_of(k_, s_.reads[1]);
+    const Vec<Dim>&x = shape_of(k_, image), &w = shape_of(k_, weights);
     const Dim in = extent_of(c.in_channel), out = extent_of(c.out_channel);
     require(may_equal(w[0], out), "w has not the rows of its out_channel");
     require(may_equal(w[1], in), "w has not the channels of its in_channel");
@@ -172,7 +205,7 @@ class KindVerifier {
     Dim start = 0;
     if (c.groups > 1) start = floor_div(Dim::loop(c.out_channel), floor_div(w[0], c.groups)) * w[1];
     Dim at = start + Dim::loop(c.in_channel);
-    require(s_.reads[0].index[1].dim == at,
+    require(image.index[1].dim == at,
             [&] { return "the channels of x are not read at " + to_text(at); });
   }
 

@@ -128,8 +128,11 @@ struct Conv {
     extents.insert(extents.begin(), b.in(1).shape[1]);
     StageBuilder s = b.conv(extents);
     const Vec<Dim> k(s.loops().begin() + 1, s.loops().end());
-    load(o, b, s, window, at, s.loop(0), k);
-    s.stage().detail = detail_of(o, b, window, at, s.loops());
+    const Operands operands = load(o, b, s, window, at, s.loop(0), k);
+    rlx::Conv detail = detail_of(o, b, window, at, s.loops());
+    detail.x = operands.x.id;
+    detail.w = operands.w.id;
+    s.stage().detail = std::move(detail);
     store(b, s, at, s.acc(), local);
   }
 

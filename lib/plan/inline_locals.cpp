@@ -132,10 +132,10 @@ Vec<std::optional<ReadPlace>> only_reads(const Kernel& k) {
   return found;
 }
 
-// Reads of the same element become one read, but operands.
+// Reads of the same element become one read.
 void merge_equal_reads(Stage& s) {
   for (uint32_t a = 0; a < s.reads.size(); ++a) {
-    for (auto b = static_cast<uint32_t>(s.reads.size() - 1); b > a && b >= operand_count(s); --b) {
+    for (auto b = static_cast<uint32_t>(s.reads.size() - 1); b > a; --b) {
       if (!(s.reads[a] == s.reads[b])) continue;
       for (Expr& e : s.body) {
         if (e.fn == Fn::kLoad && e.index == b) e.index = a;

@@ -267,10 +267,12 @@ kernel "matmul" {
   contract %3.0 for i3 in k {
     batch [i0] m [i1] n [i2] k [i3]
     acc0 : f32
-    r0 = %0[i0, i1, i3]
-    r1 = %1[i0, i3, i2]
-    v0 = acc0
-    l0[] = v0
+    v0 = load %0[i0, i1, i3]
+    v1 = load %1[i0, i3, i2]
+    v2 = acc0
+    a = v0
+    b = v1
+    l0[] = v2
   }
   map %3.1 {
     v0 = load l0[]
@@ -299,10 +301,12 @@ kernel "conv" {
     batch i0 out i1 in i4 pixel [i2, i3] window [i5, i6]
     strides [2, 2] dilations [1, 1] pads [1, 1] groups 1
     acc0 : f32
-    r0 = %0[i0, i4, i2 * 2 + i5 - 1 fill 0.0, i3 * 2 + i6 - 1 fill 0.0]
-    r1 = %1[i1, i4, i5, i6]
-    v0 = acc0
-    %2[i0, i1, i2, i3] = v0
+    v0 = load %0[i0, i4, i2 * 2 + i5 - 1 fill 0.0, i3 * 2 + i6 - 1 fill 0.0]
+    v1 = load %1[i1, i4, i5, i6]
+    v2 = acc0
+    x = v0
+    w = v1
+    %2[i0, i1, i2, i3] = v2
   }
 })";
   check_same(filled(text, {{"STORAGE", "row_major"}}));

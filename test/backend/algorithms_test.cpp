@@ -21,10 +21,12 @@ kernel "product" {
   contract %2.0 for i2 in 20 @ ["/product"] {
     m [i0] n [i1] k [i2]
     acc0 : f32
-    r0 = %0[i0, i2]
-    r1 = %1[i2, i1]
-    v0 = acc0
-    %2[i0, i1] = v0
+    v0 = load %0[i0, i2]
+    v1 = load %1[i2, i1]
+    v2 = acc0
+    a = v0
+    b = v1
+    %2[i0, i1] = v2
   }
 })";
 
@@ -94,6 +96,42 @@ TEST_CASE("a choice that is not on the menu is refused, and so is an operand tha
   wrong = right;
   wrong.choice = {.algorithm = "loops", .tile = {1, 1}};
   check_refused(wrong);
+}
+
+TEST_CASE("products whose operands are expressions run on register tiles") {
+  // Bytes with a zero point by weights with a scale for each column.
+  const PlannedKernel p = best(parse_kernel(R"(
+kernel "dequantised" {
+  arg %0 : u8[14, 20] row_major
+  arg %1 : i8[20, 40] row_major constant
+  arg %2 : f32[40] row_major constant
+  arg %3 : f32[14, 40] row_major written
+  grid i0 in 14, i1 in 40
+  contract %3.0 for i2 in 20 @ ["/product"] {
+    m [i0] n [i1] k [i2]
+    acc0 : f32
+    v0 = load %0[i0, i2]
+    v1 : f32 = cast(v0)
+    v2 : f32 = const 128.0
+    v3 = sub(v1, v2)
+    v4 = load %1[i2, i1]
+    v5 : f32 = cast(v4)
+    v6 = load %2[i1]
+    v7 = mul(v5, v6)
+    v8 = acc0
+    a = v3
+    b = v7
+    %3[i0, i1] = v8
+  }
+})"));
+  CHECK(p.choice.algorithm == "contract.panel");
+  CHECK(to_text(p.kernel.args[1].storage) == "[1/16, 0, 1%16] pad {1: to 16} fill 0");
+  check_same_on(machines()[0], p.kernel, {}, random_values(1), p.choice);
+
+  // Columns that the right operand does not move along are no vectors.
+  Kernel k = parse_kernel(kProduct);
+  k.stages[0].reads[1].index[1].dim = 3;
+  CHECK(backend::cpu::find_algorithm("contract.panel")->offer(k, v3().cpu()).empty());
 }
 
 TEST_CASE("code tells the features that it may use") {

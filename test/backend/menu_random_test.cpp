@@ -11,6 +11,7 @@
 #include "backend/cpu/algorithm.h"
 #include "ir/builder.h"
 #include "ir/verifier.h"
+#include "kernel/detail.h"
 #include "op/conv.h"
 #include "op/gemm.h"
 #include "op/layer_normalization.h"
@@ -33,6 +34,7 @@ class RandomNode {
     if (!k) FAIL(to_text(k.error()));
     for (Arg& a : k->args) a.constant = std::count(constants_.begin(), constants_.end(), a.value);
     if (compute_type(type_) == DType::kF32 && below(4) == 0) mix_operands(*k);
+    if (below(3) == 0) widen_operands(*k);
     if (below(3) != 0) add_epilogue(*k);
     return std::move(*k);
   }
@@ -257,17 +259,127 @@ class RandomNode {
     }
   }
 
-  // Operands of a product are converted to its sums, whatever floats they are.
-  void mix_operands(Kernel& k) {
+  // ---- Operands of products ---------------------------------------------------------------------
+
+  static ExprId cast_to(Body& body, ExprId e, DType type) {
+    if (body[e.index].type == type) return e;
+    return add(body, {.fn = Fn::kCast, .type = type, .args = {e}});
+  }
+
+  // Replaces the operands of a product.
+  template <class F>
+  static void change_operands(Kernel& k, F change) {
     Stage& s = k.stages[0];
-    for (size_t i = 0; i < operand_count(s); ++i) {
-      Access& a = s.reads[i];
-      Arg& arg = k.args[a.tensor];
-      arg.dtype = pick({DType::kF32, DType::kF16, DType::kBF16});
-      for (Bounds& b : a.bounds) {
-        if (b.rule == Bounds::Rule::kFill) b.fill = Scalar::of(arg.dtype, b.fill.as_double());
+    if (operands(s).empty()) return;
+    const Vec<ExprId> old = operands(s);
+    Vec<ExprId> changed;
+    for (size_t i = 0; i < old.size(); ++i) changed.push_back(change(s, i, old[i]));
+    size_t next = 0;
+    visit_detail(s, [&](ExprId& id) { id = changed[next++]; });
+    remove_unused(k);
+  }
+
+  // The operands become elements of any floats, converted.
+  void mix_operands(Kernel& k) {
+    change_operands(k, [&](Stage& s, size_t, ExprId operand) {
+      return converted(k, s, operand, pick({DType::kF32, DType::kF16, DType::kBF16}));
+    });
+  }
+
+  // What the operand loads first, of another type, converted.
+  static ExprId converted(Kernel& k, Stage& s, ExprId operand, DType type) {
+    const DType acc = s.body[operand.index].type;
+    const uint32_t read = loaded_reads(s, operand)[0];
+    Access& a = s.reads[read];
+    k.args[a.tensor].dtype = type;
+    for (Bounds& b : a.bounds) {
+      if (b.rule == Bounds::Rule::kFill) b.fill = Scalar::of(type, b.fill.as_double());
+    }
+    for (Expr& e : s.body) {
+      if (e.fn == Fn::kLoad && e.index == read) e.type = type;
+    }
+    const ExprId load = add(s.body, {.fn = Fn::kLoad, .type = type, .index = read});
+    return cast_to(s.body, load, acc);
+  }
+
+  // The operands become expressions: of bytes with a zero point, scaled, shifted, cut off, chosen.
+  void widen_operands(Kernel& k) {
+    change_operands(k, [&](Stage& s, size_t i, ExprId operand) {
+      const DType acc = s.body[operand.index].type;
+      ExprId x = operand;
+      if (below(3) == 0) {
+        x = converted(k, s, operand, pick({DType::kI8, DType::kU8}));
+        const ExprId zero = number(s.body, acc, static_cast<double>(below(20)));
+        x = add(s.body, {.fn = Fn::kSub, .type = acc, .args = {x, zero}});
+      }
+      for (size_t n = below(3); n-- > 0;) x = widened(k, s, x, loops_of(k, i));
+      return x;
+    });
+  }
+
+  static ExprId number(Body& body, DType type, double value) {
+    return add(body, {.fn = Fn::kConst, .type = type, .scalar = Scalar::of(type, value)});
+  }
+
+  // Loops that what an operand loads besides may use.
+  static Vec<Loop> loops_of(const Kernel& k, size_t operand) {
+    const Stage& s = k.stages[0];
+    Vec<LoopId> ids;
+    if (s.kind() == Kind::kConv) {
+      const Conv& c = s.conv();
+      ids = {c.in_channel, operand == 0 ? c.batch : c.out_channel};
+    } else {
+      const Contract& c = s.contract();
+      ids = operand == 0 ? c.m : c.n;
+      for (const auto* more : {&c.k, &c.batch}) ids.insert(ids.end(), more->begin(), more->end());
+    }
+    Vec<Loop> loops;
+    for (const Vec<Loop>* all : {&k.grid, &s.loops}) {
+      for (const Loop& l : *all) {
+        if (std::ranges::count(ids, l.id)) loops.push_back(l);
       }
     }
+    return loops;
+  }
+
+  ExprId widened(Kernel& k, Stage& s, ExprId x, const Vec<Loop>& loops) {
+    const DType acc = s.body[x.index].type;
+    const ExprId c = number(s.body, acc, static_cast<double>(below(3)));
+    switch (below(5)) {
+      case 0: return add(s.body, {.fn = Fn::kMul, .type = acc, .args = {x, c}});
+      case 1: return add(s.body, {.fn = Fn::kMax, .type = acc, .args = {x, c}});
+      case 2: {
+        const ExprId less = add(s.body, {.fn = Fn::kLt, .type = DType::kBool, .args = {x, c}});
+        const ExprId sum = add(s.body, {.fn = Fn::kAdd, .type = acc, .args = {x, c}});
+        return add(s.body, {.fn = Fn::kSelect, .type = acc, .args = {less, sum, x}});
+      }
+      default: break;
+    }
+    const DType type = pick({acc, acc, DType::kI8, DType::kBool});
+    const ExprId y = cast_to(s.body, load_along(k, s, type, loops), acc);
+    return add(s.body, {.fn = pick({Fn::kMul, Fn::kAdd}), .type = acc, .args = {x, y}});
+  }
+
+  // An element of a new argument, indexed by some of the loops in any order.
+  ExprId load_along(Kernel& k, Stage& s, DType type, Vec<Loop> loops) {
+    std::shuffle(loops.begin(), loops.end(), random_);
+    loops.resize(std::min(loops.size(), below(3)));
+    Arg arg{.name = "%" + std::to_string(70 + k.args.size()),
+            .value = ValueId(static_cast<uint32_t>(2000 + k.args.size())),
+            .dtype = type,
+            .constant = below(2) == 0};
+    Access read{.tensor = static_cast<uint32_t>(k.args.size())};
+    for (const Loop& l : loops) {
+      arg.constant &= l.extent.constant().has_value();
+      arg.shape.push_back(l.extent);
+      read.index.push_back({.dim = Dim::loop(l.id)});
+      read.bounds.emplace_back();
+    }
+    arg.storage = Storage::row_major(static_cast<int>(loops.size()));
+    k.args.push_back(std::move(arg));
+    s.reads.push_back(std::move(read));
+    const auto index = static_cast<uint32_t>(s.reads.size() - 1);
+    return add(s.body, {.fn = Fn::kLoad, .type = type, .index = index});
   }
 
   // The output becomes a local, and a map behind it makes the output: what fusion makes of an elementwise

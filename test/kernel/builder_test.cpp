@@ -184,22 +184,28 @@ TEST_CASE("the operands of a contraction stay reads") {
       lowered(g, {a, b}, {tensor(DType::kF16, {kN, 1})}, [](KernelBuilder& k) -> Status {
         Vec<Dim> at = k.grid(k.out().shape);
         StageBuilder s = k.contract({1});
-        s.load(k.input(0), {at[0], s.loop(0)});
-        s.load(k.input(1), {s.loop(0), at[1]});
+        const Ex left = s.load(k.input(0), {at[0], s.loop(0)});
+        const Ex right = s.load(k.input(1), {s.loop(0), at[1]});
         auto& d = std::get<Contract>(s.stage().detail);
         d.m = {*at[0].as_loop()};
         d.n = {*at[1].as_loop()};
+        d.a = left.id;
+        d.b = right.id;
         s.store(k.output(), at, s.acc());
         return {};
       });
   CHECK(text.find("contract %2.0 for i2 in 1 @ [\"/n\"] {\n"
                   "    batch [] m [i0] n [i1] k [i2]\n"
                   "    acc0 : f32\n"
-                  "    r0 = %0[i0, i2]\n"
-                  "    r1 = %1[i2, i1]\n"
-                  "    v0 = acc0\n"
-                  "    v1 : f16 = cast(v0)\n"
-                  "    %2[i0, i1] = v1\n") != std::string::npos);
+                  "    v0 = load %0[i0, i2]\n"
+                  "    v1 : f32 = cast(v0)\n"
+                  "    v2 = load %1[i2, i1]\n"
+                  "    v3 : f32 = cast(v2)\n"
+                  "    v4 = acc0\n"
+                  "    v5 : f16 = cast(v4)\n"
+                  "    a = v1\n"
+                  "    b = v3\n"
+                  "    %2[i0, i1] = v5\n") != std::string::npos);
 }
 
 TEST_CASE("scans and scatters") {

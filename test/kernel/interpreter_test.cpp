@@ -301,15 +301,55 @@ TEST_CASE("a contraction of narrow integers") {
   contract %y.0 for i0 in 2 {
     batch [] m [] n [] k [i0]
     acc0 : i32
-    r0 = %a[i0]
-    r1 = %b[i0]
-    v0 = acc0
-    %y[] = v0
+    v0 = load %a[i0]
+    v1 : i32 = cast(v0)
+    v2 = load %b[i0]
+    v3 : i32 = cast(v2)
+    v4 = acc0
+    a = v1
+    b = v3
+    %y[] = v4
   }
 }
 )",
             {}, a, b, y);
   CHECK(y[0] == 200 * -128 + 300);
+}
+
+TEST_CASE("the operands of a contraction are expressions") {
+  Vec<uint8_t> a{10, 20, 30, 40, 50, 60};
+  Vec<int32_t> zero{7};
+  Vec<float> b{1, -2, 3, -4, 5, -6}, scale{0.5, 2}, y(4);
+  check_run(R"(kernel "dequantised" {
+  arg %a : u8[2, 3] row_major
+  arg %zero : i32[] row_major
+  arg %b : f32[3, 2] row_major
+  arg %scale : f32[2] row_major
+  arg %y : f32[2, 2] row_major written
+  grid i0 in 2, i1 in 2
+  contract %y.0 for i2 in 3 {
+    batch [] m [i0] n [i1] k [i2]
+    acc0 : f32
+    v0 = load %a[i0, i2]
+    v1 : i32 = cast(v0)
+    v2 = load %zero[]
+    v3 = sub(v1, v2)
+    v4 : f32 = cast(v3)
+    v5 = load %b[i2, i1]
+    v6 : f32 = const 0.0
+    v7 = max(v5, v6)
+    v8 = load %scale[i1]
+    v9 = mul(v7, v8)
+    v10 = acc0
+    a = v4
+    b = v9
+    %y[i0, i1] = v10
+  }
+}
+)",
+            {}, a, zero, b, scale, y);
+  // Columns 0 and 1 of max(b, 0) scaled are 0.5, 1.5, 2.5 and 0, 0, 0.
+  CHECK(y == Vec<float>{3 * 0.5F + 13 * 1.5F + 23 * 2.5F, 0, 33 * 0.5F + 43 * 1.5F + 53 * 2.5F, 0});
 }
 
 TEST_CASE("a convolution sums the window outside, channels inside") {

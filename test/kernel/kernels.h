@@ -63,10 +63,12 @@ inline constexpr std::string_view kConv = R"(kernel "conv" {
     batch i0 out i1 in i4 pixel [i2, i3] window [i5, i6]
     strides [2, 2] dilations [1, 1] pads [1, 1] groups 1
     acc0 : f32
-    r0 = %x[i0, i4, i2 * 2 + i5 - 1 fill 0.0, i3 * 2 + i6 - 1 fill 0.0]
-    r1 = %w[i1, i4, i5, i6]
-    v0 = acc0
-    %y[i0, i1, i2, i3] = v0
+    v0 = load %x[i0, i4, i2 * 2 + i5 - 1 fill 0.0, i3 * 2 + i6 - 1 fill 0.0]
+    v1 = load %w[i1, i4, i5, i6]
+    v2 = acc0
+    x = v0
+    w = v1
+    %y[i0, i1, i2, i3] = v2
   }
 }
 )";
@@ -81,10 +83,12 @@ inline constexpr std::string_view kGrouped = R"(kernel "grouped" {
     batch i0 out i1 in i3 pixel [i2] window [i4]
     strides [1] dilations [1] pads [0] groups 2
     acc0 : f32
-    r0 = %x[i0, i1 floordiv 2 * 3 + i3, i2 + i4]
-    r1 = %w[i1, i3, i4]
-    v0 = acc0
-    %y[i0, i1, i2] = v0
+    v0 = load %x[i0, i1 floordiv 2 * 3 + i3, i2 + i4]
+    v1 = load %w[i1, i3, i4]
+    v2 = acc0
+    x = v0
+    w = v1
+    %y[i0, i1, i2] = v2
   }
 }
 )";
@@ -97,10 +101,12 @@ inline constexpr std::string_view kMatmul = R"(kernel "matmul" {
   contract %y.0 for i2 in 7 {
     batch [] m [i0] n [i1] k [i2]
     acc0 : f32
-    r0 = %a[i0, i2]
-    r1 = %b[i2, i1]
-    v0 = acc0
-    %y[i0, i1] = v0
+    v0 = load %a[i0, i2]
+    v1 = load %b[i2, i1]
+    v2 = acc0
+    a = v0
+    b = v1
+    %y[i0, i1] = v2
   }
 }
 )";

@@ -118,20 +118,42 @@ TEST_CASE("a detail names loops in scope") {
 }
 
 TEST_CASE("contractions are checked") {
-  CHECK(broken(kMatmul, "r0 = %a[i0, i2]", "r0 = %a[i1, i2]") ==
+  CHECK(broken(kMatmul, "%a[i0, i2]", "%a[i1, i2]") ==
         "kernel matmul, stage %y.0: the first operand uses a loop of n");
   CHECK(broken(kMatmul, "k [i2]", "k []") ==
         "kernel matmul, stage %y.0: loop i2 is none of its detail's");
-  CHECK(broken(kMatmul, "v0 = acc0", "v0 = load r0") ==
+  CHECK(broken(kMatmul, "= v2", "= v0") ==
         "kernel matmul, stage %y.0: v0 uses a loop that has ended");
-  CHECK(broken(kMatmul, "v0 = acc0", "v0 = load %b[0, i1]") ==
-        "kernel matmul, stage %y.0: it does not have two operands");
+  CHECK(broken(kMatmul, "v2 = acc0", "v2 = load %b[0, i1]") ==
+        "kernel matmul, stage %y.0: v2 uses more than the sum");
+}
+
+TEST_CASE("the operands of a product are checked") {
+  CHECK(broken(kMatmul, "b = v1", "b = v7") ==
+        "kernel matmul, stage %y.0: an operand is no node of the body");
+  CHECK(broken(kMatmul, "    b = v1\n", "") ==
+        "kernel matmul, stage %y.0: an operand is no node of the body");
+  CHECK(broken(kMatmul, "b = v1", "b = v2") ==
+        "kernel matmul, stage %y.0: an operand uses the sum");
+  CHECK(broken(kMatmul, "%a : f32", "%a : f64") ==
+        "kernel matmul, stage %y.0: an operand has another dtype than the sum");
+  CHECK(broken(kConv, "w = v1", "w = v2") == "kernel conv, stage %y.0: an operand uses the sum");
+  CHECK(broken(kConv, "v1 = load %w[i1, i4, i5, i6]", "v1 : f32 = const 1.0") ==
+        "kernel conv, stage %y.0: an operand reads no tensor");
+  const std::string twice =
+      "v1 = load %w[i1, i4, i5, i6]\n    v2 = load %w[i1, i4, 0, i6]\n"
+      "    v3 = mul(v1, v2)\n    v4 = acc0\n    x = v0\n    w = v3\n"
+      "    %y[i0, i1, i2, i3] = v4\n";
+  CHECK(broken(kConv,
+               "v1 = load %w[i1, i4, i5, i6]\n    v2 = acc0\n    x = v0\n    w = v1\n"
+               "    %y[i0, i1, i2, i3] = v2\n",
+               twice) == "kernel conv, stage %y.0: an operand is read at two places of its window");
 }
 
 TEST_CASE("the geometry of a convolution is checked") {
   CHECK(broken(kConv, "pads [1, 1]", "pads [1, 0]") ==
         "kernel conv, stage %y.0: spatial axis 1 of x is not read at i3 * 2 + i6");
-  CHECK(broken(kConv, "r1 = %w[i1, i4, i5, i6]", "r1 = %w[i1, i4, i6, i5]") ==
+  CHECK(broken(kConv, "%w[i1, i4, i5, i6]", "%w[i1, i4, i6, i5]") ==
         "kernel conv, stage %y.0: spatial axis 0 of w is not read at its window");
   CHECK(broken(kConv, "%w[i1, i4,", "%w[i1, 0,") ==
         "kernel conv, stage %y.0: w is not read at its in_channel");

@@ -125,8 +125,8 @@ class GroupEmitter {
       case Kind::kMap:
       case Kind::kReduce: return emit_shared_loops(at);
       case Kind::kScan: return emit_scan(s, at);
-      case Kind::kContract: return emit_sum(s, at, s.stage->loops, s.stage->contract().acc);
-      case Kind::kConv: return emit_sum(s, at, conv_loops(*s.stage), s.stage->conv().acc);
+      case Kind::kContract: return emit_sum(s, at, s.stage->loops);
+      case Kind::kConv: return emit_sum(s, at, conv_loops(*s.stage));
     }
   }
 
@@ -275,24 +275,19 @@ class GroupEmitter {
     return loops;
   }
 
-  void emit_sum(const StageRefs& s, const Point& at, const Vec<Loop>& loops, DType acc) {
+  void emit_sum(const StageRefs& s, const Point& at, const Vec<Loop>& loops) {
+    const DType acc = accumulator_types(*s.stage)[0];
+    const Vec<ExprId> factors = operands(*s.stage);
     LoopNest nest(f_, loops);
     nest.unrolled = known_steps(loops, 0) <= kUnrolledSteps;
     Value* zero = splat(f_, emit_scalar(f_, Scalar::of(acc, 0)), width());
     const Regs sum = nest.run(0, loops.size(), at, {zero}, [&](const Point& p, int, Regs c) {
-      Value* a = emit_operand(s, 0, p, acc);
-      Value* b = emit_operand(s, 1, p, acc);
+      const Regs nodes = emit_values(f_, s, factors, p, locals_);
+      Value* a = nodes[factors[0].index];
+      Value* b = nodes[factors[1].index];
       return Regs{emit_fn(f_, Fn::kFma, acc, acc, {a, b, c[0]})};
     });
     emit_results(f_, s, at, locals_, sum);
-  }
-
-  Value* emit_operand(const StageRefs& s, size_t read, const Point& at, DType acc) {
-    const Ref& r = s.reads[read];
-    Vec<ExprId> indexes;
-    for (const ExprIndex& e : r.exprs) indexes.push_back(e.expr);
-    const Regs nodes = emit_values(f_, s, indexes, at, locals_);
-    return emit_fn(f_, Fn::kCast, r.dtype, acc, {emit_load(f_, r, at, nodes, locals_)});
   }
 
   Function& f_;

@@ -4,7 +4,8 @@
 // tiles of one block follow each other, so a thread reads its block from memory once. The sums of a row
 // tile and its vectors of columns stay in registers over the whole depth; then they go through scratch, in
 // the first-level cache, to the epilogue, which runs row by row. Rows past the end repeat the last row: the
-// same value is written twice, and no remainder code exists.
+// same value is written twice, and no remainder code exists. A staged left operand stands in scratch behind
+// the sums, row by row.
 #include "backend/cpu/machine.h"
 #include "backend/cpu/tile.h"
 #include "backend/llvm/emit_access.h"
@@ -20,6 +21,8 @@ struct Shape {
   TileLoops loops;
   Tile tile;
   Dim rows, row_tiles, panels, blocks;
+  // Steps of the sum.
+  Dim depth;
   // Panels of a vector of columns in a block, a multiple of tile.vectors.
   int64_t block = 1;
 };
@@ -30,10 +33,21 @@ Dim extent_of(const Vec<Loop>& loops) {
   return p;
 }
 
+// Of the right operand, for one vector of columns.
+int64_t bytes_of_step(const Kernel& k, const Shape& s) {
+  int64_t bytes = 0;
+  for (const uint32_t r : s.loops.right) {
+    const Access& b = k.stages[0].reads[r];
+    const bool columns = std::ranges::any_of(
+        b.index, [&](const AxisIndex& i) { return uses_loop(i.dim, s.loops.column.id); });
+    if (columns) bytes += bytes_of(k.args[b.tensor].dtype, s.loops.columns);
+  }
+  return bytes;
+}
+
 // Half of the second-level cache, and enough tiles for many cores where there are few rows.
-int64_t block_panels(const Shape& s, DType right, const CpuTarget& target) {
-  const int64_t depth = extent_of(s.loops.depth).constant().value_or(1024);
-  const int64_t panel_bytes = depth * bytes_of(right, s.loops.columns);
+int64_t block_panels(const Kernel& k, const Shape& s, const CpuTarget& target) {
+  const int64_t panel_bytes = s.depth.constant().value_or(1024) * bytes_of_step(k, s);
   int64_t fit = target.l2_bytes / 2 / std::max<int64_t>(1, panel_bytes);
   std::optional<int64_t> row_tiles = s.row_tiles.constant(), panels = s.panels.constant();
   if (row_tiles && panels && *row_tiles < kManyTiles) {
@@ -53,14 +67,35 @@ Shape shape_of(const Kernel& k, const Choice& choice, const CpuTarget& target) {
   s.rows = extent_of(s.loops.rows);
   s.row_tiles = ceil_div(s.rows, s.tile.rows);
   s.panels = ceil_div(s.loops.column.extent, s.loops.columns);
-  s.block = block_panels(s, k.args[k.stages[0].reads[1].tensor].dtype, target);
+  s.depth = extent_of(s.loops.depth);
+  s.block = block_panels(k, s, target);
   s.blocks = ceil_div(s.panels, s.block);
   return s;
 }
 
-// One loop of the sum, with what a step adds to the operands' addresses.
+// Sums of a tile, by row and vector.
+int64_t parked_bytes(const Shape& s) {
+  return std::max(s.tile.rows * s.tile.vectors * kVectorBytes, kLanesBytes);
+}
+
+// A vector more, as the last one may be stored whole.
+Dim staged_bytes(const Shape& s) {
+  if (!s.loops.staged) return 0;
+  return bytes_of(s.loops.acc, s.depth * s.tile.rows) + kVectorBytes;
+}
+
+// One loop of the sum, with what a step adds to the addresses of the left operand and of each read of the
+// right one.
 struct Depth {
-  Dim extent, a_step, b_step;
+  Dim extent;
+  Vec<Dim> steps;
+
+  // Whether `inner` goes on where a step of this loop leads.
+  bool continues(const Depth& inner) const {
+    return std::ranges::equal(steps, inner.steps, [&](const Dim& outer, const Dim& step) {
+      return outer == inner.extent * step;
+    });
+  }
 };
 
 class TiledEmitter {
@@ -74,6 +109,8 @@ class TiledEmitter {
         range_(ranges_of(k_, k_.stages.data(), {})) {
     const RefOptions options{.lane_loop = s_.loops.column.id, .lanes = columns_};
     for (const Stage& stage : k_.stages) refs_.push_back(resolve(k_, stage, options));
+    const RefOptions along_depth{.lane_loop = s_.loops.depth.back().id, .lanes = columns_};
+    if (s_.loops.staged) staged_ = resolve(k_, k_.stages[0], along_depth);
     collect_depth();
     decide_rows();
   }
@@ -83,33 +120,54 @@ class TiledEmitter {
   }
 
  private:
-  const Ref& a() const { return refs_[0].reads[0]; }
-  const Ref& b() const { return refs_[0].reads[1]; }
+  // The left operand where it is not staged, and the i-th read of the right one.
+  const Ref& left() const { return refs_[0].reads[s_.loops.left[0]]; }
+  const Ref& right(size_t i) const { return refs_[0].reads[s_.loops.right[i]]; }
 
   llvm::Value* dim(const Dim& d) {
     return f_.at_entry([&] { return emit_dim(f_, {}, d); });
   }
 
   void collect_depth() {
-    RLX_CHECK(a().guards.empty() && b().guards.empty(),
-              "an operand of a product reads out of its bounds");
-    for (const Loop& l : s_.loops.depth) {
-      std::optional<Dim> a_step = step_of(a().address, l.id, range_),
-                         b_step = step_of(b().address, l.id, range_);
-      RLX_CHECK(a_step && b_step, "an operand of a product is not affine in its depth");
-      const Depth d{l.extent, *a_step, *b_step};
-      const bool joins = !depth_.empty() && depth_.back().a_step == d.extent * d.a_step &&
-                         depth_.back().b_step == d.extent * d.b_step;
+    for (size_t level = 0; level < s_.loops.depth.size(); ++level) {
+      Depth d = depth_at(level);
+      const bool joins = !depth_.empty() && depth_.back().continues(d);
       if (joins) {
-        depth_.back() = {depth_.back().extent * d.extent, d.a_step, d.b_step};
+        depth_.back() = {depth_.back().extent * d.extent, std::move(d.steps)};
       } else {
-        depth_.push_back(d);
+        depth_.push_back(std::move(d));
       }
     }
   }
 
+  Depth depth_at(size_t level) const {
+    const Loop& l = s_.loops.depth[level];
+    Depth d{l.extent, {s_.loops.staged ? staged_step(level) : step_along(left(), l.id)}};
+    for (size_t i = 0; i < s_.loops.right.size(); ++i) {
+      d.steps.push_back(step_along(right(i), l.id));
+    }
+    return d;
+  }
+
+  Dim step_along(const Ref& r, LoopId loop) const {
+    RLX_CHECK(r.guards.empty(), "an operand of a product reads out of its bounds");
+    std::optional<Dim> step = step_of(r.address, loop, range_);
+    RLX_CHECK(step, "an operand of a product is not affine in its depth");
+    return *step;
+  }
+
+  // Staged values of one step of a loop of the depth.
+  Dim staged_step(size_t level) const {
+    const Vec<Loop>& depth = s_.loops.depth;
+    return extent_of({depth.begin() + static_cast<ptrdiff_t>(level) + 1, depth.end()});
+  }
+
   // Whether the rows of a tile are always a constant step apart, so that one pointer serves all.
   void decide_rows() {
+    if (s_.loops.staged) {
+      row_step_ = s_.depth.constant();
+      return;
+    }
     Vec<Loop> loops;
     for (const Loop& l : s_.loops.rows) {
       if (!l.extent.is(1)) loops.push_back(l);
@@ -118,7 +176,7 @@ class TiledEmitter {
       row_step_ = 0;
       return;
     }
-    std::optional<Dim> inner = step_of(a().address, loops.back().id, range_);
+    std::optional<Dim> inner = step_of(left().address, loops.back().id, range_);
     if (!inner || !inner->constant()) return;
     std::optional<int64_t> rows = s_.rows.constant(), length = loops.back().extent.constant();
     const bool whole = length && *length % s_.tile.rows == 0;
@@ -128,8 +186,8 @@ class TiledEmitter {
 
   bool nests(const Vec<Loop>& loops) const {
     for (size_t i = 0; i + 1 < loops.size(); ++i) {
-      std::optional<Dim> outer = step_of(a().address, loops[i].id, range_),
-                         inner = step_of(a().address, loops[i + 1].id, range_);
+      std::optional<Dim> outer = step_of(left().address, loops[i].id, range_),
+                         inner = step_of(left().address, loops[i + 1].id, range_);
       if (!outer || !inner || *outer != loops[i + 1].extent * *inner) return false;
     }
     return true;
@@ -165,21 +223,21 @@ class TiledEmitter {
     llvm::Value* block = b.CreateURem(rest, blocks);
     batch_ = spread({}, s_.loops.batch, b.CreateUDiv(rest, blocks));
     first_row_ = b.CreateMul(row_tile, f_.i64(s_.tile.rows));
-    if (row_step_) {
-      first_row_ = smaller(first_row_,
-                           b.CreateSub(dim(s_.rows), f_.i64(std::max<int64_t>(1, rows_in_tile()))));
+    if (rows_exist()) {
+      first_row_ = smaller(first_row_, b.CreateSub(dim(s_.rows), f_.i64(s_.tile.rows)));
     }
+    if (s_.loops.staged) stage_rows();
     point_at_rows();
     llvm::Value* lo = b.CreateMul(block, f_.i64(s_.block));
     columns(lo, smaller(b.CreateAdd(lo, f_.i64(s_.block)), dim(s_.panels)));
   }
 
-  // Where the tile's rows are a constant step apart they all exist.
-  int64_t rows_in_tile() const { return s_.tile.rows; }
+  // Where the rows of a tile are a constant step apart in the left operand, a last tile begins earlier.
+  bool rows_exist() const { return row_step_ && !s_.loops.staged; }
 
   llvm::Value* row(llvm::Value* r) {
     llvm::Value* linear = f_.b.CreateAdd(first_row_, r);
-    return row_step_ ? linear : smaller(linear, f_.b.CreateSub(dim(s_.rows), f_.i64(1)));
+    return rows_exist() ? linear : smaller(linear, f_.b.CreateSub(dim(s_.rows), f_.i64(1)));
   }
 
   Point row_point(llvm::Value* r) { return spread(batch_, s_.loops.rows, row(r)); }
@@ -203,15 +261,64 @@ class TiledEmitter {
   llvm::Type* vector_of(llvm::Type* element) {
     return llvm::FixedVectorType::get(element, static_cast<unsigned>(columns_));
   }
-  llvm::Type* sums_type() { return vector_of(value_type(f_, acc_)); }
+  llvm::Type* sums_type() { return vector_of(sum_type()); }
 
   void point_at_rows() {
     rows_.clear();
     const int64_t separate = row_step_ ? 1 : s_.tile.rows;
     for (int64_t r = 0; r < separate; ++r) {
-      rows_.push_back(pointer(a(), row_point(f_.i64(r))));
+      rows_.push_back(s_.loops.staged ? staged(f_.b.CreateMul(f_.i64(r), dim(s_.depth)))
+                                      : pointer(left(), row_point(f_.i64(r))));
     }
   }
+
+  // ---- The staged left operand ------------------------------------------------------------------
+
+  llvm::Type* sum_type() { return value_type(f_, acc_); }
+
+  // The place of a staged value.
+  llvm::Value* staged(llvm::Value* index) {
+    llvm::Value* start = f_.b.CreateConstInBoundsGEP1_64(
+        f_.b.getInt8Ty(), f_.scratch, static_cast<uint64_t>(image::kTrapBytes + parked_bytes(s_)));
+    return f_.b.CreateGEP(sum_type(), start, index);
+  }
+
+  void stage_rows() {
+    emit_for(f_, f_.i64(0), f_.i64(s_.tile.rows), 1,
+             [&](llvm::Value* r) { stage_row(0, row_point(r), f_.b.CreateMul(r, dim(s_.depth))); });
+  }
+
+  // Values of a row from `index` on, in the order of the sum. Lanes past the end of the innermost loop are
+  // written over by what follows.
+  void stage_row(size_t level, const Point& at, llvm::Value* index) {
+    const Loop& l = s_.loops.depth[level];
+    if (level + 1 == s_.loops.depth.size()) return stage_vectors(l, at, index);
+    emit_for(f_, f_.i64(0), dim(l.extent), 1, [&](llvm::Value* i) {
+      llvm::Value* inside = f_.b.CreateMul(i, dim(staged_step(level)));
+      stage_row(level + 1, at.with(l.id, i), f_.b.CreateAdd(index, inside));
+    });
+  }
+
+  void stage_vectors(const Loop& l, const Point& at, llvm::Value* index) {
+    const Dim whole = floor_div(l.extent, columns_) * columns_;
+    emit_for(f_, f_.i64(0), dim(whole), columns_, [&](llvm::Value* i) {
+      stage_vector(with_lanes(f_, at, l.id, columns_, i), f_.b.CreateAdd(index, i));
+    });
+    llvm::Value* rest = dim(l.extent - whole);
+    emit_if(f_, f_.b.CreateICmpSGT(rest, f_.i64(0)), [&] {
+      llvm::Value* i = dim(whole);
+      stage_vector(with_some_lanes(f_, at, l.id, columns_, i, rest), f_.b.CreateAdd(index, i));
+    });
+  }
+
+  void stage_vector(const Point& at, llvm::Value* index) {
+    const ExprId a = operands(*staged_.stage)[0];
+    const Regs nodes = emit_values(f_, staged_, {a}, at, {});
+    llvm::Value* values = splat(f_, nodes[a.index], columns_);
+    f_.tag(f_.b.CreateAlignedStore(values, staged(index), sum_align()), Function::kScratch);
+  }
+
+  // ---- Columns ----------------------------------------------------------------------------------
 
   // Panels [lo, hi): full tiles of vectors, then panel by panel.
   void columns(llvm::Value* lo, llvm::Value* hi) {
@@ -235,40 +342,43 @@ class TiledEmitter {
   // `vectors` panels from p on; `remaining` columns of a last panel, null: all.
   void tile(llvm::Value* p, int64_t vectors, llvm::Value* remaining) {
     remaining_ = remaining;
-    Regs panels;
+    Vec<Regs> panels(static_cast<size_t>(vectors));
     for (int64_t v = 0; v < vectors; ++v) {
       Point at = batch_;
       at.loops[s_.loops.column.id] = f_.b.CreateMul(f_.b.CreateAdd(p, f_.i64(v)), f_.i64(columns_));
-      panels.push_back(pointer(b(), at));
+      for (size_t i = 0; i < s_.loops.right.size(); ++i) {
+        panels[static_cast<size_t>(v)].push_back(pointer(right(i), at));
+      }
     }
     Regs sums(static_cast<size_t>(s_.tile.rows * vectors),
               llvm::Constant::getNullValue(sums_type()));
-    sums = sum(0, f_.i64(0), f_.i64(0), panels, sums);
+    sums = sum(0, Regs(1 + s_.loops.right.size(), f_.i64(0)), panels, sums);
     park(sums);
     emit_for(f_, f_.i64(0), f_.i64(s_.tile.rows), 1,
              [&](llvm::Value* r) { epilogue(r, p, vectors); });
   }
 
-  Regs sum(size_t level, llvm::Value* a_offset, llvm::Value* b_offset, const Regs& panels,
-           const Regs& sums) {
+  // `offsets` are those of Depth::steps.
+  Regs sum(size_t level, const Regs& offsets, const Vec<Regs>& panels, const Regs& sums) {
     const Depth& d = depth_[level];
-    if (level + 1 == depth_.size()) return innermost(d, a_offset, b_offset, panels, sums);
-    return emit_for(
-        f_, f_.i64(0), dim(d.extent), 1, sums, [&](llvm::Value* i, const Regs& carried) {
-          return sum(level + 1, f_.b.CreateAdd(a_offset, f_.b.CreateMul(i, dim(d.a_step))),
-                     f_.b.CreateAdd(b_offset, f_.b.CreateMul(i, dim(d.b_step))), panels, carried);
-        });
+    if (level + 1 == depth_.size()) return innermost(d, offsets, panels, sums);
+    return emit_for(f_, f_.i64(0), dim(d.extent), 1, sums,
+                    [&](llvm::Value* i, const Regs& carried) {
+                      return sum(level + 1, stepped(offsets, d, i), panels, carried);
+                    });
   }
 
-  Regs innermost(const Depth& d, llvm::Value* a_offset, llvm::Value* b_offset, const Regs& panels,
-                 const Regs& sums) {
+  Regs innermost(const Depth& d, const Regs& offsets, const Vec<Regs>& panels, const Regs& sums) {
     llvm::Value* extent = dim(d.extent);
     llvm::Value* even = dim(floor_div(d.extent, kUnroll) * kUnroll);
     auto steps = [&](llvm::Value* k, int64_t count, Regs carried) {
-      llvm::Value* at_a = f_.b.CreateAdd(a_offset, f_.b.CreateMul(k, dim(d.a_step)));
-      llvm::Value* at_b = f_.b.CreateAdd(b_offset, f_.b.CreateMul(k, dim(d.b_step)));
+      const Regs first = stepped(offsets, d, k);
       for (int64_t u = 0; u < count; ++u) {
-        carried = step(times(u, d.a_step, at_a), times(u, d.b_step, at_b), panels, carried);
+        Regs at = first;
+        for (size_t i = at.size(); i-- > 0;) {
+          at[i] = f_.b.CreateAdd(at[i], dim(d.steps[i] * u));
+        }
+        carried = step(at, panels, carried);
       }
       return carried;
     };
@@ -279,18 +389,21 @@ class TiledEmitter {
                     [&](llvm::Value* k, const Regs& c) { return steps(k, 1, c); });
   }
 
-  // base + u * step
-  llvm::Value* times(int64_t u, const Dim& step, llvm::Value* base) {
-    return f_.b.CreateAdd(base, dim(step * u));
+  // The offsets after so many steps of a loop.
+  Regs stepped(Regs offsets, const Depth& d, llvm::Value* steps) {
+    for (size_t i = offsets.size(); i-- > 0;) {
+      offsets[i] = f_.b.CreateAdd(offsets[i], f_.b.CreateMul(steps, dim(d.steps[i])));
+    }
+    return offsets;
   }
 
   // One depth step: the vectors of the right operand once, then row by row, which is the order that keeps
   // all sums in registers.
-  Regs step(llvm::Value* at_a, llvm::Value* at_b, const Regs& panels, Regs sums) {
+  Regs step(const Regs& at, const Vec<Regs>& panels, Regs sums) {
     Regs right;
-    for (llvm::Value* p : panels) right.push_back(load_right(moved(b(), p, at_b)));
+    for (const Regs& p : panels) right.push_back(right_factor(p, at));
     for (size_t r = 0; r < static_cast<size_t>(s_.tile.rows); ++r) {
-      llvm::Value* x = splat(f_, load_left(r, at_a), columns_);
+      llvm::Value* x = splat(f_, left_factor(r, at[0]), columns_);
       for (size_t v = 0; v < right.size(); ++v) {
         llvm::Value*& acc = sums[r * right.size() + v];
         acc = emit_fn(f_, Fn::kFma, acc_, acc_, {x, right[v], acc});
@@ -299,42 +412,61 @@ class TiledEmitter {
     return sums;
   }
 
-  llvm::Value* load_left(size_t r, llvm::Value* offset) {
-    llvm::Value* p = moved(a(), rows_[row_step_ ? 0 : r], offset);
-    if (row_step_) p = moved(a(), p, f_.i64(*row_step_ * static_cast<int64_t>(r)));
-    return as_sum(a(), f_.b.CreateAlignedLoad(memory_type(f_, a().dtype), p, align_of(a())));
+  llvm::Value* left_factor(size_t r, llvm::Value* offset) {
+    llvm::Value* p = f_.b.CreateGEP(sum_type(), rows_[row_step_ ? 0 : r], offset);
+    if (row_step_) {
+      p = f_.b.CreateGEP(sum_type(), p, f_.i64(*row_step_ * static_cast<int64_t>(r)));
+    }
+    llvm::LoadInst* x = f_.b.CreateAlignedLoad(sum_type(), p, sum_align());
+    f_.tag(x, s_.loops.staged ? Function::kScratch : left().tensor);
+    return x;
   }
 
-  llvm::Value* load_right(llvm::Value* p) { return as_sum(b(), load_columns(p)); }
+  // The right operand's vector of columns whose reads are at p.
+  llvm::Value* right_factor(const Regs& p, const Regs& at) {
+    const Vec<uint32_t>& reads = s_.loops.right;
+    auto load = [&](uint32_t read, const Regs&) {
+      const auto i = static_cast<size_t>(std::ranges::find(reads, read) - reads.begin());
+      return load_right(right(i), moved(right(i), p[i], at[i + 1]));
+    };
+    auto index = [&](const Dim& d) { return dim(d); };
+    const ExprId b = operands(k_.stages[0])[1];
+    const Regs nodes = emit_body(f_, k_.stages[0], {b}, {.load = load, .index = index});
+    return nodes[b.index];
+  }
+
+  llvm::Value* load_right(const Ref& r, llvm::Value* p) {
+    llvm::Instruction* v = r.uniform() ? load_one(r, p) : load_columns(r, p);
+    f_.tag(v, r.tensor);
+    return r.dtype == DType::kBool ? f_.b.CreateIsNotNull(v) : v;
+  }
+
+  llvm::Instruction* load_one(const Ref& r, llvm::Value* p) {
+    return f_.b.CreateAlignedLoad(memory_type(f_, r.dtype), p, align_of(r.dtype));
+  }
 
   // Columns past the end may be read where they lie in padding.
-  llvm::Instruction* load_columns(llvm::Value* p) {
-    llvm::Type* vector = vector_of(memory_type(f_, b().dtype));
-    if (!remaining_ || b().padding) return f_.b.CreateAlignedLoad(vector, p, align_of(b()));
-    if (size_of(b().dtype) < 4 && !f_.machine.masks_narrow_elements()) return gather(p, vector);
+  llvm::Instruction* load_columns(const Ref& r, llvm::Value* p) {
+    llvm::Type* vector = vector_of(memory_type(f_, r.dtype));
+    const llvm::Align align = align_of(r.dtype);
+    if (!remaining_ || r.padding) return f_.b.CreateAlignedLoad(vector, p, align);
+    if (size_of(r.dtype) < 4 && !f_.machine.masks_narrow_elements()) return gather(r, p, vector);
     llvm::Value* mask = f_.b.CreateIntrinsic(llvm::Intrinsic::get_active_lane_mask,
                                              {vector_of(f_.b.getInt1Ty()), f_.b.getInt64Ty()},
                                              {f_.i64(0), remaining_});
-    return f_.b.CreateMaskedLoad(vector, p, align_of(b()), mask,
-                                 llvm::Constant::getNullValue(vector));
+    return f_.b.CreateMaskedLoad(vector, p, align, mask, llvm::Constant::getNullValue(vector));
   }
 
   // Without masks for narrow elements: the last column that there is, in place of those past the end.
-  llvm::Instruction* gather(llvm::Value* p, llvm::Type* vector) {
+  llvm::Instruction* gather(const Ref& r, llvm::Value* p, llvm::Type* vector) {
     llvm::Value* last = f_.b.CreateSub(remaining_, f_.i64(1));
     llvm::Value* lanes = f_.b.CreateStepVector(vector_of(f_.b.getInt64Ty()));
     llvm::Value* columns = smaller(lanes, splat(f_, last, columns_));
-    return f_.b.CreateMaskedGather(vector, moved(b(), p, columns), align_of(b()));
+    return f_.b.CreateMaskedGather(vector, moved(r, p, columns), align_of(r.dtype));
   }
 
-  static llvm::Align align_of(const Ref& r) {
-    return llvm::Align(static_cast<uint64_t>(size_of(r.dtype)));
-  }
-
-  llvm::Value* as_sum(const Ref& r, llvm::Instruction* load) {
-    f_.tag(load, r.tensor);
-    return emit_fn(f_, Fn::kCast, r.dtype, acc_, {load});
-  }
+  static llvm::Align align_of(DType t) { return llvm::Align(static_cast<uint64_t>(size_of(t))); }
+  llvm::Align sum_align() const { return align_of(acc_); }
 
   llvm::Value* parked(llvm::Value* index) {
     llvm::Value* offset =
@@ -373,8 +505,10 @@ class TiledEmitter {
   int columns_;
   RangeOf range_;
   Vec<StageRefs> refs_;
+  // The first stage with its lanes along the depth.
+  StageRefs staged_;
   Vec<Depth> depth_;
-  // Elements between the rows of a tile, where that is a constant.
+  // Elements between the rows of a tile in the left operand, where that is a constant.
   std::optional<int64_t> row_step_;
   // Of the tile being written.
   Point batch_;
@@ -394,9 +528,8 @@ Work emit_tiled(const Job& job) {
   const Shape s = shape_of(k, job.planned.choice, job.target);
   TiledEmitter(f, s).run();
   f.finish();
-  const int64_t parked = s.tile.rows * s.tile.vectors * kVectorBytes;
   return {extent_of(s.loops.batch) * s.blocks * s.row_tiles,
-          image::kTrapBytes + std::max(parked, kLanesBytes), f.features()};
+          image::kTrapBytes + parked_bytes(s) + staged_bytes(s), f.features()};
 }
 
 }  // namespace rlx::backend::cpu

@@ -14,6 +14,17 @@ bool depends_on(const Access& a, LoopId loop) {
                      [&](const AxisIndex& i) { return uses_loop(i.dim, loop); });
 }
 
+bool depends_on(const Stage& s, ExprId root, LoopId loop) {
+  const Vec<bool> cone = needed(s, {root});
+  for (size_t i = 0; i < cone.size(); ++i) {
+    const Expr& e = s.body[i];
+    if (!cone[i]) continue;
+    if (e.fn == Fn::kLoad && depends_on(s.reads[e.index], loop)) return true;
+    if (e.fn == Fn::kIndex && uses_loop(e.dim, loop)) return true;
+  }
+  return false;
+}
+
 bool indexed_by_data(const Access& a) {
   return std::any_of(a.index.begin(), a.index.end(),
                      [](const AxisIndex& i) { return i.expr.has_value(); });
@@ -48,11 +59,21 @@ std::optional<DType> sum_type(const Stage& s) {
   return computed ? std::optional(acc) : std::nullopt;
 }
 
-bool reads_tensors(const Kernel& k, const Stage& s) {
-  return std::all_of(s.reads.begin(), s.reads.end(), [&](const Access& a) {
-    return a.of == Access::Of::kArg && k.args[a.tensor].dtype != DType::kBool &&
-           !indexed_by_data(a);
-  });
+bool reads_args(const Stage& s) {
+  return std::all_of(s.reads.begin(), s.reads.end(),
+                     [](const Access& a) { return a.of == Access::Of::kArg; });
+}
+
+// Whether pointers that move along the depth find all that the operand is made of.
+bool is_addressed(const Stage& s, ExprId operand) {
+  const Vec<bool> cone = needed(s, {operand});
+  for (size_t i = 0; i < cone.size(); ++i) {
+    const Expr& e = s.body[i];
+    if (!cone[i]) continue;
+    if (e.fn == Fn::kLoad && indexed_by_data(s.reads[e.index])) return false;
+    if (e.fn == Fn::kIndex && e.dim.has_loops()) return false;
+  }
+  return true;
 }
 
 std::optional<LoopId> column_of(const Stage& s) {
@@ -122,8 +143,7 @@ std::optional<Vec<int>> depth_order(const Access& b, int column, const Vec<Loop>
 
 // Packed where its bytes are known, else contiguous in columns: as it is in row-major order, or with the
 // columns' axis moved last. reads_operands() has the last word.
-Storage right_operand(const Kernel& k, const TileLoops& loops) {
-  const Access& b = k.stages[0].reads[1];
+Storage right_operand(const Kernel& k, const TileLoops& loops, const Access& b) {
   const Arg& arg = k.args[b.tensor];
   std::optional<int> axis = column_axis(b, loops.column.id);
   if (arg.constant && axis) {
@@ -161,8 +181,8 @@ Storage spread(Storage s, DType type) {
 }
 
 // Channels last, with the halo that the window reads beyond the image.
-Storage image_storage(const Kernel& k, const Stage& s) {
-  const Access& x = s.reads[0];
+Storage image_storage(const Kernel& k, const Access& x) {
+  const Stage& s = k.stages[0];
   const Arg& arg = k.args[x.tensor];
   Storage out = with_last(arg, 1);
   for (size_t axis = 2; axis < x.index.size(); ++axis) {
@@ -180,9 +200,36 @@ Storage channels_last(const Arg& arg) {
 }
 
 // Rows of the tile are written as they are computed: pixels with their channels, rows with their columns.
-Need best_result(const Arg& result, bool conv, const Arg& image) {
-  if (!conv) return Need::prefers(Storage::row_major(static_cast<int>(result.shape.size())));
-  return result.shape.size() == image.shape.size() ? Need::prefers(channels_last(result)) : Need();
+Need best_result(const Kernel& k, const TileLoops& loops, const Arg& result) {
+  const Stage& s = k.stages[0];
+  const size_t rank = result.shape.size();
+  if (s.kind() != Kind::kConv) return Need::prefers(Storage::row_major(static_cast<int>(rank)));
+  const Access& image = s.reads[loops.left[0]];
+  return rank == image.index.size() ? Need::prefers(channels_last(result)) : Need();
+}
+
+// How operands may lie, the best first. An argument that is part of both must be as the right one asks.
+Vec<Vec<Need>> operand_needs(const Kernel& k, const TileLoops& loops, const Tile& tile) {
+  const Stage& s = k.stages[0];
+  Vec<Need> needs(k.args.size());
+  for (const uint32_t r : loops.left) needs[s.reads[r].tensor] = Need::plain();
+  if (s.kind() == Kind::kConv) {
+    const Access& image = s.reads[loops.left[0]];
+    needs[image.tensor] = Need::like(image_storage(k, image));
+  }
+  for (const uint32_t r : loops.right) {
+    const Access& b = s.reads[r];
+    const bool columns = depends_on(b, loops.column.id);
+    needs[b.tensor] = columns ? Need::like(right_operand(k, loops, b)) : Need::plain();
+  }
+  if (loops.staged) return {needs};
+  const uint32_t left = s.reads[loops.left[0]].tensor;
+  const Arg& arg = k.args[left];
+  const Storage own = needs[left].wanted(static_cast<int>(arg.shape.size()));
+  if (!rows_collide(arg, own, tile)) return {needs};
+  Vec<Need> spread_out = needs;
+  spread_out[left] = Need::like(spread(own, arg.dtype));
+  return {spread_out, needs};
 }
 
 std::optional<int64_t> product_of(const Vec<Loop>& loops) {
@@ -245,6 +292,16 @@ bool stays_inside(const Access& a, const Arg& arg, const RangeOf& range) {
   return proven && covered_by_halo(a, arg, range);
 }
 
+// Inside of its bounds, by the same step along each loop of the depth.
+bool moves_evenly(const Kernel& k, const Access& a, const TileLoops& loops) {
+  const RangeOf range = ranges_of(k, k.stages.data(), {});
+  const Arg& arg = k.args[a.tensor];
+  if (!stays_inside(a, arg, range)) return false;
+  const Dim address = address_of(a, arg, range);
+  return std::ranges::all_of(
+      loops.depth, [&](const Loop& l) { return step_of(address, l.id, range).has_value(); });
+}
+
 // Two numbers, none of them absurd.
 bool is_tile(const Vec<int64_t>& tile) {
   constexpr int64_t kMost = 64;
@@ -258,11 +315,16 @@ std::optional<TileLoops> tile_loops(const Kernel& k) {
   const Stage& s = k.stages[0];
   const std::optional<DType> acc = sum_type(s);
   const bool fits =
-      acc && reads_tensors(k, s) && is_epilogue(k) && is_local_scalar(k) && writes_only_set(k);
+      acc && reads_args(s) && is_epilogue(k) && is_local_scalar(k) && writes_only_set(k);
   if (!fits) return std::nullopt;
+  const ExprId a = operands(s)[0], b = operands(s)[1];
   std::optional<LoopId> column = column_of(s);
-  if (!column || depends_on(s.reads[0], *column)) return std::nullopt;
+  if (!column || depends_on(s, a, *column) || !depends_on(s, b, *column)) return std::nullopt;
   TileLoops out;
+  out.left = loaded_reads(s, a);
+  out.right = loaded_reads(s, b);
+  out.staged = s.body[a.index].fn != Fn::kLoad;
+  if (!is_addressed(s, b) || (!out.staged && !is_addressed(s, a))) return std::nullopt;
   out.acc = *acc;
   out.columns = static_cast<int>(std::min<int64_t>(kLanes, kVectorBytes / size_of(*acc)));
   bool found = false;
@@ -272,7 +334,7 @@ std::optional<TileLoops> tile_loops(const Kernel& k) {
       out.column = l;
       found = true;
     } else {
-      (depends_on(s.reads[1], l.id) ? out.batch : out.rows).push_back(l);
+      (depends_on(s, b, l.id) ? out.batch : out.rows).push_back(l);
     }
   }
   out.depth = depth_of(s);
@@ -282,16 +344,12 @@ std::optional<TileLoops> tile_loops(const Kernel& k) {
 
 bool reads_operands(const Kernel& k, const TileLoops& loops) {
   const Stage& s = k.stages[0];
-  const RangeOf range = ranges_of(k, &s, {});
-  for (const Access& a : s.reads) {
-    const Arg& arg = k.args[a.tensor];
-    if (!stays_inside(a, arg, range)) return false;
-    const Dim address = address_of(a, arg, range);
-    for (const Loop& l : loops.depth) {
-      if (!step_of(address, l.id, range)) return false;
-    }
-  }
-  return is_contiguous(k, s.reads[1], loops);
+  const bool left = loops.staged || moves_evenly(k, s.reads[loops.left[0]], loops);
+  return left && std::ranges::all_of(loops.right, [&](uint32_t r) {
+           const Access& b = s.reads[r];
+           const bool uniform = !depends_on(b, loops.column.id);
+           return moves_evenly(k, b, loops) && (uniform || is_contiguous(k, b, loops));
+         });
 }
 
 bool fits_tile(const Kernel& k, const Choice& choice) {
@@ -313,36 +371,21 @@ Tile tile_for(const TileLoops& loops, const Isa& isa) {
 
 namespace {
 
-// How the left operand may lie, the best first; what follows costs more.
-Vec<Need> left_needs(const Kernel& k, const Stage& s, const Tile& tile) {
-  const Arg& arg = k.args[s.reads[0].tensor];
-  const bool conv = s.kind() == Kind::kConv;
-  const Storage own =
-      conv ? image_storage(k, s) : Storage::row_major(static_cast<int>(arg.shape.size()));
-  const Need any = conv ? Need::like(own) : Need::plain();
-  if (!rows_collide(arg, own, tile)) return {any};
-  return {Need::like(spread(own, arg.dtype)), any};
-}
-
 Vec<Alternative> offer_tile(const Kernel& k, Kind kind, const CpuTarget& target) {
   if (k.stages.empty() || k.stages[0].kind() != kind) return {};
   std::optional<TileLoops> loops = tile_loops(k);
   if (!loops) return {};
-  const Stage& s = k.stages[0];
   const bool conv = kind == Kind::kConv;
   const Tile tile = tile_for(*loops, Isa(target));
   Vec<Alternative> rows;
-  for (const Need& left : left_needs(k, s, tile)) {
-    Alternative row{{conv ? "conv.direct" : "contract.panel", {tile.rows, tile.vectors}}};
-    row.cost = price_of_tile(k, *loops, tile, target, !rows.empty());
-    row.needs.resize(k.args.size());
-    // An argument that is both operands must be as the right one asks.
-    row.needs[s.reads[0].tensor] = left;
-    row.needs[s.reads[1].tensor] = Need::like(right_operand(k, *loops));
-    if (!reads_operands(as_needed(k, row.needs), *loops)) continue;
+  for (Vec<Need>& needs : operand_needs(k, *loops, tile)) {
+    if (!reads_operands(as_needed(k, needs), *loops)) continue;
     for (size_t a = 0; a < k.args.size(); ++a) {
-      if (k.args[a].written) row.needs[a] = best_result(k.args[a], conv, k.args[s.reads[0].tensor]);
+      if (k.args[a].written) needs[a] = best_result(k, *loops, k.args[a]);
     }
+    Alternative row{{conv ? "conv.direct" : "contract.panel", {tile.rows, tile.vectors}},
+                    std::move(needs)};
+    row.cost = price_of_tile(k, *loops, tile, target, !rows.empty());
     rows.push_back(std::move(row));
   }
   return rows;

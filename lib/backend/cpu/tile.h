@@ -7,8 +7,10 @@
 // order. A register tile is `rows` x `vectors` vectors of columns whose sums stay in registers over the whole
 // depth; the stages after the first run on the finished tile, so epilogues cost no memory pass.
 //
-// Sums are of any number type, operands of any: they are converted where they are loaded. A vector is 64 bytes
-// of sums, at most 16 columns, so that a tile takes no more registers whatever the type.
+// Sums are of any number type. A vector is 64 bytes of them, at most 16 columns, so that a tile takes no more
+// registers whatever the type. Operands are expressions. A left one that is an element as it lies is read where
+// it lies; any other is staged: computed once for a row tile and all its columns. The right one is computed in
+// vectors along the columns, at each step of the depth.
 #pragma once
 #include "backend/cpu/algorithm.h"
 #include "backend/cpu/isa.h"
@@ -25,13 +27,17 @@ struct TileLoops {
   // Of the sums, and how many of them a vector has.
   DType acc = DType::kF32;
   int columns = kLanes;
+  // What the operands read, of Stage::reads; whether the left one is staged.
+  Vec<uint32_t> left, right;
+  bool staged = false;
 };
 
 // The loops of a kernel that can be tiled: a contract or ungrouped conv, then maps without loops.
 std::optional<TileLoops> tile_loops(const Kernel& k);
 
 // Whether the tile can read the operands where their storages put them: inside of their bounds, at addresses
-// that each loop of the depth moves evenly, the right one contiguous along the columns.
+// that each loop of the depth moves evenly, the right one contiguous along the columns. A staged operand is
+// read anywhere.
 bool reads_operands(const Kernel& k, const TileLoops& loops);
 
 // A product has about so many tiles if its extents allow it: four for each of 16 cores, which then end at about

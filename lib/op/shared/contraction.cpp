@@ -26,9 +26,9 @@ Ex contract(KernelBuilder& b, StageBuilder& s, const Vec<Dim>& grid, const Vec<D
     Vec<LoopId>& role = in_a && in_b ? detail.batch : in_b ? detail.n : detail.m;
     role.push_back(loop.as_loop().value());
   }
+  detail.a = s.load(b.input(0), a_at).id;
+  detail.b = s.load(b.input(1), b_at).id;
   s.stage().detail = std::move(detail);
-  s.load(b.input(0), a_at);
-  s.load(b.input(1), b_at);
   return s.acc();
 }
 
