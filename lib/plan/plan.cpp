@@ -16,9 +16,12 @@
 namespace rlx {
 namespace {
 
-Price price_of(Menu menu, const Target& target) {
-  return [=, &target](const Kernel& k) {
-    auto rows = menu(k, target);
+// Of what views leave of a kernel.
+Price price_of(Menu menu, const Target& target, const Graph& g, bool views) {
+  return [=, &target, &g](const Kernel& k) {
+    const std::optional<Kernel> left = views ? left_by_views(k, g) : std::nullopt;
+    if (left && left->stages.empty()) return Cost();
+    auto rows = menu(left ? *left : k, target);
     return rows ? cheapest(*rows).cost : Cost::most();
   };
 }
@@ -110,7 +113,9 @@ Result<Plan> plan(Graph g, const Target& target, Menu menu, const PlanOptions& o
   const PlanSwitches on = switches_of(options.options);
   RLX_TRY(Vec<Unit> units, units_of(g, on.views));
   Groups groups{.units = std::move(units)};
-  if (on.fusion) groups = decide_groups(std::move(groups.units), g, price_of(menu, target));
+  if (on.fusion) {
+    groups = decide_groups(std::move(groups.units), g, price_of(menu, target, g, on.views));
+  }
   const Views views = on.views ? take_views(groups.units, g) : Views(g.values.size());
   RLX_TRY(const Vec<Alternative> choices, on.layout
                                               ? choose(groups.units, g, target, menu)

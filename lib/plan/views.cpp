@@ -265,4 +265,11 @@ class ViewFinder {
 
 Views take_views(Vec<Unit>& units, const Graph& g) { return ViewFinder(units, g).run(); }
 
+std::optional<Kernel> left_by_views(const Kernel& k, const Graph& g) {
+  if (box_copies_of(k).empty()) return std::nullopt;
+  Vec<Unit> units = {{k, {}}};
+  ViewFinder(units, g).run();
+  return units.empty() ? Kernel{.name = k.name} : std::move(units[0].kernel);
+}
+
 }  // namespace rlx

@@ -42,4 +42,8 @@ class Views {
 // Removes the stages that copy what is a view now, and units that have no stage left.
 Views take_views(Vec<Unit>& units, const Graph& g);
 
+// What is left of a kernel, maybe no stage, where no other's views stand in its way: what it costs before all
+// kernels are known. nullopt: all of it.
+std::optional<Kernel> left_by_views(const Kernel& k, const Graph& g);
+
 }  // namespace rlx
