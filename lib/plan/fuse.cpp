@@ -7,8 +7,6 @@
 namespace rlx {
 namespace {
 
-Error refuse(std::string why) { return Error(0, std::move(why)); }
-
 bool contains(const Vec<Loop>& loops, LoopId id) { return find_loop(loops, id) != nullptr; }
 
 bool is_structured(const Kernel& k) {
@@ -180,6 +178,16 @@ size_t nodes_of(const Kernel& k) {
   return nodes;
 }
 
+Status check_size(const Kernel& writer, const Kernel& reader) {
+  if (writer.args.size() + reader.args.size() > kMostArgs) {
+    return refuse("the kernel would have too many arguments");
+  }
+  if (nodes_of(writer) + nodes_of(reader) > kMostNodes) {
+    return refuse("the kernel would be too long");
+  }
+  return {};
+}
+
 class Fuser {
  public:
   Fuser(const Unit& writer, const Unit& reader, ValueId v, const Needed& needed)
@@ -187,7 +195,7 @@ class Fuser {
 
   // Kernels are copied once it is certain that they merge as far as their loops are concerned.
   Result<Kernel> run() {
-    RLX_TRY_VOID(check_size());
+    RLX_TRY_VOID(check_size(writer_, reader_));
     RLX_TRY(write_, one_to_one_write(writer_, v_));
     RLX_TRY(reads_, reads_of(reader_, v_, write_));
     RLX_TRY_VOID(check_structured());
@@ -205,16 +213,6 @@ class Fuser {
   }
 
  private:
-  Status check_size() const {
-    if (writer_.args.size() + reader_.args.size() > kMostArgs) {
-      return refuse("the kernel would have too many arguments");
-    }
-    if (nodes_of(writer_) + nodes_of(reader_) > kMostNodes) {
-      return refuse("the kernel would be too long");
-    }
-    return {};
-  }
-
   Status check_structured() const {
     // A register tile holds the sums of one product.
     if (is_structured(writer_) && is_structured(reader_)) return refuse("both have a contraction");
@@ -503,8 +501,15 @@ class Fuser {
 
 }  // namespace
 
+Error refuse(std::string why) { return Error(0, std::move(why)); }
+
 Result<Unit> fuse(const Unit& writer, const Unit& reader, ValueId v, const Needed& needed) {
-  RLX_TRY(Kernel merged, Fuser(writer, reader, v, needed).run());
+  Result<Kernel> fused = Fuser(writer, reader, v, needed).run();
+  if (!fused && check_size(writer.kernel, reader.kernel)) {
+    Result<Kernel> inside = compose(writer.kernel, reader.kernel, v, needed);
+    if (inside) fused = std::move(inside);
+  }
+  RLX_TRY(Kernel merged, std::move(fused));
   if (Status sound = verify(merged); !sound) {
     return refuse("unsound: " + sound.error().first().message);
   }

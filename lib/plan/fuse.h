@@ -8,7 +8,8 @@
 //   both stage loops         an axis of the local
 //   reader's grid loop that v does not have   moves into the reader's stages (a row program's broadcast)
 // A map that writes for one other stage only is inlined into it, so an elementwise chain is one body.
-// Where loops of both sides would have to move, the two go over different rows, and stay apart.
+// Where loops of both sides would have to move, the two go over different rows, and stay apart; unless the
+// writer is one map, which the reader's expressions can take in as it is (compose).
 // A kernel grows to a bound of arguments and nodes, so that planning a model costs in proportion to its nodes.
 // Everything is decided on these facts, never on operators. A refusal says which fact is missing.
 #pragma once
@@ -19,9 +20,16 @@ namespace rlx {
 // Whether a value must stay in memory: another kernel reads it, or it is an output.
 using Needed = std::function<bool(ValueId)>;
 
-// The merged unit, or the reason why not: an error of code 0 whose message goes into --fusion-report.
+// Why two kernels stay apart: an error of code 0 whose message goes into --fusion-report.
+Error refuse(std::string why);
+
+// The merged unit, or the reason why not.
 // Other values that pass from writer to reader become locals as well; what is `needed` is stored too.
 Result<Unit> fuse(const Unit& writer, const Unit& reader, ValueId v, const Needed& needed);
+
+// The reader with the map that makes v in its expressions; its loops are the reader's. Tried by fuse where
+// loops cannot be merged. plan/compose.cpp.
+Result<Kernel> compose(const Kernel& writer, const Kernel& reader, ValueId v, const Needed& needed);
 
 // Inlines locals that one map stage writes and one later map or reduce reads. Part of fuse.
 void inline_locals(Kernel& k);

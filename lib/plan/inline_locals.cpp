@@ -5,6 +5,7 @@
 
 #include "kernel/detail.h"
 #include "plan/fuse.h"
+#include "plan/inline.h"
 
 namespace rlx {
 namespace {
@@ -62,39 +63,6 @@ LoopMap loops_at(const Stage& writer, const Access& read) {
     at.emplace(*w.index[i].dim.as_loop(), read.index[i].dim);
   }
   return at;
-}
-
-void inline_into(const Stage& writer, Stage& reader, uint32_t read) {
-  Stage old = reader;
-  Body body;
-  const LoopMap at = loops_at(writer, old.reads[read]);
-  const LoopMap none;
-  BodyCopy mine(old, reader, body, none), theirs(writer, reader, body, at);
-  for (size_t n = 0; n < old.body.size(); ++n) {
-    if (old.body[n].fn != Fn::kLoad || old.body[n].index != read) {
-      mine.copy(n, true);
-      continue;
-    }
-    for (size_t w = 0; w < writer.body.size(); ++w) theirs.copy(w, false);
-    mine.set_place(n, theirs.place(writer.results[0]));
-  }
-  reader.body = std::move(body);
-  for (ExprId& r : reader.results) r = mine.place(r);
-  for (Access& a : reader.writes) {
-    for (AxisIndex& i : a.index) {
-      if (i.expr) i.expr = mine.place(*i.expr);
-    }
-  }
-  visit_detail(reader, [&](ExprId& next) { next = mine.place(next); });
-  reader.origin = merge(writer.origin, reader.origin);
-}
-
-// The read is gone from the body; later reads move up.
-void erase_read(Stage& s, uint32_t read) {
-  s.reads.erase(s.reads.begin() + read);
-  for (Expr& e : s.body) {
-    if (e.fn == Fn::kLoad && e.index > read) --e.index;
-  }
 }
 
 // A map that writes just this local, one element a step of its own loops.
@@ -162,6 +130,38 @@ bool inline_one(Kernel& k) {
 }
 
 }  // namespace
+
+void inline_into(const Stage& writer, Stage& reader, uint32_t read) {
+  Stage old = reader;
+  Body body;
+  const LoopMap at = loops_at(writer, old.reads[read]);
+  const LoopMap none;
+  BodyCopy mine(old, reader, body, none), theirs(writer, reader, body, at);
+  for (size_t n = 0; n < old.body.size(); ++n) {
+    if (old.body[n].fn != Fn::kLoad || old.body[n].index != read) {
+      mine.copy(n, true);
+      continue;
+    }
+    for (size_t w = 0; w < writer.body.size(); ++w) theirs.copy(w, false);
+    mine.set_place(n, theirs.place(writer.results[0]));
+  }
+  reader.body = std::move(body);
+  for (ExprId& r : reader.results) r = mine.place(r);
+  for (Access& a : reader.writes) {
+    for (AxisIndex& i : a.index) {
+      if (i.expr) i.expr = mine.place(*i.expr);
+    }
+  }
+  visit_detail(reader, [&](ExprId& next) { next = mine.place(next); });
+  reader.origin = merge(writer.origin, reader.origin);
+}
+
+void erase_read(Stage& s, uint32_t read) {
+  s.reads.erase(s.reads.begin() + read);
+  for (Expr& e : s.body) {
+    if (e.fn == Fn::kLoad && e.index > read) --e.index;
+  }
+}
 
 void inline_locals(Kernel& k) {
   for (Stage& s : k.stages) merge_equal_reads(s);

@@ -9,7 +9,11 @@ namespace {
 
 std::string line_of(const Neighbours& n) {
   if (!n.merged) {
-    return fmt::format("not fused: {} -> {}: {}\n", n.writer.kernel, n.reader.kernel, n.reason);
+    const bool weighed = n.together != Cost();
+    const std::string costs =
+        weighed ? fmt::format(", {} cycles instead of {}", n.together.cycles, n.apart.cycles) : "";
+    return fmt::format("not fused: {} -> {}: {}{}\n", n.writer.kernel, n.reader.kernel, n.reason,
+                       costs);
   }
   return fmt::format("fused: {} -> {}: {} bytes stay at hand, {} cycles instead of {}\n",
                      n.writer.kernel, n.reader.kernel, n.bytes, n.together.cycles, n.apart.cycles);

@@ -109,7 +109,7 @@ int64_t step_parts(const Stage& s, int64_t lanes) {
     case Kind::kScan: return (weight(s, s.scan().combine) + 4) * kParts;
     // A chain of sums, a step of which takes four cycles.
     case Kind::kContract:
-    case Kind::kConv: return 4 * kParts / lanes;
+    case Kind::kConv: return std::max<int64_t>(4, weight(s, operands(s)) / 2) * kParts / lanes;
   }
   return kParts;
 }
@@ -195,6 +195,20 @@ int64_t tile_step_parts(const TileLoops& loops, const Tile& tile, const Isa& isa
 
 int64_t ceil_of(int64_t a, int64_t b) { return (a + b - 1) / b; }
 
+// What operands cost that are more than a load: the left one is computed for the rows of a tile and a block of
+// columns at a time, the right one, in vectors, for each tile.
+struct OperandParts {
+  int64_t left = 0, right = 0;
+};
+
+OperandParts operand_parts(const Stage& s, const TileLoops& loops, const Tile& tile) {
+  const Vec<ExprId> roots = operands(s);
+  OperandParts parts;
+  if (loops.staged) parts.left = (weight(s, {roots[0]}) + 1) * kParts / 2 / loops.columns;
+  parts.right = (weight(s, {roots[1]}) - 1) * tile.vectors * kParts / 2;
+  return parts;
+}
+
 // ---- Threads ----------------------------------------------------------------------------------
 
 // Work of few tiles keeps few cores busy: what cannot be shared counts up to twice.
@@ -220,16 +234,20 @@ Cost price_of_tile(const Kernel& k, const TileLoops& loops, const Tile& tile,
                    const CpuTarget& target, bool collide) {
   const Isa isa(target);
   const int64_t columns = std::max<int64_t>(1, estimate(loops.column.extent));
-  const Cost tiles = steps(loops.batch) * ceil_of(steps(loops.rows).cycles, tile.rows) *
-                     ceil_of(ceil_of(columns, loops.columns), tile.vectors);
+  const Cost row_tiles{ceil_of(steps(loops.rows).cycles, tile.rows)};
+  const int64_t wide = ceil_of(ceil_of(columns, loops.columns), tile.vectors);
+  const int64_t blocks = std::clamp<int64_t>(kManyTiles / row_tiles.cycles, 1, wide);
+  const Cost batches = steps(loops.batch), depth = steps(loops.depth);
+  const OperandParts extra = operand_parts(k.stages[0], loops, tile);
   // Its pointers, and its sums on their way to the stages after.
   const int64_t around = (20 + 2 * tile.rows * tile.vectors) * kParts;
-  const Cost parts =
-      tiles *
-      (steps(loops.depth) * tile_step_parts(loops, tile, isa, collide) + Cost{around}).cycles;
-  Cost sum = kStart + memory_cost(k, target) + Cost{parts.cycles / kParts};
-  for (size_t s = 1; s < k.stages.size(); ++s) sum += stage_cost(k, k.stages[s], isa);
-  return sum;
+  const Cost of_tile =
+      depth * (tile_step_parts(loops, tile, isa, collide) + extra.right) + Cost{around};
+  const Cost staging = depth * tile.rows * extra.left;
+  const Cost parts = batches * (row_tiles * (of_tile * wide + staging * blocks).cycles).cycles;
+  Cost sum = memory_cost(k, target) + Cost{parts.cycles / kParts};
+  for (size_t i = 1; i < k.stages.size(); ++i) sum += stage_cost(k, k.stages[i], isa);
+  return kStart + shared(sum, batches * (row_tiles * blocks).cycles);
 }
 
 }  // namespace rlx::backend::cpu
