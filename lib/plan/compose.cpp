@@ -47,13 +47,37 @@ Stage adopted(const Kernel& writer, Stage s, Kernel& reader) {
   return s;
 }
 
-// A convolution's operand is known by the place of its first load: it must be where the map was read.
+bool is_same_place(const Access& a, const Access& where) { return a.index == where.index; }
+
+// A convolution's geometry is that of its operand's first load: one of what the map reads must lie as the map's
+// value does, and the rest there too or away from pixels and window.
+bool keeps_geometry(const Kernel& reader, const Stage& map, const Stage& s, const Access& where) {
+  Vec<LoopId> moving = s.conv().window;
+  moving.insert(moving.end(), s.conv().pixel.begin(), s.conv().pixel.end());
+  bool found = false;
+  LoopMap at;
+  const Vec<AxisIndex>& written = map.writes[0].index;
+  for (size_t i = 0; i < written.size(); ++i) {
+    if (auto loop = written[i].dim.as_loop()) at[*loop] = where.index[i].dim;
+  }
+  for (Access a : map.reads) {
+    for (AxisIndex& i : a.index) i.dim = substitute_loops(i.dim, at);
+    const bool alike =
+        is_same_place(a, where) && reader.args[a.tensor].shape == reader.args[where.tensor].shape;
+    const bool moves = std::ranges::any_of(
+        a.index, [&](const AxisIndex& i) { return i.expr || uses_any(i.dim, moving); });
+    if (moves && !alike) return false;
+    found |= alike;
+  }
+  return found;
+}
+
+// Puts that load before the others.
 void load_first(Stage& s, const Access& where) {
-  const auto same_place = [&](const Expr& e) {
-    return e.fn == Fn::kLoad && s.reads[e.index].index == where.index;
+  const auto is_it = [&](const Expr& e) {
+    return e.fn == Fn::kLoad && is_same_place(s.reads[e.index], where);
   };
-  auto found = std::ranges::find_if(s.body, same_place);
-  if (found == s.body.end()) return;
+  auto found = std::ranges::find_if(s.body, is_it);
   const auto at = static_cast<size_t>(found - s.body.begin());
   std::rotate(s.body.begin(), found, found + 1);
   const auto moved = [&](ExprId id) {
@@ -76,6 +100,9 @@ Result<Kernel> composed(const Kernel& writer, const Kernel& reader, ValueId v) {
       const Access where = s.reads[r];
       if (!is_of(out, where, v)) continue;
       if (!is_proven(where)) return refuse("the value is read outside of its bounds");
+      if (s.kind() == Kind::kConv && !keeps_geometry(out, inlined, s, where)) {
+        return refuse("a convolution would read its operand at other places");
+      }
       inline_into(inlined, s, r);
       if (s.kind() == Kind::kConv) load_first(s, where);
     }
