@@ -144,7 +144,7 @@ struct Reduction {
 };
 
 // out[batch, m, n] = sum over k of a[batch, m, k] * b[batch, k, n]: nodes of the body, of type acc;
-// m, n, batch are grid loops, k stage loops. Per element: acc = fma(a, b, acc) from 0, k from
+// k are the innermost stage loops, the others loops of the grid or the stage. Per element: acc = fma(a, b, acc) from 0, k from
 // outermost to innermost in sequence. kAcc 0 is the sum; the results may use it (and nothing else).
 struct Contract {
   static constexpr Kind kKind = Kind::kContract;

@@ -128,6 +128,7 @@ class KindVerifier {
     }
     require_all_listed(listed);
     require_own_loops(c.k, "k");
+    require(are_innermost(c.k), "it does not sum over its innermost loops");
     require(!uses_in(c.a, c.n), "the first operand uses a loop of n");
     require(!uses_in(c.b, c.m), "the second operand uses a loop of m");
     verify_results_outside(c.k);

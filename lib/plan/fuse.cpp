@@ -9,10 +9,33 @@ namespace {
 
 bool contains(const Vec<Loop>& loops, LoopId id) { return find_loop(loops, id) != nullptr; }
 
+bool is_structured(const Stage& s) {
+  return s.kind() == Kind::kContract || s.kind() == Kind::kConv;
+}
+
 bool is_structured(const Kernel& k) {
-  return std::any_of(k.stages.begin(), k.stages.end(), [](const Stage& s) {
-    return s.kind() != Kind::kMap && s.kind() != Kind::kReduce && s.kind() != Kind::kScan;
+  return std::ranges::any_of(k.stages, [](const Stage& s) { return is_structured(s); });
+}
+
+// Whether the loop may become one of the stages': columns of products do, and then a grid point has a row of them.
+bool may_move(const Kernel& k, LoopId loop) {
+  return std::ranges::all_of(k.stages, [&](const Stage& s) {
+    if (!is_structured(s)) return true;
+    return s.kind() == Kind::kContract && std::ranges::count(s.contract().n, loop) != 0;
   });
+}
+
+// Whether the grid's points are rows of products: some loop of columns is a stage's.
+bool makes_rows(const Kernel& k) {
+  return std::ranges::any_of(k.stages, [](const Stage& s) {
+    return s.kind() == Kind::kContract &&
+           std::ranges::any_of(s.contract().n, [&](LoopId n) { return contains(s.loops, n); });
+  });
+}
+
+// Whether a grid point makes a row in several stages: what a product may take as its operand.
+bool has_rows(const Kernel& k) {
+  return std::ranges::any_of(k.locals, [](const Local& l) { return !l.shape.empty(); });
 }
 
 // Loops of a detail renamed.
@@ -37,13 +60,13 @@ void rename_loops(Kernel& k, const std::map<LoopId, LoopId>& names) {
   }
 }
 
-// Where a loop that moves into the stage stands: innermost, but outside of the loops reduced over.
+// Where a loop that moves into the stage stands: innermost, but outside of the loops that it sums over.
 size_t place_of_moved(const Stage& s) {
   switch (s.kind()) {
     case Kind::kReduce: return s.loops.size() - s.reduction().over.size();
     case Kind::kScan: return s.loops.size() - 1;
+    case Kind::kContract: return s.loops.size() - s.contract().k.size();
     case Kind::kMap:
-    case Kind::kContract:
     case Kind::kConv: break;
   }
   return s.loops.size();
@@ -214,12 +237,16 @@ class Fuser {
 
  private:
   Status check_structured() const {
+    const bool rows = makes_rows(writer_) || makes_rows(reader_);
     // A register tile holds the sums of one product.
-    if (is_structured(writer_) && is_structured(reader_)) return refuse("both have a contraction");
+    if (!rows && is_structured(writer_) && is_structured(reader_)) {
+      return refuse("both have a contraction");
+    }
     for (const Read& read : reads_) {
-      const Kind kind = reader_.stages[read.stage].kind();
-      if (kind != Kind::kMap && kind != Kind::kReduce) {
-        return refuse("a " + std::string(name(kind)) + " reads its operands from memory");
+      const Stage& s = reader_.stages[read.stage];
+      const bool takes_rows = s.kind() == Kind::kContract && has_rows(writer_);
+      if (s.kind() != Kind::kMap && s.kind() != Kind::kReduce && !takes_rows) {
+        return refuse("a " + std::string(name(s.kind())) + " reads its operands from memory");
       }
     }
     return {};
@@ -269,7 +296,7 @@ class Fuser {
   }
 
   static Status add_move(const Kernel& k, LoopId loop, Vec<LoopId>& moved) {
-    if (is_structured(k)) return refuse("a tile of the contraction cannot hold a row");
+    if (!may_move(k, loop)) return refuse("a tile of the contraction cannot hold a row");
     moved.push_back(loop);
     return {};
   }
@@ -284,6 +311,10 @@ class Fuser {
       if (!paired && !l.extent.is(1)) extra.push_back(l);
     }
     if (extra.empty()) return {};
+    if (takes_columns(extra)) {
+      for (const Loop& l : extra) reader_moves_.push_back(l.id);
+      return {};
+    }
     if (is_structured(writer_) || is_structured(reader_)) {
       return refuse("the reader broadcasts the value over a contraction's grid");
     }
@@ -292,6 +323,14 @@ class Fuser {
     }
     for (const Loop& l : extra) reader_moves_.push_back(l.id);
     return {};
+  }
+
+  // Whether a product of the reader sums over the writer's rows, and these loops are its columns.
+  bool takes_columns(const Vec<Loop>& extra) const {
+    const bool reads_rows = std::ranges::all_of(
+        reads_, [&](const Read& r) { return reader_.stages[r.stage].kind() == Kind::kContract; });
+    return reads_rows && has_rows(writer_) &&
+           std::ranges::all_of(extra, [&](const Loop& l) { return may_move(reader_, l.id); });
   }
 
   Status move_loops() {

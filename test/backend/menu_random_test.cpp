@@ -17,6 +17,7 @@
 #include "op/layer_normalization.h"
 #include "op/max_pool.h"
 #include "op/softmax.h"
+#include "plan/fuse.h"
 #include "test/backend/program.h"
 
 namespace rlx::test {
@@ -28,6 +29,7 @@ class RandomNode {
 
   // A kernel with row-major arguments.
   Kernel make() {
+    if (below(6) == 0) return row_products();
     Result<ValueId> made = node();
     if (!made) FAIL(to_text(made.error()));
     auto k = lower(g_, g_[*made].def.node);
@@ -188,6 +190,54 @@ class RandomNode {
     if (a.size() == 3 && below(2) == 0) b.insert(b.begin(), a[0]);
     ValueId left = input(a), right = input(b, true);
     return builder().add1("matmul", {left, right});
+  }
+
+  // A product, the softmax of its rows and a product of these, or two of the three, as one kernel.
+  Kernel row_products() {
+    const auto [m, n, k] = product();
+    Vec<Dim> a = {m, k}, b = {k, n}, c = {n, closed()};
+    if (below(2) == 0) {
+      for (Vec<Dim>* shape : {&a, &b, &c}) shape->insert(shape->begin(), 2);
+    }
+    const size_t parts = below(3);
+    ValueId rows;
+    if (parts == 0) {
+      rows = input(a.size() == 3 ? Vec<Dim>{2, m, n} : Vec<Dim>{m, n});
+    } else {
+      const ValueId left = input(a), right = input(b, true);
+      rows = product_of(left, right);
+    }
+    Vec<ValueId> values = {rows};
+    auto softmax = builder().add1(attrs(ops::Softmax{}), {rows});
+    if (!softmax) FAIL(to_text(softmax.error()));
+    values.push_back(*softmax);
+    if (parts != 1) values.push_back(product_of(*softmax, input(c, true)));
+    if (parts == 0) values.erase(values.begin());
+    return fused(values);
+  }
+
+  ValueId product_of(ValueId left, ValueId right) {
+    auto made = builder().add1("matmul", {left, right});
+    if (!made) FAIL(to_text(made.error()));
+    return *made;
+  }
+
+  // The kernel that makes the last of the values, each from the one before.
+  Kernel fused(const Vec<ValueId>& values) {
+    std::optional<Unit> all;
+    for (size_t i = 0; i < values.size(); ++i) {
+      auto k = lower(g_, g_[values[i]].def.node);
+      if (!k) FAIL(to_text(k.error()));
+      Unit next{std::move(*k), {}};
+      if (all) {
+        auto both = fuse(*all, next, values[i - 1], [&](ValueId v) { return v == values[i]; });
+        if (!both) FAIL(to_text(both.error()) << to_text(all->kernel) << to_text(next.kernel));
+        next = std::move(*both);
+      }
+      all = std::move(next);
+    }
+    for (Arg& a : all->kernel.args) a.constant = std::ranges::count(constants_, a.value) != 0;
+    return std::move(all->kernel);
   }
 
   Result<ValueId> gemm() {

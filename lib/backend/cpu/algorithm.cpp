@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "backend/cpu/loops.h"
+#include "backend/cpu/rows.h"
 #include "backend/cpu/tile.h"
 
 namespace rlx::backend::cpu {
@@ -11,6 +12,7 @@ namespace {
 constexpr Algorithm kAlgorithms[] = {
     {"contract.panel", offer_contract, fits_tile, emit_tiled},
     {"conv.direct", offer_conv, fits_tile, emit_tiled},
+    {"rows", offer_rows, fits_rows, emit_rows},
     {"loops", offer_loops, fits_loops, emit_loops},
 };
 

@@ -278,16 +278,20 @@ class GroupEmitter {
   void emit_sum(const StageRefs& s, const Point& at, const Vec<Loop>& loops) {
     const DType acc = accumulator_types(*s.stage)[0];
     const Vec<ExprId> factors = operands(*s.stage);
-    LoopNest nest(f_, loops);
-    nest.unrolled = known_steps(loops, 0) <= kUnrolledSteps;
+    const size_t kept = kept_loops(*s.stage);
+    LoopNest outer(f_, loops), nest(f_, loops);
+    nest.unrolled = known_steps(loops, kept) <= kUnrolledSteps;
     Value* zero = splat(f_, emit_scalar(f_, Scalar::of(acc, 0)), width());
-    const Regs sum = nest.run(0, loops.size(), at, {zero}, [&](const Point& p, int, Regs c) {
-      const Regs nodes = emit_values(f_, s, factors, p, locals_);
-      Value* a = nodes[factors[0].index];
-      Value* b = nodes[factors[1].index];
-      return Regs{emit_fn(f_, Fn::kFma, acc, acc, {a, b, c[0]})};
+    outer.run(0, kept, at, {}, [&](const Point& row, int, Regs) {
+      const Regs sum = nest.run(kept, loops.size(), row, {zero}, [&](const Point& p, int, Regs c) {
+        const Regs nodes = emit_values(f_, s, factors, p, locals_);
+        Value* a = nodes[factors[0].index];
+        Value* b = nodes[factors[1].index];
+        return Regs{emit_fn(f_, Fn::kFma, acc, acc, {a, b, c[0]})};
+      });
+      emit_results(f_, s, row, locals_, sum);
+      return Regs();
     });
-    emit_results(f_, s, at, locals_, sum);
   }
 
   Function& f_;

@@ -215,7 +215,7 @@ size_t kept_loops(const Stage& s) {
     case Kind::kMap: return s.loops.size();
     case Kind::kReduce: return s.loops.size() - s.reduction().over.size();
     case Kind::kScan: return s.loops.size() - 1;
-    case Kind::kContract:
+    case Kind::kContract: return s.loops.size() - s.contract().k.size();
     case Kind::kConv: break;
   }
   return 0;

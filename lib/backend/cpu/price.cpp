@@ -135,10 +135,11 @@ Cost stage_cost(const Kernel& k, const Stage& s, const Isa& isa) {
 
 // ---- Memory -----------------------------------------------------------------------------------
 
-// Parts of a cycle for a byte of what has so many, by the cache that it fits; what is in the first costs only
-// its loads and stores.
+// Parts of a cycle for a byte from the second and third cache, and from memory.
+constexpr int64_t kSecond = 2, kThird = 6, kMemory = 12;
+
+// Of what has so many bytes, by the cache that it fits.
 int64_t byte_parts(int64_t bytes, bool constant, const CpuTarget& target) {
-  constexpr int64_t kSecond = 2, kThird = 6, kMemory = 12;
   constexpr int64_t kThirdBytes = int64_t{8} << 20;
   if (bytes > kThirdBytes) return kMemory;
   // All the weights of a model do not fit the second.
@@ -209,6 +210,27 @@ OperandParts operand_parts(const Stage& s, const TileLoops& loops, const Tile& t
   return parts;
 }
 
+// ---- Blocks of rows ---------------------------------------------------------------------------
+
+// A product of a block of rows: its sums, and the right operand, which comes anew for each block. From the second
+// cache it comes while sums are under way, as it does for register tiles.
+Cost product_of_block(const Kernel& k, const Stage& s, const Vec<int64_t>& tile,
+                      const CpuTarget& target) {
+  const Isa isa(target);
+  const int64_t columns = std::max<int64_t>(1, estimate(s.loops[0].extent));
+  const int64_t vectors = tile[1] * std::max<int64_t>(1, kVectorBytes / isa.vector_bytes);
+  const int64_t step = std::max<int64_t>(tile[0] * vectors, vectors + tile[0]) * kParts / 2;
+  const Cost depth = steps({s.loops.begin() + 1, s.loops.end()});
+  const int64_t tiles = ceil_of(columns, tile[1] * kLanes);
+  Cost parts = depth * step * tiles + Cost{(20 + 2 * tile[0] * tile[1]) * kParts} * tiles;
+  for (const uint32_t r : loaded_reads(s, s.contract().b)) {
+    const Arg& arg = k.args[s.reads[r].tensor];
+    const Cost bytes = depth * columns * size_of(arg.dtype);
+    parts += bytes * (byte_parts(bytes.cycles, arg.constant, target) - kSecond);
+  }
+  return {parts.cycles / kParts};
+}
+
 // ---- Threads ----------------------------------------------------------------------------------
 
 // Work of few tiles keeps few cores busy: what cannot be shared counts up to twice.
@@ -248,6 +270,18 @@ Cost price_of_tile(const Kernel& k, const TileLoops& loops, const Tile& tile,
   Cost sum = memory_cost(k, target) + Cost{parts.cycles / kParts};
   for (size_t i = 1; i < k.stages.size(); ++i) sum += stage_cost(k, k.stages[i], isa);
   return kStart + shared(sum, batches * (row_tiles * blocks).cycles);
+}
+
+Cost price_of_rows(const Kernel& k, const RowLoops& loops, const Vec<int64_t>& tile,
+                   const CpuTarget& target) {
+  const Isa isa(target);
+  const Cost blocks = steps(loops.batch) * ceil_of(steps(loops.rows).cycles, tile[0]);
+  Cost sum = memory_cost(k, target);
+  for (const Stage& s : k.stages) {
+    sum += s.kind() == Kind::kContract ? blocks * product_of_block(k, s, tile, target).cycles
+                                       : stage_cost(k, s, isa);
+  }
+  return kStart + shared(sum, blocks);
 }
 
 }  // namespace rlx::backend::cpu

@@ -2,12 +2,16 @@
 // and starting, fitted to profiles (test/bench/prices.py says how well). It reads extents and the target alone,
 // so that a plan is the same on every machine; symbols count as estimate() says. LLVM-free.
 #pragma once
+#include "backend/cpu/rows.h"
 #include "backend/cpu/tile.h"
 #include "target/cost.h"
 
 namespace rlx::backend::cpu {
 
 Cost price_of_loops(const Kernel& k, const CpuTarget& target);
+// `tile` is the choice's: rows of a block, vectors of a product's tile.
+Cost price_of_rows(const Kernel& k, const RowLoops& loops, const Vec<int64_t>& tile,
+                   const CpuTarget& target);
 // `collide`: the left operand's rows push each other out of the first cache.
 Cost price_of_tile(const Kernel& k, const TileLoops& loops, const Tile& tile,
                    const CpuTarget& target, bool collide);

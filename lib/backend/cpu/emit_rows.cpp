@@ -1,0 +1,283 @@
+// Blocks of rows: see rows.h.
+//
+// Rows past the end repeat the last row: the same values are written twice, and no remainder code exists.
+#include "backend/cpu/emit_stage.h"
+#include "backend/cpu/machine.h"
+#include "backend/cpu/nest_group.h"
+#include "backend/cpu/rows.h"
+#include "image/image.h"
+
+namespace rlx::backend::cpu {
+namespace {
+
+using llvm::Value;
+
+constexpr int kColumns = kLanes;
+
+// What a stage writes at a grid point has memory, so that a block's rows can be told apart: a register becomes a
+// row of one element.
+void give_memory(Kernel& k) {
+  for (uint32_t i = 0; i < k.locals.size(); ++i) {
+    if (!k.locals[i].shape.empty()) continue;
+    k.locals[i].shape = {1};
+    for (Stage& s : k.stages) {
+      for (Vec<Access>* list : {&s.reads, &s.writes}) {
+        for (Access& a : *list) {
+          if (a.of != Access::Of::kLocal || a.tensor != i) continue;
+          a.index = {{.dim = 0}};
+          a.bounds = {{}};
+        }
+      }
+    }
+  }
+}
+
+// Stages from one product to the next, which run row by row; a product is alone.
+struct Segment {
+  Vec<Group> groups;
+  bool is_product = false;
+};
+
+struct RowPlan {
+  Nest nest;
+  RowLoops loops;
+  int64_t rows = 1, vectors = 1;
+  Vec<Segment> segments;
+  // By local: where its rows begin in scratch, and how far apart they are, in bytes.
+  Vec<Dim> offsets, strides;
+  Dim row_count, blocks, scratch_bytes;
+};
+
+Dim grid_points(const Vec<Loop>& loops) {
+  Dim p = 1;
+  for (const Loop& l : loops) p = p * l.extent;
+  return p;
+}
+
+Vec<Segment> segments_of(const Nest& n) {
+  Vec<Segment> segments;
+  for (const Group& g : n.groups) {
+    const bool product = n.kernel.stages[g.first].kind() == Kind::kContract;
+    if (product || segments.empty() || segments.back().is_product)
+      segments.push_back({{}, product});
+    segments.back().groups.push_back(g);
+  }
+  return segments;
+}
+
+void lay_out_rows(RowPlan& p) {
+  Dim end = image::kTrapBytes;
+  for (const Local& l : p.nest.kernel.locals) {
+    const Arg memory = local_storage(l);
+    const Dim stride =
+        ceil_div(bytes_of(l.dtype, storage_elements(memory.storage, memory.shape)), 64) * 64;
+    p.offsets.push_back(end);
+    p.strides.push_back(stride);
+    end = end + stride * p.rows;
+  }
+  // A last vector may be stored whole.
+  p.scratch_bytes = end + kLanesBytes;
+}
+
+RowPlan plan_rows(const Kernel& k, const Choice& choice, const Isa& isa) {
+  RowPlan p;
+  p.nest.kernel = k;
+  for (Stage& s : p.nest.kernel.stages) expand_math(s);
+  give_memory(p.nest.kernel);
+  p.nest.lanes = isa.lanes;
+  p.nest.wide = isa.wide;
+  p.nest.groups = group_stages(p.nest.kernel);
+  for (Group& g : p.nest.groups) g.vector = is_vectorisable(p.nest.kernel.stages[g.first]);
+  p.loops = *row_loops(p.nest.kernel);
+  p.rows = choice.tile[0];
+  p.vectors = choice.tile[1];
+  p.segments = segments_of(p.nest);
+  p.row_count = grid_points(p.loops.rows);
+  p.blocks = ceil_div(p.row_count, p.rows);
+  lay_out_rows(p);
+  return p;
+}
+
+class RowsEmitter {
+ public:
+  RowsEmitter(Function& f, const RowPlan& p)
+      : f_(f), k_(p.nest.kernel), p_(p), refs_(refs_of(p.nest)) {
+    for (size_t i = 0; i < k_.stages.size(); ++i) {
+      const Stage& s = k_.stages[i];
+      if (s.kind() != Kind::kContract) continue;
+      refs_[i] = resolve(k_, s, {.lane_loop = column_loop(s), .lanes = kColumns});
+    }
+  }
+
+  void run() {
+    emit_for(f_, f_.first, f_.last, 1, [&](Value* t) { block(t); });
+  }
+
+ private:
+  Value* dim(const Dim& d) {
+    return f_.at_entry([&] { return emit_dim(f_, {}, d); });
+  }
+  Value* smaller(Value* x, Value* y) {
+    return f_.b.CreateBinaryIntrinsic(llvm::Intrinsic::smin, x, y);
+  }
+
+  // The loops of a linear index, innermost fastest.
+  Point spread(Point at, const Vec<Loop>& loops, Value* linear) {
+    for (size_t i = loops.size(); i-- > 0;) {
+      Value* extent = dim(loops[i].extent);
+      at.loops[loops[i].id] = i == 0 ? linear : f_.b.CreateURem(linear, extent);
+      if (i > 0) linear = f_.b.CreateUDiv(linear, extent);
+    }
+    return at;
+  }
+
+  void block(Value* t) {
+    Value* blocks = dim(p_.blocks);
+    batch_ = spread({}, p_.loops.batch, f_.b.CreateUDiv(t, blocks));
+    first_ = f_.b.CreateMul(f_.b.CreateURem(t, blocks), f_.i64(p_.rows));
+    for (const Segment& s : p_.segments) {
+      if (s.is_product) {
+        product(refs_[s.groups[0].first]);
+      } else {
+        emit_for(f_, f_.i64(0), f_.i64(p_.rows), 1, [&](Value* r) { stages(s, r); });
+      }
+    }
+  }
+
+  Point row_point(Value* r) {
+    Value* last = f_.b.CreateSub(dim(p_.row_count), f_.i64(1));
+    return spread(batch_, p_.loops.rows, smaller(f_.b.CreateAdd(first_, r), last));
+  }
+
+  // The locals of row r of the block.
+  Regs locals_of(Value* r) {
+    Regs memory;
+    for (size_t i = 0; i < k_.locals.size(); ++i) {
+      Value* offset = f_.b.CreateAdd(dim(p_.offsets[i]), f_.b.CreateMul(r, dim(p_.strides[i])));
+      memory.push_back(f_.b.CreateGEP(f_.b.getInt8Ty(), f_.scratch, offset));
+    }
+    return memory;
+  }
+
+  void use(const Regs& locals) {
+    for (uint32_t i = 0; i < locals.size(); ++i) f_.set_local(i, locals[i]);
+  }
+
+  void stages(const Segment& s, Value* r) {
+    use(locals_of(r));
+    const Point at = row_point(r);
+    Regs none(k_.locals.size());
+    for (const Group& g : s.groups) emit_group(f_, p_.nest, refs_, g, at, none);
+  }
+
+  // ---- Products ---------------------------------------------------------------------------------
+
+  struct Row {
+    Point at;
+    Regs locals;
+  };
+
+  void product(const StageRefs& s) {
+    Vec<Row> rows;
+    for (int64_t r = 0; r < p_.rows; ++r) {
+      Value* index = f_.i64(r);
+      Point at = row_point(index);
+      rows.push_back({std::move(at), locals_of(index)});
+    }
+    const Loop& columns = s.stage->loops[0];
+    const Dim whole = floor_div(columns.extent, kColumns * p_.vectors) * (kColumns * p_.vectors);
+    emit_for(f_, f_.i64(0), dim(whole), kColumns * p_.vectors,
+             [&](Value* n) { tile(s, rows, n, p_.vectors, nullptr); });
+    if ((columns.extent - whole).is(0)) return;
+    emit_for(f_, dim(whole), dim(columns.extent), kColumns, [&](Value* n) {
+      Value* left = f_.b.CreateSub(dim(columns.extent), n);
+      tile(s, rows, n, 1, smaller(left, f_.i64(kColumns)));
+    });
+  }
+
+  // The columns from n on; `remaining` of a last vector, null: all.
+  void tile(const StageRefs& s, const Vec<Row>& rows, Value* n, int64_t vectors, Value* remaining) {
+    const Vec<Point> at = columns_at(s, batch_, n, vectors, remaining);
+    llvm::Type* vector = llvm::FixedVectorType::get(f_.b.getFloatTy(), kColumns);
+    Regs sums(rows.size() * at.size(), llvm::Constant::getNullValue(vector));
+    sums = sum(s, rows, at, {}, 1, std::move(sums));
+    for (size_t r = 0; r < rows.size(); ++r) {
+      use(rows[r].locals);
+      const Vec<Point> here = columns_at(s, rows[r].at, n, vectors, remaining);
+      for (size_t v = 0; v < here.size(); ++v) {
+        Regs none(k_.locals.size());
+        emit_results(f_, s, here[v], none, {sums[r * here.size() + v]});
+      }
+    }
+  }
+
+  Vec<Point> columns_at(const StageRefs& s, const Point& at, Value* n, int64_t vectors,
+                        Value* remaining) {
+    const LoopId column = column_loop(*s.stage);
+    if (remaining) return {with_some_lanes(f_, at, column, kColumns, n, remaining)};
+    Vec<Point> points;
+    for (int64_t v = 0; v < vectors; ++v) {
+      Value* first = f_.b.CreateNSWAdd(n, f_.i64(v * kColumns));
+      points.push_back(with_lanes(f_, at, column, kColumns, first));
+    }
+    return points;
+  }
+
+  // Over the loops of the sum from `level` on; `depth` are the loops outside of it.
+  Regs sum(const StageRefs& s, const Vec<Row>& rows, const Vec<Point>& columns, const Point& depth,
+           size_t level, Regs sums) {
+    if (level == s.stage->loops.size()) return step(s, rows, columns, depth, std::move(sums));
+    const Loop& l = s.stage->loops[level];
+    return emit_for(f_, f_.i64(0), dim(l.extent), 1, std::move(sums),
+                    [&](Value* i, const Regs& carried) {
+                      return sum(s, rows, columns, depth.with(l.id, i), level + 1, carried);
+                    });
+  }
+
+  static Point joined(Point at, const Point& more) {
+    at.loops.insert(more.loops.begin(), more.loops.end());
+    return at;
+  }
+
+  Regs step(const StageRefs& s, const Vec<Row>& rows, const Vec<Point>& columns, const Point& depth,
+            Regs sums) {
+    const Contract& c = s.stage->contract();
+    Regs right;
+    for (const Point& at : columns) {
+      const Regs nodes = emit_values(f_, s, {c.b}, joined(at, depth), {});
+      right.push_back(splat(f_, nodes[c.b.index], kColumns));
+    }
+    for (size_t r = 0; r < rows.size(); ++r) {
+      use(rows[r].locals);
+      const Regs nodes =
+          emit_values(f_, s, {c.a}, joined(rows[r].at, depth), Regs(k_.locals.size()));
+      Value* left = splat(f_, nodes[c.a.index], kColumns);
+      for (size_t v = 0; v < right.size(); ++v) {
+        Value*& acc = sums[r * right.size() + v];
+        acc = f_.b.CreateIntrinsic(llvm::Intrinsic::fma, {acc->getType()}, {left, right[v], acc});
+      }
+    }
+    return sums;
+  }
+
+  Function& f_;
+  const Kernel& k_;
+  const RowPlan& p_;
+  Vec<StageRefs> refs_;
+  // Of the block being written.
+  Point batch_;
+  Value* first_ = nullptr;
+};
+
+}  // namespace
+
+Work emit_rows(const Job& job) {
+  X86 const machine(job.target);
+  const RowPlan p = plan_rows(job.planned.kernel, job.planned.choice, Isa(job.target));
+  Function f(job.module, job.name, p.nest.kernel, job.symbols, machine);
+  RowsEmitter(f, p).run();
+  f.finish();
+  return {grid_points(p.loops.batch) * p.blocks, p.scratch_bytes, f.features()};
+}
+
+}  // namespace rlx::backend::cpu

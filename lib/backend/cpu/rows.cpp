@@ -1,0 +1,152 @@
+#include "backend/cpu/rows.h"
+
+#include <algorithm>
+
+#include "backend/cpu/isa.h"
+#include "backend/cpu/price.h"
+#include "kernel/address.h"
+
+namespace rlx::backend::cpu {
+namespace {
+
+// What the rows of a block may take in scratch.
+constexpr int64_t kMostBlockBytes = int64_t{1} << 20;
+
+bool is_by_data(const Access& a) {
+  return std::ranges::any_of(a.index, [](const AxisIndex& i) { return i.expr.has_value(); });
+}
+
+bool sets_only(const Stage& s) {
+  return std::ranges::all_of(
+      s.writes, [](const Access& w) { return w.combine == Combine::kSet && !is_by_data(w); });
+}
+
+bool is_row_product(const Stage& s) {
+  const Contract& c = s.contract();
+  if (c.acc != DType::kF32 || c.n.size() != 1 || !find_loop(s.loops, c.n[0])) return false;
+  if (s.loops.size() != c.k.size() + 1 || s.loops[0].id != c.n[0]) return false;
+  return std::ranges::all_of(loaded_reads(s, c.b), [&](uint32_t r) {
+    return s.reads[r].of == Access::Of::kArg && !is_by_data(s.reads[r]);
+  });
+}
+
+bool block_takes(const Stage& s) {
+  switch (s.kind()) {
+    case Kind::kMap:
+    case Kind::kReduce: return sets_only(s);
+    case Kind::kContract: return sets_only(s) && is_row_product(s);
+    case Kind::kScan:
+    case Kind::kConv: break;
+  }
+  return false;
+}
+
+bool has_product(const Kernel& k) {
+  return std::ranges::any_of(k.stages, [](const Stage& s) { return s.kind() == Kind::kContract; });
+}
+
+bool dies_with_its_step(const Local& l) { return l.carry.empty(); }
+
+// Whether the right operand of a product depends on the loop.
+bool is_batch(const Kernel& k, LoopId loop) {
+  return std::ranges::any_of(k.stages, [&](const Stage& s) {
+    if (s.kind() != Kind::kContract) return false;
+    const Vec<uint32_t> right = loaded_reads(s, s.contract().b);
+    return std::ranges::any_of(right, [&](uint32_t r) {
+      return std::ranges::any_of(s.reads[r].index,
+                                 [&](const AxisIndex& i) { return uses_loop(i.dim, loop); });
+    });
+  });
+}
+
+std::optional<int64_t> points_of(const Vec<Loop>& loops) {
+  Dim p = 1;
+  for (const Loop& l : loops) p = p * l.extent;
+  return p.constant();
+}
+
+// As many rows as sums in two vectors, or one, leave registers for, and no more than there are.
+Vec<int64_t> tile_of(const RowLoops& loops, const Isa& isa) {
+  const int64_t vectors = isa.wide ? 2 : 1;
+  const int64_t most = isa.accumulators / vectors;
+  const int64_t rows = points_of(loops.rows).value_or(most);
+  if (rows <= most) return {std::max<int64_t>(rows, 1), vectors};
+  const int64_t blocks = (rows + most - 1) / most;
+  return {(rows + blocks - 1) / blocks, vectors};
+}
+
+// How each right operand has to lie: contiguous along the columns.
+std::optional<Need> right_need(const Access& a, const Arg& arg, LoopId column) {
+  const int rank = static_cast<int>(arg.shape.size());
+  Vec<int> order;
+  std::optional<int> last;
+  for (int i = 0; i < rank; ++i) {
+    const bool along = uses_loop(a.index[static_cast<size_t>(i)].dim, column);
+    if (along && (last || a.index[static_cast<size_t>(i)].dim != Dim::loop(column))) {
+      return std::nullopt;
+    }
+    if (along) last = i;
+    if (!along) order.push_back(i);
+  }
+  if (!last) return Need::plain();
+  order.push_back(*last);
+  return Need::like(Storage::ordered(order));
+}
+
+// Nothing where a right operand cannot be contiguous.
+std::optional<Vec<Need>> needs_of(const Kernel& k) {
+  Vec<Need> needs(k.args.size());
+  for (const Stage& s : k.stages) {
+    if (s.kind() != Kind::kContract) continue;
+    for (const uint32_t r : loaded_reads(s, s.contract().b)) {
+      const Access& a = s.reads[r];
+      const std::optional<Need> need = right_need(a, k.args[a.tensor], column_loop(s));
+      if (!need) return std::nullopt;
+      needs[a.tensor] = *need;
+    }
+  }
+  return needs;
+}
+
+bool scratch_fits(const Kernel& k, int64_t rows) {
+  Dim bytes = 0;
+  for (const Local& l : k.locals) bytes = bytes + bytes_of(l.dtype, product(l.shape)) * rows;
+  const std::optional<int64_t> known = bytes.constant();
+  return !known || *known <= kMostBlockBytes;
+}
+
+}  // namespace
+
+LoopId column_loop(const Stage& s) { return s.contract().n[0]; }
+
+std::optional<RowLoops> row_loops(const Kernel& k) {
+  const bool sound = has_product(k) && std::ranges::all_of(k.locals, dies_with_its_step) &&
+                     std::ranges::all_of(k.stages, block_takes);
+  if (!sound) return std::nullopt;
+  RowLoops loops;
+  for (const Loop& l : k.grid) {
+    if (l.sequential) return std::nullopt;
+    (is_batch(k, l.id) ? loops.batch : loops.rows).push_back(l);
+  }
+  return loops;
+}
+
+Vec<Alternative> offer_rows(const Kernel& k, const CpuTarget& target) {
+  const std::optional<RowLoops> loops = row_loops(k);
+  if (!loops) return {};
+  std::optional<Vec<Need>> needs = needs_of(k);
+  const Vec<int64_t> tile = tile_of(*loops, Isa(target));
+  if (!needs || !scratch_fits(k, tile[0])) return {};
+  return {{{"rows", tile}, std::move(*needs), price_of_rows(k, *loops, tile, target)}};
+}
+
+bool fits_rows(const Kernel& k, const Choice& choice) {
+  constexpr int64_t kMost = 32;
+  const Vec<int64_t>& tile = choice.tile;
+  if (tile.size() != 2 || tile[0] < 1 || tile[0] > kMost || tile[1] < 1 || tile[1] > kMost) {
+    return false;
+  }
+  return row_loops(k).has_value() && scratch_fits(k, tile[0]);
+}
+
+}  // namespace rlx::backend::cpu

@@ -1,0 +1,29 @@
+// Kernels whose grid points are rows made of products: attention's scores, their softmax and the sum of values,
+// all in one. A block of rows runs stage after stage; what is passed between stages stays in scratch, which is
+// small enough for the caches. LLVM-free.
+//
+// A product's tile is `rows` x `vectors` vectors of columns as in tile.h, its sums in registers over the whole
+// depth; its left operand may be a row that an earlier stage made. The other stages run row by row as "loops"
+// runs them. The right operands are read anew for each block: the right algorithm where they are small, as a
+// head's keys and values are.
+#pragma once
+#include "backend/cpu/algorithm.h"
+
+namespace rlx::backend::cpu {
+
+struct RowLoops {
+  // Grid loops, outermost first; batch: those on which a right operand depends.
+  Vec<Loop> batch, rows;
+};
+
+// The grid of a kernel of maps, reductions and products in f32 of which one at least has its columns in the
+// stage's loops; nullopt for others.
+std::optional<RowLoops> row_loops(const Kernel& k);
+// The one loop of columns of a product whose columns are the stage's.
+LoopId column_loop(const Stage& s);
+
+Vec<Alternative> offer_rows(const Kernel& k, const CpuTarget& target);
+bool fits_rows(const Kernel& k, const Choice& choice);
+Work emit_rows(const Job& job);
+
+}  // namespace rlx::backend::cpu
