@@ -185,7 +185,7 @@ Storage storage_of(const Box& box, const Storage& outer, const Vec<Dim>& outer_s
   for (size_t axis = 0; axis < outer_shape.size(); ++axis) {
     if (!box.spans(outer_shape, axis)) s.padding[axis] = {};
   }
-  if (!has_padding(s)) s.fill.reset();
+  if (s.padding != outer.padding && !has_padding(s)) s.fill.reset();
   return s;
 }
 

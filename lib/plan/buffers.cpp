@@ -105,29 +105,38 @@ void assign_slots(Lir& lir) {
   }
 }
 
+struct Use {
+  uint32_t placed = 0;
+  bool written = false;
+};
+
+Vec<Use> uses_of(const Group& g, const Kernel& k) {
+  Vec<Use> uses;
+  for (size_t a = 0; a < g.args.size(); ++a) uses.push_back({g.args[a], k.args[a].written});
+  return uses;
+}
+
 }  // namespace
 
 Vec<uint32_t> waves(const Lir& lir, const Vec<PlannedKernel>& kernels) {
   Vec<uint32_t> wave(lir.groups.size());
-  // What the wave has written so far, by container.
-  std::map<uint32_t, Vec<uint32_t>> written;
-  auto is_written = [&](uint32_t placed) {
-    auto boxes = written.find(container_of(lir, placed));
-    return boxes != written.end() && std::ranges::any_of(boxes->second, [&](uint32_t box) {
-             return may_overlap(lir, placed, box);
+  // What the wave has used so far, by container.
+  std::map<uint32_t, Vec<Use>> used;
+  auto depends = [&](const Use& use) {
+    auto earlier = used.find(container_of(lir, use.placed));
+    return earlier != used.end() && std::ranges::any_of(earlier->second, [&](const Use& e) {
+             return (use.written || e.written) && may_overlap(lir, use.placed, e.placed);
            });
   };
   uint32_t start = 0;
   for (uint32_t i = 0; i < lir.groups.size(); ++i) {
-    const Vec<uint32_t>& args = lir.groups[i].args;
-    if (std::ranges::any_of(args, is_written)) {
+    const Vec<Use> uses = uses_of(lir.groups[i], kernels[i].kernel);
+    if (std::ranges::any_of(uses, depends)) {
       start = i;
-      written.clear();
+      used.clear();
     }
     wave[i] = start;
-    for (size_t a = 0; a < args.size(); ++a) {
-      if (kernels[i].kernel.args[a].written) written[container_of(lir, args[a])].push_back(args[a]);
-    }
+    for (const Use& use : uses) used[container_of(lir, use.placed)].push_back(use);
   }
   return wave;
 }

@@ -1,6 +1,9 @@
 #include "plan/layout.h"
 
 #include <algorithm>
+#include <map>
+
+#include "plan/in_place.h"
 
 namespace rlx {
 namespace {
@@ -28,17 +31,25 @@ Storage bare(const Storage& s) {
 
 class Layouter {
  public:
-  Layouter(Lir& lir, const Vec<Unit>& units, const Views& views, const Vec<Alternative>& choices)
+  Layouter(Lir& lir, const Vec<Unit>& units, const Views& views, const Vec<Alternative>& choices,
+           bool in_place)
       : lir_(lir),
         g_(lir.graph),
         units_(units),
         views_(views),
         choices_(choices),
+        in_place_(in_place),
         copies_(g_.values.size()),
         is_output_(g_.values.size()),
         needs_(g_.values.size()) {
     for (const ValueId v : g_.outputs()) is_output_[v.index] = true;
-    for (size_t u = 0; u < units_.size(); ++u) note_needs(u);
+    last_reader_.resize(g_.values.size());
+    for (size_t u = 0; u < units_.size(); ++u) {
+      note_needs(u);
+      for (const Arg& a : units_[u].kernel.args) {
+        if (!a.written) last_reader_[a.value.index] = u;
+      }
+    }
   }
 
   void run() {
@@ -91,7 +102,7 @@ class Layouter {
       if (!k.args[a].written) group.args[a] = operand(k.args[a].value, choices_[u].needs[a]);
     }
     for (size_t a = 0; a < k.args.size(); ++a) {
-      if (k.args[a].written) group.args[a] = result(u, a);
+      if (k.args[a].written) group.args[a] = result(u, a, group.args);
     }
     lir_.groups.push_back(std::move(group));
   }
@@ -112,13 +123,51 @@ class Layouter {
     return to;
   }
 
-  // Where a unit writes: in a container that is placed with the first part of it.
-  uint32_t result(size_t u, size_t a) {
+  // Where a unit writes: in a container that is placed with the first part of it, or where one of its operands,
+  // which are placed, lies.
+  uint32_t result(size_t u, size_t a, const Vec<uint32_t>& placed) {
     const ValueId v = units_[u].kernel.args[a].value;
     const std::optional<View> view = views_.of(v);
     const ValueId holder = view ? view->container : v;
-    if (copies_[holder.index].empty()) place(holder, result_storage(holder, u, a));
+    if (copies_[holder.index].empty()) {
+      Storage s = result_storage(holder, u, a);
+      std::optional<Inside> inside;
+      if (holder == v) inside = replaced(u, a, s, placed);
+      place(holder, std::move(s), std::move(inside));
+    }
     return view ? place_view(v, *view) : copies_[v.index][0];
+  }
+
+  // The operand that result a, in this storage, takes the place of.
+  std::optional<Inside> replaced(size_t u, size_t a, const Storage& s,
+                                 const Vec<uint32_t>& placed) {
+    const Kernel& k = units_[u].kernel;
+    const ValueId v = k.args[a].value;
+    if (!in_place_ || !choices_[u].writes_once || is_output_[v.index] || views_.has_parts(v)) {
+      return std::nullopt;
+    }
+    for (size_t i = 0; i < k.args.size(); ++i) {
+      const Arg& operand = k.args[i];
+      const bool alike = !operand.written && operand.dtype == k.args[a].dtype &&
+                         operand.shape == k.args[a].shape && lir_.placed[placed[i]].storage == s;
+      if (!alike || !dies(u, placed[i]) || !may_replace(k, i, a)) continue;
+      const uint32_t container = container_of(lir_, placed[i]);
+      heir_of_[container] = v;
+      return Inside{container, Vec<Dim>(operand.shape.size(), 0)};
+    }
+    return std::nullopt;
+  }
+
+  // Whether nobody needs the memory of this operand after unit u, nor another result of it takes it.
+  bool dies(size_t u, uint32_t placed) const {
+    const Placed& p = lir_.placed[placed];
+    const Placed& outer = lir_.placed[container_of(lir_, placed)];
+    const bool is_users = outer.copy == 0 && (is_output_[outer.value.index] ||
+                                              g_[outer.value].def.kind != ValueDef::Kind::kNode);
+    if (is_users || g_[p.value].def.kind == ValueDef::Kind::kConstant) return false;
+    if (views_.contains(p.value) || views_.has_parts(p.value)) return false;
+    auto heir = heir_of_.find(container_of(lir_, placed));
+    return last_reader_[p.value.index] == u && (heir == heir_of_.end() || heir->second == p.value);
   }
 
   // Of v, of which the unit writes at least a part.
@@ -154,12 +203,17 @@ class Layouter {
   const Vec<Unit>& units_;
   const Views& views_;
   const Vec<Alternative>& choices_;
+  const bool in_place_;
   // Placed ids of each value.
   Vec<Vec<uint32_t>> copies_;
   // By value.
   Vec<bool> is_output_;
   // By value: the storages that its readers ask for, in their order.
   Vec<Vec<const Need*>> needs_;
+  // By value: the last unit that reads it.
+  Vec<size_t> last_reader_;
+  // By placed value whose memory changed hands: who has it now.
+  std::map<uint32_t, ValueId> heir_of_;
 };
 
 }  // namespace
@@ -173,9 +227,9 @@ std::optional<Storage> wanted_by(const Vec<const Need*>& needs) {
   return wanted;
 }
 
-void lay_out(Lir& lir, const Vec<Unit>& units, const Views& views,
-             const Vec<Alternative>& choices) {
-  Layouter(lir, units, views, choices).run();
+void lay_out(Lir& lir, const Vec<Unit>& units, const Views& views, const Vec<Alternative>& choices,
+             bool in_place) {
+  Layouter(lir, units, views, choices, in_place).run();
 }
 
 Kernel copy_kernel(const Graph& g, ValueId v, const Storage& from, const Storage& to) {

@@ -7,7 +7,8 @@
 // row-major. A reader that needs another storage reads a copy, made once by a kernel of its own.
 //
 // A view lies as its container does (plan/views.h), which is placed by the same rules with the first of its
-// parts: what readers need of a part counts as theirs of the whole where the part can have it.
+// parts: what readers need of a part counts as theirs of the whole where the part can have it. A result that may
+// replaces an operand of the same storage that dies there (plan/in_place.h).
 #pragma once
 #include "lir/lir.h"
 #include "plan/views.h"
@@ -16,7 +17,8 @@ namespace rlx {
 
 // Fills Lir::placed and Lir::groups (copies included) from the units and what their choices need:
 // wishes[unit][arg]. Buffers are assigned later.
-void lay_out(Lir& lir, const Vec<Unit>& units, const Views& views, const Vec<Alternative>& choices);
+void lay_out(Lir& lir, const Vec<Unit>& units, const Views& views, const Vec<Alternative>& choices,
+             bool in_place);
 
 // The storage that serves the first of the needs and as many others as its padding can be widened for; nullopt
 // where none asks for one.

@@ -9,6 +9,7 @@
 #include "plan/buffers.h"
 #include "plan/choose.h"
 #include "plan/group.h"
+#include "plan/in_place.h"
 #include "plan/layout.h"
 #include "plan/views.h"
 #include "support/ending.h"
@@ -34,19 +35,32 @@ void note_kernels(Groups& groups, const Vec<Alternative>& choices) {
   }
 }
 
-// Says of the kernel's arguments which lie in one memory, and where.
+// Whether p is a box of another value, and not all of it.
+bool is_part(const Lir& lir, const Placed& p) {
+  if (!p.inside) return false;
+  const Vec<Dim>& outer = lir.graph[lir.placed[p.inside->container].value].type.shape;
+  const Box box{p.inside->start, lir.graph[p.value].type.shape};
+  for (size_t axis = 0; axis < outer.size(); ++axis) {
+    if (!box.spans(outer, axis)) return true;
+  }
+  return false;
+}
+
+// Says of the kernel's arguments which are parts, and which lie in one memory.
 void set_frames(Kernel& k, const Lir& lir, const Vec<uint32_t>& placed) {
-  std::set<uint32_t> shared;
+  std::set<uint32_t> seen, framed;
   for (const uint32_t p : placed) {
-    if (lir.placed[p].inside) shared.insert(container_of(lir, p));
+    const uint32_t container = container_of(lir, p);
+    const bool is_new = seen.insert(container).second;
+    if (!is_new || is_part(lir, lir.placed[p])) framed.insert(container);
   }
   for (size_t a = 0; a < placed.size(); ++a) {
     const uint32_t container = container_of(lir, placed[a]);
-    auto memory = shared.find(container);
-    if (memory == shared.end()) continue;
+    auto memory = framed.find(container);
+    if (memory == framed.end()) continue;
     const Placed &p = lir.placed[placed[a]], &outer = lir.placed[container];
     const Vec<Dim> begin(k.args[a].shape.size(), 0);
-    k.args[a].frame = ArgFrame{static_cast<uint32_t>(std::distance(shared.begin(), memory)),
+    k.args[a].frame = ArgFrame{static_cast<uint32_t>(std::distance(framed.begin(), memory)),
                                lir.graph[outer.value].type.shape, outer.storage,
                                p.inside ? p.inside->start : begin};
   }
@@ -76,7 +90,9 @@ Vec<PlannedKernel> kernels_of(const Lir& lir, const Vec<Unit>& units) {
 bool fits(const Lir& lir, const Views& views) {
   return std::ranges::all_of(lir.placed, [&](const Placed& p) {
     const std::optional<View> view = p.copy == 0 ? views.of(p.value) : std::nullopt;
-    if (!view || !p.inside) return !view && !p.inside;
+    // Those in place of others are looked at with their kernels.
+    if (!view) return !p.inside || p.copy == 0;
+    if (!p.inside) return false;
     const Placed& outer = lir.placed[p.inside->container];
     return outer.copy == 0 && outer.value == view->container && p.inside->start == view->start;
   });
@@ -126,7 +142,7 @@ Result<Plan> plan(Graph g, const Target& target, Menu menu, const PlanOptions& o
   out.lir.options = options.options;
   out.lir.fusions = std::move(groups.fusions);
   out.report = std::move(groups.report);
-  lay_out(out.lir, groups.units, views, choices);
+  lay_out(out.lir, groups.units, views, choices, on.views);
   out.kernels = kernels_of(out.lir, groups.units);
   assign_buffers(out.lir, out.kernels);
   return out;
@@ -151,7 +167,11 @@ Result<Vec<PlannedKernel>> replay(const Lir& lir) {
   if (planned != units.size()) {
     return Error(kPlanMismatch, "the stored plan does not cover its graph");
   }
-  return kernels_of(lir, units);
+  Vec<PlannedKernel> kernels = kernels_of(lir, units);
+  if (!is_in_place_sound(lir, kernels, views)) {
+    return Error(kPlanMismatch, "the stored plan lays values over what is needed");
+  }
+  return kernels;
 }
 
 Status own_outputs(Graph& g) {

@@ -10,7 +10,7 @@ namespace rlx {
 // bits without them.
 //   fusion   no two nodes run in one kernel
 //   layout   everything is row-major, and algorithms are those that take any storage
-//   views    reshape, transpose, slice, concat and the like are copies
+//   views    reshape, transpose, slice, concat and the like are copies, and no result lies where an operand did
 struct PlanSwitches {
   bool fusion = true, layout = true, views = true;
 };

@@ -49,6 +49,9 @@ struct Alternative {
   Vec<Need> needs;
   // Of the kernel run so, its operands lying as needed.
   Cost cost = {};
+  // Whether each element is written once, when nothing that its grid point has to read is still to be read: a
+  // result may then lie where an operand does (plan/in_place.h says which).
+  bool writes_once = false;
 };
 
 // Never empty: "loops" runs every kernel whose kinds the backend knows. An error names the stage and what the
@@ -58,7 +61,8 @@ using Menu = Result<Vec<Alternative>> (*)(const Kernel&, const Target&);
 // The first of those that cost least.
 const Alternative& cheapest(const Vec<Alternative>& menu);
 
-// The row of the menu with that algorithm whose needs the kernel's storages meet; null: none. Tiles may
+// The row of the menu with that algorithm whose needs the kernel's storages meet, and that writes once where the
+// kernel writes to memory that it reads; null: none. Tiles may
 // differ: a plan for another target has that target's.
 const Alternative* find_alternative(const Vec<Alternative>& menu, const Kernel& k,
                                     const std::string& algorithm);

@@ -18,6 +18,7 @@
 #include "op/max_pool.h"
 #include "op/softmax.h"
 #include "plan/fuse.h"
+#include "plan/in_place.h"
 #include "test/backend/program.h"
 
 namespace rlx::test {
@@ -71,6 +72,16 @@ class RandomNode {
     return s;
   }
 
+  // Now and then a result takes the place of an operand.
+  void replace_an_operand(Kernel& k, const Alternative& row) {
+    if (!row.writes_once || below(3) == 0) return;
+    for (size_t from = 0; from < k.args.size(); ++from) {
+      for (size_t to = 0; to < k.args.size(); ++to) {
+        if (can_replace(k, row, from, to)) return replace(k.args[from], k.args[to]);
+      }
+    }
+  }
+
   // Some arguments become boxes of a bigger tensor, where what their algorithm needs allows it: with neighbours
   // that nobody may touch.
   void add_frames(Kernel& k, const Vec<Need>& needs) {
@@ -83,6 +94,19 @@ class RandomNode {
   const Symbols& symbols() const { return symbols_; }
 
  private:
+  static bool can_replace(const Kernel& k, const Alternative& row, size_t from, size_t to) {
+    const Arg &x = k.args[from], &y = k.args[to];
+    const bool alike = !x.written && y.written && !x.constant && !x.frame && !y.frame &&
+                       x.dtype == y.dtype && x.shape == y.shape;
+    return alike && x.storage.is_plain() && row.needs[to].is_met_by(x.storage) &&
+           may_replace(k, from, to);
+  }
+
+  static void replace(Arg& x, Arg& y) {
+    y.storage = x.storage;
+    x.frame = y.frame = ArgFrame{200, x.shape, x.storage, Vec<Dim>(x.shape.size(), 0)};
+  }
+
   void add_frame(Arg& a, const Need& need, uint32_t memory) {
     if (a.constant || a.shape.empty() || !a.storage.is_plain()) return;
     ArgFrame f{memory, a.shape, a.storage, Vec<Dim>(a.shape.size(), 0)};
@@ -515,7 +539,7 @@ int64_t refuses_others(const Machine& m, Kernel k, const Vec<Alternative>& rows,
 
 TEST_CASE("every alternative of the menu on random nodes") {
   std::map<std::string, int64_t> offered;
-  int64_t refused = 0, frames = 0;
+  int64_t refused = 0, frames = 0, in_place = 0;
   for (unsigned seed = 0; seed < kernels_asked_for(50); ++seed) {
     RandomNode random(seed);
     const Kernel plain = random.make();
@@ -531,8 +555,12 @@ TEST_CASE("every alternative of the menu on random nodes") {
           k.args[i].storage = random.storage(k.args[i], row.needs[i]);
         }
         random.add_frames(k, row.needs);
+        random.replace_an_operand(k, row);
         if (auto framed = verify(k); !framed) FAIL(to_text(framed.error()) << to_text(k));
-        for (const Arg& a : k.args) frames += a.frame.has_value();
+        for (const Arg& a : k.args) {
+          frames += a.frame.has_value();
+          in_place += a.written && a.frame && a.frame->memory == 200;
+        }
         INFO(m.target.text << " " << row.choice.algorithm << "\n" << to_text(k));
         check_same_on(m, k, random.symbols(), random_values(seed), row.choice);
         ++offered[row.choice.algorithm];
@@ -542,6 +570,7 @@ TEST_CASE("every alternative of the menu on random nodes") {
   }
   CHECK(refused > 0);
   CHECK(frames > 0);
+  CHECK(in_place > 0);
   for (const auto& [algorithm, n] : offered) {
     std::printf("%s: %lld kernels\n", algorithm.c_str(), static_cast<long long>(n));
   }

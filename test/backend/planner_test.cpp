@@ -75,7 +75,7 @@ Cost price(const Kernel& k) {
 Cost cost_of(const Graph& g, const Vec<Unit>& units, const Vec<Alternative>& rows) {
   Lir lir;
   lir.graph = g;
-  lay_out(lir, units, Views(g.values.size()), rows);
+  lay_out(lir, units, Views(g.values.size()), rows, false);
   Cost sum;
   for (const Alternative& row : rows) sum += row.cost;
   for (const Group& group : lir.groups) {

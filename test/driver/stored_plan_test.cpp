@@ -118,6 +118,38 @@ TEST_CASE("a stored plan whose values lie in others where they should not is ref
                 [](Lir& l) { std::swap(l.groups[0].args[0], l.groups[0].args[1]); });
 }
 
+TEST_CASE("a stored plan that lays values over what is needed is refused") {
+  // The scores die in the first softmax, the values of the second product do not in the second.
+  const char* text = R"(graph "g" {
+  %x = input "x" : f32[24, 24]
+  %a = matmul(%x, %x)
+  %b = softmax(%a) {axis = 1}
+  %c = matmul(%b, %x)
+  %d = softmax(%c) {axis = 1}
+  %e = matmul(%d, %c)
+  output "y" = %e
+})";
+  auto g = parse_graph(text);
+  REQUIRE(g);
+  auto compiled = driver::compile(std::move(*g), {.target = *parse_target("cpu:x86-64-v3")});
+  if (!compiled) FAIL(to_text(compiled.error()));
+  const Lir lir = std::move(compiled->lir);
+  CHECK(compiled_again(lir).ok());
+  auto placed_of = [](const Lir& l, size_t group, size_t arg) { return l.groups[group].args[arg]; };
+  const uint32_t a = placed_of(lir, 0, 1), b = placed_of(lir, 1, 1), c = placed_of(lir, 2, 2),
+                 d = placed_of(lir, 3, 1);
+  REQUIRE(lir.placed[b].inside == Inside{a, {0, 0}});
+  REQUIRE_FALSE(lir.placed[d].inside);
+  auto lay_over = [](Lir& l, uint32_t value, uint32_t container) {
+    l.placed[value].inside = Inside{container, {0, 0}};
+    l.placed[value].buffer = l.placed[container].buffer;
+  };
+  refuses("over what is read again", [&](Lir& l) { lay_over(l, d, c); }, lir);
+  refuses("over what another kernel made", [&](Lir& l) { lay_over(l, d, a); }, lir);
+  refuses("over the user's", [&](Lir& l) { lay_over(l, d, placed_of(l, 0, 0)); }, lir);
+  refuses("by a product", [&](Lir& l) { lay_over(l, c, a); }, lir);
+}
+
 TEST_CASE("a stored plan that does not fit is refused") {
   refuses("an unknown algorithm", [](Lir& l) { product(l).choice.algorithm = "contract.magic"; });
   refuses("an algorithm of another kind",

@@ -141,6 +141,11 @@ Result<driver::Compiled> compiled(Graph mir, bool wide, const std::string& off =
   for (const Neighbours& n : p.report.neighbours) {
     if (n.reason.starts_with("unsound")) return Error(kInvalidKernel, n.reason);
   }
+  RLX_TRY(const Vec<PlannedKernel> again, replay(p.lir));
+  for (size_t i = 0; i < again.size(); ++i) {
+    if (again[i].kernel == p.kernels[i].kernel) continue;
+    return Error(kInvalidKernel, "a replayed kernel is another: " + p.kernels[i].kernel.name);
+  }
   return driver::emitted(std::move(p), options);
 }
 

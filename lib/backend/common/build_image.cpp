@@ -175,13 +175,13 @@ class Builder {
       image::Command c{.kernel = i};
       const Kernel& k = kernels_[i].kernel;
       const Vec<uint32_t>& args = lir_.groups[i].args;
-      for (const uint32_t p : args) {
-        c.buffers.push_back(lir_.placed[p].buffer);
-        add_waits(c, p);
+      for (size_t a = 0; a < args.size(); ++a) {
+        c.buffers.push_back(lir_.placed[args[a]].buffer);
+        add_waits(c, {args[a], i, k.args[a].written});
       }
       sort_uniquely(c.waits);
-      for (size_t a = 0; a < k.args.size(); ++a) {
-        if (k.args[a].written) writers_[c.buffers[a]].push_back({args[a], i});
+      for (size_t a = 0; a < args.size(); ++a) {
+        uses_[c.buffers[a]].push_back({args[a], i, k.args[a].written});
       }
       for (const Stage& s : k.stages) {
         c.origin.insert(c.origin.end(), s.origin.begin(), s.origin.end());
@@ -191,19 +191,21 @@ class Builder {
     }
   }
 
-  // For all who wrote a part of what the command uses.
-  void add_waits(image::Command& c, uint32_t placed) {
-    auto writers = writers_.find(lir_.placed[placed].buffer);
-    if (writers == writers_.end()) return;
-    for (const Writer& w : writers->second) {
-      if (may_overlap(lir_, placed, w.placed)) c.waits.push_back(w.command);
-    }
-  }
-
-  struct Writer {
+  struct Use {
     uint32_t placed = 0;
     uint32_t command = 0;
+    bool written = false;
   };
+
+  // For all who wrote a part of what the command uses, and all who read a part of what it writes.
+  void add_waits(image::Command& c, const Use& use) const {
+    auto earlier = uses_.find(lir_.placed[use.placed].buffer);
+    if (earlier == uses_.end()) return;
+    for (const Use& e : earlier->second) {
+      if (!e.written && !use.written) continue;
+      if (may_overlap(lir_, use.placed, e.placed)) c.waits.push_back(e.command);
+    }
+  }
 
   const Lir& lir_;
   const Graph& g_;
@@ -212,7 +214,7 @@ class Builder {
   // By value: where its producer writes it.
   Vec<uint32_t> buffer_of_;
   // By buffer, in the order of the commands.
-  std::map<uint32_t, Vec<Writer>> writers_;
+  std::map<uint32_t, Vec<Use>> uses_;
   image::Image out_;
 };
 

@@ -47,7 +47,7 @@ std::optional<Alternative> for_windows(const Kernel& k) {
                             [&](const Access& a) { return is_image(k, s, a); });
   if (image == s.reads.end()) return std::nullopt;
   const LoopId channel = *image->index[1].dim.as_loop();
-  Alternative out;
+  Alternative out{.writes_once = true};
   out.needs.resize(k.args.size());
   bool weighted = false;
   for (const Access& a : s.reads) {
@@ -78,7 +78,7 @@ Vec<Alternative> offer_loops(const Kernel& k, const CpuTarget& target) {
   }
   // Windows over images that lie elsewhere: pixels are gathered.
   const int64_t times = rows.empty() ? 1 : 2;
-  rows.push_back({.needs = Vec<Need>(k.args.size()), .cost = cost * times});
+  rows.push_back({.needs = Vec<Need>(k.args.size()), .cost = cost * times, .writes_once = true});
   return rows;
 }
 

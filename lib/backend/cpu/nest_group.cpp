@@ -9,7 +9,19 @@ namespace rlx::backend::cpu {
 
 namespace {
 
-bool same_tensor(const Access& a, const Access& b) { return a.of == b.of && a.tensor == b.tensor; }
+// Whether an element of one may be an element of the other.
+bool may_meet(const Kernel& k, const Access& a, const Access& b) {
+  if (a.of != b.of) return false;
+  if (a.tensor == b.tensor) return true;
+  return a.of == Access::Of::kArg && may_overlap(k.args[a.tensor], k.args[b.tensor]);
+}
+
+// Whether equal indexes mean one element.
+bool same_place(const Kernel& k, const Access& a, const Access& b) {
+  if (a.tensor == b.tensor) return true;
+  const Arg &x = k.args[a.tensor], &y = k.args[b.tensor];
+  return x.frame == y.frame && x.shape == y.shape;
+}
 
 bool is_plain(const Access& a) {
   return a.combine == Combine::kSet &&
@@ -19,30 +31,30 @@ bool is_plain(const Access& a) {
                      [](const Bounds& b) { return b.rule == Bounds::Rule::kProven; });
 }
 
-bool same_element(const Access& a, const Access& b) {
-  return is_plain(a) && is_plain(b) && a.index == b.index;
+bool same_element(const Kernel& k, const Access& a, const Access& b) {
+  return is_plain(a) && is_plain(b) && a.index == b.index && same_place(k, a, b);
 }
 
 // Whether `later` may see the tensor of `write` before the loops of the stage that writes it have ended.
-bool may_share(const Stage& writer, const Access& write, const Access& later) {
-  if (!same_tensor(write, later)) return true;
-  return writer.kind() == Kind::kMap && !writer.loops.empty() && same_element(write, later);
+bool may_share(const Kernel& k, const Stage& writer, const Access& write, const Access& later) {
+  if (!may_meet(k, write, later)) return true;
+  return writer.kind() == Kind::kMap && !writer.loops.empty() && same_element(k, write, later);
 }
 
 // Whether all that a and a later b access allows one loop nest.
-bool may_share(const Stage& a, const Stage& b) {
+bool may_share(const Kernel& k, const Stage& a, const Stage& b) {
   for (const Access& w : a.writes) {
     for (const Access& r : b.reads) {
-      if (!may_share(a, w, r)) return false;
+      if (!may_share(k, a, w, r)) return false;
     }
     for (const Access& w2 : b.writes) {
-      if (same_tensor(w, w2)) return false;
+      if (may_meet(k, w, w2)) return false;
     }
   }
   // b may overwrite what a has read of the same element; a reduction reads again after the loops.
   for (const Access& w : b.writes) {
     for (const Access& r : a.reads) {
-      if (same_tensor(w, r) && (a.kind() != Kind::kMap || !may_share(b, w, r))) return false;
+      if (may_meet(k, w, r) && (a.kind() != Kind::kMap || !may_share(k, b, w, r))) return false;
     }
   }
   return true;
@@ -91,7 +103,7 @@ bool joins(Kernel& k, const Group& g) {
   }
   Stage candidate = renamed(next, leader);
   for (size_t i = g.first; i < g.last; ++i) {
-    if (!may_share(k.stages[i], candidate)) return false;
+    if (!may_share(k, k.stages[i], candidate)) return false;
   }
   k.stages[g.last] = std::move(candidate);
   return true;
