@@ -12,8 +12,7 @@ bool is_constant(const Lir& lir, const Placed& p) {
 
 // A box that is all inside of its container, and lies as that does.
 Status verify_inside(const Lir& lir, const Placed& p) {
-  if (p.inside->container >= lir.placed.size())
-    return bad("a value lies in one that is not placed");
+  if (p.inside->container >= lir.placed.size()) return bad("a value lies in nothing");
   const Placed& outer = lir.placed[p.inside->container];
   if (outer.value.index >= lir.graph.values.size()) return bad("a placed value does not exist");
   if (outer.inside || outer.buffer != p.buffer || is_constant(lir, outer) || is_constant(lir, p)) {
