@@ -1,6 +1,7 @@
 #include "plan/views.h"
 
 #include <algorithm>
+#include <map>
 #include <set>
 
 namespace rlx {
@@ -137,6 +138,10 @@ class ViewFinder {
       : units_(units), g_(g), symbols_(g.symbol_ranges()), views_(g.values.size()) {
     is_output_.resize(g.values.size());
     for (const ValueId v : g.outputs()) is_output_[v.index] = true;
+    for (size_t u = 0; u < units_.size(); ++u) {
+      if (!has_product(units_[u].kernel)) continue;
+      for (const Arg& a : units_[u].kernel.args) products_[a.value].push_back(u);
+    }
   }
 
   // The last concatenation first: it holds those before it.
@@ -245,10 +250,27 @@ class ViewFinder {
     if (view.container == v || (outer && outer->container == v)) return false;
     const ValueDef::Kind kind = g_[view.container].def.kind;
     if (kind == ValueDef::Kind::kConstant || kind == ValueDef::Kind::kDims) return false;
+    if (is_crossed(v, outer ? outer->container : view.container)) return false;
     const Box box{view.start, shape_of(v)};
     if (!is_inside(box, shape_of(view.container), symbols_)) return false;
     views_.add(v, std::move(view));
     return true;
+  }
+
+  static bool has_product(const Kernel& k) {
+    return std::ranges::any_of(k.stages, [](const Stage& s) {
+      return s.kind() == Kind::kContract || s.kind() == Kind::kConv;
+    });
+  }
+
+  // Whether a product reads one of them and writes the other, of which its algorithm may write elements twice.
+  bool is_crossed(ValueId v, ValueId container) const {
+    auto found = products_.find(container);
+    if (found == products_.end()) return false;
+    return std::ranges::any_of(found->second, [&](size_t u) {
+      const Arg *part = arg_of(units_[u].kernel, v), *whole = arg_of(units_[u].kernel, container);
+      return part && whole && part->written != whole->written;
+    });
   }
 
   const Vec<Dim>& shape_of(ValueId v) const { return g_[v].type.shape; }
@@ -259,6 +281,8 @@ class ViewFinder {
   Views views_;
   // By value.
   Vec<bool> is_output_;
+  // Units with a product that read or write the value.
+  std::map<ValueId, Vec<size_t>> products_;
 };
 
 }  // namespace

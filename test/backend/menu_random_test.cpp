@@ -36,8 +36,9 @@ class RandomNode {
     auto k = lower(g_, g_[*made].def.node);
     if (!k) FAIL(to_text(k.error()));
     for (Arg& a : k->args) a.constant = std::count(constants_.begin(), constants_.end(), a.value);
+    if (type_ == DType::kF32 && below(4) == 0) retype(*k, DType::kI32);
     if (compute_type(type_) == DType::kF32 && below(4) == 0) mix_operands(*k);
-    if (below(3) == 0) widen_operands(*k);
+    if (below(3) == 0 || type_ == DType::kI32) widen_operands(*k);
     if (below(3) != 0) add_epilogue(*k);
     return std::move(*k);
   }
@@ -353,6 +354,27 @@ class RandomNode {
     remove_unused(k);
   }
 
+  // A product of another type, whatever it was lowered from.
+  void retype(Kernel& k, DType to) {
+    if (operands(k.stages[0]).empty()) return;
+    auto change = [&](DType& t) { t = t == type_ ? to : t; };
+    for (Arg& a : k.args) change(a.dtype);
+    for (Local& l : k.locals) change(l.dtype);
+    for (Stage& s : k.stages) {
+      visit_detail(s, change);
+      for (Access& a : s.reads) {
+        for (Bounds& b : a.bounds) {
+          if (b.rule == Bounds::Rule::kFill) b.fill = Scalar::of(to, b.fill.as_double());
+        }
+      }
+      for (Expr& e : s.body) {
+        if (e.fn == Fn::kConst && e.type == type_) e.scalar = Scalar::of(to, e.scalar.as_double());
+        change(e.type);
+      }
+    }
+    type_ = to;
+  }
+
   // The operands become elements of any floats, converted.
   void mix_operands(Kernel& k) {
     change_operands(k, [&](Stage& s, size_t, ExprId operand) {
@@ -381,12 +403,14 @@ class RandomNode {
     change_operands(k, [&](Stage& s, size_t i, ExprId operand) {
       const DType acc = s.body[operand.index].type;
       ExprId x = operand;
-      if (below(3) == 0) {
+      if (below(acc == DType::kI32 ? 10 : 3) != 1) {
         x = converted(k, s, operand, pick({DType::kI8, DType::kU8}));
+        if (below(3) == 0 || (i == 1 && below(2) == 0)) return x;
         const ExprId zero = number(s.body, acc, static_cast<double>(below(20)));
         x = add(s.body, {.fn = Fn::kSub, .type = acc, .args = {x, zero}});
       }
-      for (size_t n = below(3); n-- > 0;) x = widened(k, s, x, loops_of(k, i));
+      for (size_t n = below(acc == DType::kI32 ? 2 : 3); n-- > 0;)
+        x = widened(k, s, x, loops_of(k, i));
       return x;
     });
   }
@@ -431,7 +455,7 @@ class RandomNode {
     }
     const DType type = pick({acc, acc, DType::kI8, DType::kBool});
     const ExprId y = cast_to(s.body, load_along(k, s, type, loops), acc);
-    return add(s.body, {.fn = pick({Fn::kMul, Fn::kAdd}), .type = acc, .args = {x, y}});
+    return add(s.body, {.fn = pick({Fn::kMul, Fn::kAdd, Fn::kSub}), .type = acc, .args = {x, y}});
   }
 
   // An element of a new argument, indexed by some of the loops in any order.
@@ -539,14 +563,17 @@ int64_t refuses_others(const Machine& m, Kernel k, const Vec<Alternative>& rows,
 
 TEST_CASE("every alternative of the menu on random nodes") {
   std::map<std::string, int64_t> offered;
+  std::map<int64_t, int64_t> groups;
   int64_t refused = 0, frames = 0, in_place = 0;
+  Vec<Machine> targets = machines();
+  targets.push_back(machine_of("cpu:x86-64-v4,+avx512vnni"));
   for (unsigned seed = 0; seed < kernels_asked_for(50); ++seed) {
     RandomNode random(seed);
     const Kernel plain = random.make();
     INFO("seed " << seed << "\n" << to_text(plain));
     auto valid = verify(plain);
     if (!valid) FAIL(to_text(valid.error()));
-    for (const Machine& m : machines()) {
+    for (const Machine& m : targets) {
       auto rows = backend::cpu::menu(plain, m.target);
       if (!rows) FAIL(to_text(rows.error()));
       for (const Alternative& row : *rows) {
@@ -564,6 +591,7 @@ TEST_CASE("every alternative of the menu on random nodes") {
         INFO(m.target.text << " " << row.choice.algorithm << "\n" << to_text(k));
         check_same_on(m, k, random.symbols(), random_values(seed), row.choice);
         ++offered[row.choice.algorithm];
+        if (row.choice.tile.size() == 3) ++groups[row.choice.tile[2]];
         refused += refuses_others(m, k, *rows, row, random);
       }
     }
@@ -574,7 +602,11 @@ TEST_CASE("every alternative of the menu on random nodes") {
   for (const auto& [algorithm, n] : offered) {
     std::printf("%s: %lld kernels\n", algorithm.c_str(), static_cast<long long>(n));
   }
-  for (const Machine& m : machines()) {
+  for (const auto& [group, n] : groups) {
+    std::printf("groups of %lld: %lld kernels\n", static_cast<long long>(group),
+                static_cast<long long>(n));
+  }
+  for (const Machine& m : targets) {
     std::printf("%s: %lld kernels on %s instructions\n", m.target.text.c_str(),
                 static_cast<long long>(kernels_run()[m.target.text]), m.real ? "real" : "narrower");
   }

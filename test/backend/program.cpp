@@ -212,6 +212,8 @@ void compare(const Kernel& k, Vec<Memory>& got, Vec<Memory>& want, const std::st
   }
 }
 
+}  // namespace
+
 Machine machine_of(std::string_view text) {
   Target t = *parse_target(text);
   auto& facts = std::get<CpuTarget>(t.facts);
@@ -222,8 +224,6 @@ Machine machine_of(std::string_view text) {
   t.text += " tiles with x86-64-v3 instructions";
   return {std::move(t), false};
 }
-
-}  // namespace
 
 const Vec<Machine>& machines() {
   static const Vec<Machine> all = {machine_of("cpu:x86-64-v3"), machine_of("cpu:x86-64-v4")};

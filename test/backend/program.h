@@ -18,6 +18,7 @@ struct Machine {
   bool real = true;
 };
 const Vec<Machine>& machines();
+Machine machine_of(std::string_view target);
 
 // How many random kernels a test makes: what RLX_RANDOM_KERNELS says, or else so many.
 unsigned kernels_asked_for(unsigned otherwise);

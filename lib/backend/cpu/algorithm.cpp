@@ -10,6 +10,7 @@ namespace rlx::backend::cpu {
 namespace {
 
 constexpr Algorithm kAlgorithms[] = {
+    {"product.dot", offer_dot, fits_tile, emit_tiled},
     {"contract.panel", offer_contract, fits_tile, emit_tiled},
     {"conv.direct", offer_conv, fits_tile, emit_tiled},
     {"rows", offer_rows, fits_rows, emit_rows},

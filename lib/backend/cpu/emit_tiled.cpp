@@ -1,4 +1,4 @@
-// Code for "contract.panel" and "conv.direct" (tile.h): one function, all loops of a register tile in it.
+// Code for "product.dot", "contract.panel" and "conv.direct" (tile.h): one function, all loops of a register tile in it.
 //
 // A tile of work is a row tile times a block of columns that fits half of the second-level cache; the row
 // tiles of one block follow each other, so a thread reads its block from memory once. The sums of a row
@@ -6,8 +6,10 @@
 // the first-level cache, to the epilogue, which runs row by row. Rows past the end repeat the last row: the
 // same value is written twice, and no remainder code exists. A staged left operand stands in scratch behind
 // the sums, row by row.
+#include <llvm/IR/Constants.h>
+
 #include "backend/cpu/machine.h"
-#include "backend/cpu/tile.h"
+#include "backend/cpu/tile_shape.h"
 #include "backend/llvm/emit_access.h"
 #include "image/image.h"
 
@@ -15,74 +17,6 @@ namespace rlx::backend::cpu {
 namespace {
 
 constexpr int64_t kUnroll = 4;
-
-// What is known of the product before any code is written.
-struct Shape {
-  TileLoops loops;
-  Tile tile;
-  Dim rows, row_tiles, panels, blocks;
-  // Steps of the sum.
-  Dim depth;
-  // Panels of a vector of columns in a block, a multiple of tile.vectors.
-  int64_t block = 1;
-};
-
-Dim extent_of(const Vec<Loop>& loops) {
-  Dim p = 1;
-  for (const Loop& l : loops) p = p * l.extent;
-  return p;
-}
-
-// Of the right operand, for one vector of columns.
-int64_t bytes_of_step(const Kernel& k, const Shape& s) {
-  int64_t bytes = 0;
-  for (const uint32_t r : s.loops.right) {
-    const Access& b = k.stages[0].reads[r];
-    const bool columns = std::ranges::any_of(
-        b.index, [&](const AxisIndex& i) { return uses_loop(i.dim, s.loops.column.id); });
-    if (columns) bytes += bytes_of(k.args[b.tensor].dtype, s.loops.columns);
-  }
-  return bytes;
-}
-
-// Half of the second-level cache, and enough tiles for many cores where there are few rows.
-int64_t block_panels(const Kernel& k, const Shape& s, const CpuTarget& target) {
-  const int64_t panel_bytes = s.depth.constant().value_or(1024) * bytes_of_step(k, s);
-  int64_t fit = target.l2_bytes / 2 / std::max<int64_t>(1, panel_bytes);
-  std::optional<int64_t> row_tiles = s.row_tiles.constant(), panels = s.panels.constant();
-  if (row_tiles && panels && *row_tiles < kManyTiles) {
-    fit = std::min(fit, *panels * *row_tiles / kManyTiles);
-  }
-  if (panels) fit = std::min(fit, *panels);
-  return std::max<int64_t>(1, fit / s.tile.vectors) * s.tile.vectors;
-}
-
-Shape shape_of(const Kernel& k, const Choice& choice, const CpuTarget& target) {
-  std::optional<TileLoops> loops = tile_loops(k);
-  RLX_CHECK(loops && choice.tile.size() == 2,
-            "a kernel that is no product was given a register tile");
-  Shape s;
-  s.loops = *loops;
-  s.tile = {choice.tile[0], choice.tile[1]};
-  s.rows = extent_of(s.loops.rows);
-  s.row_tiles = ceil_div(s.rows, s.tile.rows);
-  s.panels = ceil_div(s.loops.column.extent, s.loops.columns);
-  s.depth = extent_of(s.loops.depth);
-  s.block = block_panels(k, s, target);
-  s.blocks = ceil_div(s.panels, s.block);
-  return s;
-}
-
-// Sums of a tile, by row and vector.
-int64_t parked_bytes(const Shape& s) {
-  return std::max(s.tile.rows * s.tile.vectors * kVectorBytes, kLanesBytes);
-}
-
-// A vector more, as the last one may be stored whole.
-Dim staged_bytes(const Shape& s) {
-  if (!s.loops.staged) return 0;
-  return bytes_of(s.loops.acc, s.depth * s.tile.rows) + kVectorBytes;
-}
 
 // One loop of the sum, with what a step adds to the addresses of the left operand and of each read of the
 // right one.
@@ -100,8 +34,9 @@ struct Depth {
 
 class TiledEmitter {
  public:
-  TiledEmitter(Function& f, const Shape& shape)
+  TiledEmitter(Function& f, const X86& machine, const TileShape& shape)
       : f_(f),
+        machine_(machine),
         k_(f.kernel),
         s_(shape),
         acc_(shape.loops.acc),
@@ -109,7 +44,7 @@ class TiledEmitter {
         range_(ranges_of(k_, k_.stages.data(), {})) {
     const RefOptions options{.lane_loop = s_.loops.column.id, .lanes = columns_};
     for (const Stage& stage : k_.stages) refs_.push_back(resolve(k_, stage, options));
-    const RefOptions along_depth{.lane_loop = s_.loops.depth.back().id, .lanes = columns_};
+    const RefOptions along_depth{.lane_loop = s_.loops.innermost(), .lanes = columns_};
     if (s_.loops.staged) staged_ = resolve(k_, k_.stages[0], along_depth);
     collect_depth();
     decide_rows();
@@ -129,7 +64,7 @@ class TiledEmitter {
   }
 
   void collect_depth() {
-    for (size_t level = 0; level < s_.loops.depth.size(); ++level) {
+    for (size_t level = 0; level < s_.steps.size(); ++level) {
       Depth d = depth_at(level);
       const bool joins = !depth_.empty() && depth_.back().continues(d);
       if (joins) {
@@ -141,7 +76,7 @@ class TiledEmitter {
   }
 
   Depth depth_at(size_t level) const {
-    const Loop& l = s_.loops.depth[level];
+    const Loop& l = s_.steps[level];
     Depth d{l.extent, {s_.loops.staged ? staged_step(level) : step_along(left(), l.id)}};
     for (size_t i = 0; i < s_.loops.right.size(); ++i) {
       d.steps.push_back(step_along(right(i), l.id));
@@ -151,15 +86,14 @@ class TiledEmitter {
 
   Dim step_along(const Ref& r, LoopId loop) const {
     RLX_CHECK(r.guards.empty(), "an operand of a product reads out of its bounds");
-    std::optional<Dim> step = step_of(r.address, loop, range_);
+    std::optional<Dim> step = step_of(at_step(r.address, s_.loops), loop, range_);
     RLX_CHECK(step, "an operand of a product is not affine in its depth");
     return *step;
   }
 
   // Staged values of one step of a loop of the depth.
   Dim staged_step(size_t level) const {
-    const Vec<Loop>& depth = s_.loops.depth;
-    return extent_of({depth.begin() + static_cast<ptrdiff_t>(level) + 1, depth.end()});
+    return extent_of({s_.steps.begin() + static_cast<ptrdiff_t>(level) + 1, s_.steps.end()});
   }
 
   // Whether the rows of a tile are always a constant step apart, so that one pointer serves all.
@@ -276,20 +210,37 @@ class TiledEmitter {
 
   llvm::Type* sum_type() { return value_type(f_, acc_); }
 
-  // The place of a staged value.
+  // The place of what is staged for a step.
   llvm::Value* staged(llvm::Value* index) {
     llvm::Value* start = f_.b.CreateConstInBoundsGEP1_64(
-        f_.b.getInt8Ty(), f_.scratch, static_cast<uint64_t>(image::kTrapBytes + parked_bytes(s_)));
+        f_.b.getInt8Ty(), f_.scratch,
+        static_cast<uint64_t>(image::kTrapBytes + s_.parked_bytes() + s_.zero_bytes()));
     return f_.b.CreateGEP(sum_type(), start, index);
   }
 
-  void stage_rows() {
-    emit_for(f_, f_.i64(0), f_.i64(s_.tile.rows), 1,
-             [&](llvm::Value* r) { stage_row(0, row_point(r), f_.b.CreateMul(r, dim(s_.depth))); });
+  // The place of what a row has less than is staged.
+  llvm::Value* zero_of(llvm::Value* row) {
+    llvm::Value* start = f_.b.CreateConstInBoundsGEP1_64(
+        f_.b.getInt8Ty(), f_.scratch, static_cast<uint64_t>(image::kTrapBytes + s_.parked_bytes()));
+    return f_.b.CreateGEP(sum_type(), start, row);
   }
 
-  // Values of a row from `index` on, in the order of the sum. Lanes past the end of the innermost loop are
-  // written over by what follows.
+  // What an operand's number is in its group.
+  llvm::Type* grouped_type() {
+    return f_.b.getIntNTy(static_cast<unsigned>(bits_of(acc_) / s_.loops.group));
+  }
+  bool is_grouped() const { return s_.loops.group > 1; }
+
+  void stage_rows() {
+    emit_for(f_, f_.i64(0), f_.i64(s_.tile.rows), 1, [&](llvm::Value* r) {
+      const Point at = row_point(r);
+      if (s_.loops.corrected()) stage_zero(r, at);
+      stage_row(0, at, f_.b.CreateMul(r, dim(s_.depth)));
+    });
+  }
+
+  // Values of a row from step `index` on, in the order of the sum. Lanes past the end of the innermost loop are
+  // written over by what follows, but for those of its last group, which are 0.
   void stage_row(size_t level, const Point& at, llvm::Value* index) {
     const Loop& l = s_.loops.depth[level];
     if (level + 1 == s_.loops.depth.size()) return stage_vectors(l, at, index);
@@ -299,23 +250,45 @@ class TiledEmitter {
     });
   }
 
+  void stage_zero(llvm::Value* r, const Point& at) {
+    llvm::Value* zero = f_.b.getInt32(static_cast<uint32_t>(s_.loops.bias));
+    if (s_.loops.zero) {
+      const Regs nodes = emit_values(f_, staged_, {*s_.loops.zero}, at, {});
+      zero = f_.b.CreateAdd(zero, nodes[s_.loops.zero->index]);
+    }
+    f_.tag(f_.b.CreateAlignedStore(zero, zero_of(r), sum_align()), Function::kScratch);
+  }
+
   void stage_vectors(const Loop& l, const Point& at, llvm::Value* index) {
+    llvm::Value* row = staged(index);
     const Dim whole = floor_div(l.extent, columns_) * columns_;
-    emit_for(f_, f_.i64(0), dim(whole), columns_, [&](llvm::Value* i) {
-      stage_vector(with_lanes(f_, at, l.id, columns_, i), f_.b.CreateAdd(index, i));
-    });
+    emit_for(f_, f_.i64(0), dim(whole), columns_,
+             [&](llvm::Value* i) { stage_vector(with_lanes(f_, at, l.id, columns_, i), row, i); });
     llvm::Value* rest = dim(l.extent - whole);
     emit_if(f_, f_.b.CreateICmpSGT(rest, f_.i64(0)), [&] {
       llvm::Value* i = dim(whole);
-      stage_vector(with_some_lanes(f_, at, l.id, columns_, i, rest), f_.b.CreateAdd(index, i));
+      stage_vector(with_some_lanes(f_, at, l.id, columns_, i, rest), row, i);
     });
   }
 
-  void stage_vector(const Point& at, llvm::Value* index) {
-    const ExprId a = operands(*staged_.stage)[0];
+  void stage_vector(const Point& at, llvm::Value* row, llvm::Value* i) {
+    const ExprId a = s_.loops.staged_node;
     const Regs nodes = emit_values(f_, staged_, {a}, at, {});
     llvm::Value* values = splat(f_, nodes[a.index], columns_);
-    f_.tag(f_.b.CreateAlignedStore(values, staged(index), sum_align()), Function::kScratch);
+    if (is_grouped()) values = grouped(at, values);
+    llvm::Type* type = values->getType()->getScalarType();
+    const llvm::Align align(static_cast<uint64_t>(bits_of(acc_) / 8 / s_.loops.group));
+    f_.tag(f_.b.CreateAlignedStore(values, f_.b.CreateGEP(type, row, i), align),
+           Function::kScratch);
+  }
+
+  llvm::Value* grouped(const Point& at, llvm::Value* values) {
+    values = f_.b.CreateAdd(values, llvm::ConstantInt::get(values->getType(), s_.loops.bias));
+    if (at.lanes.active) {
+      llvm::Value* zero = llvm::Constant::getNullValue(values->getType());
+      values = f_.b.CreateSelect(at.lanes.active, values, zero);
+    }
+    return f_.b.CreateTrunc(values, vector_of(grouped_type()));
   }
 
   // ---- Columns ----------------------------------------------------------------------------------
@@ -350,9 +323,10 @@ class TiledEmitter {
         panels[static_cast<size_t>(v)].push_back(pointer(right(i), at));
       }
     }
-    Regs sums(static_cast<size_t>(s_.tile.rows * vectors),
-              llvm::Constant::getNullValue(sums_type()));
+    const int64_t rows = s_.tile.rows + (s_.loops.corrected() ? 1 : 0);
+    Regs sums(static_cast<size_t>(rows * vectors), llvm::Constant::getNullValue(sums_type()));
     sums = sum(0, Regs(1 + s_.loops.right.size(), f_.i64(0)), panels, sums);
+    if (s_.loops.corrected()) correct(sums, static_cast<size_t>(vectors));
     park(sums);
     emit_for(f_, f_.i64(0), f_.i64(s_.tile.rows), 1,
              [&](llvm::Value* r) { epilogue(r, p, vectors); });
@@ -406,10 +380,40 @@ class TiledEmitter {
       llvm::Value* x = splat(f_, left_factor(r, at[0]), columns_);
       for (size_t v = 0; v < right.size(); ++v) {
         llvm::Value*& acc = sums[r * right.size() + v];
-        acc = emit_fn(f_, Fn::kFma, acc_, acc_, {x, right[v], acc});
+        acc = is_grouped() ? dot(acc, x, right[v])
+                           : emit_fn(f_, Fn::kFma, acc_, acc_, {x, right[v], acc});
       }
     }
+    if (!s_.loops.corrected()) return sums;
+    llvm::Constant* ones = llvm::ConstantInt::get(sums_type(), 0x01010101);
+    for (size_t v = 0; v < right.size(); ++v) {
+      llvm::Value*& acc = sums[sums.size() - right.size() + v];
+      acc = dot(acc, ones, right[v]);
+    }
     return sums;
+  }
+
+  // The last row, which is the right operand's sums, goes from the others as often as they have too much.
+  void correct(Regs& sums, size_t vectors) {
+    const size_t rows = sums.size() / vectors - 1;
+    for (size_t r = 0; r < rows; ++r) {
+      llvm::LoadInst* zero =
+          f_.b.CreateAlignedLoad(sum_type(), zero_of(f_.i64(static_cast<int64_t>(r))), sum_align());
+      f_.tag(zero, Function::kScratch);
+      llvm::Value* times = splat(f_, zero, columns_);
+      for (size_t v = 0; v < vectors; ++v) {
+        llvm::Value* surplus = f_.b.CreateMul(times, sums[rows * vectors + v]);
+        sums[r * vectors + v] = f_.b.CreateSub(sums[r * vectors + v], surplus);
+      }
+    }
+    sums.resize(rows * vectors);
+  }
+
+  // x has the groups of the left operand in its lanes.
+  llvm::Value* dot(llvm::Value* sums, llvm::Value* x, llvm::Value* right) {
+    llvm::Value* left = f_.b.CreateBitCast(x, right->getType());
+    if (s_.loops.right_type == DType::kU8) std::swap(left, right);
+    return machine_.dot(f_, sums, left, right);
   }
 
   llvm::Value* left_factor(size_t r, llvm::Value* offset) {
@@ -432,13 +436,35 @@ class TiledEmitter {
     auto index = [&](const Dim& d) { return dim(d); };
     const ExprId b = operands(k_.stages[0])[1];
     const Regs nodes = emit_body(f_, k_.stages[0], {b}, {.load = load, .index = index});
-    return nodes[b.index];
+    if (!is_grouped()) return nodes[b.index];
+    llvm::Value* values = splat(f_, nodes[b.index], columns_ * s_.loops.group);
+    return f_.b.CreateTrunc(values, groups_of(grouped_type()));
   }
 
   llvm::Value* load_right(const Ref& r, llvm::Value* p) {
-    llvm::Instruction* v = r.uniform() ? load_one(r, p) : load_columns(r, p);
+    const bool packed = is_grouped() && uses_loop(r.address, s_.loops.innermost());
+    llvm::Instruction* v = r.uniform() ? load_one(r, p)
+                           : packed    ? load_groups(r, p)
+                                       : load_columns(r, p);
     f_.tag(v, r.tensor);
-    return r.dtype == DType::kBool ? f_.b.CreateIsNotNull(v) : v;
+    llvm::Value* value = r.dtype == DType::kBool ? f_.b.CreateIsNotNull(v) : v;
+    return is_grouped() && !packed && !r.uniform() ? repeated(value) : value;
+  }
+
+  // Columns past the end lie in the panel's padding.
+  llvm::Instruction* load_groups(const Ref& r, llvm::Value* p) {
+    return f_.b.CreateAlignedLoad(groups_of(memory_type(f_, r.dtype)), p, align_of(r.dtype));
+  }
+
+  // Each column's value once for every member of its group.
+  llvm::Value* repeated(llvm::Value* columns) {
+    Vec<int> lanes;
+    for (int i = 0; i < columns_ * s_.loops.group; ++i) lanes.push_back(i / s_.loops.group);
+    return f_.b.CreateShuffleVector(columns, lanes);
+  }
+
+  llvm::Type* groups_of(llvm::Type* element) {
+    return llvm::FixedVectorType::get(element, static_cast<unsigned>(columns_ * s_.loops.group));
   }
 
   llvm::Instruction* load_one(const Ref& r, llvm::Value* p) {
@@ -499,8 +525,9 @@ class TiledEmitter {
   }
 
   Function& f_;
+  const X86& machine_;
   const Kernel& k_;
-  const Shape& s_;
+  const TileShape& s_;
   DType acc_;
   int columns_;
   RangeOf range_;
@@ -525,11 +552,11 @@ Work emit_tiled(const Job& job) {
   Kernel k = job.planned.kernel;
   for (Stage& s : k.stages) expand_math(s);
   Function f(job.module, job.name, k, job.symbols, machine);
-  const Shape s = shape_of(k, job.planned.choice, job.target);
-  TiledEmitter(f, s).run();
+  const TileShape s = shape_of(k, job.planned.choice, job.target);
+  TiledEmitter(f, machine, s).run();
   f.finish();
   return {extent_of(s.loops.batch) * s.blocks * s.row_tiles,
-          image::kTrapBytes + parked_bytes(s) + staged_bytes(s), f.features()};
+          image::kTrapBytes + s.parked_bytes() + s.zero_bytes() + s.staged_bytes(), f.features()};
 }
 
 }  // namespace rlx::backend::cpu

@@ -25,13 +25,22 @@ struct Isa {
 
   // Vectors of kVectorBytes of sums that a register tile may hold; four registers are left for its operands.
   int accumulators = 6;
+  // The feature that has dot products of bytes and of halves of i32; empty: there is none.
+  std::string_view dot_feature = {};
 
   explicit Isa(const CpuTarget& t)
       : wide(t.vector_bits == 512),
         vector_bytes(t.vector_bits / 8),
         lanes(vector_bytes / 4),
         instruction_bits(t.has("avx512f") ? t.vector_bits : 256),
-        accumulators((t.vector_registers - 4) * lanes / kLanes) {}
+        accumulators((t.vector_registers - 4) * lanes / kLanes),
+        dot_feature(dot_feature_of(t)) {}
+
+ private:
+  std::string_view dot_feature_of(const CpuTarget& t) const {
+    if (instruction_bits == 512) return t.has("avx512vnni") ? "avx512vnni" : "";
+    return t.has("avxvnni") ? "avxvnni" : "";
+  }
 };
 
 // The target's features that LLVM may use on its own. Those of matrix and narrow arithmetic are left out:

@@ -12,6 +12,27 @@ using llvm::Value;
 namespace intrinsic = llvm::Intrinsic;
 using intrinsic::ID;
 
+int lanes(Value* v) {
+  return static_cast<int>(llvm::cast<llvm::FixedVectorType>(v->getType())->getNumElements());
+}
+
+// Lanes [begin, begin + count) of v; those that it does not have are anything.
+Value* part(Function& f, Value* v, int begin, int count) {
+  Vec<int> mask;
+  for (int i = 0; i < count; ++i) mask.push_back(begin + i < lanes(v) ? begin + i : -1);
+  return f.b.CreateShuffleVector(v, mask);
+}
+
+Value* half(Function& f, Value* v, int which) {
+  return part(f, v, which * lanes(v) / 2, lanes(v) / 2);
+}
+
+Value* join(Function& f, Value* low, Value* high) {
+  Vec<int> mask;
+  for (int i = 0; i < 2 * lanes(low); ++i) mask.push_back(i);
+  return f.b.CreateShuffleVector(low, high, mask);
+}
+
 // Vectors of exactly one register.
 class Extremum {
  public:
@@ -22,7 +43,9 @@ class Extremum {
   Value* emit(Value* b, Value* a) {
     const int n = lanes(b);
     if (n * bits_ > isa_.instruction_bits) {
-      return join(emit(half(b, 0), half(a, 0)), emit(half(b, 1), half(a, 1)));
+      Value* high = emit_half(b, a, 1);
+      Value* low = emit_half(b, a, 0);
+      return join(f_, low, high);
     }
     if (n * bits_ >= 128) return instruction(n * bits_, b, a);
     const int full = 128 / bits_;
@@ -30,8 +53,10 @@ class Extremum {
   }
 
  private:
-  static int lanes(Value* v) {
-    return static_cast<int>(llvm::cast<llvm::FixedVectorType>(v->getType())->getNumElements());
+  Value* emit_half(Value* b, Value* a, int which) {
+    Value* part_of_a = half(f_, a, which);
+    Value* part_of_b = half(f_, b, which);
+    return emit(part_of_b, part_of_a);
   }
 
   Value* instruction(int width, Value* b, Value* a) {
@@ -54,21 +79,7 @@ class Extremum {
     return max_ ? intrinsic::x86_avx512_max_pd_512 : intrinsic::x86_avx512_min_pd_512;
   }
 
-  // Lanes [begin, begin + count) of v; those that it does not have are anything.
-  Value* part(Value* v, int begin, int count) {
-    Vec<int> mask;
-    for (int i = 0; i < count; ++i) mask.push_back(begin + i < lanes(v) ? begin + i : -1);
-    return f_.b.CreateShuffleVector(v, mask);
-  }
-
-  Value* half(Value* v, int which) { return part(v, which * lanes(v) / 2, lanes(v) / 2); }
-  Value* resized(Value* v, int count) { return part(v, 0, count); }
-
-  Value* join(Value* low, Value* high) {
-    Vec<int> mask;
-    for (int i = 0; i < 2 * lanes(low); ++i) mask.push_back(i);
-    return f_.b.CreateShuffleVector(low, high, mask);
-  }
+  Value* resized(Value* v, int count) { return part(f_, v, 0, count); }
 
   Function& f_;
   const Isa& isa_;
@@ -164,6 +175,30 @@ Value* X86::store_mask(Function& f, Value* value, Value* mask) const {
       llvm::InlineAsm::get(llvm::FunctionType::get(word, {word}, false), "", "=r,0", false);
   Value* hidden = f.b.CreateCall(same, {f.b.CreateZExt(f.b.CreateBitCast(mask, bits), word)});
   return f.b.CreateBitCast(f.b.CreateTrunc(hidden, bits), mask->getType());
+}
+
+Value* X86::dot(Function& f, Value* sums, Value* a, Value* b) const {
+  if (lanes(sums) * 32 > isa_.instruction_bits) {
+    Value* halves[2] = {};
+    for (int which = 0; which < 2; ++which) {
+      Value* part_of_sums = half(f, sums, which);
+      Value* part_of_a = half(f, a, which);
+      Value* part_of_b = half(f, b, which);
+      halves[which] = dot(f, part_of_sums, part_of_a, part_of_b);
+    }
+    return join(f, halves[0], halves[1]);
+  }
+  const bool wide = isa_.instruction_bits == 512;
+  const bool pairs = lanes(a) == 2 * lanes(sums);
+  if (isa_.dot_feature.empty()) {
+    RLX_CHECK(pairs, "a target without dot products of bytes");
+    const ID id = wide ? intrinsic::x86_avx512_pmaddw_d_512 : intrinsic::x86_avx2_pmadd_wd;
+    return f.b.CreateAdd(sums, f.b.CreateIntrinsic(id, {}, {a, b}));
+  }
+  f.use(std::string(isa_.dot_feature));
+  const ID words = wide ? intrinsic::x86_avx512_vpdpwssd_512 : intrinsic::x86_avx512_vpdpwssd_256;
+  const ID bytes = wide ? intrinsic::x86_avx512_vpdpbusd_512 : intrinsic::x86_avx512_vpdpbusd_256;
+  return f.b.CreateIntrinsic(pairs ? words : bytes, {}, {sums, a, b});
 }
 
 }  // namespace rlx::backend::cpu

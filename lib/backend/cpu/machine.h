@@ -20,6 +20,10 @@ class X86 final : public Machine {
   bool masks_narrow_elements() const override { return isa_.wide; }
   llvm::Value* store_mask(Function& f, llvm::Value* value, llvm::Value* mask) const override;
 
+  // sums + the products of each lane's group of operands, i32. Two in a group: of i16. Four: `a` is of u8, `b`
+  // of i8, and the target has a dot_feature.
+  llvm::Value* dot(Function& f, llvm::Value* sums, llvm::Value* a, llvm::Value* b) const;
+
  private:
   const CpuTarget& target_;
   const Isa isa_;

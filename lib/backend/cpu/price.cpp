@@ -188,7 +188,8 @@ Cost memory_cost(const Kernel& k, const CpuTarget& target) {
 int64_t tile_step_parts(const TileLoops& loops, const Tile& tile, const Isa& isa, bool collide) {
   const int64_t bytes = loops.columns * size_of(loops.acc);
   const int64_t vectors = tile.vectors * std::max<int64_t>(1, bytes / isa.vector_bytes);
-  const int64_t sums = tile.rows * vectors;
+  // Sums of pairs are a product and a sum.
+  const int64_t sums = tile.rows * vectors * (loops.group == 2 ? 2 : 1);
   const int64_t parts = std::max<int64_t>({sums, vectors + tile.rows, 4}) * kParts / 2;
   // A line from the second cache every few steps.
   return collide ? parts + tile.rows * kParts / 4 : parts;
@@ -260,11 +261,12 @@ Cost price_of_tile(const Kernel& k, const TileLoops& loops, const Tile& tile,
   const int64_t wide = ceil_of(ceil_of(columns, loops.columns), tile.vectors);
   const int64_t blocks = std::clamp<int64_t>(kManyTiles / row_tiles.cycles, 1, wide);
   const Cost batches = steps(loops.batch), depth = steps(loops.depth);
+  const Cost groups{ceil_of(depth.cycles, loops.group)};
   const OperandParts extra = operand_parts(k.stages[0], loops, tile);
   // Its pointers, and its sums on their way to the stages after.
   const int64_t around = (20 + 2 * tile.rows * tile.vectors) * kParts;
   const Cost of_tile =
-      depth * (tile_step_parts(loops, tile, isa, collide) + extra.right) + Cost{around};
+      groups * (tile_step_parts(loops, tile, isa, collide) + extra.right) + Cost{around};
   const Cost staging = depth * tile.rows * extra.left;
   const Cost parts = batches * (row_tiles * (of_tile * wide + staging * blocks).cycles).cycles;
   Cost sum = memory_cost(k, target) + Cost{parts.cycles / kParts};

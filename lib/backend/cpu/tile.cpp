@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "backend/common/int_range.h"
 #include "backend/cpu/image_storage.h"
 #include "backend/cpu/price.h"
 #include "kernel/address.h"
@@ -105,22 +106,33 @@ std::optional<int> column_axis(const Access& b, LoopId column) {
   return std::nullopt;
 }
 
-// Whether the columns of a vector lie so in memory.
+// Whether the columns of a vector lie so in memory; of a read that moves within groups, whether these do.
 bool is_contiguous(const Kernel& k, const Access& b, const TileLoops& loops) {
   const RangeOf range = ranges_of(k, k.stages.data(), {});
   const Dim address = address_of(b, k.args[b.tensor], range);
-  std::optional<Dim> stride = lane_stride(address, loops.column.id, loops.columns);
-  return stride && stride->is(1);
+  const bool grouped = loops.group > 1 && depends_on(b, loops.innermost());
+  std::optional<Dim> stride = lane_stride(at_step(address, loops), loops.column.id, loops.columns);
+  if (!stride || !stride->is(grouped ? loops.group : 1)) return false;
+  return !grouped || lane_stride(address, loops.innermost(), loops.group) == Dim(1);
 }
 
-// Panels of `columns`: the other axes in `order`, between the column's quotient and remainder.
-Storage panels(const Arg& arg, int column, int columns, const Vec<int>& order) {
+// Panels of `columns`: the other axes in `order`, between the column's quotient and remainder. Of the last
+// axis a group stays together.
+Storage panels(const Arg& arg, int column, const TileLoops& loops, const Vec<int>& order) {
   Storage s;
-  s.dims.push_back({column, columns, 0});
-  for (const int axis : order) s.dims.push_back({axis});
-  s.dims.push_back({column, 1, columns});
   s.padding.resize(arg.shape.size());
-  s.padding[static_cast<size_t>(column)].multiple = columns;
+  auto pad = [&](int axis, int multiple) {
+    s.padding[static_cast<size_t>(axis)].multiple = multiple;
+  };
+  s.dims.push_back({column, loops.columns, 0});
+  for (const int axis : order) s.dims.push_back({axis});
+  s.dims.push_back({column, 1, loops.columns});
+  pad(column, loops.columns);
+  if (loops.group > 1) {
+    s.dims[s.dims.size() - 2].div = loops.group;
+    s.dims.push_back({order.back(), 1, loops.group});
+    pad(order.back(), loops.group);
+  }
   s.fill = Scalar::of(arg.dtype, 0);
   return s;
 }
@@ -148,7 +160,7 @@ Storage right_operand(const Kernel& k, const TileLoops& loops, const Access& b) 
   std::optional<int> axis = column_axis(b, loops.column.id);
   if (arg.constant && axis) {
     if (std::optional<Vec<int>> order = depth_order(b, *axis, loops.depth)) {
-      return panels(arg, *axis, loops.columns, *order);
+      return panels(arg, *axis, loops, *order);
     }
   }
   // An axis of extent 1 behind the columns' would do no harm, but for its padding.
@@ -297,15 +309,76 @@ bool moves_evenly(const Kernel& k, const Access& a, const TileLoops& loops) {
   const RangeOf range = ranges_of(k, k.stages.data(), {});
   const Arg& arg = k.args[a.tensor];
   if (!stays_inside(a, arg, range)) return false;
-  const Dim address = address_of(a, arg, range);
+  const Dim address = at_step(address_of(a, arg, range), loops);
   return std::ranges::all_of(
       loops.depth, [&](const Loop& l) { return step_of(address, l.id, range).has_value(); });
 }
 
-// Two numbers, none of them absurd.
-bool is_tile(const Vec<int64_t>& tile) {
+// Rows and vectors, none of them absurd, and the group where there is one.
+bool is_tile(const Choice& choice) {
   constexpr int64_t kMost = 64;
-  return tile.size() == 2 && tile[0] >= 1 && tile[0] <= kMost && tile[1] >= 1 && tile[1] <= kMost;
+  const size_t numbers = choice.algorithm == "product.dot" ? 3 : 2;
+  return choice.tile.size() == numbers &&
+         std::ranges::all_of(choice.tile, [](int64_t n) { return n >= 1 && n <= kMost; });
+}
+
+// What moves within a group has to lie with it, column by column.
+bool moves_with_columns(const Stage& s, const TileLoops& loops) {
+  return std::ranges::all_of(loops.right, [&](uint32_t r) {
+    return depends_on(s.reads[r], loops.column.id) || !depends_on(s.reads[r], loops.innermost());
+  });
+}
+
+bool is_steady(const Stage& s, const TileLoops& loops, ExprId node) {
+  return std::ranges::none_of(loops.depth,
+                              [&](const Loop& l) { return depends_on(s, node, l.id); });
+}
+
+// Whether the right operand is 0 where it is read in padding that holds 0.
+bool keeps_zero(const Stage& s) {
+  const Expr& b = s.body[operands(s)[1].index];
+  return b.fn == Fn::kCast && s.body[b.args[0].index].fn == Fn::kLoad;
+}
+
+bool fit_pairs(const Stage& s) {
+  return std::ranges::all_of(
+      operands(s), [&](ExprId operand) { return fits(int_range(s.body, operand), DType::kI16); });
+}
+
+// Bytes of one sign by bytes of the other are what there is an instruction for.
+bool fit_types(const Stage& s, TileLoops& loops) {
+  const IntRange left = int_range(s.body, loops.staged_node);
+  const IntRange right = int_range(s.body, operands(s)[1]);
+  for (const auto& [l, r] : {std::pair(DType::kU8, DType::kI8), {DType::kI8, DType::kU8}}) {
+    if (!fits(left, l) || !fits(right, r)) continue;
+    loops.left_type = l;
+    loops.right_type = r;
+    return true;
+  }
+  if (!fits(left, DType::kI8) || !fits(right, DType::kI8)) return false;
+  loops.left_type = DType::kU8;
+  loops.right_type = DType::kI8;
+  loops.bias = 128;
+  return true;
+}
+
+bool fit_fours(const Stage& s, TileLoops& loops) {
+  if (!fit_types(s, loops)) {
+    const Expr& a = s.body[loops.staged_node.index];
+    if (a.fn != Fn::kSub || !is_steady(s, loops, a.args[1])) return false;
+    loops.staged_node = a.args[0];
+    loops.zero = a.args[1];
+    if (!fit_types(s, loops)) return false;
+  }
+  return !loops.corrected() || keeps_zero(s);
+}
+
+// To pack what changes takes longer than to multiply it.
+bool is_packed_once(const Kernel& k, const TileLoops& loops) {
+  const Stage& s = k.stages[0];
+  return std::ranges::all_of(loops.right, [&](uint32_t r) {
+    return k.args[s.reads[r].tensor].constant || !depends_on(s.reads[r], loops.innermost());
+  });
 }
 
 }  // namespace
@@ -324,6 +397,7 @@ std::optional<TileLoops> tile_loops(const Kernel& k) {
   out.left = loaded_reads(s, a);
   out.right = loaded_reads(s, b);
   out.staged = s.body[a.index].fn != Fn::kLoad;
+  out.staged_node = a;
   if (!is_addressed(s, b) || (!out.staged && !is_addressed(s, a))) return std::nullopt;
   out.acc = *acc;
   out.columns = static_cast<int>(std::min<int64_t>(kLanes, kVectorBytes / size_of(*acc)));
@@ -353,52 +427,97 @@ bool reads_operands(const Kernel& k, const TileLoops& loops) {
 }
 
 bool fits_tile(const Kernel& k, const Choice& choice) {
-  if (!is_tile(choice.tile)) return false;
-  std::optional<TileLoops> loops = tile_loops(k);
+  if (!is_tile(choice)) return false;
+  std::optional<TileLoops> loops = loops_of(k, choice);
   return loops && reads_operands(k, *loops);
 }
 
 Tile tile_for(const TileLoops& loops, const Isa& isa) {
-  const int64_t rows = height_for(loops, isa.wide ? isa.accumulators / 2 : isa.accumulators);
+  // The sums of the right operand are a row more.
+  const int64_t extra = loops.corrected() ? 1 : 0;
+  const int64_t most = isa.wide ? isa.accumulators / 2 : isa.accumulators;
+  const int64_t rows = height_for(loops, most - extra);
   int64_t panels = 8;
   if (std::optional<int64_t> n = loops.column.extent.constant()) {
     panels = std::max<int64_t>(1, (*n + loops.columns - 1) / loops.columns);
   }
   std::optional<int64_t> row_tiles = product_of(loops.rows);
   if (row_tiles) row_tiles = (*row_tiles + rows - 1) / rows;
-  return {rows, vectors_for(rows, panels, row_tiles, isa)};
+  return {rows, vectors_for(rows + extra, panels, row_tiles, isa)};
+}
+
+std::optional<TileLoops> dot_loops(const Kernel& k, int64_t group) {
+  std::optional<TileLoops> loops = tile_loops(k);
+  if (!loops || loops->acc != DType::kI32) return std::nullopt;
+  const Stage& s = k.stages[0];
+  loops->group = static_cast<int>(group);
+  const bool narrow = (group == 2 && fit_pairs(s)) || (group == 4 && fit_fours(s, *loops));
+  if (!loops->staged || !narrow || !moves_with_columns(s, *loops)) return std::nullopt;
+  return loops;
+}
+
+std::optional<TileLoops> loops_of(const Kernel& k, const Choice& choice) {
+  return choice.tile.size() == 3 ? dot_loops(k, choice.tile[2]) : tile_loops(k);
 }
 
 namespace {
 
-Vec<Alternative> offer_tile(const Kernel& k, Kind kind, const CpuTarget& target) {
+// A row for each way in which operands may lie.
+Vec<Alternative> offer_tile(const Kernel& k, const TileLoops& loops, const Tile& tile,
+                            const Choice& choice, const CpuTarget& target) {
+  Vec<Alternative> rows;
+  for (Vec<Need>& needs : operand_needs(k, loops, tile)) {
+    if (!reads_operands(as_needed(k, needs), loops)) continue;
+    for (size_t a = 0; a < k.args.size(); ++a) {
+      if (k.args[a].written) needs[a] = best_result(k, loops, k.args[a]);
+    }
+    const Cost cost = price_of_tile(k, loops, tile, target, !rows.empty());
+    rows.push_back({choice, std::move(needs), cost});
+  }
+  return rows;
+}
+
+Vec<Alternative> offer_plain(const Kernel& k, Kind kind, std::string name,
+                             const CpuTarget& target) {
   if (k.stages.empty() || k.stages[0].kind() != kind) return {};
   std::optional<TileLoops> loops = tile_loops(k);
   if (!loops) return {};
-  const bool conv = kind == Kind::kConv;
   const Tile tile = tile_for(*loops, Isa(target));
-  Vec<Alternative> rows;
-  for (Vec<Need>& needs : operand_needs(k, *loops, tile)) {
-    if (!reads_operands(as_needed(k, needs), *loops)) continue;
-    for (size_t a = 0; a < k.args.size(); ++a) {
-      if (k.args[a].written) needs[a] = best_result(k, *loops, k.args[a]);
-    }
-    Alternative row{{conv ? "conv.direct" : "contract.panel", {tile.rows, tile.vectors}},
-                    std::move(needs)};
-    row.cost = price_of_tile(k, *loops, tile, target, !rows.empty());
-    rows.push_back(std::move(row));
-  }
-  return rows;
+  return offer_tile(k, *loops, tile, {std::move(name), {tile.rows, tile.vectors}}, target);
 }
 
 }  // namespace
 
 Vec<Alternative> offer_contract(const Kernel& k, const CpuTarget& target) {
-  return offer_tile(k, Kind::kContract, target);
+  return offer_plain(k, Kind::kContract, "contract.panel", target);
 }
 
 Vec<Alternative> offer_conv(const Kernel& k, const CpuTarget& target) {
-  return offer_tile(k, Kind::kConv, target);
+  return offer_plain(k, Kind::kConv, "conv.direct", target);
+}
+
+Vec<Alternative> offer_dot(const Kernel& k, const CpuTarget& target) {
+  const Isa isa(target);
+  Vec<Alternative> rows;
+  for (const int64_t group : {4, 2}) {
+    if (group == 4 && isa.dot_feature.empty()) continue;
+    std::optional<TileLoops> loops = dot_loops(k, group);
+    if (!loops || !is_packed_once(k, *loops)) continue;
+    const Tile tile = tile_for(*loops, isa);
+    const Choice choice{"product.dot", {tile.rows, tile.vectors, group}};
+    for (Alternative& row : offer_tile(k, *loops, tile, choice, target)) {
+      rows.push_back(std::move(row));
+    }
+  }
+  return rows;
+}
+
+Dim at_step(const Dim& address, const TileLoops& loops) {
+  if (loops.group == 1) return address;
+  return substitute(address, [&](const Atom& a) -> std::optional<Dim> {
+    if (a.kind != Atom::Kind::kLoop || a.loop != loops.innermost()) return std::nullopt;
+    return Dim::loop(a.loop) * loops.group;
+  });
 }
 
 std::optional<Dim> step_of(const Dim& address, LoopId loop, const RangeOf& range) {

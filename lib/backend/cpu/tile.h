@@ -11,6 +11,12 @@
 // registers whatever the type. Operands are expressions. A left one that is an element as it lies is read where
 // it lies; any other is staged: computed once for a row tile and all its columns. The right one is computed in
 // vectors along the columns, at each step of the depth.
+//
+// "product.dot": sums of i32 whose operands are known to be numbers of 16 or 8 bits, of whatever expressions.
+// An instruction then sums up a group of 2 or 4 steps of the innermost loop of the depth, whose operands stand
+// side by side in 32 bits: the left one staged so, the right one a constant that is packed so. Integers wrap, so
+// the order of their sums does not matter. Of bytes x less a zero point z only x is staged: with it the right
+// operand is summed up by itself, and z times that is taken from the row's sums.
 #pragma once
 #include "backend/cpu/algorithm.h"
 #include "backend/cpu/isa.h"
@@ -30,10 +36,26 @@ struct TileLoops {
   // What the operands read, of Stage::reads; whether the left one is staged.
   Vec<uint32_t> left, right;
   bool staged = false;
+  // Steps of the innermost loop that an instruction sums up, and the types of the operands where several.
+  int group = 1;
+  DType left_type = DType::kI16, right_type = DType::kI16;
+  // The node that is staged, and where sums are corrected what the left operand has less than that: a node
+  // that is the same along the depth, and what bytes without a sign have more.
+  ExprId staged_node = {};
+  std::optional<ExprId> zero = std::nullopt;
+  int64_t bias = 0;
+
+  bool corrected() const { return zero || bias != 0; }
+
+  LoopId innermost() const { return depth.back().id; }
 };
 
 // The loops of a kernel that can be tiled: a contract or ungrouped conv, then maps without loops.
 std::optional<TileLoops> tile_loops(const Kernel& k);
+// The same in groups of steps; nullopt where an operand may not fit the type that takes.
+std::optional<TileLoops> dot_loops(const Kernel& k, int64_t group);
+// Those that a choice of this file's algorithms means.
+std::optional<TileLoops> loops_of(const Kernel& k, const Choice& choice);
 
 // Whether the tile can read the operands where their storages put them: inside of their bounds, at addresses
 // that each loop of the depth moves evenly, the right one contiguous along the columns. A staged operand is
@@ -54,8 +76,13 @@ Tile tile_for(const TileLoops& loops, const Isa& isa);
 // A row with the storages that its tile needs; none where the kernel does not fit.
 Vec<Alternative> offer_contract(const Kernel& k, const CpuTarget& target);
 Vec<Alternative> offer_conv(const Kernel& k, const CpuTarget& target);
+// Its third number is the group.
+Vec<Alternative> offer_dot(const Kernel& k, const CpuTarget& target);
 bool fits_tile(const Kernel& k, const Choice& choice);
 Work emit_tiled(const Job& job);
+
+// The address of a read of the right operand at a step of the sum.
+Dim at_step(const Dim& address, const TileLoops& loops);
 
 // The change of an address for one step of a loop; nullopt where it is not the same at each step.
 std::optional<Dim> step_of(const Dim& address, LoopId loop, const RangeOf& range);
