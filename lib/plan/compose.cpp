@@ -49,17 +49,6 @@ Stage adopted(const Kernel& writer, Stage s, Kernel& reader) {
 
 bool is_same_place(const Access& a, const Access& where) { return a.index == where.index; }
 
-// Where a product's operands are read moves by the same step along each loop, whatever their storages.
-bool is_affine(const Access& a) {
-  return std::ranges::all_of(a.index, [](const AxisIndex& i) {
-    bool affine = !i.expr;
-    each_atom(i.dim, [&](const Atom& atom) {
-      affine &= atom.kind == Atom::Kind::kLoop || atom.kind == Atom::Kind::kSymbol;
-    });
-    return affine;
-  });
-}
-
 // A convolution's geometry is that of its operand's first load: one of what the map reads must lie as the map's
 // value does, and the rest there too or away from pixels and window.
 bool keeps_geometry(const Kernel& reader, const Stage& map, const Stage& s, const Access& where) {

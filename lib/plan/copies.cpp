@@ -129,16 +129,6 @@ std::optional<Access> compose(const Copy& c, const Access& a, uint32_t from_arg,
   return out;
 }
 
-bool is_affine(const Access& a) {
-  bool affine = true;
-  for (const AxisIndex& i : a.index) {
-    each_atom(i.dim, [&](const Atom& atom) {
-      affine &= atom.kind == Atom::Kind::kLoop || atom.kind == Atom::Kind::kSymbol;
-    });
-  }
-  return affine;
-}
-
 // What a reader's stage asks of a composed access.
 bool accepts(const Stage& s, const Access& composed) {
   switch (s.kind()) {

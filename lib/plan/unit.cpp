@@ -1,5 +1,7 @@
 #include "plan/unit.h"
 
+#include <algorithm>
+
 namespace rlx {
 
 const Arg* arg_of(const Kernel& k, ValueId v) {
@@ -20,6 +22,16 @@ bool reads(const Kernel& k, ValueId v) {
     }
   }
   return false;
+}
+
+bool is_affine(const Access& a) {
+  return std::ranges::all_of(a.index, [](const AxisIndex& i) {
+    bool affine = !i.expr;
+    each_atom(i.dim, [&](const Atom& atom) {
+      affine &= atom.kind == Atom::Kind::kLoop || atom.kind == Atom::Kind::kSymbol;
+    });
+    return affine;
+  });
 }
 
 uint32_t find_or_add_arg(Kernel& k, const Arg& like) {
