@@ -166,6 +166,18 @@ TEST_CASE("the greatest products of narrow integers do not saturate") {
   check_ends(product("i16", "i16", "0", "0"), -32768, -32768);
 }
 
+TEST_CASE("operands are judged as they are after all that can be simplified") {
+  for (const char* fn : {"mul", "and", "sub"}) {
+    std::string text = filled(kDot, {{"v7 = sub(v5, v6)", std::string("v7 = ") + fn + "(v5, v6)"},
+                                     {"b = B", "b = v7"},
+                                     {"LEFT", "u8"},
+                                     {"RIGHT", "i8"},
+                                     {"ZA", "0"},
+                                     {"ZB", "0"}});
+    check_everywhere(parse_kernel(text), random_values(3));
+  }
+}
+
 TEST_CASE("ranges of integers") {
   using backend::int_range;
   Body body;

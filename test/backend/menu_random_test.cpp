@@ -409,8 +409,9 @@ class RandomNode {
         const ExprId zero = number(s.body, acc, static_cast<double>(below(20)));
         x = add(s.body, {.fn = Fn::kSub, .type = acc, .args = {x, zero}});
       }
-      for (size_t n = below(acc == DType::kI32 ? 2 : 3); n-- > 0;)
+      for (size_t n = below(acc == DType::kI32 ? 2 : 3); n-- > 0;) {
         x = widened(k, s, x, loops_of(k, i));
+      }
       return x;
     });
   }

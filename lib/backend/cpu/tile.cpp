@@ -373,6 +373,12 @@ bool fit_fours(const Stage& s, TileLoops& loops) {
   return !loops.corrected() || keeps_zero(s);
 }
 
+// Operands are judged in the form that code is made of, which may be a simpler one.
+Kernel as_emitted(Kernel k) {
+  if (!k.stages.empty()) expand_math(k.stages[0]);
+  return k;
+}
+
 // To pack what changes takes longer than to multiply it.
 bool is_packed_once(const Kernel& k, const TileLoops& loops) {
   const Stage& s = k.stages[0];
@@ -426,8 +432,9 @@ bool reads_operands(const Kernel& k, const TileLoops& loops) {
          });
 }
 
-bool fits_tile(const Kernel& k, const Choice& choice) {
+bool fits_tile(const Kernel& kernel, const Choice& choice) {
   if (!is_tile(choice)) return false;
+  const Kernel k = as_emitted(kernel);
   std::optional<TileLoops> loops = loops_of(k, choice);
   return loops && reads_operands(k, *loops);
 }
@@ -477,9 +484,10 @@ Vec<Alternative> offer_tile(const Kernel& k, const TileLoops& loops, const Tile&
   return rows;
 }
 
-Vec<Alternative> offer_plain(const Kernel& k, Kind kind, std::string name,
+Vec<Alternative> offer_plain(const Kernel& kernel, Kind kind, std::string name,
                              const CpuTarget& target) {
-  if (k.stages.empty() || k.stages[0].kind() != kind) return {};
+  if (kernel.stages.empty() || kernel.stages[0].kind() != kind) return {};
+  const Kernel k = as_emitted(kernel);
   std::optional<TileLoops> loops = tile_loops(k);
   if (!loops) return {};
   const Tile tile = tile_for(*loops, Isa(target));
@@ -496,7 +504,9 @@ Vec<Alternative> offer_conv(const Kernel& k, const CpuTarget& target) {
   return offer_plain(k, Kind::kConv, "conv.direct", target);
 }
 
-Vec<Alternative> offer_dot(const Kernel& k, const CpuTarget& target) {
+Vec<Alternative> offer_dot(const Kernel& kernel, const CpuTarget& target) {
+  if (kernel.stages.empty() || operands(kernel.stages[0]).empty()) return {};
+  const Kernel k = as_emitted(kernel);
   const Isa isa(target);
   Vec<Alternative> rows;
   for (const int64_t group : {4, 2}) {
