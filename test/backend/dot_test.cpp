@@ -166,6 +166,19 @@ TEST_CASE("the greatest products of narrow integers do not saturate") {
   check_ends(product("i16", "i16", "0", "0"), -32768, -32768);
 }
 
+TEST_CASE("each column has a zero point of its own") {
+  std::string text = filled(kDot, {{"  arg %2", "  arg %3 : i8[40] row_major\n  arg %2"},
+                                   {"v2 : i32 = const ZA", "v2 = load %3[i1]"},
+                                   {"v3 = sub(v1, v2)", "v3 : i32 = cast(v2)"},
+                                   {"v6 : i32 = const ZB", "v6 = sub(v5, v3)"},
+                                   {"v7 = sub(v5, v6)", "v7 : i32 = const 0"},
+                                   {"a = v3", "a = v1"},
+                                   {"b = B", "b = v6"}});
+  const Kernel k = parse_kernel(filled(text, {{"LEFT", "u8"}, {"RIGHT", "i8"}}));
+  CHECK(group_on("cpu:x86-64-v3", k) == 2);
+  check_everywhere(k, random_values(2));
+}
+
 TEST_CASE("operands are judged as they are after all that can be simplified") {
   for (const char* fn : {"mul", "and", "sub"}) {
     std::string text = filled(kDot, {{"v7 = sub(v5, v6)", std::string("v7 = ") + fn + "(v5, v6)"},
