@@ -332,7 +332,8 @@ class Verifier {
     if (a.of != Access::Of::kArg || a.combine != Combine::kSet || data) return;
     for (const Loop& l : repeating(s)) {
       auto mentions = [&](const AxisIndex& index) { return uses_loop(index.dim, l.id); };
-      const bool once = l.extent.is(1) || std::any_of(a.index.begin(), a.index.end(), mentions);
+      const bool once =
+          min(l.extent, 1) == l.extent || std::any_of(a.index.begin(), a.index.end(), mentions);
       require(once, [&] {
         return fmt::format("every i{} writes the same element of {}", l.id.index,
                            k_.args[a.tensor].name);

@@ -17,11 +17,18 @@ bool is_structured(const Kernel& k) {
   return std::ranges::any_of(k.stages, [](const Stage& s) { return is_structured(s); });
 }
 
+bool sums_over_row(const Stage& s) {
+  return std::ranges::any_of(loaded_reads(s, s.contract().a),
+                             [&](uint32_t r) { return s.reads[r].of == Access::Of::kLocal; });
+}
+
 // Whether the loop may become one of the stages': columns of products do, and then a grid point has a row of them.
+// With the loop all locals get an axis more, which a row that is summed over cannot have.
 bool may_move(const Kernel& k, LoopId loop) {
   return std::ranges::all_of(k.stages, [&](const Stage& s) {
     if (!is_structured(s)) return true;
-    return s.kind() == Kind::kContract && std::ranges::count(s.contract().n, loop) != 0;
+    if (s.kind() != Kind::kContract || sums_over_row(s)) return false;
+    return std::ranges::count(s.contract().n, loop) != 0;
   });
 }
 
@@ -244,12 +251,23 @@ class Fuser {
     }
     for (const Read& read : reads_) {
       const Stage& s = reader_.stages[read.stage];
-      const bool takes_rows = s.kind() == Kind::kContract && has_rows(writer_);
+      const bool takes_rows = takes_a_row(s, read) && has_rows(writer_);
       if (s.kind() != Kind::kMap && s.kind() != Kind::kReduce && !takes_rows) {
         return refuse("a " + std::string(name(s.kind())) + " reads its operands from memory");
       }
     }
     return {};
+  }
+
+  // Whether a product sums over v, as its left operand alone: over rows that the writer may have made.
+  bool takes_a_row(const Stage& s, const Read& read) const {
+    if (s.kind() != Kind::kContract) return false;
+    const Vec<uint32_t> right = loaded_reads(s, s.contract().b);
+    const auto is_v = [&](uint32_t r) { return is_of(reader_, s.reads[r], v_); };
+    if (std::ranges::any_of(right, is_v)) return false;
+    return std::ranges::all_of(read.axes, [&](LoopId loop) {
+      return !loop.valid() || !find_loop(s.loops, loop) || std::ranges::count(s.contract().k, loop);
+    });
   }
 
   // Whether axis i is a loop that stays in the grid in every stage that reads v.
@@ -328,7 +346,7 @@ class Fuser {
   // Whether a product of the reader sums over the writer's rows, and these loops are its columns.
   bool takes_columns(const Vec<Loop>& extra) const {
     const bool reads_rows = std::ranges::all_of(
-        reads_, [&](const Read& r) { return reader_.stages[r.stage].kind() == Kind::kContract; });
+        reads_, [&](const Read& r) { return takes_a_row(reader_.stages[r.stage], r); });
     return reads_rows && has_rows(writer_) &&
            std::ranges::all_of(extra, [&](const Loop& l) { return may_move(reader_, l.id); });
   }

@@ -107,6 +107,8 @@ class Decider {
   struct Refusal {
     std::string reason;
     Cost together;
+
+    bool is_bug() const { return reason.starts_with("unsound"); }
   };
 
   void queue_writers_of(UnitId reader) {
@@ -171,7 +173,7 @@ class Decider {
   void refuse(const Candidate& c, std::string reason, Cost together) {
     Refusal refusal{std::move(reason), together};
     // A bug, though the values are right: it is told whatever comes later.
-    if (refusal.reason.starts_with("unsound")) note(c.writer, c.reader, refusal);
+    if (refusal.is_bug()) note(c.writer, c.reader, refusal);
     refusals_[{c.reader, c.writer}] = std::move(refusal);
   }
 
@@ -186,7 +188,10 @@ class Decider {
   void note_refusals() {
     const UnitGraph& units = merger_.units();
     for (UnitId r = units.first(); r.valid(); r = units.after(r)) {
-      for (const UnitId w : units.writers_for(r)) note(w, r, refusals_.at({r, w}));
+      for (const UnitId w : units.writers_for(r)) {
+        const Refusal& refusal = refusals_.at({r, w});
+        if (!refusal.is_bug()) note(w, r, refusal);
+      }
     }
   }
 
