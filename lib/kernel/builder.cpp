@@ -311,6 +311,19 @@ Dim KernelBuilder::grid(const Dim& extent) {
   return Dim::loop(kernel_.grid.back().id);
 }
 
+Dim KernelBuilder::steps(const Dim& extent) {
+  const Dim step = grid(extent);
+  kernel_.grid.back().sequential = true;
+  return step;
+}
+
+Place KernelBuilder::carried(DType dtype, Vec<Dim> shape, const Dim& step, double init) {
+  const Place place = local(dtype, std::move(shape));
+  Local& l = kernel_.locals.back();
+  l.carry.push_back({*step.as_loop(), Scalar::of(l.dtype, init)});
+  return place;
+}
+
 size_t KernelBuilder::add_stage(Detail detail, const Vec<Dim>& extents) {
   size_t i = kernel_.stages.size();
   Stage s{.detail = std::move(detail)};

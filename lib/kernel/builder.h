@@ -130,6 +130,10 @@ class KernelBuilder {
   // Appends parallel grid loops; gives them as index expressions.
   Vec<Dim> grid(const Vec<Dim>& extents);
   Dim grid(const Dim& extent);
+  // Appends a sequential one: its steps run in order.
+  Dim steps(const Dim& extent);
+  // A local that begins as `init` and keeps its value from step to step of that loop.
+  Place carried(DType dtype, Vec<Dim> shape, const Dim& step, double init);
 
   StageBuilder map(const Vec<Dim>& extents = {});
   // Reduces over all of its loops.

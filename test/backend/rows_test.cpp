@@ -210,6 +210,71 @@ kernel "h" {
   }
 }
 
+// Gates i, o, f and c of ONNX's LSTM, whose products stand inside of the loop over time.
+const char* const kLstm = R"(
+kernel "lstm" {
+  arg %0 : f32[t, b, d] row_major
+  arg %1 : f32[4 * h, d] row_major
+  arg %2 : f32[4 * h, h] row_major
+  arg %3 : f32[t, b, h] row_major written
+  local l0 : f32[4 * h]
+  local l1 : f32[4 * h]
+  local l2 : f32[h] carry i1 = 0.0
+  local l3 : f32[h] carry i1 = 0.0
+  grid i0 in b, i1 in t sequential
+  contract %3.0 for i2 in 4 * h, i3 in d {
+    batch [] m [i0, i1] n [i2] k [i3]
+    acc0 : f32
+    v0 = load %0[i1, i0, i3]
+    v1 = load %1[i2, i3]
+    v2 = acc0
+    a = v0
+    b = v1
+    l0[i2] = v2
+  }
+  contract %3.1 for i4 in 4 * h, i5 in h {
+    batch [] m [i0, i1] n [i4] k [i5]
+    acc0 : f32
+    v0 = load l2[i5]
+    v1 = load %2[i4, i5]
+    v2 = acc0
+    a = v0
+    b = v1
+    l1[i4] = v2
+  }
+  map %3.2 for i6 in h {
+    v0 = load l0[i6]
+    v1 = load l1[i6]
+    v2 = add(v0, v1)
+    v3 = sigmoid(v2)
+    v4 = load l0[i6 + h]
+    v5 = load l1[i6 + h]
+    v6 = add(v4, v5)
+    v7 = sigmoid(v6)
+    v8 = load l0[i6 + 2 * h]
+    v9 = load l1[i6 + 2 * h]
+    v10 = add(v8, v9)
+    v11 = sigmoid(v10)
+    v12 = load l0[i6 + 3 * h]
+    v13 = load l1[i6 + 3 * h]
+    v14 = add(v12, v13)
+    v15 = tanh(v14)
+    v16 = load l3[i6]
+    v17 = mul(v11, v16)
+    v18 = mul(v3, v15)
+    v19 = add(v17, v18)
+    v20 = tanh(v19)
+    v21 = mul(v7, v20)
+    l3[i6] = v19
+    l2[i6] = v21
+    %3[i1, i0, i6] = v21
+  }
+})";
+
+TEST_CASE("an LSTM is products inside of its loop over time") {
+  for (int64_t h : {1, 5, 16}) check_same(kLstm, {{"t", 4}, {"b", 3}, {"d", 7}, {"h", h}});
+}
+
 TEST_CASE("a recurrence carries its locals from step to step") {
   std::string text = R"(
 kernel "rnn" {

@@ -208,6 +208,50 @@ TEST_CASE("the operands of a contraction stay reads") {
                   "    %2[i0, i1] = v5\n") != std::string::npos);
 }
 
+TEST_CASE("steps that carry a row's greatest element and the sum of its powers") {
+  Graph g;
+  ValueId x = g.add_input(tensor(DType::kF32, {kN, 64}), "x");
+  CHECK(lowered(g, {x}, {tensor(DType::kF32, {kN})}, [](KernelBuilder& b) -> Status {
+          const Dim row = b.grid(b.out().shape[0]);
+          const Dim block = b.steps(4);
+          const Place most = b.carried(DType::kF32, {}, block, -1e30);
+          const Place next = b.local(DType::kF32);
+          StageBuilder max = b.reduce({16});
+          const int i = max.add_accumulator(DType::kF32, Scalar::of(DType::kF32, -1e30));
+          const Ex e = max.load(b.input(0), {row, block * 16 + max.loop(0)});
+          max.set_combine(i, apply(Fn::kMax, max.acc(i), e));
+          max.store(next, {}, max.acc(i));
+          StageBuilder update = b.map();
+          const Ex old = update.load(most, {});
+          const Ex greatest = apply(Fn::kMax, old, update.load(next, {}));
+          update.store(most, {}, greatest);
+          update.store(b.output(), {row}, greatest);
+          return {};
+        }) == R"(kernel "fake_1" {
+  arg %0 : f32[n, 64] row_major
+  arg %1 : f32[n] row_major written
+  local l0 : f32[] carry i1 = -1e+30
+  local l1 : f32[]
+  grid i0 in n, i1 in 4 sequential
+  reduce %1.0 for i2 in 16 @ ["/n"] {
+    acc0 : f32 = -1e+30
+    v0 = load %0[i0, i1 * 16 + i2]
+    v1 = acc0
+    v2 = max(v1, v0)
+    acc0 = v2
+    l1[] = v1
+  }
+  map %1.1 @ ["/n"] {
+    v0 = load l0[]
+    v1 = load l1[]
+    v2 = max(v0, v1)
+    l0[] = v2
+    %1[i0] = v2
+  }
+}
+)");
+}
+
 TEST_CASE("scans and scatters") {
   Graph g;
   ValueId x = g.add_input(tensor(DType::kF32, {4, 6}), "x");
