@@ -69,7 +69,7 @@ Result<std::string> emit_kernels(const EmitRequest& r) {
   return as_code(planned, symbols_in(kernels), r);
 }
 
-std::string with_report(std::string text, const EmitRequest& r, const PlanReport& report) {
+std::string with_report(const std::string& text, const EmitRequest& r, const PlanReport& report) {
   return r.fusion_report ? text + to_text(report) : text;
 }
 

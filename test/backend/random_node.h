@@ -125,8 +125,8 @@ class RandomNode {
   // What is read and what is written, one behind the other in one memory.
   void put_side_by_side(Kernel& k, const Vec<Need>& needs) {
     Arg* written = nullptr;
-    for (size_t i = 0; i < k.args.size(); ++i) {
-      if (k.args[i].written) written = &k.args[i];
+    for (Arg& a : k.args) {
+      if (a.written) written = &a;
     }
     const auto to = static_cast<size_t>(written - k.args.data());
     for (size_t i = 0; i < k.args.size(); ++i) {

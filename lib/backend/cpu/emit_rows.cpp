@@ -58,8 +58,9 @@ Vec<Segment> segments_of(const Nest& n) {
   Vec<Segment> segments;
   for (const Group& g : n.groups) {
     const bool product = n.kernel.stages[g.first].kind() == Kind::kContract;
-    if (product || segments.empty() || segments.back().is_product)
+    if (product || segments.empty() || segments.back().is_product) {
       segments.push_back({{}, product});
+    }
     segments.back().groups.push_back(g);
   }
   return segments;

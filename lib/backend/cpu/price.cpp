@@ -46,12 +46,12 @@ int64_t made_weight(Fn fn) {
 }
 
 int64_t weight(Fn fn) {
-  static const auto kWeights = [] {
-    std::array<int64_t, kFnCount> weights{};
-    for (size_t i = 0; i < weights.size(); ++i) weights[i] = made_weight(static_cast<Fn>(i));
-    return weights;
+  static const auto weights = [] {
+    std::array<int64_t, kFnCount> made{};
+    for (size_t i = 0; i < made.size(); ++i) made[i] = made_weight(static_cast<Fn>(i));
+    return made;
   }();
-  return kWeights[static_cast<size_t>(fn)];
+  return weights[static_cast<size_t>(fn)];
 }
 
 // Of the nodes that the roots need.
