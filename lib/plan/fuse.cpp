@@ -9,14 +9,6 @@ namespace {
 
 bool contains(const Vec<Loop>& loops, LoopId id) { return find_loop(loops, id) != nullptr; }
 
-bool is_structured(const Stage& s) {
-  return s.kind() == Kind::kContract || s.kind() == Kind::kConv;
-}
-
-bool is_structured(const Kernel& k) {
-  return std::ranges::any_of(k.stages, [](const Stage& s) { return is_structured(s); });
-}
-
 bool sums_over_row(const Stage& s) {
   return std::ranges::any_of(loaded_reads(s, s.contract().a),
                              [&](uint32_t r) { return s.reads[r].of == Access::Of::kLocal; });
@@ -26,7 +18,7 @@ bool sums_over_row(const Stage& s) {
 // With the loop all locals get an axis more, which a row that is summed over cannot have.
 bool may_move(const Kernel& k, LoopId loop) {
   return std::ranges::all_of(k.stages, [&](const Stage& s) {
-    if (!is_structured(s)) return true;
+    if (!is_product(s)) return true;
     if (s.kind() != Kind::kContract || sums_over_row(s)) return false;
     return std::ranges::count(s.contract().n, loop) != 0;
   });
@@ -246,7 +238,7 @@ class Fuser {
   Status check_structured() const {
     const bool rows = makes_rows(writer_) || makes_rows(reader_);
     // A register tile holds the sums of one product.
-    if (!rows && is_structured(writer_) && is_structured(reader_)) {
+    if (!rows && has_product(writer_) && has_product(reader_)) {
       return refuse("both have a contraction");
     }
     for (const Read& read : reads_) {
@@ -333,7 +325,7 @@ class Fuser {
       for (const Loop& l : extra) reader_moves_.push_back(l.id);
       return {};
     }
-    if (is_structured(writer_) || is_structured(reader_)) {
+    if (has_product(writer_) || has_product(reader_)) {
       return refuse("the reader broadcasts the value over a contraction's grid");
     }
     if (!is_row_of_writer(grid, extra)) {

@@ -24,6 +24,10 @@ bool reads(const Kernel& k, ValueId v) {
   return false;
 }
 
+bool is_product(const Stage& s) { return s.kind() == Kind::kContract || s.kind() == Kind::kConv; }
+
+bool has_product(const Kernel& k) { return std::ranges::any_of(k.stages, is_product); }
+
 bool is_affine(const Access& a) {
   return std::ranges::all_of(a.index, [](const AxisIndex& i) {
     bool affine = !i.expr;

@@ -17,6 +17,9 @@ const Arg* arg_of(const Kernel& k, ValueId v);
 bool is_of(const Kernel& k, const Access& a, ValueId v);
 // Whether any stage reads v from memory.
 bool reads(const Kernel& k, ValueId v);
+// Whether any stage is a contract or a conv.
+bool has_product(const Kernel& k);
+bool is_product(const Stage& s);
 // Whether each index moves by the same step along each loop, as products need it of their operands.
 bool is_affine(const Access& a);
 // The index of v's argument, added from `like` where it is not there yet.

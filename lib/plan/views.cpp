@@ -257,12 +257,6 @@ class ViewFinder {
     return true;
   }
 
-  static bool has_product(const Kernel& k) {
-    return std::ranges::any_of(k.stages, [](const Stage& s) {
-      return s.kind() == Kind::kContract || s.kind() == Kind::kConv;
-    });
-  }
-
   // Whether a product reads one of them and writes the other, of which its algorithm may write elements twice.
   bool is_crossed(ValueId v, ValueId container) const {
     auto found = products_.find(container);

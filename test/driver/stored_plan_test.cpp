@@ -9,9 +9,19 @@ namespace {
 
 using Tamper = std::function<void(Lir&)>;
 
-// A product with an epilogue, then a row, for a stated target: what it plans is the same everywhere.
+// For a stated target: what it plans is the same everywhere.
+Lir plan_of(const char* text, driver::Options options = {}) {
+  auto g = parse_graph(text);
+  REQUIRE(g);
+  auto compiled = driver::compile(
+      std::move(*g), {.target = *parse_target("cpu:x86-64-v3"), .options = std::move(options)});
+  if (!compiled) FAIL(to_text(compiled.error()));
+  return std::move(compiled->lir);
+}
+
+// A product with an epilogue, then a row.
 Lir planned() {
-  auto g = parse_graph(R"(graph "g" {
+  return plan_of(R"(graph "g" {
   %x = input "x" : f32[24, 40]
   %w = input "w" : f32[40, 24]
   %a = matmul(%x, %w)
@@ -19,16 +29,11 @@ Lir planned() {
   %s = softmax(%r) {axis = 0}
   output "y" = %s
 })");
-  REQUIRE(g);
-  driver::CompileOptions options{.target = *parse_target("cpu:x86-64-v3")};
-  auto compiled = driver::compile(std::move(*g), options);
-  if (!compiled) FAIL(to_text(compiled.error()));
-  return std::move(compiled->lir);
 }
 
 // Parts that are written into a concatenation, one of them read by a kernel that writes another.
 Lir planned_views() {
-  auto g = parse_graph(R"(graph "g" {
+  return plan_of(R"(graph "g" {
   %x = input "x" : f32[24, 40]
   %w = input "w" : f32[40, 40]
   %a = matmul(%x, %w)
@@ -37,11 +42,6 @@ Lir planned_views() {
   %s = softmax(%c) {axis = 0}
   output "y" = %s
 })");
-  REQUIRE(g);
-  driver::CompileOptions options{.target = *parse_target("cpu:x86-64-v3")};
-  auto compiled = driver::compile(std::move(*g), options);
-  if (!compiled) FAIL(to_text(compiled.error()));
-  return std::move(compiled->lir);
 }
 
 // Read back as from the store, then compiled.
@@ -129,13 +129,8 @@ TEST_CASE("a stored plan that lays values over what is needed is refused") {
   %e = matmul(%d, %c)
   output "y" = %e
 })";
-  auto g = parse_graph(text);
-  REQUIRE(g);
   // Each product and softmax a kernel of its own.
-  auto compiled = driver::compile(std::move(*g), {.target = *parse_target("cpu:x86-64-v3"),
-                                                  .options = {{"disable", "fusion"}}});
-  if (!compiled) FAIL(to_text(compiled.error()));
-  const Lir lir = std::move(compiled->lir);
+  const Lir lir = plan_of(text, {{"disable", "fusion"}});
   CHECK(compiled_again(lir).ok());
   auto placed_of = [](const Lir& l, size_t group, size_t arg) { return l.groups[group].args[arg]; };
   const uint32_t a = placed_of(lir, 0, 1), b = placed_of(lir, 1, 1), c = placed_of(lir, 2, 2),

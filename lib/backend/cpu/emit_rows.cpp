@@ -5,6 +5,7 @@
 #include "backend/cpu/machine.h"
 #include "backend/cpu/nest_group.h"
 #include "backend/cpu/rows.h"
+#include "backend/cpu/tile.h"
 #include "image/image.h"
 
 namespace rlx::backend::cpu {
@@ -48,12 +49,6 @@ struct RowPlan {
   Dim row_count, blocks, scratch_bytes;
 };
 
-Dim grid_points(const Vec<Loop>& loops) {
-  Dim p = 1;
-  for (const Loop& l : loops) p = p * l.extent;
-  return p;
-}
-
 Vec<Segment> segments_of(const Nest& n) {
   Vec<Segment> segments;
   for (const Group& g : n.groups) {
@@ -93,7 +88,7 @@ RowPlan plan_rows(const Kernel& k, const Choice& choice, const Isa& isa) {
   p.rows = choice.tile[0];
   p.vectors = choice.tile[1];
   p.segments = segments_of(p.nest);
-  p.row_count = grid_points(p.loops.rows);
+  p.row_count = extent_of(p.loops.rows);
   p.blocks = ceil_div(p.row_count, p.rows);
   lay_out_rows(p);
   return p;
@@ -278,7 +273,7 @@ Work emit_rows(const Job& job) {
   Function f(job.module, job.name, p.nest.kernel, job.symbols, machine);
   RowsEmitter(f, p).run();
   f.finish();
-  return {grid_points(p.loops.batch) * p.blocks, p.scratch_bytes, f.features()};
+  return {extent_of(p.loops.batch) * p.blocks, p.scratch_bytes, f.features()};
 }
 
 }  // namespace rlx::backend::cpu

@@ -4,6 +4,7 @@
 
 #include "backend/cpu/isa.h"
 #include "backend/cpu/price.h"
+#include "backend/cpu/tile.h"
 #include "kernel/address.h"
 
 namespace rlx::backend::cpu {
@@ -12,29 +13,20 @@ namespace {
 // What the rows of a block may take in scratch.
 constexpr int64_t kMostBlockBytes = int64_t{1} << 20;
 
-bool is_by_data(const Access& a) {
-  return std::ranges::any_of(a.index, [](const AxisIndex& i) { return i.expr.has_value(); });
-}
-
-bool sets_only(const Stage& s) {
-  return std::ranges::all_of(
-      s.writes, [](const Access& w) { return w.combine == Combine::kSet && !is_by_data(w); });
-}
-
 bool is_row_product(const Stage& s) {
   const Contract& c = s.contract();
   if (c.acc != DType::kF32 || c.n.size() != 1 || !find_loop(s.loops, c.n[0])) return false;
   if (s.loops.size() != c.k.size() + 1 || s.loops[0].id != c.n[0]) return false;
   return std::ranges::all_of(loaded_reads(s, c.b), [&](uint32_t r) {
-    return s.reads[r].of == Access::Of::kArg && !is_by_data(s.reads[r]);
+    return s.reads[r].of == Access::Of::kArg && !indexed_by_data(s.reads[r]);
   });
 }
 
 bool block_takes(const Stage& s) {
   switch (s.kind()) {
     case Kind::kMap:
-    case Kind::kReduce: return sets_only(s);
-    case Kind::kContract: return sets_only(s) && is_row_product(s);
+    case Kind::kReduce: return only_sets(s);
+    case Kind::kContract: return only_sets(s) && is_row_product(s);
     case Kind::kScan:
     case Kind::kConv: break;
   }
@@ -59,17 +51,11 @@ bool is_batch(const Kernel& k, LoopId loop) {
   });
 }
 
-std::optional<int64_t> points_of(const Vec<Loop>& loops) {
-  Dim p = 1;
-  for (const Loop& l : loops) p = p * l.extent;
-  return p.constant();
-}
-
 // As many rows as sums in two vectors, or one, leave registers for, and no more than there are.
 Vec<int64_t> tile_of(const RowLoops& loops, const Isa& isa) {
   const int64_t vectors = isa.wide ? 2 : 1;
   const int64_t most = isa.accumulators / vectors;
-  const int64_t rows = points_of(loops.rows).value_or(most);
+  const int64_t rows = extent_of(loops.rows).constant().value_or(most);
   if (rows <= most) return {std::max<int64_t>(rows, 1), vectors};
   const int64_t blocks = (rows + most - 1) / most;
   return {(rows + blocks - 1) / blocks, vectors};

@@ -26,23 +26,13 @@ bool depends_on(const Stage& s, ExprId root, LoopId loop) {
   return false;
 }
 
-bool indexed_by_data(const Access& a) {
-  return std::any_of(a.index.begin(), a.index.end(),
-                     [](const AxisIndex& i) { return i.expr.has_value(); });
-}
-
 bool is_epilogue(const Kernel& k) {
   return std::all_of(k.stages.begin() + 1, k.stages.end(),
                      [](const Stage& s) { return s.kind() == Kind::kMap && s.loops.empty(); });
 }
 
 // Rows past the end repeat the last row: what is written twice must not add up.
-bool writes_only_set(const Kernel& k) {
-  auto sets = [](const Access& w) { return w.combine == Combine::kSet && !indexed_by_data(w); };
-  return std::all_of(k.stages.begin(), k.stages.end(), [&](const Stage& s) {
-    return std::all_of(s.writes.begin(), s.writes.end(), sets);
-  });
-}
+bool writes_only_set(const Kernel& k) { return std::ranges::all_of(k.stages, only_sets); }
 
 // The halo of its image is a number, so the padding has to be one.
 bool is_plain_conv(const Conv& c) {
@@ -244,12 +234,6 @@ Vec<Vec<Need>> operand_needs(const Kernel& k, const TileLoops& loops, const Tile
   return {spread_out, needs};
 }
 
-std::optional<int64_t> product_of(const Vec<Loop>& loops) {
-  Dim p = 1;
-  for (const Loop& l : loops) p = p * l.extent;
-  return p.constant();
-}
-
 // The greatest height that divides `extent`, at least half of the most; 0 where there is none.
 int64_t dividing_height(int64_t extent, int64_t most) {
   for (int64_t h = std::min(extent, most); 2 * h >= std::min(extent, most); --h) {
@@ -264,7 +248,7 @@ int64_t balanced_height(int64_t rows, int64_t most) {
 }
 
 int64_t height_for(const TileLoops& loops, int64_t most) {
-  std::optional<int64_t> rows = product_of(loops.rows);
+  std::optional<int64_t> rows = extent_of(loops.rows).constant();
   if (!rows) {
     std::optional<int64_t> inner =
         loops.rows.empty() ? std::nullopt : loops.rows.back().extent.constant();
@@ -389,6 +373,22 @@ bool is_packed_once(const Kernel& k, const TileLoops& loops) {
 
 }  // namespace
 
+bool indexed_by_data(const Access& a) {
+  return std::any_of(a.index.begin(), a.index.end(),
+                     [](const AxisIndex& i) { return i.expr.has_value(); });
+}
+
+bool only_sets(const Stage& s) {
+  return std::ranges::all_of(
+      s.writes, [](const Access& w) { return w.combine == Combine::kSet && !indexed_by_data(w); });
+}
+
+Dim extent_of(const Vec<Loop>& loops) {
+  Dim p = 1;
+  for (const Loop& l : loops) p = p * l.extent;
+  return p;
+}
+
 std::optional<TileLoops> tile_loops(const Kernel& k) {
   if (k.stages.empty()) return std::nullopt;
   const Stage& s = k.stages[0];
@@ -448,7 +448,7 @@ Tile tile_for(const TileLoops& loops, const Isa& isa) {
   if (std::optional<int64_t> n = loops.column.extent.constant()) {
     panels = std::max<int64_t>(1, (*n + loops.columns - 1) / loops.columns);
   }
-  std::optional<int64_t> row_tiles = product_of(loops.rows);
+  std::optional<int64_t> row_tiles = extent_of(loops.rows).constant();
   if (row_tiles) row_tiles = (*row_tiles + rows - 1) / rows;
   return {rows, vectors_for(rows + extra, panels, row_tiles, isa)};
 }

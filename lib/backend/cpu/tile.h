@@ -84,6 +84,13 @@ Work emit_tiled(const Job& job);
 // The address of a read of the right operand at a step of the sum.
 Dim at_step(const Dim& address, const TileLoops& loops);
 
+// The steps of all loops together.
+Dim extent_of(const Vec<Loop>& loops);
+// Whether an index is the value of a node.
+bool indexed_by_data(const Access& a);
+// Whether a second write of the same value does no harm: nothing is combined, or written where data says.
+bool only_sets(const Stage& s);
+
 // The change of an address for one step of a loop; nullopt where it is not the same at each step.
 std::optional<Dim> step_of(const Dim& address, LoopId loop, const RangeOf& range);
 

@@ -32,12 +32,6 @@ int64_t block_panels(const Kernel& k, const TileShape& s, const CpuTarget& targe
 
 }  // namespace
 
-Dim extent_of(const Vec<Loop>& loops) {
-  Dim p = 1;
-  for (const Loop& l : loops) p = p * l.extent;
-  return p;
-}
-
 int64_t TileShape::parked_bytes() const {
   return std::max(tile.rows * tile.vectors * kVectorBytes, kLanesBytes);
 }

@@ -22,7 +22,5 @@ struct TileShape {
 };
 
 TileShape shape_of(const Kernel& k, const Choice& choice, const CpuTarget& target);
-// The steps of all loops together.
-Dim extent_of(const Vec<Loop>& loops);
 
 }  // namespace rlx::backend::cpu
