@@ -185,11 +185,12 @@ Cost memory_cost(const Kernel& k, const CpuTarget& target) {
 // ---- Register tiles ---------------------------------------------------------------------------
 
 // Parts of a cycle for a step of the depth: sums, or the loads of vectors and elements.
-int64_t tile_step_parts(const TileLoops& loops, const Tile& tile, const Isa& isa, bool collide) {
+int64_t tile_step_parts(const TileLoops& loops, const Product& p, const Tile& tile, const Isa& isa,
+                        bool collide) {
   const int64_t bytes = loops.columns * size_of(loops.acc);
   const int64_t vectors = tile.vectors * std::max<int64_t>(1, bytes / isa.vector_bytes);
   // Sums of pairs are a product and a sum.
-  const int64_t sums = tile.rows * vectors * (loops.group == 2 ? 2 : 1);
+  const int64_t sums = tile.rows * vectors * (p.group == 2 ? 2 : 1);
   const int64_t parts = std::max<int64_t>({sums, vectors + tile.rows, 4}) * kParts / 2;
   // A line from the second cache every few steps.
   return collide ? parts + tile.rows * kParts / 4 : parts;
@@ -203,10 +204,10 @@ struct OperandParts {
   int64_t left = 0, right = 0;
 };
 
-OperandParts operand_parts(const Stage& s, const TileLoops& loops, const Tile& tile) {
+OperandParts operand_parts(const Stage& s, const Product& p, int columns, const Tile& tile) {
   const Vec<ExprId> roots = operands(s);
   OperandParts parts;
-  if (loops.staged) parts.left = (weight(s, {roots[0]}) + 1) * kParts / 2 / loops.columns;
+  if (p.staged) parts.left = (weight(s, {roots[0]}) + 1) * kParts / 2 / columns;
   parts.right = (weight(s, {roots[1]}) - 1) * tile.vectors * kParts / 2;
   return parts;
 }
@@ -260,17 +261,20 @@ Cost price_of_tile(const Kernel& k, const TileLoops& loops, const Tile& tile,
   const Cost row_tiles{ceil_of(steps(loops.rows).cycles, tile.rows)};
   const int64_t wide = ceil_of(ceil_of(columns, loops.columns), tile.vectors);
   const int64_t blocks = std::clamp<int64_t>(kManyTiles / row_tiles.cycles, 1, wide);
-  const Cost batches = steps(loops.batch), depth = steps(loops.depth);
-  const Cost groups{ceil_of(depth.cycles, loops.group)};
-  const OperandParts extra = operand_parts(k.stages[0], loops, tile);
-  // Its pointers, and its sums on their way to the stages after.
+  const Cost batches = steps(loops.batch);
+  // Its pointers, and its sums on their way to the maps.
   const int64_t around = (20 + 2 * tile.rows * tile.vectors) * kParts;
-  const Cost of_tile =
-      groups * (tile_step_parts(loops, tile, isa, collide) + extra.right) + Cost{around};
-  const Cost staging = depth * tile.rows * extra.left;
-  const Cost parts = batches * (row_tiles * (of_tile * wide + staging * blocks).cycles).cycles;
-  Cost sum = memory_cost(k, target) + Cost{parts.cycles / kParts};
-  for (size_t i = 1; i < k.stages.size(); ++i) sum += stage_cost(k, k.stages[i], isa);
+  Cost sum = memory_cost(k, target);
+  for (const Product& p : loops.products) {
+    const Cost depth = steps(p.depth), groups{ceil_of(depth.cycles, p.group)};
+    const OperandParts extra = operand_parts(k.stages[p.stage], p, loops.columns, tile);
+    const Cost of_tile =
+        groups * (tile_step_parts(loops, p, tile, isa, collide) + extra.right) + Cost{around};
+    const Cost staging = depth * tile.rows * extra.left;
+    const Cost parts = batches * (row_tiles * (of_tile * wide + staging * blocks).cycles).cycles;
+    sum += Cost{parts.cycles / kParts};
+  }
+  for (const Stage& s : k.stages) sum += s.kind() == Kind::kMap ? stage_cost(k, s, isa) : Cost();
   return kStart + shared(sum, batches * (row_tiles * blocks).cycles);
 }
 

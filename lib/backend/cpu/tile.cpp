@@ -5,17 +5,13 @@
 #include "backend/common/int_range.h"
 #include "backend/cpu/image_storage.h"
 #include "backend/cpu/price.h"
+#include "backend/cpu/tile_needs.h"
 #include "kernel/address.h"
 
 namespace rlx::backend::cpu {
 namespace {
 
-bool depends_on(const Access& a, LoopId loop) {
-  return std::any_of(a.index.begin(), a.index.end(),
-                     [&](const AxisIndex& i) { return uses_loop(i.dim, loop); });
-}
-
-bool depends_on(const Stage& s, ExprId root, LoopId loop) {
+bool takes_loop(const Stage& s, ExprId root, LoopId loop) {
   const Vec<bool> cone = needed(s, {root});
   for (size_t i = 0; i < cone.size(); ++i) {
     const Expr& e = s.body[i];
@@ -24,11 +20,6 @@ bool depends_on(const Stage& s, ExprId root, LoopId loop) {
     if (e.fn == Fn::kIndex && uses_loop(e.dim, loop)) return true;
   }
   return false;
-}
-
-bool is_epilogue(const Kernel& k) {
-  return std::all_of(k.stages.begin() + 1, k.stages.end(),
-                     [](const Stage& s) { return s.kind() == Kind::kMap && s.loops.empty(); });
 }
 
 // Rows past the end repeat the last row: what is written twice must not add up.
@@ -88,150 +79,14 @@ bool is_local_scalar(const Kernel& k) {
                      [](const Local& l) { return l.shape.empty() && l.carry.empty(); });
 }
 
-// The axis of the right operand that the column loop alone indexes.
-std::optional<int> column_axis(const Access& b, LoopId column) {
-  for (size_t i = 0; i < b.index.size(); ++i) {
-    if (b.index[i].dim == Dim::loop(column)) return static_cast<int>(i);
-  }
-  return std::nullopt;
-}
-
 // Whether the columns of a vector lie so in memory; of a read that moves within groups, whether these do.
-bool is_contiguous(const Kernel& k, const Access& b, const TileLoops& loops) {
-  const RangeOf range = ranges_of(k, k.stages.data(), {});
+bool is_contiguous(const Kernel& k, const Access& b, const TileLoops& loops, const Product& p) {
+  const RangeOf range = ranges_of(k, &k.stages[p.stage], {});
   const Dim address = address_of(b, k.args[b.tensor], range);
-  const bool grouped = loops.group > 1 && depends_on(b, loops.innermost());
-  std::optional<Dim> stride = lane_stride(at_step(address, loops), loops.column.id, loops.columns);
-  if (!stride || !stride->is(grouped ? loops.group : 1)) return false;
-  return !grouped || lane_stride(address, loops.innermost(), loops.group) == Dim(1);
-}
-
-// Panels of `columns`: the other axes in `order`, between the column's quotient and remainder. Of the last
-// axis a group stays together.
-Storage panels(const Arg& arg, int column, const TileLoops& loops, const Vec<int>& order) {
-  Storage s;
-  s.padding.resize(arg.shape.size());
-  auto pad = [&](int axis, int multiple) {
-    s.padding[static_cast<size_t>(axis)].multiple = multiple;
-  };
-  s.dims.push_back({column, loops.columns, 0});
-  for (const int axis : order) s.dims.push_back({axis});
-  s.dims.push_back({column, 1, loops.columns});
-  pad(column, loops.columns);
-  if (loops.group > 1) {
-    s.dims[s.dims.size() - 2].div = loops.group;
-    s.dims.push_back({order.back(), 1, loops.group});
-    pad(order.back(), loops.group);
-  }
-  s.fill = Scalar::of(arg.dtype, 0);
-  return s;
-}
-
-// Axes of the right operand but the column's, in the order of the depth loops; batch axes first.
-std::optional<Vec<int>> depth_order(const Access& b, int column, const Vec<Loop>& depth) {
-  Vec<int> order, inner;
-  for (const Loop& l : depth) {
-    for (size_t i = 0; i < b.index.size(); ++i) {
-      if (b.index[i].dim == Dim::loop(l.id)) inner.push_back(static_cast<int>(i));
-    }
-  }
-  for (int i = 0; i < static_cast<int>(b.index.size()); ++i) {
-    if (i != column && !std::count(inner.begin(), inner.end(), i)) order.push_back(i);
-  }
-  if (inner.size() != depth.size()) return std::nullopt;
-  order.insert(order.end(), inner.begin(), inner.end());
-  return order;
-}
-
-// Packed where its bytes are known, else contiguous in columns: as it is in row-major order, or with the
-// columns' axis moved last. reads_operands() has the last word.
-Storage right_operand(const Kernel& k, const TileLoops& loops, const Access& b) {
-  const Arg& arg = k.args[b.tensor];
-  std::optional<int> axis = column_axis(b, loops.column.id);
-  if (arg.constant && axis) {
-    if (std::optional<Vec<int>> order = depth_order(b, *axis, loops.depth)) {
-      return panels(arg, *axis, loops, *order);
-    }
-  }
-  // An axis of extent 1 behind the columns' would do no harm, but for its padding.
-  const int rank = static_cast<int>(arg.shape.size());
-  if (!axis || *axis + 1 == rank) return Storage::row_major(rank);
-  Vec<int> order;
-  for (int i = 0; i < static_cast<int>(b.index.size()); ++i) {
-    if (i != *axis) order.push_back(i);
-  }
-  order.push_back(*axis);
-  return Storage::ordered(order);
-}
-
-// Of rows that lie a multiple of this many bytes apart, a column's elements are all in one set of the first
-// cache, which has room for 8 to 12 lines.
-constexpr int64_t kSetBytes = 4096;
-constexpr int64_t kFewRows = 6;
-
-// Whether rows so stored, innermost to each other, push each other out of the cache.
-bool rows_collide(const Arg& arg, const Storage& s, const Tile& tile) {
-  if (tile.rows <= kFewRows || s.dims.size() < 2) return false;
-  const std::optional<int64_t> length = padded_extent(s, arg.shape, s.dims.back().axis).constant();
-  return length && *length * size_of(arg.dtype) % kSetBytes == 0;
-}
-
-// A line more between one row and the next, which nothing reads.
-Storage spread(Storage s, DType type) {
-  s.padding[static_cast<size_t>(s.dims.back().axis)].hi += kVectorBytes / size_of(type);
-  return s;
-}
-
-// Channels last, with the halo that the window reads beyond the image.
-Storage image_storage(const Kernel& k, const Access& x) {
-  const Stage& s = k.stages[0];
-  const Arg& arg = k.args[x.tensor];
-  Storage out = with_last(arg, 1);
-  for (size_t axis = 2; axis < x.index.size(); ++axis) {
-    out.padding[axis] = halo_of(k, s, x.index[axis].dim, arg.shape[axis]);
-  }
-  if (has_padding(out)) out.fill = Scalar::of(arg.dtype, 0);
-  return out;
-}
-
-Storage channels_last(const Arg& arg) {
-  Vec<int> order{0};
-  for (int i = 2; i < static_cast<int>(arg.shape.size()); ++i) order.push_back(i);
-  order.push_back(1);
-  return Storage::ordered(order);
-}
-
-// Rows of the tile are written as they are computed: pixels with their channels, rows with their columns.
-Need best_result(const Kernel& k, const TileLoops& loops, const Arg& result) {
-  const Stage& s = k.stages[0];
-  const size_t rank = result.shape.size();
-  if (s.kind() != Kind::kConv) return Need::prefers(Storage::row_major(static_cast<int>(rank)));
-  const Access& image = s.reads[loops.left[0]];
-  return rank == image.index.size() ? Need::prefers(channels_last(result)) : Need();
-}
-
-// How operands may lie, the best first. An argument that is part of both must be as the right one asks.
-Vec<Vec<Need>> operand_needs(const Kernel& k, const TileLoops& loops, const Tile& tile) {
-  const Stage& s = k.stages[0];
-  Vec<Need> needs(k.args.size());
-  for (const uint32_t r : loops.left) needs[s.reads[r].tensor] = Need::plain();
-  if (s.kind() == Kind::kConv) {
-    const Access& image = s.reads[loops.left[0]];
-    needs[image.tensor] = Need::like(image_storage(k, image));
-  }
-  for (const uint32_t r : loops.right) {
-    const Access& b = s.reads[r];
-    const bool columns = depends_on(b, loops.column.id);
-    needs[b.tensor] = columns ? Need::like(right_operand(k, loops, b)) : Need::plain();
-  }
-  if (loops.staged) return {needs};
-  const uint32_t left = s.reads[loops.left[0]].tensor;
-  const Arg& arg = k.args[left];
-  const Storage own = needs[left].wanted(static_cast<int>(arg.shape.size()));
-  if (!rows_collide(arg, own, tile)) return {needs};
-  Vec<Need> spread_out = needs;
-  spread_out[left] = Need::like(spread(own, arg.dtype));
-  return {spread_out, needs};
+  const bool grouped = p.group > 1 && depends_on(b, p.innermost());
+  std::optional<Dim> stride = lane_stride(at_step(address, p), loops.column.id, loops.columns);
+  if (!stride || !stride->is(grouped ? p.group : 1)) return false;
+  return !grouped || lane_stride(address, p.innermost(), p.group) == Dim(1);
 }
 
 // The greatest height that divides `extent`, at least half of the most; 0 where there is none.
@@ -289,13 +144,13 @@ bool stays_inside(const Access& a, const Arg& arg, const RangeOf& range) {
 }
 
 // Inside of its bounds, by the same step along each loop of the depth.
-bool moves_evenly(const Kernel& k, const Access& a, const TileLoops& loops) {
-  const RangeOf range = ranges_of(k, k.stages.data(), {});
+bool moves_evenly(const Kernel& k, const Access& a, const Product& p) {
+  const RangeOf range = ranges_of(k, &k.stages[p.stage], {});
   const Arg& arg = k.args[a.tensor];
   if (!stays_inside(a, arg, range)) return false;
-  const Dim address = at_step(address_of(a, arg, range), loops);
+  const Dim address = at_step(address_of(a, arg, range), p);
   return std::ranges::all_of(
-      loops.depth, [&](const Loop& l) { return step_of(address, l.id, range).has_value(); });
+      p.depth, [&](const Loop& l) { return step_of(address, l.id, range).has_value(); });
 }
 
 // Rows and vectors, none of them absurd, and the group where there is one.
@@ -307,15 +162,14 @@ bool is_tile(const Choice& choice) {
 }
 
 // What moves within a group has to lie with it, column by column.
-bool moves_with_columns(const Stage& s, const TileLoops& loops) {
-  return std::ranges::all_of(loops.right, [&](uint32_t r) {
-    return depends_on(s.reads[r], loops.column.id) || !depends_on(s.reads[r], loops.innermost());
+bool moves_with_columns(const Stage& s, const Product& p, LoopId column) {
+  return std::ranges::all_of(p.right, [&](uint32_t r) {
+    return depends_on(s.reads[r], column) || !depends_on(s.reads[r], p.innermost());
   });
 }
 
-bool is_steady(const Stage& s, const TileLoops& loops, ExprId node) {
-  return std::ranges::none_of(loops.depth,
-                              [&](const Loop& l) { return depends_on(s, node, l.id); });
+bool is_steady(const Stage& s, const Product& p, ExprId node) {
+  return std::ranges::none_of(p.depth, [&](const Loop& l) { return takes_loop(s, node, l.id); });
 }
 
 // Whether the right operand is 0 where it is read in padding that holds 0.
@@ -330,48 +184,95 @@ bool fit_pairs(const Stage& s) {
 }
 
 // Bytes of one sign by bytes of the other are what there is an instruction for.
-bool fit_types(const Stage& s, TileLoops& loops) {
-  const IntRange left = int_range(s.body, loops.staged_node);
+bool fit_types(const Stage& s, Product& p) {
+  const IntRange left = int_range(s.body, p.staged_node);
   const IntRange right = int_range(s.body, operands(s)[1]);
   for (const auto& [l, r] : {std::pair(DType::kU8, DType::kI8), {DType::kI8, DType::kU8}}) {
     if (!fits(left, l) || !fits(right, r)) continue;
-    loops.left_type = l;
-    loops.right_type = r;
+    p.left_type = l;
+    p.right_type = r;
     return true;
   }
   if (!fits(left, DType::kI8) || !fits(right, DType::kI8)) return false;
-  loops.left_type = DType::kU8;
-  loops.right_type = DType::kI8;
-  loops.bias = 128;
+  p.left_type = DType::kU8;
+  p.right_type = DType::kI8;
+  p.bias = 128;
   return true;
 }
 
-bool fit_fours(const Stage& s, TileLoops& loops) {
-  if (!fit_types(s, loops)) {
-    const Expr& a = s.body[loops.staged_node.index];
-    if (a.fn != Fn::kSub || !is_steady(s, loops, a.args[1])) return false;
-    loops.staged_node = a.args[0];
-    loops.zero = a.args[1];
-    if (!fit_types(s, loops)) return false;
+bool fit_fours(const Stage& s, Product& p) {
+  if (!fit_types(s, p)) {
+    const Expr& a = s.body[p.staged_node.index];
+    if (a.fn != Fn::kSub || !is_steady(s, p, a.args[1])) return false;
+    p.staged_node = a.args[0];
+    p.zero = a.args[1];
+    if (!fit_types(s, p)) return false;
   }
-  return !loops.corrected() || keeps_zero(s);
+  return !p.corrected() || keeps_zero(s);
 }
 
 // Operands are judged in the form that code is made of, which may be a simpler one.
 Kernel as_emitted(Kernel k) {
-  if (!k.stages.empty()) expand_math(k.stages[0]);
+  for (Stage& s : k.stages) {
+    if (!operands(s).empty()) expand_math(s);
+  }
   return k;
 }
 
 // To pack what changes takes longer than to multiply it.
-bool is_packed_once(const Kernel& k, const TileLoops& loops) {
-  const Stage& s = k.stages[0];
-  return std::ranges::all_of(loops.right, [&](uint32_t r) {
-    return k.args[s.reads[r].tensor].constant || !depends_on(s.reads[r], loops.innermost());
+bool is_packed_once(const Kernel& k, const Product& p) {
+  const Stage& s = k.stages[p.stage];
+  return std::ranges::all_of(p.right, [&](uint32_t r) {
+    return k.args[s.reads[r].tensor].constant || !depends_on(s.reads[r], p.innermost());
+  });
+}
+
+// A product of factors that each depend on the columns as they should.
+std::optional<Product> product_of(const Stage& s, size_t stage, LoopId column) {
+  const ExprId a = operands(s)[0], b = operands(s)[1];
+  if (takes_loop(s, a, column) || !takes_loop(s, b, column)) return std::nullopt;
+  Product p{.stage = stage,
+            .depth = depth_of(s),
+            .left = loaded_reads(s, a),
+            .right = loaded_reads(s, b),
+            .staged = s.body[a.index].fn != Fn::kLoad,
+            .staged_node = a};
+  const bool found = is_addressed(s, b) && (p.staged || is_addressed(s, a)) && !p.depth.empty();
+  return found ? std::optional(p) : std::nullopt;
+}
+
+// The products with the columns and the type of sums of the first; no other stage but maps that follow them.
+bool find_products(const Kernel& k, TileLoops& loops) {
+  std::optional<LoopId> column;
+  for (size_t i = 0; i < k.stages.size(); ++i) {
+    const Stage& s = k.stages[i];
+    if (s.kind() == Kind::kMap && s.loops.empty()) continue;
+    const std::optional<DType> acc = sum_type(s);
+    if (!acc || !reads_args(s)) return false;
+    if (loops.products.empty()) column = column_of(s), loops.acc = *acc;
+    if (!column || column_of(s) != column || *acc != loops.acc) return false;
+    std::optional<Product> p = product_of(s, i, *column);
+    if (!p) return false;
+    loops.products.push_back(std::move(*p));
+  }
+  if (loops.products.empty()) return false;
+  loops.column.id = *column;
+  return true;
+}
+
+bool is_right(const Kernel& k, const TileLoops& loops, LoopId loop) {
+  return std::ranges::any_of(loops.products, [&](const Product& p) {
+    const Stage& s = k.stages[p.stage];
+    return takes_loop(s, operands(s)[1], loop);
   });
 }
 
 }  // namespace
+
+bool depends_on(const Access& a, LoopId loop) {
+  return std::any_of(a.index.begin(), a.index.end(),
+                     [&](const AxisIndex& i) { return uses_loop(i.dim, loop); });
+}
 
 bool indexed_by_data(const Access& a) {
   return std::any_of(a.index.begin(), a.index.end(),
@@ -390,46 +291,32 @@ Dim extent_of(const Vec<Loop>& loops) {
 }
 
 std::optional<TileLoops> tile_loops(const Kernel& k) {
-  if (k.stages.empty()) return std::nullopt;
-  const Stage& s = k.stages[0];
-  const std::optional<DType> acc = sum_type(s);
-  const bool fits =
-      acc && reads_args(s) && is_epilogue(k) && is_local_scalar(k) && writes_only_set(k);
-  if (!fits) return std::nullopt;
-  const ExprId a = operands(s)[0], b = operands(s)[1];
-  std::optional<LoopId> column = column_of(s);
-  if (!column || depends_on(s, a, *column) || !depends_on(s, b, *column)) return std::nullopt;
   TileLoops out;
-  out.left = loaded_reads(s, a);
-  out.right = loaded_reads(s, b);
-  out.staged = s.body[a.index].fn != Fn::kLoad;
-  out.staged_node = a;
-  if (!is_addressed(s, b) || (!out.staged && !is_addressed(s, a))) return std::nullopt;
-  out.acc = *acc;
-  out.columns = static_cast<int>(std::min<int64_t>(kLanes, kVectorBytes / size_of(*acc)));
+  if (!is_local_scalar(k) || !writes_only_set(k) || !find_products(k, out)) return std::nullopt;
+  out.columns = static_cast<int>(std::min<int64_t>(kLanes, kVectorBytes / size_of(out.acc)));
   bool found = false;
   for (const Loop& l : k.grid) {
     if (l.sequential) return std::nullopt;
-    if (l.id == *column) {
+    if (l.id == out.column.id) {
       out.column = l;
       found = true;
     } else {
-      (depends_on(s, b, l.id) ? out.batch : out.rows).push_back(l);
+      (is_right(k, out, l.id) ? out.batch : out.rows).push_back(l);
     }
   }
-  out.depth = depth_of(s);
-  if (!found || out.depth.empty()) return std::nullopt;
-  return out;
+  return found ? std::optional(out) : std::nullopt;
 }
 
 bool reads_operands(const Kernel& k, const TileLoops& loops) {
-  const Stage& s = k.stages[0];
-  const bool left = loops.staged || moves_evenly(k, s.reads[loops.left[0]], loops);
-  return left && std::ranges::all_of(loops.right, [&](uint32_t r) {
-           const Access& b = s.reads[r];
-           const bool uniform = !depends_on(b, loops.column.id);
-           return moves_evenly(k, b, loops) && (uniform || is_contiguous(k, b, loops));
-         });
+  return std::ranges::all_of(loops.products, [&](const Product& p) {
+    const Stage& s = k.stages[p.stage];
+    const bool left = p.staged || moves_evenly(k, s.reads[p.left[0]], p);
+    return left && std::ranges::all_of(p.right, [&](uint32_t r) {
+             const Access& b = s.reads[r];
+             const bool uniform = !depends_on(b, loops.column.id);
+             return moves_evenly(k, b, p) && (uniform || is_contiguous(k, b, loops, p));
+           });
+  });
 }
 
 bool fits_tile(const Kernel& kernel, const Choice& choice) {
@@ -441,7 +328,7 @@ bool fits_tile(const Kernel& kernel, const Choice& choice) {
 
 Tile tile_for(const TileLoops& loops, const Isa& isa) {
   // The sums of the right operand are a row more.
-  const int64_t extra = loops.corrected() ? 1 : 0;
+  const int64_t extra = loops.products[0].corrected() ? 1 : 0;
   const int64_t most = isa.wide ? isa.accumulators / 2 : isa.accumulators;
   const int64_t rows = height_for(loops, most - extra);
   int64_t panels = 8;
@@ -455,11 +342,12 @@ Tile tile_for(const TileLoops& loops, const Isa& isa) {
 
 std::optional<TileLoops> dot_loops(const Kernel& k, int64_t group) {
   std::optional<TileLoops> loops = tile_loops(k);
-  if (!loops || loops->acc != DType::kI32) return std::nullopt;
-  const Stage& s = k.stages[0];
-  loops->group = static_cast<int>(group);
-  const bool narrow = (group == 2 && fit_pairs(s)) || (group == 4 && fit_fours(s, *loops));
-  if (!loops->staged || !narrow || !moves_with_columns(s, *loops)) return std::nullopt;
+  if (!loops || loops->acc != DType::kI32 || loops->products.size() != 1) return std::nullopt;
+  Product& p = loops->products[0];
+  const Stage& s = k.stages[p.stage];
+  p.group = static_cast<int>(group);
+  const bool narrow = (group == 2 && fit_pairs(s)) || (group == 4 && fit_fours(s, p));
+  if (!p.staged || !narrow || !moves_with_columns(s, p, loops->column.id)) return std::nullopt;
   return loops;
 }
 
@@ -486,10 +374,9 @@ Vec<Alternative> offer_tile(const Kernel& k, const TileLoops& loops, const Tile&
 
 Vec<Alternative> offer_plain(const Kernel& kernel, Kind kind, std::string name,
                              const CpuTarget& target) {
-  if (kernel.stages.empty() || kernel.stages[0].kind() != kind) return {};
   const Kernel k = as_emitted(kernel);
   std::optional<TileLoops> loops = tile_loops(k);
-  if (!loops) return {};
+  if (!loops || k.stages[loops->products[0].stage].kind() != kind) return {};
   const Tile tile = tile_for(*loops, Isa(target));
   return offer_tile(k, *loops, tile, {std::move(name), {tile.rows, tile.vectors}}, target);
 }
@@ -505,14 +392,13 @@ Vec<Alternative> offer_conv(const Kernel& k, const CpuTarget& target) {
 }
 
 Vec<Alternative> offer_dot(const Kernel& kernel, const CpuTarget& target) {
-  if (kernel.stages.empty() || operands(kernel.stages[0]).empty()) return {};
   const Kernel k = as_emitted(kernel);
   const Isa isa(target);
   Vec<Alternative> rows;
   for (const int64_t group : {4, 2}) {
     if (group == 4 && isa.dot_feature.empty()) continue;
     std::optional<TileLoops> loops = dot_loops(k, group);
-    if (!loops || !is_packed_once(k, *loops)) continue;
+    if (!loops || !is_packed_once(k, loops->products[0])) continue;
     const Tile tile = tile_for(*loops, isa);
     const Choice choice{"product.dot", {tile.rows, tile.vectors, group}};
     for (Alternative& row : offer_tile(k, *loops, tile, choice, target)) {
@@ -522,11 +408,11 @@ Vec<Alternative> offer_dot(const Kernel& kernel, const CpuTarget& target) {
   return rows;
 }
 
-Dim at_step(const Dim& address, const TileLoops& loops) {
-  if (loops.group == 1) return address;
+Dim at_step(const Dim& address, const Product& p) {
+  if (p.group == 1) return address;
   return substitute(address, [&](const Atom& a) -> std::optional<Dim> {
-    if (a.kind != Atom::Kind::kLoop || a.loop != loops.innermost()) return std::nullopt;
-    return Dim::loop(a.loop) * loops.group;
+    if (a.kind != Atom::Kind::kLoop || a.loop != p.innermost()) return std::nullopt;
+    return Dim::loop(a.loop) * p.group;
   });
 }
 

@@ -5,7 +5,11 @@
 // convolution's images and pixels, a product's m and left-hand batch), counted together; columns are the
 // loop over which the right operand is contiguous (n, output channels); depth are the loops summed over, in
 // order. A register tile is `rows` x `vectors` vectors of columns whose sums stay in registers over the whole
-// depth; the stages after the first run on the finished tile, so epilogues cost no memory pass.
+// depth; maps run on the finished tile, so epilogues cost no memory pass.
+//
+// A kernel may have several products with the same columns: gate and up, queries, keys and values, two
+// convolutions that are added. A tile is summed up for one after the other, each over its own depth, before the
+// maps run: what they make of each other's results is never in memory, and what they read alike is in the caches.
 //
 // Sums are of any number type. A vector is 64 bytes of them, at most 16 columns, so that a tile takes no more
 // registers whatever the type. Operands are expressions. A left one that is an element as it lies is read where
@@ -23,16 +27,12 @@
 
 namespace rlx::backend::cpu {
 
-// The loops of the product, by their part in the tile.
-struct TileLoops {
-  // Grid loops, outermost first; batch: those on which the right operand depends.
-  Vec<Loop> batch, rows;
-  Loop column;
+// A stage that sums up products, and how the tile reads its operands.
+struct Product {
+  // Of Kernel::stages.
+  size_t stage = 0;
   // Stage loops, outermost first.
   Vec<Loop> depth;
-  // Of the sums, and how many of them a vector has.
-  DType acc = DType::kF32;
-  int columns = kLanes;
   // What the operands read, of Stage::reads; whether the left one is staged.
   Vec<uint32_t> left, right;
   bool staged = false;
@@ -46,13 +46,24 @@ struct TileLoops {
   int64_t bias = 0;
 
   bool corrected() const { return zero || bias != 0; }
-
   LoopId innermost() const { return depth.back().id; }
 };
 
-// The loops of a kernel that can be tiled: a contract or ungrouped conv, then maps without loops.
+// The loops of a kernel's products, by their part in the tile.
+struct TileLoops {
+  // Grid loops, outermost first; batch: those on which a right operand depends.
+  Vec<Loop> batch, rows;
+  Loop column;
+  // Of the sums, and how many of them a vector has.
+  DType acc = DType::kF32;
+  int columns = kLanes;
+  // Never empty; in the order of their stages.
+  Vec<Product> products;
+};
+
+// The loops of a kernel that can be tiled: contracts and ungrouped convs, and maps without loops.
 std::optional<TileLoops> tile_loops(const Kernel& k);
-// The same in groups of steps; nullopt where an operand may not fit the type that takes.
+// The same in groups of steps, of one product; nullopt where an operand may not fit the type that takes.
 std::optional<TileLoops> dot_loops(const Kernel& k, int64_t group);
 // Those that a choice of this file's algorithms means.
 std::optional<TileLoops> loops_of(const Kernel& k, const Choice& choice);
@@ -61,6 +72,8 @@ std::optional<TileLoops> loops_of(const Kernel& k, const Choice& choice);
 // that each loop of the depth moves evenly, the right one contiguous along the columns. A staged operand is
 // read anywhere.
 bool reads_operands(const Kernel& k, const TileLoops& loops);
+// Whether an index of the access depends on the loop.
+bool depends_on(const Access& a, LoopId loop);
 
 // A product has about so many tiles if its extents allow it: four for each of 16 cores, which then end at about
 // the same time.
@@ -82,7 +95,7 @@ bool fits_tile(const Kernel& k, const Choice& choice);
 Work emit_tiled(const Job& job);
 
 // The address of a read of the right operand at a step of the sum.
-Dim at_step(const Dim& address, const TileLoops& loops);
+Dim at_step(const Dim& address, const Product& p);
 
 // The steps of all loops together.
 Dim extent_of(const Vec<Loop>& loops);

@@ -4,21 +4,25 @@
 
 namespace rlx::backend::cpu {
 
+// Of one of its products.
+struct ProductShape {
+  // The loops of the depth in steps of the sum, and how many steps that are.
+  Vec<Loop> steps;
+  Dim depth;
+  // Where in scratch the sums of a tile are parked, by row and vector; then by row what corrects them; and a
+  // staged left operand, by row and step.
+  Dim parked, zeros, staged;
+};
+
 struct TileShape {
   TileLoops loops;
   Tile tile;
   Dim rows, row_tiles, panels, blocks;
-  // The loops of the depth in steps of the sum, and how many steps that are.
-  Vec<Loop> steps;
-  Dim depth;
   // Panels of a vector of columns in a block, a multiple of tile.vectors.
   int64_t block = 1;
-
-  // Scratch: the sums of a tile, by row and vector; behind them by row what corrects them; and a staged left
-  // operand, by row and step.
-  int64_t parked_bytes() const;
-  int64_t zero_bytes() const;
-  Dim staged_bytes() const;
+  // One per product.
+  Vec<ProductShape> products;
+  Dim scratch_bytes;
 };
 
 TileShape shape_of(const Kernel& k, const Choice& choice, const CpuTarget& target);
