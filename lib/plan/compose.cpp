@@ -5,6 +5,7 @@
 
 #include "plan/fuse.h"
 #include "plan/inline.h"
+#include "plan/merge.h"
 
 namespace rlx {
 namespace {

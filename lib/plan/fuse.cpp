@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "kernel/detail.h"
+#include "plan/merge.h"
 
 namespace rlx {
 namespace {
@@ -24,72 +24,9 @@ bool may_move(const Kernel& k, LoopId loop) {
   });
 }
 
-// Whether the grid's points are rows of products: some loop of columns is a stage's.
-bool makes_rows(const Kernel& k) {
-  return std::ranges::any_of(k.stages, [](const Stage& s) {
-    return s.kind() == Kind::kContract &&
-           std::ranges::any_of(s.contract().n, [&](LoopId n) { return contains(s.loops, n); });
-  });
-}
-
 // Whether a grid point makes a row in several stages: what a product may take as its operand.
 bool has_rows(const Kernel& k) {
   return std::ranges::any_of(k.locals, [](const Local& l) { return !l.shape.empty(); });
-}
-
-// Loops of a detail renamed.
-void rename_detail(Stage& s, const std::map<LoopId, LoopId>& names) {
-  visit_detail(s, [&](LoopId& id) {
-    if (auto it = names.find(id); it != names.end()) id = it->second;
-  });
-}
-
-// Gives every loop of k the id that `names` says; loops without an entry keep theirs.
-void rename_loops(Kernel& k, const std::map<LoopId, LoopId>& names) {
-  LoopMap map;
-  for (auto [from, to] : names) map.emplace(from, Dim::loop(to));
-  auto rename = [&](Loop& l) {
-    if (auto it = names.find(l.id); it != names.end()) l.id = it->second;
-  };
-  for (Loop& l : k.grid) rename(l);
-  for (Stage& s : k.stages) {
-    for (Loop& l : s.loops) rename(l);
-    substitute_loops(s, map);
-    rename_detail(s, names);
-  }
-}
-
-// Where a loop that moves into the stage stands: innermost, but outside of the loops that it sums over.
-size_t place_of_moved(const Stage& s) {
-  switch (s.kind()) {
-    case Kind::kReduce: return s.loops.size() - s.reduction().over.size();
-    case Kind::kScan: return s.loops.size() - 1;
-    case Kind::kContract: return s.loops.size() - s.contract().k.size();
-    case Kind::kMap:
-    case Kind::kConv: break;
-  }
-  return s.loops.size();
-}
-
-// Moves a grid loop into the loops of every stage (each gets its own); locals grow an axis.
-void demote(Kernel& k, LoopId loop) {
-  const Loop moved = *find_loop(k.grid, loop);
-  std::erase_if(k.grid, [&](const Loop& l) { return l.id == loop; });
-  for (Local& l : k.locals) l.shape.push_back(moved.extent);
-  for (Stage& s : k.stages) {
-    LoopId own(k.loop_count++);
-    for (Vec<Access>* list : {&s.reads, &s.writes}) {
-      for (Access& a : *list) {
-        if (a.of != Access::Of::kLocal) continue;
-        a.index.push_back({Dim::loop(own)});
-        a.bounds.push_back({});
-      }
-    }
-    s.loops.insert(s.loops.begin() + static_cast<std::ptrdiff_t>(place_of_moved(s)),
-                   {own, moved.extent});
-    substitute_loops(s, {{loop, Dim::loop(own)}});
-    rename_detail(s, {{loop, own}});
-  }
 }
 
 struct Write {
@@ -173,43 +110,6 @@ Result<Vec<Read>> reads_of(const Kernel& k, ValueId v, const Write& write) {
   return reads;
 }
 
-// Stages, arguments and locals of `from` behind those of `to`; loops are named apart already.
-void append(Kernel& to, Kernel from) {
-  Vec<uint32_t> args, locals;
-  for (const Arg& a : from.args) args.push_back(find_or_add_arg(to, a));
-  for (Local& l : from.locals) {
-    locals.push_back(static_cast<uint32_t>(to.locals.size()));
-    to.locals.push_back(std::move(l));
-  }
-  for (Stage& s : from.stages) {
-    for (Vec<Access>* list : {&s.reads, &s.writes}) {
-      for (Access& a : *list) a.tensor = (a.of == Access::Of::kArg ? args : locals)[a.tensor];
-    }
-    to.stages.push_back(std::move(s));
-  }
-}
-
-// What a kernel may grow to. Nobody gains by more, and planning and compiling one cost more than in proportion:
-// with a bound, a model costs in proportion to its nodes.
-constexpr size_t kMostArgs = 64;
-constexpr size_t kMostNodes = 192;
-
-size_t nodes_of(const Kernel& k) {
-  size_t nodes = 0;
-  for (const Stage& s : k.stages) nodes += 1 + s.body.size();
-  return nodes;
-}
-
-Status check_size(const Kernel& writer, const Kernel& reader) {
-  if (writer.args.size() + reader.args.size() > kMostArgs) {
-    return refuse("the kernel would have too many arguments");
-  }
-  if (nodes_of(writer) + nodes_of(reader) > kMostNodes) {
-    return refuse("the kernel would be too long");
-  }
-  return {};
-}
-
 class Fuser {
  public:
   Fuser(const Unit& writer, const Unit& reader, ValueId v, const Needed& needed)
@@ -236,11 +136,6 @@ class Fuser {
 
  private:
   Status check_structured() const {
-    const bool rows = makes_rows(writer_) || makes_rows(reader_);
-    // A register tile holds the sums of one product.
-    if (!rows && has_product(writer_) && has_product(reader_)) {
-      return refuse("both have a contraction");
-    }
     for (const Read& read : reads_) {
       const Stage& s = reader_.stages[read.stage];
       const bool takes_rows = takes_a_row(s, read) && has_rows(writer_);
@@ -393,20 +288,13 @@ class Fuser {
 
   // The reader's loops get the writer's ids where they pair in the grid, fresh ones elsewhere.
   void unify_grids() {
-    std::map<LoopId, LoopId> names;
+    LoopNames names;
     for (size_t i = 0; i < write_.axes.size(); ++i) {
       if (write_.axes[i].valid() && contains(w_.grid, write_.axes[i])) {
         names[reader_loop(i)] = write_.axes[i];
       }
     }
-    auto fresh = [&](const Loop& l) {
-      if (!names.contains(l.id)) names[l.id] = LoopId(w_.loop_count++);
-    };
-    for (const Loop& l : r_.grid) fresh(l);
-    for (const Stage& s : r_.stages) {
-      for (const Loop& l : s.loops) fresh(l);
-    }
-    rename_loops(r_, names);
+    rename_apart(r_, std::move(names), w_.loop_count);
     for (const Loop& l : r_.grid) {
       if (!contains(w_.grid, l.id)) w_.grid.push_back(l);
     }
@@ -549,8 +437,6 @@ class Fuser {
 };
 
 }  // namespace
-
-Error refuse(std::string why) { return Error(0, std::move(why)); }
 
 Result<Unit> fuse(const Unit& writer, const Unit& reader, ValueId v, const Needed& needed) {
   Result<Kernel> fused = Fuser(writer, reader, v, needed).run();

@@ -20,9 +20,6 @@ namespace rlx {
 // Whether a value must stay in memory: another kernel reads it, or it is an output.
 using Needed = std::function<bool(ValueId)>;
 
-// Why two kernels stay apart: an error of code 0 whose message goes into --fusion-report.
-Error refuse(std::string why);
-
 // The merged unit, or the reason why not.
 // Other values that pass from writer to reader become locals as well; what is `needed` is stored too.
 Result<Unit> fuse(const Unit& writer, const Unit& reader, ValueId v, const Needed& needed);
@@ -30,6 +27,10 @@ Result<Unit> fuse(const Unit& writer, const Unit& reader, ValueId v, const Neede
 // The reader with the map that makes v in its expressions; its loops are the reader's. Tried by fuse where
 // loops cannot be merged. plan/compose.cpp.
 Result<Kernel> compose(const Kernel& writer, const Kernel& reader, ValueId v, const Needed& needed);
+
+// The two as one kernel where neither reads what the other makes, and both read a value at the same places: gate
+// and up, queries, keys and values. Their grids pair loop by loop. plan/siblings.cpp.
+Result<Unit> join(const Unit& a, const Unit& b);
 
 // Inlines locals that one map stage writes and one later map or reduce reads. Part of fuse.
 void inline_locals(Kernel& k);

@@ -10,6 +10,7 @@
 #include "plan/candidates.h"
 #include "plan/copies.h"
 #include "plan/fuse.h"
+#include "plan/merge.h"
 #include "plan/unit_graph.h"
 #include "support/ending.h"
 
@@ -53,7 +54,12 @@ class Merger {
     if (units_.has_path_between(writer, reader)) {
       return Error(0, "another kernel stands between them");
     }
-    return fuse(units_[writer], units_[reader], link(writer, reader),
+    const ValueId v = link(writer, reader);
+    if (!v.valid()) {
+      return units_.is_before(writer, reader) ? join(units_[writer], units_[reader])
+                                              : Result<Unit>(refuse("it runs later"));
+    }
+    return fuse(units_[writer], units_[reader], v,
                 [&](ValueId v) { return needed_outside(v, writer, reader); });
   }
 
@@ -79,6 +85,10 @@ class Merger {
   Vec<UnitId> into_;
 };
 
+// Siblings have no value to keep at hand. What they gain is less than the model's error where it is a smaller part
+// of their cost: there kernels stay small, so that their tiles have more of the caches.
+constexpr int64_t kLittle = 64;
+
 class Decider {
  public:
   Decider(Vec<Unit> units, const Graph& g, const Price& price)
@@ -92,7 +102,7 @@ class Decider {
     for (UnitId u = units.first(); u.valid(); u = units.after(u)) {
       cost_[u.index] = price_(units[u].kernel);
     }
-    for (UnitId u = units.first(); u.valid(); u = units.after(u)) queue_writers_of(u);
+    for (UnitId u = units.first(); u.valid(); u = units.after(u)) queue_before(u);
     while (!queue_.empty()) {
       const Candidate c = queue_.top();
       queue_.pop();
@@ -111,13 +121,17 @@ class Decider {
     bool is_bug() const { return reason.starts_with("unsound"); }
   };
 
-  void queue_writers_of(UnitId reader) {
-    for (const UnitId w : merger_.units().writers_for(reader)) queue(w, reader);
+  // What may be merged into the unit, or beside it.
+  void queue_before(UnitId u) {
+    for (const UnitId w : merger_.units().writers_for(u)) queue(Candidate::Kind::kEdge, w, u);
+    for (const UnitId s : merger_.units().siblings_of(u)) {
+      if (merger_.units().is_before(s, u)) queue(Candidate::Kind::kSiblings, s, u);
+    }
   }
 
-  // Those that a change of u has made stale: what it reads from, and what reads from it.
+  // All that a change of u has made stale.
   void queue_neighbours_of(UnitId u) {
-    queue_writers_of(u);
+    queue_before(u);
     const UnitGraph& units = merger_.units();
     std::set<UnitId> readers;
     for (const Arg& a : units[u].kernel.args) {
@@ -126,11 +140,15 @@ class Decider {
         if (r != u) readers.insert(r);
       }
     }
-    for (const UnitId r : readers) queue(u, r);
+    for (const UnitId r : readers) queue(Candidate::Kind::kEdge, u, r);
+    for (const UnitId s : units.siblings_of(u)) {
+      if (units.is_before(u, s)) queue(Candidate::Kind::kSiblings, u, s);
+    }
   }
 
-  void queue(UnitId writer, UnitId reader) {
-    queue_.push({.writer = writer,
+  void queue(Candidate::Kind kind, UnitId writer, UnitId reader) {
+    queue_.push({.kind = kind,
+                 .writer = writer,
                  .reader = reader,
                  .gain = most_gain(writer, reader),
                  .writer_version = version_[writer.index],
@@ -147,10 +165,20 @@ class Decider {
   }
 
   void consider(Candidate c) {
+    // Units may have moved since they were queued.
+    const bool turned = merger_.units().is_before(c.reader, c.writer);
+    if (c.kind == Candidate::Kind::kSiblings && turned) {
+      std::swap(c.writer, c.reader);
+      std::swap(c.writer_version, c.reader_version);
+    }
     Result<Unit> m = merger_.merged(c.writer, c.reader);
     if (!m) return refuse(c, m.error().first().message, {});
     const Cost apart = most_gain(c.writer, c.reader), together = price_(m->kernel);
     if (apart <= together) return refuse(c, "it would cost more", together);
+    if (c.kind == Candidate::Kind::kSiblings &&
+        apart.cycles / kLittle > (apart - together).cycles) {
+      return refuse(c, "it would gain too little", together);
+    }
     c.gain = apart - together;
     // Another one may gain more.
     if (!queue_.empty() && ComesLater()(c, queue_.top())) return queue_.push(c);
@@ -158,7 +186,7 @@ class Decider {
   }
 
   void merge(const Candidate& c, Unit merged, Cost together) {
-    Neighbours n = neighbours(c.writer, c.reader);
+    Neighbours n = neighbours(c);
     n.merged = true;
     n.together = together;
     out_.report.neighbours.push_back(std::move(n));
@@ -173,36 +201,43 @@ class Decider {
   void refuse(const Candidate& c, std::string reason, Cost together) {
     Refusal refusal{std::move(reason), together};
     // A bug, though the values are right: it is told whatever comes later.
-    if (refusal.is_bug()) note(c.writer, c.reader, refusal);
+    if (refusal.is_bug()) note(c, refusal);
     refusals_[{c.reader, c.writer}] = std::move(refusal);
   }
 
-  void note(UnitId writer, UnitId reader, const Refusal& refusal) {
-    Neighbours n = neighbours(writer, reader);
+  void note(const Candidate& c, const Refusal& refusal) {
+    Neighbours n = neighbours(c);
     n.reason = refusal.reason;
     n.together = refusal.together;
     out_.report.neighbours.push_back(std::move(n));
   }
 
-  // Of those that are neighbours to the end.
+  // Of those that are neighbours to the end; of siblings, which most values have, only what was weighed.
   void note_refusals() {
     const UnitGraph& units = merger_.units();
     for (UnitId r = units.first(); r.valid(); r = units.after(r)) {
       for (const UnitId w : units.writers_for(r)) {
         const Refusal& refusal = refusals_.at({r, w});
-        if (!refusal.is_bug()) note(w, r, refusal);
+        if (!refusal.is_bug()) note({.writer = w, .reader = r}, refusal);
+      }
+      for (const UnitId s : units.siblings_of(r)) {
+        auto refusal = refusals_.find({r, s});
+        if (refusal == refusals_.end() || refusal->second.together == Cost()) continue;
+        note({.kind = Candidate::Kind::kSiblings, .writer = s, .reader = r}, refusal->second);
       }
     }
   }
 
-  Neighbours neighbours(UnitId writer, UnitId reader) const {
-    const Kernel &w = merger_.units()[writer].kernel, &r = merger_.units()[reader].kernel;
+  Neighbours neighbours(const Candidate& c) const {
+    const UnitGraph& units = merger_.units();
+    const Kernel &w = units[c.writer].kernel, &r = units[c.reader].kernel;
     Neighbours n{.writer = {w.name, node_of(w)}, .reader = {r.name, node_of(r)}};
+    n.siblings = c.kind == Candidate::Kind::kSiblings;
     for (const Arg& a : w.args) {
-      if (!a.written || !merger_.units().reads(reader, a.value)) continue;
+      if (a.written == n.siblings || !units.reads(c.reader, a.value)) continue;
       n.bytes += bytes_of(a.dtype, estimate(product(a.shape)));
     }
-    n.apart = most_gain(writer, reader);
+    n.apart = most_gain(c.writer, c.reader);
     return n;
   }
 
@@ -262,8 +297,8 @@ Result<Vec<Unit>> replay_groups(Vec<Unit> units, const Graph& g, const Vec<Fusio
     if (!writer.valid() || !reader.valid()) {
       return Error(kPlanMismatch, "the plan names a node that has no kernel");
     }
-    if (writer == reader || !merger.link(writer, reader).valid()) {
-      return Error(kPlanMismatch, "the plan fuses kernels that do not follow each other");
+    if (writer == reader) {
+      return Error(kPlanMismatch, "the plan fuses a kernel with itself");
     }
     RLX_TRY(Unit m, merger.merged(writer, reader));
     merger.merge(writer, reader, std::move(m));

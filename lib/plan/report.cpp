@@ -8,15 +8,17 @@ namespace rlx {
 namespace {
 
 std::string line_of(const Neighbours& n) {
+  const std::string names =
+      fmt::format("{} {} {}", n.writer.kernel, n.siblings ? "beside" : "->", n.reader.kernel);
   if (!n.merged) {
     const bool weighed = n.together != Cost();
     const std::string costs =
         weighed ? fmt::format(", {} cycles instead of {}", n.together.cycles, n.apart.cycles) : "";
-    return fmt::format("not fused: {} -> {}: {}{}\n", n.writer.kernel, n.reader.kernel, n.reason,
-                       costs);
+    return fmt::format("not fused: {}: {}{}\n", names, n.reason, costs);
   }
-  return fmt::format("fused: {} -> {}: {} bytes stay at hand, {} cycles instead of {}\n",
-                     n.writer.kernel, n.reader.kernel, n.bytes, n.together.cycles, n.apart.cycles);
+  return fmt::format("fused: {}: {} bytes {}, {} cycles instead of {}\n", names, n.bytes,
+                     n.siblings ? "are read once" : "stay at hand", n.together.cycles,
+                     n.apart.cycles);
 }
 
 void write_side(JsonWriter& w, std::string_view name, const Neighbours::Side& side) {
@@ -31,6 +33,7 @@ void write(JsonWriter& w, const Neighbours& n) {
   w.begin_object();
   write_side(w, "writer", n.writer);
   write_side(w, "reader", n.reader);
+  w.member("siblings", n.siblings);
   w.member("fused", n.merged);
   if (!n.merged) w.member("reason", n.reason);
   w.member("bytes", n.bytes);

@@ -5,7 +5,7 @@
 
 namespace rlx {
 
-// Two kernels of which one reads what the other writes.
+// Two kernels of which one reads what the other writes, or both read a value.
 struct Neighbours {
   // As messages call them: the kernel, and the node of the model that it was lowered from.
   struct Side {
@@ -13,10 +13,12 @@ struct Neighbours {
   };
 
   Side writer, reader;
+  // The second only stands beside the first.
+  bool siblings = false;
   // They became one; else why not.
   bool merged = false;
   std::string reason = {};
-  // Of what passes between them, where every symbol is as estimate() says.
+  // Of what passes between them, or what both read, where every symbol is as estimate() says.
   int64_t bytes = 0;
   // Both apart, and as one kernel; equal where nothing was weighed.
   Cost apart = {}, together = {};

@@ -67,6 +67,24 @@ Vec<UnitId> UnitGraph::writers_for(UnitId reader) const {
   return found;
 }
 
+Vec<UnitId> UnitGraph::siblings_of(UnitId u) const {
+  // As many on either side, so that a value of many readers costs in proportion to them.
+  constexpr int kNear = 4;
+  Vec<UnitId> found;
+  for (const ValueId v : nodes_[u.index].reads) {
+    const std::set<UnitId>& readers = readers_of(v);
+    const auto here = readers.find(u);
+    auto from = here;
+    for (int i = 0; i < kNear && from != readers.begin(); ++i) found.push_back(*--from);
+    from = std::next(here);
+    for (int i = 0; i < kNear && from != readers.end(); ++i) found.push_back(*from++);
+  }
+  std::erase_if(found, [&](UnitId r) { return reads_from(r, u) || reads_from(u, r); });
+  std::ranges::sort(found, [&](UnitId a, UnitId b) { return order_.is_before(a, b); });
+  found.erase(std::unique(found.begin(), found.end()), found.end());
+  return found;
+}
+
 // From the reader back, and never to before the writer.
 bool UnitGraph::has_path_between(UnitId writer, UnitId reader) const {
   if (!has_other_reader_before(writer, reader)) return false;

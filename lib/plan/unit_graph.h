@@ -43,6 +43,10 @@ class UnitGraph {
   bool reads(UnitId u, ValueId v) const { return readers_[v.index].contains(u); }
   // Other units that write what this one reads, latest first.
   Vec<UnitId> writers_for(UnitId reader) const;
+  // Units that read a value that this one reads, of each value a few that are next to it by id; in the order of
+  // execution. None that this one reads from, or that read from it.
+  Vec<UnitId> siblings_of(UnitId u) const;
+  bool is_before(UnitId a, UnitId b) const { return order_.is_before(a, b); }
   // Whether the reader also needs the writer through a unit between them.
   bool has_path_between(UnitId writer, UnitId reader) const;
 
