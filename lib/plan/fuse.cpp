@@ -24,9 +24,11 @@ bool may_move(const Kernel& k, LoopId loop) {
   });
 }
 
-// Whether a grid point makes a row in several stages: what a product may take as its operand.
+// Whether a grid point has rows, or sums: what a product may take as a row of its operand. (A map alone goes into the
+// product's expressions.)
 bool has_rows(const Kernel& k) {
-  return std::ranges::any_of(k.locals, [](const Local& l) { return !l.shape.empty(); });
+  return std::ranges::any_of(k.locals, [](const Local& l) { return !l.shape.empty(); }) ||
+         std::ranges::any_of(k.stages, [](const Stage& s) { return s.kind() == Kind::kReduce; });
 }
 
 struct Write {
@@ -112,8 +114,8 @@ Result<Vec<Read>> reads_of(const Kernel& k, ValueId v, const Write& write) {
 
 class Fuser {
  public:
-  Fuser(const Unit& writer, const Unit& reader, ValueId v, const Needed& needed)
-      : writer_(writer.kernel), reader_(reader.kernel), v_(v), needed_(needed) {}
+  Fuser(const Kernel& writer, const Kernel& reader, ValueId v, const Needed& needed)
+      : writer_(writer), reader_(reader), v_(v), needed_(needed) {}
 
   // Kernels are copied once it is certain that they merge as far as their loops are concerned.
   Result<Kernel> run() {
@@ -124,7 +126,7 @@ class Fuser {
     RLX_TRY_VOID(pair_axes());
     RLX_TRY_VOID(find_extra_loops());
     // Nothing would be left of the grid that both had.
-    if (!writer_moves_.empty() && !reader_moves_.empty()) {
+    if (!columns_move_ && !writer_moves_.empty() && !reader_moves_.empty()) {
       return refuse("their rows lie over different axes");
     }
     w_ = writer_;
@@ -217,6 +219,7 @@ class Fuser {
     }
     if (extra.empty()) return {};
     if (takes_columns(extra)) {
+      columns_move_ = true;
       for (const Loop& l : extra) reader_moves_.push_back(l.id);
       return {};
     }
@@ -432,6 +435,8 @@ class Fuser {
   Vec<Read> reads_;
   // Grid loops of either side that become loops of its stages.
   Vec<LoopId> writer_moves_, reader_moves_;
+  // Those of the reader are the columns of a product over the writer's row.
+  bool columns_move_ = false;
   // Copies that are changed, the writer's into the merged kernel.
   Kernel w_, r_;
 };
@@ -439,7 +444,12 @@ class Fuser {
 }  // namespace
 
 Result<Unit> fuse(const Unit& writer, const Unit& reader, ValueId v, const Needed& needed) {
-  Result<Kernel> fused = Fuser(writer, reader, v, needed).run();
+  Result<Kernel> fused = Fuser(writer.kernel, reader.kernel, v, needed).run();
+  if (!fused && check_size(writer.kernel, reader.kernel)) {
+    if (auto products = with_contracts(reader.kernel)) {
+      fused = Fuser(writer.kernel, *products, v, needed).run();
+    }
+  }
   if (!fused && check_size(writer.kernel, reader.kernel)) {
     Result<Kernel> inside = compose(writer.kernel, reader.kernel, v, needed);
     if (inside) fused = std::move(inside);

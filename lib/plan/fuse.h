@@ -28,6 +28,10 @@ Result<Unit> fuse(const Unit& writer, const Unit& reader, ValueId v, const Neede
 // loops cannot be merged. plan/compose.cpp.
 Result<Kernel> compose(const Kernel& writer, const Kernel& reader, ValueId v, const Needed& needed);
 
+// The kernel with its convolutions of one pixel as products of matrices; nullopt where it has none. Tried by fuse
+// where a convolution would read its image in memory. plan/pointwise.cpp.
+std::optional<Kernel> with_contracts(const Kernel& k);
+
 // The two as one kernel where neither reads what the other makes, and both read a value at the same places: gate
 // and up, queries, keys and values. Their grids pair loop by loop. plan/siblings.cpp.
 Result<Unit> join(const Unit& a, const Unit& b);

@@ -4,6 +4,7 @@
 #include "backend/cpu/emit_stage.h"
 #include "backend/cpu/machine.h"
 #include "backend/cpu/nest_group.h"
+#include "backend/cpu/row_results.h"
 #include "backend/cpu/rows.h"
 #include "backend/cpu/tile.h"
 #include "image/image.h"
@@ -75,15 +76,22 @@ void lay_out_rows(RowPlan& p) {
   p.scratch_bytes = end + kLanesBytes;
 }
 
+void choose_lanes(const Nest& n, Group& g) {
+  const Stage& s = n.kernel.stages[g.first];
+  g.kept_lanes = g.last == g.first + 1 && is_kept_contiguous(n.kernel, s, n.lanes);
+  g.vector = !g.kept_lanes && is_vectorisable(s);
+}
+
 RowPlan plan_rows(const Kernel& k, const Choice& choice, const Isa& isa) {
   RowPlan p;
   p.nest.kernel = k;
   for (Stage& s : p.nest.kernel.stages) expand_math(s);
+  fold_maps_into_results(p.nest.kernel);
   give_memory(p.nest.kernel);
   p.nest.lanes = isa.lanes;
   p.nest.wide = isa.wide;
   p.nest.groups = group_stages(p.nest.kernel);
-  for (Group& g : p.nest.groups) g.vector = is_vectorisable(p.nest.kernel.stages[g.first]);
+  for (Group& g : p.nest.groups) choose_lanes(p.nest, g);
   p.loops = *row_loops(p.nest.kernel);
   p.rows = choice.tile[0];
   p.vectors = choice.tile[1];

@@ -132,7 +132,7 @@ class GroupEmitter {
 
  private:
   // Lanes of values outside of the loops over lanes.
-  int width() const { return nest_.lanes_in_grid() ? nest_.lanes : 1; }
+  int width() const { return nest_.lanes_in_grid() || group_.kept_lanes ? nest_.lanes : 1; }
   const Vec<Loop>& loops() const { return refs_[group_.first].stage->loops; }
 
   bool is_reduction(size_t stage) const { return refs_[stage].stage->kind() == Kind::kReduce; }
@@ -145,7 +145,9 @@ class GroupEmitter {
       kept = std::min(kept, kept_loops(*refs_[i].stage));
     }
     if (kept == loops().size()) return emit_maps(at);
-    LoopNest nest(f_, loops());
+    const Vec<Loop> outer(loops().begin(), loops().begin() + static_cast<ptrdiff_t>(kept));
+    LoopNest nest(f_, outer);
+    nest.lanes = group_.kept_lanes ? nest_.lanes : 1;
     nest.run(0, kept, at, {}, [&](const Point& p, int, Regs) {
       emit_reductions(p, kept);
       return Regs();

@@ -9,12 +9,17 @@ namespace rlx::backend::cpu {
 
 namespace {
 
+bool keeps(const Kernel& k, const Stage& s, LoopId loop) {
+  return find_loop(k.grid, loop) ||
+         (find_loop(s.loops, loop) && !std::ranges::count(ended_loops(s), loop));
+}
+
 // x[n, channel, window...]
 bool is_image(const Kernel& k, const Stage& s, const Access& a) {
   if (a.of != Access::Of::kArg || k.args[a.tensor].constant || a.index.size() < 3) return false;
   auto channel = a.index[1].dim.as_loop();
-  if (a.index[1].expr || !channel || !find_loop(k.grid, *channel)) return false;
-  const Vec<LoopId> window = ids_of(s.loops);
+  if (a.index[1].expr || !channel || !keeps(k, s, *channel)) return false;
+  const Vec<LoopId> window = ended_loops(s);
   return std::any_of(a.index.begin() + 2, a.index.end(),
                      [&](const AxisIndex& i) { return uses_any(i.dim, window); });
 }
@@ -40,15 +45,20 @@ Storage storage_for_windows(const Kernel& k, const Stage& s, const Access& a) {
   return storage;
 }
 
-std::optional<Alternative> for_windows(const Kernel& k) {
-  if (k.stages.empty() || k.stages[0].kind() != Kind::kReduce) return std::nullopt;
-  const Stage& s = k.stages[0];
+struct Windows {
+  // By argument.
+  Vec<Need> needs;
+  // Axes of the image.
+  size_t rank = 0;
+};
+
+std::optional<Windows> windows_of(const Kernel& k, const Stage& s) {
+  if (s.kind() != Kind::kReduce) return std::nullopt;
   auto image = std::find_if(s.reads.begin(), s.reads.end(),
                             [&](const Access& a) { return is_image(k, s, a); });
   if (image == s.reads.end()) return std::nullopt;
   const LoopId channel = *image->index[1].dim.as_loop();
-  Alternative out{.writes_once = true};
-  out.needs.resize(k.args.size());
+  Windows out{.needs = Vec<Need>(k.args.size()), .rank = image->index.size()};
   bool weighted = false;
   for (const Access& a : s.reads) {
     auto axis = axis_of(k, a, channel);
@@ -59,15 +69,28 @@ std::optional<Alternative> for_windows(const Kernel& k) {
   }
   if (!weighted) return std::nullopt;
   out.needs[image->tensor] = Need::like(storage_for_windows(k, s, *image));
-  const size_t rank = image->index.size();
+  return out;
+}
+
+std::optional<Alternative> for_windows(const Kernel& k) {
+  if (k.stages.empty()) return std::nullopt;
+  std::optional<Windows> windows = windows_of(k, k.stages[0]);
+  if (!windows) return std::nullopt;
+  Alternative out{.needs = std::move(windows->needs), .writes_once = true};
   for (size_t i = 0; i < k.args.size(); ++i) {
     const Arg& a = k.args[i];
-    if (a.written && a.shape.size() == rank) out.needs[i] = Need::prefers(with_last(a, 1));
+    const bool image = a.written && a.shape.size() == windows->rank;
+    if (image) out.needs[i] = Need::prefers(with_last(a, 1));
   }
   return out;
 }
 
 }  // namespace
+
+std::optional<Vec<Need>> window_needs(const Kernel& k, const Stage& s) {
+  std::optional<Windows> windows = windows_of(k, s);
+  return windows ? std::optional(std::move(windows->needs)) : std::nullopt;
+}
 
 Vec<Alternative> offer_loops(const Kernel& k, const CpuTarget& target) {
   const Cost cost = price_of_loops(k, target);

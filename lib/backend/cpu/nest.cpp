@@ -173,6 +173,8 @@ void lay_out_scratch(Nest& n) {
 
 RefOptions Nest::options(const Group& g) const {
   if (lanes_in_grid()) return {.lane_loop = lane_loop, .lanes = lanes, .locals_per_lane = true};
+  const Stage& s = kernel.stages[g.first];
+  if (g.kept_lanes) return {.lane_loop = s.loops[kept_loops(s) - 1].id, .lanes = lanes};
   if (!g.vector) return {};
   return {.lane_loop = kernel.stages[g.first].loops.back().id, .lanes = lanes};
 }
@@ -200,6 +202,15 @@ bool is_vectorisable(const Stage& s) {
   if (s.loops.empty() || s.loops.back().extent.constant().value_or(kLanes) < 4) return false;
   if (s.kind() == Kind::kMap) return true;
   return s.kind() == Kind::kReduce && !s.reduction().over.empty() && lane_merge(s).has_value();
+}
+
+bool is_kept_contiguous(const Kernel& k, const Stage& s, int lanes) {
+  if (s.kind() != Kind::kReduce || kept_loops(s) == 0) return false;
+  const StageRefs refs =
+      resolve(k, s, {.lane_loop = s.loops[kept_loops(s) - 1].id, .lanes = lanes});
+  const auto lies_well = [](const Ref& r) { return r.uniform() || r.contiguous(); };
+  return std::ranges::all_of(refs.reads, lies_well) &&
+         std::ranges::all_of(refs.writes, [](const Ref& r) { return r.contiguous(); });
 }
 
 bool rows_fit(const Kernel& k) {

@@ -17,6 +17,8 @@ struct Group {
   size_t first = 0, last = 0;
   // Whether the innermost loop runs over lanes.
   bool vector = false;
+  // Or whether the last one that its reductions keep does: windows over channels that lie side by side.
+  bool kept_lanes = false;
 };
 
 struct Nest {
@@ -51,6 +53,10 @@ Vec<StageRefs> refs_of(const Nest& n);
 bool is_vectorisable(const Stage& s);
 // Whether there is room in the caches for the rows of as many grid points as a vector has lanes.
 bool rows_fit(const Kernel& k);
+
+// Whether the last loop that the reduction keeps has its elements side by side in memory, in all that depends on it,
+// so that lanes may run over it.
+bool is_kept_contiguous(const Kernel& k, const Stage& s, int lanes);
 
 // How many of the stage's loops come before those that it reduces over (all of them in a map).
 size_t kept_loops(const Stage& s);

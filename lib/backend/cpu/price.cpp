@@ -224,7 +224,10 @@ Cost product_of_block(const Kernel& k, const Stage& s, const Vec<int64_t>& tile,
   const int64_t step = std::max<int64_t>(tile[0] * vectors, vectors + tile[0]) * kParts / 2;
   const Cost depth = steps({s.loops.begin() + 1, s.loops.end()});
   const int64_t tiles = ceil_of(columns, tile[1] * kLanes);
-  Cost parts = depth * step * tiles + Cost{(20 + 2 * tile[0] * tile[1]) * kParts} * tiles;
+  // Where its rows are, and their sums on their way to the results.
+  constexpr int64_t kRow = 40;
+  const int64_t around = (20 + 2 * tile[0] * tile[1]) * tiles + kRow * tile[0];
+  Cost parts = depth * step * tiles + Cost{around * kParts};
   for (const uint32_t r : loaded_reads(s, s.contract().b)) {
     const Arg& arg = k.args[s.reads[r].tensor];
     const Cost bytes = depth * columns * size_of(arg.dtype);

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "backend/cpu/isa.h"
+#include "backend/cpu/loops.h"
 #include "backend/cpu/price.h"
 #include "backend/cpu/tile.h"
 #include "kernel/address.h"
@@ -79,10 +80,36 @@ std::optional<Need> right_need(const Access& a, const Arg& arg, LoopId column) {
   return Need::like(Storage::ordered(order));
 }
 
+void add_needs(Vec<Need>& needs, const Vec<Need>& more) {
+  for (size_t a = 0; a < needs.size(); ++a) {
+    if (more[a].kind != Need::Kind::kAny) needs[a] = more[a];
+  }
+}
+
+// Results lie best as they are computed: along the loop that runs over lanes.
+void prefer_columns(const Kernel& k, const Stage& s, Vec<Need>& needs) {
+  if (s.loops.empty()) return;
+  const LoopId column = s.kind() == Kind::kContract ? column_loop(s) : s.loops.back().id;
+  for (const Access& w : s.writes) {
+    if (w.of != Access::Of::kArg) continue;
+    const auto axis = std::ranges::find_if(
+        w.index, [&](const AxisIndex& i) { return i.dim.as_loop() == column; });
+    if (axis == w.index.end()) continue;
+    Vec<int> order;
+    for (int i = 0; i < static_cast<int>(w.index.size()); ++i) {
+      if (i != axis - w.index.begin()) order.push_back(i);
+    }
+    order.push_back(static_cast<int>(axis - w.index.begin()));
+    needs[w.tensor] = Need::prefers(Storage::ordered(order));
+  }
+}
+
 // Nothing where a right operand cannot be contiguous.
 std::optional<Vec<Need>> needs_of(const Kernel& k) {
   Vec<Need> needs(k.args.size());
   for (const Stage& s : k.stages) {
+    if (const auto windows = window_needs(k, s)) add_needs(needs, *windows);
+    prefer_columns(k, s, needs);
     if (s.kind() != Kind::kContract) continue;
     for (const uint32_t r : loaded_reads(s, s.contract().b)) {
       const Access& a = s.reads[r];
