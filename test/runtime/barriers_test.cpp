@@ -12,7 +12,7 @@ struct Plain {
   const image::Image& image;
   const image::Placement& placement;
   uint32_t open = 0;
-  Vec<bool> solo = {};
+  Vec<int> owners = {};
 
   bool overlap(uint32_t x, uint32_t y) const {
     int64_t from_x = placement.offsets[x], from_y = placement.offsets[y];
@@ -31,13 +31,14 @@ struct Plain {
     return false;
   }
 
-  bool needed_before(uint32_t command, bool alone) {
+  bool needed_before(uint32_t command, int owner) {
     bool needed = false;
     for (uint32_t earlier = open; earlier < command; ++earlier) {
-      if (!alone || !solo[earlier]) needed |= conflict(command, earlier);
+      const bool alone = owner != kAllThreads && owners[earlier] == owner;
+      if (!alone) needed |= conflict(command, earlier);
     }
     if (needed) open = command;
-    solo.push_back(alone);
+    owners.push_back(owner);
     return needed;
   }
 };
@@ -62,12 +63,38 @@ TEST_CASE("barriers stand where a look at every pair of steps puts them") {
       image.commands.push_back(std::move(command));
       solo.push_back(below(solo_in) == 0);
     }
+    const int threads = 2 + static_cast<int>(below(3));
+    const Vec<int> owners = owners_of(image, placement, solo, threads);
     Barriers barriers(image, placement);
     Plain plain{image, placement};
     for (uint32_t c = 0; c < commands; ++c) {
-      CHECK(barriers.needed_before(c, solo[c]) == plain.needed_before(c, solo[c]));
+      CHECK((owners[c] == kAllThreads) == !solo[c]);
+      CHECK(owners[c] < threads);
+      CHECK(barriers.needed_before(c, owners[c]) == plain.needed_before(c, owners[c]));
+      // In a run of solo steps nobody waits for another thread.
+      for (uint32_t e = c; e-- > 0 && solo[c] && solo[e];) {
+        CHECK((owners[e] == owners[c] || !plain.conflict(c, e)));
+      }
     }
   }
+}
+
+TEST_CASE("solo steps that have nothing to do with each other are on different threads") {
+  image::Image image;
+  image::Placement placement{.offsets = {0, 64, 128, 192}, .bytes = {64, 64, 64, 64}};
+  auto add = [&](Vec<uint32_t> buffers, Vec<uint32_t> waits) {
+    image::Command c;
+    c.buffers = std::move(buffers);
+    c.waits = std::move(waits);
+    image.commands.push_back(std::move(c));
+  };
+  add({0}, {});
+  add({1}, {});
+  add({0, 2}, {0});
+  add({3}, {});
+  CHECK(owners_of(image, placement, {true, true, true, true}, 2) == Vec<int>{0, 1, 0, 0});
+  CHECK(owners_of(image, placement, {true, true, false, true}, 4) ==
+        Vec<int>{0, 1, kAllThreads, 0});
 }
 
 }  // namespace

@@ -40,36 +40,42 @@ void MemoryInUse::cut(int64_t at) {
   before.end = at;
 }
 
-bool Barriers::needed_before(uint32_t command, bool solo) {
-  const bool needed = waits_for_open(command, solo) || shares_memory(command, solo);
+bool Barriers::needed_before(uint32_t command, int owner) {
+  const bool needed = waits_for_open(command, owner) || shares_memory(command, owner);
   if (needed) {
     open_ = command;
-    by_solo_.clear();
-    by_all_.clear();
+    in_use_.clear();
   }
-  open(command, solo);
+  open(command, owner);
   return needed;
 }
 
-bool Barriers::waits_for_open(uint32_t command, bool solo) const {
+bool Barriers::is_alone_with(int owner, uint32_t earlier) const {
+  return owner != kAllThreads && owners_[earlier] == owner;
+}
+
+bool Barriers::waits_for_open(uint32_t command, int owner) const {
   return std::ranges::any_of(image_.commands[command].waits, [&](uint32_t earlier) {
-    return earlier >= open_ && !(solo && solo_[earlier]);
+    return earlier >= open_ && !is_alone_with(owner, earlier);
   });
 }
 
-bool Barriers::shares_memory(uint32_t command, bool solo) const {
+bool Barriers::shares_memory(uint32_t command, int owner) const {
   return std::ranges::any_of(image_.commands[command].buffers, [&](uint32_t b) {
     const int64_t from = placement_.offsets[b], end = from + placement_.bytes[b];
     if (from < 0) return false;
-    return by_all_.by_other(b, from, end) || (!solo && by_solo_.by_other(b, from, end));
+    return std::ranges::any_of(in_use_, [&](const auto& by) {
+      const bool alone = owner != kAllThreads && by.first == owner;
+      return !alone && by.second.by_other(b, from, end);
+    });
   });
 }
 
-void Barriers::open(uint32_t command, bool solo) {
-  solo_.push_back(solo);
+void Barriers::open(uint32_t command, int owner) {
+  owners_.push_back(owner);
   for (const uint32_t b : image_.commands[command].buffers) {
     const int64_t from = placement_.offsets[b];
-    if (from >= 0) (solo ? by_solo_ : by_all_).add(b, from, from + placement_.bytes[b]);
+    if (from >= 0) in_use_[owner].add(b, from, from + placement_.bytes[b]);
   }
 }
 

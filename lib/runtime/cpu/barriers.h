@@ -2,12 +2,11 @@
 //
 // Steps since the last barrier are open: other threads may still be at them. A step must not start while
 // what it waits for is open, nor while an open step uses memory that the placement gives to another buffer
-// of this step: of such sharing the waits know nothing. Steps of at most one tile ("solo") all run on thread
-// 0, in order.
+// of this step: of such sharing the waits know nothing. What one thread runs alone (owners.h) it runs in order.
 #pragma once
 #include <map>
 
-#include "image/image.h"
+#include "runtime/cpu/owners.h"
 
 namespace rlx::runtime::cpu {
 
@@ -39,22 +38,23 @@ class Barriers {
   Barriers(const image::Image& image, const image::Placement& placement)
       : image_(image), placement_(placement) {}
 
-  // Of the commands, one after the other.
-  bool needed_before(uint32_t command, bool solo);
+  // Of the commands, one after the other; `owner` as owners_of() says.
+  bool needed_before(uint32_t command, int owner);
 
  private:
-  bool waits_for_open(uint32_t command, bool solo) const;
-  bool shares_memory(uint32_t command, bool solo) const;
-  void open(uint32_t command, bool solo);
+  bool is_alone_with(int owner, uint32_t earlier) const;
+  bool waits_for_open(uint32_t command, int owner) const;
+  bool shares_memory(uint32_t command, int owner) const;
+  void open(uint32_t command, int owner);
 
   const image::Image& image_;
   const image::Placement& placement_;
   // The first open step.
   uint32_t open_ = 0;
   // By command.
-  Vec<bool> solo_;
-  // By open steps, those on thread 0 apart.
-  MemoryInUse by_solo_, by_all_;
+  Vec<int> owners_;
+  // By open steps of each owner.
+  std::map<int, MemoryInUse> in_use_;
 };
 
 }  // namespace rlx::runtime::cpu

@@ -32,12 +32,12 @@ class Maker {
         placement_(placement),
         functions_(functions),
         threads_(threads),
-        barriers_(image, placement),
         program_{.symbols = symbols} {}
 
   Result<Program> make() {
     for (uint32_t i = 0; i < image_.commands.size(); ++i) RLX_TRY_VOID(add(i));
     program_.arguments.resize(program_.argument_buffers.size());
+    if (threads_ > 1) set_threads();
     return std::move(program_);
   }
 
@@ -50,9 +50,19 @@ class Maker {
     RLX_TRY(const int64_t tiles, prepare(command, step));
     step.share = tiles / threads_;
     step.rest = tiles % threads_;
-    step.barrier = threads_ > 1 && barriers_.needed_before(index, tiles <= 1);
+    solo_.push_back(tiles <= 1);
     program_.steps.push_back(step);
     return {};
+  }
+
+  void set_threads() {
+    const Vec<int> owners = owners_of(image_, placement_, solo_, threads_);
+    Barriers barriers(image_, placement_);
+    for (Step& step : program_.steps) {
+      const int owner = owners[step.command];
+      if (owner != kAllThreads) step.owner = owner;
+      step.barrier = barriers.needed_before(step.command, owner);
+    }
   }
 
   // Fills in what depends on the kind; the number of tiles.
@@ -98,7 +108,8 @@ class Maker {
   const Placement& placement_;
   const FunctionTable& functions_;
   const int threads_;
-  Barriers barriers_;
+  // By command: whether it has one tile at most.
+  Vec<bool> solo_;
   Program program_;
 };
 

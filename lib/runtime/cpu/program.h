@@ -16,6 +16,8 @@ struct Step {
   // Thread t runs `share` tiles, the first `rest` threads one more: what a thread owns depends on nothing
   // else, so that it finds in its cache what it wrote there.
   int64_t share = 0, rest = 0;
+  // The thread of the one tile where there are no more.
+  int owner = 0;
   KernelFunction function = nullptr;
   // Into Program::arguments.
   size_t first_argument = 0;
@@ -27,8 +29,10 @@ struct Step {
     int64_t first, last;
   };
   Tiles tiles_of(int thread) const {
-    const int64_t first = share * thread + (thread < rest ? thread : rest);
-    return {first, first + share + (thread < rest ? 1 : 0)};
+    const int at = thread - owner;
+    if (at < 0) return {0, 0};
+    const int64_t first = share * at + (at < rest ? at : rest);
+    return {first, first + share + (at < rest ? 1 : 0)};
   }
 };
 
