@@ -279,6 +279,8 @@ class RandomNode {
     if (below(3) == 0) {
       o.group = *channels.constant(), per_group = 1, out = channels * pick<int64_t>({1, 2});
     } else if (below(4) == 0) {
+      // Whole vectors of channels are tiled, others are not.
+      if (below(2) == 0) out = 16 * (1 + static_cast<int64_t>(below(3)));
       o.group = 2, per_group = channels, channels = channels * 2, out = out * 2;
     }
     Vec<Dim> x = {below(3) == 0 ? open(2) : Dim(pick<int64_t>({1, 2})), channels},

@@ -242,6 +242,8 @@ Made conv(Generator& g, int v) {
     group = channels, per_group = 1;
     out = g.random.percent(60) ? channels : channels * 2;
   } else if (auto half = exact_div(channels, 2); half && g.random.percent(60)) {
+    // Whole vectors of channels are tiled, others are not.
+    if (g.random.percent(50)) out = 16 * (1 + static_cast<int64_t>(g.random.below(3)));
     group = 2, per_group = *half, out = out * 2;
   }
   Vec<Dim> weights = {out, per_group};

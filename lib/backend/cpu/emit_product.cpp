@@ -39,18 +39,25 @@ ProductEmitter::ProductEmitter(Function& f, const X86& machine, const TileShape&
 void ProductEmitter::begin_rows(const RowAt& at, bool even) {
   remaining_ = nullptr;
   step_ = p_.staged ? shape_.depth.constant() : even ? row_step_ : std::nullopt;
+  row_at_ = at;
   if (p_.staged) stage_rows(at);
+  if (!moves_with_columns()) point_at_rows(f_.i64(0));
+}
+
+void ProductEmitter::point_at_rows(llvm::Value* column) {
   rows_.clear();
   const int64_t separate = step_ ? 1 : s_.tile.rows;
   for (int64_t r = 0; r < separate; ++r) {
+    const Point at = row_at_(f_.i64(r)).with(s_.loops.column.id, column);
     rows_.push_back(p_.staged ? staged(f_.b.CreateMul(f_.i64(r), dim(shape_.depth)))
-                              : pointer(left(), at(f_.i64(r))));
+                              : pointer(left(), at));
   }
 }
 
 Regs ProductEmitter::sums(const Point& batch, llvm::Value* p, int64_t vectors,
                           llvm::Value* remaining) {
   remaining_ = remaining;
+  if (moves_with_columns()) point_at_rows(f_.b.CreateMul(p, f_.i64(columns_)));
   Vec<Regs> panels(static_cast<size_t>(vectors));
   for (int64_t v = 0; v < vectors; ++v) {
     llvm::Value* panel = f_.b.CreateAdd(p, f_.i64(v));

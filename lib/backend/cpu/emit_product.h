@@ -43,6 +43,7 @@ class ProductEmitter {
   const Ref& left() const { return refs_.reads[p_.left[0]]; }
   const Ref& right(size_t i) const { return refs_.reads[p_.right[i]]; }
   bool is_grouped() const { return p_.group > 1; }
+  bool moves_with_columns() const { return p_.run != 0; }
   llvm::Value* dim(const Dim& d);
 
   void collect_depth();
@@ -53,6 +54,7 @@ class ProductEmitter {
   bool nests(const Vec<Loop>& loops) const;
 
   llvm::Value* parked(llvm::Value* index);
+  void point_at_rows(llvm::Value* column);
   Point at_depth_start(Point at);
   llvm::Value* pointer(const Ref& r, const Point& at);
   llvm::Value* moved(const Ref& r, llvm::Value* p, llvm::Value* offset);
@@ -106,6 +108,7 @@ class ProductEmitter {
   // Of the tile being written: pointers to the left operand's rows, one where they are a constant step apart,
   // else one a row; that step; columns of a last panel.
   Regs rows_;
+  RowAt row_at_;
   std::optional<int64_t> step_;
   llvm::Value* remaining_ = nullptr;
 };

@@ -26,15 +26,15 @@ bool takes_loop(const Stage& s, ExprId root, LoopId loop) {
 bool writes_only_set(const Kernel& k) { return std::ranges::all_of(k.stages, only_sets); }
 
 // The halo of its image is a number, so the padding has to be one.
-bool is_plain_conv(const Conv& c) {
-  return c.groups == 1 && std::all_of(c.pads_lo.begin(), c.pads_lo.end(),
-                                      [](const Dim& pad) { return pad.constant().has_value(); });
+bool has_known_pads(const Conv& c) {
+  return std::all_of(c.pads_lo.begin(), c.pads_lo.end(),
+                     [](const Dim& pad) { return pad.constant().has_value(); });
 }
 
 // What the products are summed up in, where the tile knows how.
 std::optional<DType> sum_type(const Stage& s) {
   const bool product =
-      s.kind() == Kind::kContract || (s.kind() == Kind::kConv && is_plain_conv(s.conv()));
+      s.kind() == Kind::kContract || (s.kind() == Kind::kConv && has_known_pads(s.conv()));
   if (!product) return std::nullopt;
   const DType acc = accumulator_types(s)[0];
   const bool computed = acc != DType::kBool && acc == compute_type(acc);
@@ -227,37 +227,60 @@ bool is_packed_once(const Kernel& k, const Product& p) {
   });
 }
 
+// Columns of a group, where they are whole vectors; nullopt where they are not.
+std::optional<int64_t> run_of(const Stage& s, const TileLoops& loops) {
+  if (s.kind() != Kind::kConv || s.conv().groups == 1) return 0;
+  const std::optional<int64_t> columns = loops.column.extent.constant();
+  if (!columns) return std::nullopt;
+  const int64_t run = *columns / s.conv().groups;
+  return run > 0 && run % loops.columns == 0 ? std::optional(run) : std::nullopt;
+}
+
 // A product of factors that each depend on the columns as they should.
-std::optional<Product> product_of(const Stage& s, size_t stage, LoopId column) {
+std::optional<Product> product_of(const Stage& s, size_t stage, const TileLoops& loops) {
   const ExprId a = operands(s)[0], b = operands(s)[1];
-  if (takes_loop(s, a, column) || !takes_loop(s, b, column)) return std::nullopt;
+  const LoopId column = loops.column.id;
+  const std::optional<int64_t> run = run_of(s, loops);
+  const bool moves = takes_loop(s, a, column);
+  if (!run || (*run == 0 && moves) || !takes_loop(s, b, column)) return std::nullopt;
   Product p{.stage = stage,
             .depth = depth_of(s),
             .left = loaded_reads(s, a),
             .right = loaded_reads(s, b),
             .staged = s.body[a.index].fn != Fn::kLoad,
+            .run = *run,
             .staged_node = a};
+  if (p.staged && moves) return std::nullopt;
   const bool found = is_addressed(s, b) && (p.staged || is_addressed(s, a)) && !p.depth.empty();
   return found ? std::optional(p) : std::nullopt;
 }
 
+// The columns, which must be a loop of the grid, and what a vector has of them.
+bool begin_columns(const Kernel& k, LoopId column, DType acc, TileLoops& loops) {
+  const Loop* loop = find_loop(k.grid, column);
+  if (!loop) return false;
+  loops.column = *loop;
+  loops.acc = acc;
+  loops.columns = static_cast<int>(std::min<int64_t>(kLanes, kVectorBytes / size_of(acc)));
+  return true;
+}
+
 // The products with the columns and the type of sums of the first; no other stage but maps that follow them.
 bool find_products(const Kernel& k, TileLoops& loops) {
-  std::optional<LoopId> column;
   for (size_t i = 0; i < k.stages.size(); ++i) {
     const Stage& s = k.stages[i];
     if (s.kind() == Kind::kMap && s.loops.empty()) continue;
     const std::optional<DType> acc = sum_type(s);
     if (!acc || !reads_args(s)) return false;
-    if (loops.products.empty()) column = column_of(s), loops.acc = *acc;
-    if (!column || column_of(s) != column || *acc != loops.acc) return false;
-    std::optional<Product> p = product_of(s, i, *column);
+    const std::optional<LoopId> column = column_of(s);
+    if (!column || (loops.products.empty() && !begin_columns(k, *column, *acc, loops)))
+      return false;
+    if (*column != loops.column.id || *acc != loops.acc) return false;
+    std::optional<Product> p = product_of(s, i, loops);
     if (!p) return false;
     loops.products.push_back(std::move(*p));
   }
-  if (loops.products.empty()) return false;
-  loops.column.id = *column;
-  return true;
+  return !loops.products.empty();
 }
 
 bool is_right(const Kernel& k, const TileLoops& loops, LoopId loop) {
@@ -293,18 +316,12 @@ Dim extent_of(const Vec<Loop>& loops) {
 std::optional<TileLoops> tile_loops(const Kernel& k) {
   TileLoops out;
   if (!is_local_scalar(k) || !writes_only_set(k) || !find_products(k, out)) return std::nullopt;
-  out.columns = static_cast<int>(std::min<int64_t>(kLanes, kVectorBytes / size_of(out.acc)));
-  bool found = false;
   for (const Loop& l : k.grid) {
     if (l.sequential) return std::nullopt;
-    if (l.id == out.column.id) {
-      out.column = l;
-      found = true;
-    } else {
-      (is_right(k, out, l.id) ? out.batch : out.rows).push_back(l);
-    }
+    if (l.id == out.column.id) continue;
+    (is_right(k, out, l.id) ? out.batch : out.rows).push_back(l);
   }
-  return found ? std::optional(out) : std::nullopt;
+  return out;
 }
 
 bool reads_operands(const Kernel& k, const TileLoops& loops) {
@@ -319,11 +336,17 @@ bool reads_operands(const Kernel& k, const TileLoops& loops) {
   });
 }
 
+// Whether the vectors of a tile never have two left operands.
+bool divides_runs(const TileLoops& loops, int64_t vectors) {
+  return std::ranges::all_of(
+      loops.products, [&](const Product& p) { return p.run / loops.columns % vectors == 0; });
+}
+
 bool fits_tile(const Kernel& kernel, const Choice& choice) {
   if (!is_tile(choice)) return false;
   const Kernel k = as_emitted(kernel);
   std::optional<TileLoops> loops = loops_of(k, choice);
-  return loops && reads_operands(k, *loops);
+  return loops && divides_runs(*loops, choice.tile[1]) && reads_operands(k, *loops);
 }
 
 Tile tile_for(const TileLoops& loops, const Isa& isa) {
@@ -337,7 +360,9 @@ Tile tile_for(const TileLoops& loops, const Isa& isa) {
   }
   std::optional<int64_t> row_tiles = extent_of(loops.rows).constant();
   if (row_tiles) row_tiles = (*row_tiles + rows - 1) / rows;
-  return {rows, vectors_for(rows + extra, panels, row_tiles, isa)};
+  int64_t vectors = vectors_for(rows + extra, panels, row_tiles, isa);
+  while (!divides_runs(loops, vectors)) --vectors;
+  return {rows, vectors};
 }
 
 std::optional<TileLoops> dot_loops(const Kernel& k, int64_t group) {

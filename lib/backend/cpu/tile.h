@@ -36,6 +36,8 @@ struct Product {
   // What the operands read, of Stage::reads; whether the left one is staged.
   Vec<uint32_t> left, right;
   bool staged = false;
+  // So many columns on end have one left operand, whole vectors of them: a group of a convolution. 0: all have.
+  int64_t run = 0;
   // Steps of the innermost loop that an instruction sums up, and the types of the operands where several.
   int group = 1;
   DType left_type = DType::kI16, right_type = DType::kI16;
@@ -61,7 +63,7 @@ struct TileLoops {
   Vec<Product> products;
 };
 
-// The loops of a kernel that can be tiled: contracts and ungrouped convs, and maps without loops.
+// The loops of a kernel that can be tiled: contracts and convs, and maps without loops.
 std::optional<TileLoops> tile_loops(const Kernel& k);
 // The same in groups of steps, of one product; nullopt where an operand may not fit the type that takes.
 std::optional<TileLoops> dot_loops(const Kernel& k, int64_t group);
