@@ -191,6 +191,16 @@ Vec<LoopId> ended_loops(const Stage& s) {
   return std::visit([](const auto& d) { return ended(d); }, s.detail);
 }
 
+bool is_relaxed(const Kernel& k) {
+  bool any = false;
+  for (const Stage& s : k.stages) {
+    if (operands(s).empty()) continue;
+    if (!s.relaxed) return false;
+    any = true;
+  }
+  return any;
+}
+
 Vec<DType> accumulator_types(const Stage& s) {
   Vec<DType> types;
   visit_detail(s, [&](const DType& type) { types.push_back(type); });

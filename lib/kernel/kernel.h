@@ -207,6 +207,9 @@ struct Stage {
   // One per write.
   Vec<ExprId> results = {};
   Origin origin = {};
+  // A product that may round otherwise than its kind says, within the bounds of docs/numerics.md: rows of the menu
+  // that are not exact may run it. The interpreter does as the kind says.
+  bool relaxed = false;
 
   Kind kind() const {
     return std::visit([](const auto& d) { return d.kKind; }, detail);
@@ -246,6 +249,9 @@ RangeOf ranges_of(const Kernel& k, const Stage* stage, RangeOf symbols);
 // is its identity. nullopt where one accumulator is not so: the reduction then runs in sequence.
 std::optional<Vec<Fn>> lane_merge(const Stage& s);
 inline constexpr int64_t kReductionLanes = 32;
+
+// Whether all of its products are relaxed.
+bool is_relaxed(const Kernel& k);
 
 // What messages call it: the node that it was lowered from, the first of several, or else its name.
 const std::string& node_of(const Kernel& k);

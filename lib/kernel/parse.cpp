@@ -113,6 +113,7 @@ class StageParser {
     if (in_.eat("for")) {
       RLX_TRY(s_.loops, parse_nest(in_));
     }
+    s_.relaxed = in_.eat("relaxed");
     if (in_.eat("@")) {
       RLX_TRY(s_.origin, parse_list<std::string>(in_, [](Cursor& c) { return c.string(); }));
     }

@@ -141,6 +141,7 @@ class StagePrinter {
   std::string text() {
     text_ = fmt::format("  {} {}", name(s_.kind()), name_text(s_.name));
     if (!s_.loops.empty()) text_ += " " + loops_text("for", s_.loops);
+    if (s_.relaxed) text_ += " relaxed";
     if (!s_.origin.empty()) text_ += " @ [" + joined(s_.origin, quoted) + "]";
     text_ += " {\n";
     std::visit([&](const auto& d) { print(d); }, s_.detail);

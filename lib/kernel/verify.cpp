@@ -174,6 +174,7 @@ class Verifier {
       require(contains(scope, id),
               [&] { return fmt::format("its detail names i{}, out of scope", id.index); });
     });
+    require(!s.relaxed || !operands(s).empty(), "it is relaxed, but no product");
     if (!sound || !verify_body(k_, s, problems_) || !verify_results(s)) return;
     verify_kind(k_, s, problems_);
     for (const Access& a : s.writes) verify_one_writer(s, a);

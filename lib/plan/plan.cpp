@@ -11,6 +11,7 @@
 #include "plan/group.h"
 #include "plan/in_place.h"
 #include "plan/layout.h"
+#include "plan/relax.h"
 #include "plan/views.h"
 #include "support/ending.h"
 
@@ -86,6 +87,13 @@ Vec<PlannedKernel> kernels_of(const Lir& lir, const Vec<Unit>& units) {
   return kernels;
 }
 
+// The base of planning and of replaying.
+Result<Vec<Unit>> units_for(const Graph& g, const PlanSwitches& on) {
+  RLX_TRY(Vec<Unit> units, units_of(g, on.views));
+  if (on.relaxed) relax_products(units, g);
+  return units;
+}
+
 // Whether the stored values lie where these views say.
 bool fits(const Lir& lir, const Views& views) {
   return std::ranges::all_of(lir.placed, [&](const Placed& p) {
@@ -115,6 +123,7 @@ Vec<std::string> plan_switches() { return {"fusion", "layout", "views"}; }
 PlanSwitches switches_of(const Vec<std::pair<std::string, std::string>>& options) {
   PlanSwitches s;
   for (const auto& [name, value] : options) {
+    if (name == "math") s.relaxed = value == "fast";
     if (name != "disable") continue;
     const std::string list = "," + value + ",";
     s.fusion = list.find(",fusion,") == std::string::npos;
@@ -127,7 +136,7 @@ PlanSwitches switches_of(const Vec<std::pair<std::string, std::string>>& options
 Result<Plan> plan(Graph g, const Target& target, Menu menu, const PlanOptions& options) {
   Plan out;
   const PlanSwitches on = switches_of(options.options);
-  RLX_TRY(Vec<Unit> units, units_of(g, on.views));
+  RLX_TRY(Vec<Unit> units, units_for(g, on));
   Groups groups{.units = std::move(units)};
   if (on.fusion) {
     groups = decide_groups(std::move(groups.units), g, price_of(menu, target, g, on.views));
@@ -149,10 +158,10 @@ Result<Plan> plan(Graph g, const Target& target, Menu menu, const PlanOptions& o
 }
 
 Result<Vec<PlannedKernel>> replay(const Lir& lir) {
-  const bool on = switches_of(lir.options).views;
-  RLX_TRY(Vec<Unit> units, units_of(lir.graph, on));
+  const PlanSwitches on = switches_of(lir.options);
+  RLX_TRY(Vec<Unit> units, units_for(lir.graph, on));
   RLX_TRY(units, replay_groups(std::move(units), lir.graph, lir.fusions));
-  const Views views = on ? take_views(units, lir.graph) : Views(lir.graph.values.size());
+  const Views views = on.views ? take_views(units, lir.graph) : Views(lir.graph.values.size());
   if (!fits(lir, views)) {
     return Error(kPlanMismatch, "the stored plan lays values where its graph does not");
   }

@@ -52,6 +52,9 @@ struct Alternative {
   // Whether each element is written once, when nothing that its grid point has to read is still to be read: a
   // result may then lie where an operand does (plan/in_place.h says which).
   bool writes_once = false;
+  // Whether the result has the bits that the kernel's text says. Another row states its bound in docs/numerics.md,
+  // and is offered only where all of the kernel's products are relaxed (Stage::relaxed).
+  bool exact = true;
 };
 
 // Never empty: "loops" runs every kernel whose kinds the backend knows. An error names the stage and what the

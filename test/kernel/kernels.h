@@ -59,7 +59,7 @@ inline constexpr std::string_view kConv = R"(kernel "conv" {
   arg %w : f32[5, 3, 3, 3] row_major constant
   arg %y : f32[n, 5, 4, 4] row_major written
   grid i0 in n, i1 in 5, i2 in 4, i3 in 4
-  conv %y.0 for i4 in 3, i5 in 3, i6 in 3 {
+  conv %y.0 for i4 in 3, i5 in 3, i6 in 3 relaxed {
     batch i0 out i1 in i4 pixel [i2, i3] window [i5, i6]
     strides [2, 2] dilations [1, 1] pads [1, 1] groups 1
     acc0 : f32

@@ -71,6 +71,11 @@ TEST_CASE("loops are checked") {
         "kernel softmax, stage %y.1: i1 is out of scope in i1");
 }
 
+TEST_CASE("only products are relaxed") {
+  CHECK(broken(kSoftmax, "for i1 in 64", "for i1 in 64 relaxed") ==
+        "kernel softmax, stage %y.0: it is relaxed, but no product");
+}
+
 TEST_CASE("accesses are checked") {
   CHECK(broken(kSoftmax, "load %x[i0, i1]", "load %x[i0]") ==
         "kernel softmax, stage %y.0: an access does not index each axis once");

@@ -32,11 +32,19 @@ Status check_stages(const Kernel& k) {
   return {};
 }
 
+// What the algorithm offers for the kernel that the kernel allows.
+Vec<Alternative> allowed_rows(const Algorithm& a, const Kernel& k, const CpuTarget& target) {
+  Vec<Alternative> rows = a.offer(k, target);
+  if (!is_relaxed(k)) std::erase_if(rows, [](const Alternative& row) { return !row.exact; });
+  return rows;
+}
+
 // Whether an algorithm offers the choice for the kernel as it is stored.
 bool is_offered(const PlannedKernel& p, const CpuTarget& target) {
   const Algorithm* a = find_algorithm(p.choice.algorithm);
   if (!a || !a->fits(p.kernel, p.choice)) return false;
-  return find_alternative(a->offer(p.kernel, target), p.kernel, p.choice.algorithm) != nullptr;
+  const Vec<Alternative> rows = allowed_rows(*a, p.kernel, target);
+  return find_alternative(rows, p.kernel, p.choice.algorithm) != nullptr;
 }
 
 }  // namespace
@@ -45,7 +53,7 @@ Result<Vec<Alternative>> menu(const Kernel& k, const Target& target) {
   RLX_TRY_VOID(check_stages(k));
   Vec<Alternative> rows;
   for (const Algorithm& a : algorithms()) {
-    for (Alternative& row : a.offer(k, target.cpu())) rows.push_back(std::move(row));
+    for (Alternative& row : allowed_rows(a, k, target.cpu())) rows.push_back(std::move(row));
   }
   return rows;
 }
