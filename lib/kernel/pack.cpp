@@ -5,6 +5,7 @@
 #include "kernel/element.h"
 #include "kernel/interpreter.h"
 #include "kernel/strip.h"
+#include "kernel/winograd.h"
 
 namespace rlx {
 namespace {
@@ -78,8 +79,28 @@ Vec<Dim> dims_of(const Vec<int64_t>& shape) { return {shape.begin(), shape.end()
 
 }  // namespace
 
+namespace {
+
+// The transformed weights, which lie as elements do.
+Status pack_transformed(const Winograd& w, std::span<const std::byte> dense,
+                        std::span<std::byte> packed, Vec<int64_t> shape, Storage storage) {
+  if (!can_take(storage.form, DType::kF32, dims_of(shape)) ||
+      static_cast<int64_t>(dense.size()) != bytes_of(DType::kF32, elements_of(shape))) {
+    return Error(kInvalidStorage, "a tensor's bytes are not those that its form is made of");
+  }
+  const Vec<float> formed = transformed_weights(w, dense);
+  shape[2] = shape[3] = w.points;
+  storage.form = Form::kElements;
+  return pack(std::as_bytes(std::span(formed)), packed, DType::kF32, shape, storage);
+}
+
+}  // namespace
+
 Status pack(std::span<const std::byte> dense, std::span<std::byte> packed, DType dtype,
             const Vec<int64_t>& shape, const Storage& storage) {
+  if (const Winograd* w = winograd_of(storage.form)) {
+    return pack_transformed(*w, dense, packed, shape, storage);
+  }
   const Tensor t({.dtype = dtype, .shape = dims_of(shape), .storage = storage}, packed);
   RLX_TRY_VOID(verify_sizes(dense.size(), packed.size(), t, shape));
   if (packed.size() != dense.size()) fill(packed, dtype, storage);
@@ -91,6 +112,9 @@ Status pack(std::span<const std::byte> dense, std::span<std::byte> packed, DType
 
 Status unpack(std::span<const std::byte> packed, std::span<std::byte> dense, DType dtype,
               const Vec<int64_t>& shape, const Storage& storage) {
+  if (storage.form != Form::kElements) {
+    return Error(kInvalidStorage, "what a tensor was transformed into does not give it back");
+  }
   const Tensor t({.dtype = dtype, .shape = dims_of(shape), .storage = storage}, {});
   RLX_TRY_VOID(verify_sizes(dense.size(), packed.size(), t, shape));
   each_element(t, shape, [&](int64_t to, int64_t from, auto bytes) {

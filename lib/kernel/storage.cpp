@@ -6,6 +6,7 @@
 #include <cstring>
 
 #include "kernel/element.h"
+#include "kernel/winograd.h"
 
 namespace rlx {
 
@@ -75,11 +76,11 @@ Storage Storage::ordered(const Vec<int>& axes) {
 
 bool Storage::is_row_major() const {
   const Storage plain = row_major(static_cast<int>(padding.size()));
-  return dims == plain.dims && padding == plain.padding;
+  return dims == plain.dims && padding == plain.padding && form == Form::kElements;
 }
 
 bool Storage::is_plain() const {
-  return dims.size() == padding.size() &&
+  return dims.size() == padding.size() && form == Form::kElements &&
          std::all_of(dims.begin(), dims.end(),
                      [](const PhysicalDim& d) { return d.div == 1 && d.mod == 0; });
 }
@@ -101,7 +102,7 @@ bool is_blocked(const Storage& s, size_t axis) {
 }  // namespace
 
 bool satisfies(const Storage& have, const Storage& wanted) {
-  if (have.dims != wanted.dims) return false;
+  if (have.dims != wanted.dims || have.form != wanted.form) return false;
   if (has_padding(wanted) && wanted.fill && have.fill != wanted.fill) return false;
   for (size_t i = 0; i < have.padding.size(); ++i) {
     const AxisPadding &h = have.padding[i], &w = wanted.padding[i];
@@ -111,9 +112,24 @@ bool satisfies(const Storage& have, const Storage& wanted) {
   return true;
 }
 
+bool can_take(Form form, DType dtype, const Vec<Dim>& shape) {
+  if (!winograd_of(form)) return true;
+  return dtype == DType::kF32 && shape.size() == 4 && shape[2].is(3) && shape[3].is(3);
+}
+
+namespace {
+
+// Of the window's axes there are more positions.
+Dim formed_extent(Form form, const Vec<Dim>& shape, int axis) {
+  const Winograd* w = winograd_of(form);
+  return w && axis >= 2 ? Dim(w->points) : shape[static_cast<size_t>(axis)];
+}
+
+}  // namespace
+
 Dim padded_extent(const Storage& s, const Vec<Dim>& shape, int axis) {
   const AxisPadding& p = s.padding[static_cast<size_t>(axis)];
-  const Dim extent = shape[static_cast<size_t>(axis)] + p.lo + p.hi;
+  const Dim extent = formed_extent(s.form, shape, axis) + p.lo + p.hi;
   return p.multiple == 1 ? extent : ceil_div(extent, p.multiple) * p.multiple;
 }
 

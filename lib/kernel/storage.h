@@ -8,6 +8,10 @@
 //   panels of 16 columns of B    n/16, k, n%16        (axis n twice: div 16, then mod 16)
 // An axis has a halo of lo and hi elements around it and is padded at its end to a multiple of
 // `multiple`; both hold `fill`.
+//
+// A constant may be stored transformed: its `form` says how, and dims and padding are those of the transformed
+// tensor. Its elements are then nowhere in memory, so that no access addresses it; only an algorithm that asks
+// for the form reads it.
 #pragma once
 #include <cstddef>
 #include <optional>
@@ -57,18 +61,29 @@ struct AxisPadding {
   bool operator==(const AxisPadding&) const = default;
 };
 
+enum class Form : uint8_t {
+  kElements,
+  // Weights [out, in, 3, 3] of a convolution for squares of 2 x 2 and 4 x 4 results (kernel/winograd.h).
+  kWinograd2,
+  kWinograd4,
+};
+// "elements", "winograd2", "winograd4".
+std::string_view name(Form form);
+std::optional<Form> form_named(std::string_view name);
+
 struct Storage {
   Vec<PhysicalDim> dims;
   // One per logical axis.
   Vec<AxisPadding> padding;
   // What padding and halo hold; none: nothing may read them.
   std::optional<Scalar> fill;
+  Form form = Form::kElements;
 
   static Storage row_major(int rank);
   // Unpadded, in that order of the logical axes, outermost first.
   static Storage ordered(const Vec<int>& axes);
   bool is_row_major() const;
-  // Whether each axis is one physical dim: addresses are then affine in the indexes.
+  // Whether each axis of the elements is one physical dim: addresses are then affine in the indexes.
   bool is_plain() const;
   bool operator==(const Storage&) const = default;
 };
@@ -78,8 +93,10 @@ struct Storage {
 bool satisfies(const Storage& have, const Storage& wanted);
 // Whether any axis has a halo or padding.
 bool has_padding(const Storage& s);
+// Whether a tensor of that type and shape can be stored in the form.
+bool can_take(Form form, DType dtype, const Vec<Dim>& shape);
 
-// The extent of logical axis `axis` with halo and padding.
+// The extent of logical axis `axis`, of the transformed tensor, with halo and padding.
 Dim padded_extent(const Storage& s, const Vec<Dim>& shape, int axis);
 // Extent and stride in elements of each physical dim; the innermost stride is 1.
 Vec<Dim> physical_extents(const Storage& s, const Vec<Dim>& shape);

@@ -55,6 +55,22 @@ Result<Scalar> parse_scalar(Cursor& in, DType dtype) {
 
 // ---- Printing ---------------------------------------------------------------------------------
 
+std::string_view name(Form form) {
+  switch (form) {
+    case Form::kElements: return "elements";
+    case Form::kWinograd2: return "winograd2";
+    case Form::kWinograd4: return "winograd4";
+  }
+  return {};
+}
+
+std::optional<Form> form_named(std::string_view text) {
+  for (const Form f : {Form::kElements, Form::kWinograd2, Form::kWinograd4}) {
+    if (name(f) == text) return f;
+  }
+  return std::nullopt;
+}
+
 namespace {
 
 std::string dim_text(const PhysicalDim& d) {
@@ -87,8 +103,11 @@ std::string paddings_text(const Vec<AxisPadding>& padding) {
 std::string to_text(const Storage& s) {
   std::string text;
   for (const PhysicalDim& d : s.dims) text += (text.empty() ? "" : ", ") + dim_text(d);
-  text = s.is_row_major() ? "row_major" : "[" + text + "]" + paddings_text(s.padding);
+  Storage elements = s;
+  elements.form = Form::kElements;
+  text = elements.is_row_major() ? "row_major" : "[" + text + "]" + paddings_text(s.padding);
   if (s.fill) text += " fill " + to_text(*s.fill);
+  if (s.form != Form::kElements) text += fmt::format(" form {}", name(s.form));
   return text;
 }
 
@@ -108,6 +127,11 @@ class StorageParser {
     }
     if (in_.eat("fill")) {
       RLX_TRY(s.fill, parse_scalar(in_, dtype_));
+    }
+    if (in_.eat("form")) {
+      const std::optional<Form> form = form_named(in_.word());
+      if (!form) return in_.error("no such form");
+      s.form = *form;
     }
     if (auto sound = verify(s, rank_); !sound) return in_.error(sound.error().first().message);
     return s;

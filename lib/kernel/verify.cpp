@@ -82,6 +82,9 @@ class Verifier {
       require(false, sound.error().first().message);
     }
     require(!a.storage.fill || a.storage.fill->dtype == a.dtype, "its fill has another dtype");
+    const bool formed = a.storage.form != Form::kElements;
+    require(!formed || (a.constant && can_take(a.storage.form, a.dtype, a.shape)),
+            "it is no constant that its form is made of");
     if (a.frame) verify_frame(a);
   }
 

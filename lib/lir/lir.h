@@ -81,7 +81,8 @@ struct Lir {
   Vec<LirBuffer> buffers;
 };
 
-// A constant's bytes in one storage.
+// A constant's bytes in one storage. One that every kernel wants transformed is placed as it is too, for who
+// binds dims and plans again.
 struct PackedConstant {
   Digest digest;
   ConstantData data;

@@ -58,6 +58,7 @@ void write(JsonWriter& out, const Storage& s) {
     out.key("fill");
     write(out, *s.fill);
   }
+  if (s.form != Form::kElements) out.member("form", std::string(name(s.form)));
   out.end_object();
 }
 
@@ -200,6 +201,12 @@ Result<Storage> read_storage(const JsonReader& in) {
   }
   if (std::optional<JsonReader> fill = in.maybe("fill")) {
     RLX_TRY(s.fill, read_scalar(*fill));
+  }
+  if (std::optional<JsonReader> form = in.maybe("form")) {
+    RLX_TRY(const std::string text, form->string());
+    const std::optional<Form> known = form_named(text);
+    if (!known) return malformed(in, "unknown form " + text);
+    s.form = *known;
   }
   return s;
 }
@@ -363,7 +370,7 @@ Result<Lir> lir_from_json(std::string_view text, const StoredSource& source) {
   std::map<Digest, StoredConstant> forms;
   for (const Placed& p : lir.placed) {
     const Constant* c = lir.graph.constant_of(p.value);
-    if (c) {
+    if (c && p.storage.form == Form::kElements) {
       forms.emplace(c->digest, StoredConstant{*c, p.storage, lir.buffers[p.buffer].blob,
                                               lir.buffers[p.buffer].offset});
     }

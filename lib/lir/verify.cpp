@@ -43,6 +43,10 @@ Status verify_placed(const Lir& lir, const Placed& p) {
   if (Status sound = verify(p.storage, type.rank()); !sound) {
     return bad(sound.error().first().message);
   }
+  const bool formed = p.storage.form != Form::kElements;
+  if (formed && !(is_constant(lir, p) && can_take(p.storage.form, type.dtype, type.shape))) {
+    return bad("a value is in a form that it cannot take");
+  }
   if (p.inside) return verify_inside(lir, p);
   const LirBuffer& b = lir.buffers[p.buffer];
   if (b.dtype != type.dtype || b.elements != storage_elements(p.storage, type.shape)) {

@@ -55,6 +55,7 @@ class Layouter {
   void run() {
     for (const ValueId v : g_.inputs()) place(v, Storage::row_major(g_[v].type.rank()));
     for (size_t u = 0; u < units_.size(); ++u) lay_out_unit(u);
+    for (size_t v = 0; v < copies_.size(); ++v) keep_elements(ValueId(v));
   }
 
  private:
@@ -92,6 +93,14 @@ class Layouter {
     Storage own =
         storage_of(box_of(v, view), lir_.placed[container].storage, shape_of(view.container));
     return place(v, std::move(own), Inside{container, view.start});
+  }
+
+  // Of a constant: dims that are bound later want them (lir/lir.h).
+  void keep_elements(ValueId v) {
+    const Vec<uint32_t>& copies = copies_[v.index];
+    const bool lost = std::ranges::all_of(
+        copies, [&](uint32_t id) { return lir_.placed[id].storage.form != Form::kElements; });
+    if (!copies.empty() && lost) place(v, Storage::row_major(g_[v].type.rank()));
   }
 
   void lay_out_unit(size_t u) {

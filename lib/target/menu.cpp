@@ -7,7 +7,7 @@ namespace rlx {
 bool Need::is_met_by(const Storage& have) const {
   switch (kind) {
     case Kind::kAny:
-    case Kind::kPrefers: return true;
+    case Kind::kPrefers: return have.form == Form::kElements;
     case Kind::kPlain: return have.is_plain();
     case Kind::kLike: return satisfies(have, storage);
   }

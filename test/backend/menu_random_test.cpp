@@ -5,7 +5,9 @@
 
 #include <cstdio>
 #include <cstdlib>
+#include <fstream>
 #include <random>
+#include <set>
 
 #include "backend/cpu/algorithm.h"
 #include "test/backend/program.h"
@@ -34,17 +36,40 @@ int64_t refuses_others(const Machine& m, Kernel k, const Vec<Alternative>& rows,
   return refused;
 }
 
+// Of values up to 8, for what rows that are not exact may add to a sum. A wrong factor is much more.
+double tolerance_of(const Kernel& k) {
+  double terms = 1;
+  for (const Loop& l : k.stages[0].loops) terms *= static_cast<double>(*l.extent.constant());
+  return 1e-5 * 8 * 8 * terms;
+}
+
+// The first cells of the table of rows that are not exact.
+std::set<std::string> listed_inexact() {
+  std::ifstream in(RLX_TEST_SOURCE_DIR "/../docs/numerics.md");
+  REQUIRE(in.good());
+  std::set<std::string> names;
+  std::string line;
+  while (std::getline(in, line) && !line.starts_with("## Rows of the menu")) {
+  }
+  while (std::getline(in, line) && !line.starts_with("## ")) {
+    if (line.starts_with("| `")) names.insert(line.substr(3, line.find('`', 3) - 3));
+  }
+  return names;
+}
+
 }  // namespace
 
 TEST_CASE("every alternative of the menu on random nodes") {
   std::map<std::string, int64_t> offered;
   std::map<int64_t, int64_t> groups;
+  std::set<std::string> inexact;
   int64_t refused = 0, frames = 0, in_place = 0;
   Vec<Machine> targets = machines();
   targets.push_back(machine_of("cpu:x86-64-v4,+avx512vnni"));
   for (unsigned seed = 0; seed < kernels_asked_for(50); ++seed) {
     RandomNode random(seed);
-    const Kernel plain = random.make();
+    Kernel plain = random.make();
+    for (Stage& s : plain.stages) s.relaxed = !operands(s).empty();
     INFO("seed " << seed << "\n" << to_text(plain));
     auto valid = verify(plain);
     if (!valid) FAIL(to_text(valid.error()));
@@ -64,13 +89,19 @@ TEST_CASE("every alternative of the menu on random nodes") {
           in_place += a.written && a.frame && a.frame->memory == 200;
         }
         INFO(m.target.text << " " << row.choice.algorithm << "\n" << to_text(k));
-        check_same_on(m, k, random.symbols(), random_values(seed), row.choice);
+        if (!row.exact) inexact.insert(row.choice.algorithm);
+        if (row.exact) {
+          check_same_on(m, k, random.symbols(), random_values(seed), row.choice);
+        } else {
+          check_near_on(m, k, random.symbols(), random_values(seed), row.choice, tolerance_of(k));
+        }
         ++offered[row.choice.algorithm];
         if (row.choice.tile.size() == 3) ++groups[row.choice.tile[2]];
         refused += refuses_others(m, k, *rows, row, random);
       }
     }
   }
+  CHECK(inexact == listed_inexact());
   CHECK(refused > 0);
   CHECK(frames > 0);
   CHECK(in_place > 0);

@@ -270,6 +270,49 @@ Kernel parse_kernel(std::string_view text) {
   return std::move(kernels->front());
 }
 
+namespace {
+
+// With all constants as their elements.
+Kernel untransformed(Kernel k) {
+  for (Arg& a : k.args) {
+    if (a.storage.form == Form::kElements) continue;
+    a.storage = Storage::row_major(static_cast<int>(a.shape.size()));
+  }
+  return k;
+}
+
+void compare_near(const Kernel& k, Vec<Memory>& got, Vec<Memory>& want, double tolerance) {
+  for (size_t i = 0; i < k.args.size(); ++i) {
+    const Arg& a = k.args[i];
+    const auto size = static_cast<size_t>(size_of(a.dtype));
+    for (size_t at = 0; a.written && at + size <= got[i].span().size(); at += size) {
+      const double g = scalar_at(a.dtype, got[i].data() + at).as_double();
+      const double w = scalar_at(a.dtype, want[i].data() + at).as_double();
+      if (!(std::abs(g - w) <= tolerance)) FAIL(a.name << " is " << g << ", not " << w);
+    }
+  }
+}
+
+}  // namespace
+
+void check_near_on(const Machine& m, const Kernel& k, const Symbols& symbols, const Fill& fill,
+                   const Choice& choice, double tolerance) {
+  const Kernel plain = untransformed(k);
+  Vec<Memory> want = buffers_of(plain, symbols, fill);
+  Vec<std::span<std::byte>> spans;
+  for (const size_t memory : memories_of(plain)) spans.push_back(want[memory].span());
+  auto status = interpret(plain, symbols, spans);
+  if (!status) FAIL(to_text(status.error()));
+  Program p(k, m.target, choice);
+  const int64_t tiles = p.tiles(symbols);
+  Vec<Memory> whole = buffers_of(k, symbols, fill), pieces = buffers_of(k, symbols, fill);
+  p.run(whole, symbols, 0, tiles);
+  compare_near(k, whole, want, tolerance);
+  for (int64_t tile = tiles; tile-- > 0;) p.run(pieces, symbols, tile, tile + 1);
+  compare(k, pieces, whole, "tile by tile");
+  ++kernels_run()[m.target.text];
+}
+
 void check_same(const Kernel& k, const Symbols& symbols, const Fill& fill, const Choice& choice) {
   for (const Machine& m : machines()) check_same_on(m, k, symbols, fill, choice);
 }

@@ -78,6 +78,9 @@ void check_same(const Kernel& k, const Symbols& symbols = {}, const Fill& fill =
                 const Choice& choice = {});
 void check_same_on(const Machine& m, const Kernel& k, const Symbols& symbols, const Fill& fill,
                    const Choice& choice);
+// For a choice that is not exact: every result is that near to the interpreter's, and tile by tile has the same bits.
+void check_near_on(const Machine& m, const Kernel& k, const Symbols& symbols, const Fill& fill,
+                   const Choice& choice, double tolerance);
 inline void check_same(std::string_view text, const Symbols& symbols = {},
                        const Fill& fill = random_values(1)) {
   check_same(parse_kernel(text), symbols, fill);

@@ -273,6 +273,7 @@ class RandomNode {
   }
 
   Result<ValueId> conv() {
+    if (type_ == DType::kF32 && below(2) == 0) return conv_by_three();
     ops::Conv o;
     size_t spatial = 1 + below(2);
     Dim channels = closed(), per_group = channels, out = closed();
@@ -300,6 +301,20 @@ class RandomNode {
     Values inputs = {image, weights};
     if (below(2) == 0) inputs.push_back(input({out}, true));
     return builder().add1(attrs(o), inputs);
+  }
+
+  // What may run in squares.
+  Result<ValueId> conv_by_three() {
+    ops::Conv o;
+    o.pads = {pick<int64_t>({0, 1, 2}), pick<int64_t>({0, 1, 3}), pick<int64_t>({0, 1, 2}), 1};
+    const Dim channels = closed(), out = closed();
+    Vec<Dim> x = {below(3) == 0 ? open(2) : Dim(pick<int64_t>({1, 2, 3})), channels};
+    for (int i = 0; i < 2; ++i) {
+      const int64_t size = pick<int64_t>({2, 3, 5, 7, 8, 12, 17});
+      x.push_back(below(5) == 0 ? open(size) : Dim(size));
+    }
+    const ValueId image = input(x), weights = input({out, channels, 3, 3}, true);
+    return builder().add1(attrs(o), {image, weights});
   }
 
   Result<ValueId> row() {

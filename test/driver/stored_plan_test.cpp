@@ -169,4 +169,41 @@ TEST_CASE("a stored plan that does not fit is refused") {
           [](Lir& l) { l.placed[0].storage.dims[0].div = 2; });
 }
 
+TEST_CASE(
+    "a stored plan with rows that are not exact wants the option, and weights in their form") {
+  const Lir squares = plan_of(R"(graph "g" {
+  %x = input "x" : f32[1, 64, 32, 32]
+  %w = constant 0.5 : f32[64, 64, 3, 3]
+  %c = conv(%x, %w) {pads = [1, 1, 1, 1]}
+  output "y" = %c
+})",
+                              {{"math", "fast"}});
+  auto formed = [](Lir& l) -> Placed& {
+    auto p = std::ranges::find_if(
+        l.placed, [](const Placed& p) { return p.storage.form != Form::kElements; });
+    REQUIRE(p != l.placed.end());
+    return *p;
+  };
+  CHECK(compiled_again(squares).ok());
+  refuses("no option", [](Lir& l) { l.options.clear(); }, squares);
+  refuses("another level", [](Lir& l) { l.options[0].second = "default"; }, squares);
+  refuses("elements", [&](Lir& l) { formed(l).storage.form = Form::kElements; }, squares);
+  refuses(
+      "another form",
+      [&](Lir& l) {
+        Placed& p = formed(l);
+        p.storage.form = p.storage.form == Form::kWinograd2 ? Form::kWinograd4 : Form::kWinograd2;
+        l.buffers[p.buffer].elements = storage_elements(p.storage, l.graph[p.value].type.shape);
+      },
+      squares);
+  refuses(
+      "an image that is transformed",
+      [](Lir& l) {
+        Placed& p = l.placed[0];
+        p.storage.form = Form::kWinograd4;
+        l.buffers[p.buffer].elements = storage_elements(p.storage, l.graph[p.value].type.shape);
+      },
+      squares);
+}
+
 }  // namespace rlx::test

@@ -150,6 +150,24 @@ TEST_CASE("storage text reads back") {
   CHECK(to_text(storage("[]", 0)) == "row_major");
 }
 
+TEST_CASE("a form has more elements, and does not give its own back") {
+  const Storage s = storage("[0/16, 2, 3, 1, 0%16] pad {0: to 16} fill 0.0 form winograd4", 4);
+  CHECK(s.form == Form::kWinograd4);
+  CHECK(to_text(s) == "[0/16, 2, 3, 1, 0%16] pad {0: to 16} fill 0.0 form winograd4");
+  CHECK(storage_elements(s, {20, 8, 3, 3}) == Dim(32 * 8 * 36));
+  CHECK_FALSE(parse_storage("row_major form other", 4, DType::kF32).ok());
+  Storage plain = s;
+  plain.form = Form::kElements;
+  CHECK_FALSE(satisfies(s, plain));
+  CHECK_FALSE(satisfies(plain, s));
+  CHECK_FALSE(storage("row_major form winograd2", 4).is_row_major());
+  CHECK_FALSE(storage("row_major form winograd2", 4).is_plain());
+  CHECK(can_take(Form::kWinograd2, DType::kF32, {1, 1, 3, 3}));
+  CHECK_FALSE(can_take(Form::kWinograd2, DType::kF64, {1, 1, 3, 3}));
+  CHECK_FALSE(can_take(Form::kWinograd2, DType::kF32, {1, 1, 3, 1}));
+  CHECK_FALSE(can_take(Form::kWinograd2, DType::kF32, {1, 3, 3}));
+}
+
 TEST_CASE("unsound storages are refused") {
   for (auto text : {"[0]", "[0, 0, 1]", "[0, 2]", "[1/16, 0, 1%8]", "[1/8, 0, 1%16]", "[0, 1/16]",
                     "[0/0, 1]", "[0, 1] pad {0: lo -1}", "[0, 1] pad {2: lo 1}",

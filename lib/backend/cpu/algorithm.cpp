@@ -5,12 +5,14 @@
 #include "backend/cpu/loops.h"
 #include "backend/cpu/rows.h"
 #include "backend/cpu/tile.h"
+#include "backend/cpu/winograd.h"
 
 namespace rlx::backend::cpu {
 namespace {
 
 constexpr Algorithm kAlgorithms[] = {
     {"product.dot", offer_dot, fits_tile, emit_tiled},
+    {"conv.winograd", offer_winograd, fits_winograd, emit_winograd},
     {"contract.panel", offer_contract, fits_tile, emit_tiled},
     {"conv.direct", offer_conv, fits_tile, emit_tiled},
     {"rows", offer_rows, fits_rows, emit_rows},

@@ -5,6 +5,7 @@
 
 #include "backend/cpu/isa.h"
 #include "backend/cpu/nest.h"
+#include "backend/cpu/winograd.h"
 #include "kernel/estimate.h"
 #include "kernel/functions.h"
 
@@ -236,6 +237,34 @@ Cost product_of_block(const Kernel& k, const Stage& s, const Vec<int64_t>& tile,
   return {parts.cycles / kParts};
 }
 
+// ---- Winograd ---------------------------------------------------------------------------------
+
+// Parts of a cycle that a tile of work takes. Transforms are about 4 sums of vectors for each point, loads and
+// stores beside.
+Cost winograd_parts(const WinogradShape& s, const Isa& isa) {
+  const WinogradTile& t = s.tile;
+  const int64_t halves = std::max<int64_t>(1, kVectorBytes / isa.vector_bytes);
+  const int64_t step =
+      std::max<int64_t>({t.rows * t.vectors * halves, t.vectors * halves + t.rows, 4});
+  const int64_t product = s.loops.channels * step + 20 + 2 * t.rows * t.vectors * halves;
+  const int64_t image = 6 * s.points() * ceil_of(s.loops.channels, kLanes) * halves;
+  const int64_t results = (5 * s.points() + 2 * t.results * t.results) * halves;
+  const Cost of_square = Cost{image} + Cost{results} * t.panels;
+  const Cost products = Cost{product} * s.points() * t.groups * ceil_of(t.panels, t.vectors);
+  return (of_square * t.squares() + products) * (kParts / 2);
+}
+
+// The transformed weights, which come from memory once and from the third cache for each block of squares, are
+// more than what memory_cost() counts.
+Cost winograd_memory(const Kernel& k, const WinogradShape& s, int64_t blocks,
+                     const CpuTarget& target) {
+  const int64_t bytes = bytes_of_arg(k.args[k.stages[0].reads[s.loops.weights].tensor]);
+  const int64_t formed = bytes * s.points() / 9;
+  const Cost more = Cost{formed} * byte_parts(formed, true, target) -
+                    Cost{bytes} * byte_parts(bytes, true, target);
+  return {(more + Cost{formed} * kSecond * (blocks - 1)).cycles / kParts};
+}
+
 // ---- Threads ----------------------------------------------------------------------------------
 
 // Work of few tiles keeps few cores busy: what cannot be shared counts up to twice.
@@ -279,6 +308,16 @@ Cost price_of_tile(const Kernel& k, const TileLoops& loops, const Tile& tile,
   }
   for (const Stage& s : k.stages) sum += s.kind() == Kind::kMap ? stage_cost(k, s, isa) : Cost();
   return kStart + shared(sum, batches * (row_tiles * blocks).cycles);
+}
+
+Cost price_of_winograd(const Kernel& k, const WinogradShape& s, const CpuTarget& target) {
+  const int64_t squares = std::max<int64_t>(1, estimate(s.squares));
+  const int64_t blocks = ceil_of(squares, s.tile.squares());
+  const Cost tiles = Cost{blocks} * ceil_of(s.panels, s.tile.panels);
+  Cost sum = memory_cost(k, target) + winograd_memory(k, s, blocks, target);
+  sum += Cost{(winograd_parts(s, Isa(target)) * tiles.cycles).cycles / kParts};
+  for (size_t i = 1; i < k.stages.size(); ++i) sum += stage_cost(k, k.stages[i], Isa(target));
+  return kStart + shared(sum, tiles);
 }
 
 Cost price_of_rows(const Kernel& k, const RowLoops& loops, const Vec<int64_t>& tile,

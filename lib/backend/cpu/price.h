@@ -8,10 +8,13 @@
 
 namespace rlx::backend::cpu {
 
+struct WinogradShape;
+
 Cost price_of_loops(const Kernel& k, const CpuTarget& target);
 // `tile` is the choice's: rows of a block, vectors of a product's tile.
 Cost price_of_rows(const Kernel& k, const RowLoops& loops, const Vec<int64_t>& tile,
                    const CpuTarget& target);
+Cost price_of_winograd(const Kernel& k, const WinogradShape& shape, const CpuTarget& target);
 // `collide`: the left operand's rows push each other out of the first cache.
 Cost price_of_tile(const Kernel& k, const TileLoops& loops, const Tile& tile,
                    const CpuTarget& target, bool collide);
