@@ -28,6 +28,7 @@ struct Common {
   bool strict = false;
   int jobs = 0;
   std::string math;
+  std::string precision;
   std::vector<std::string> disable;
 
   void add(CLI::App& app) {
@@ -48,11 +49,15 @@ struct Common {
   void add_switches(CLI::App& app) {
     app.add_option("--math", math,
                    "exact, default or fast: how far results may be from the model's");
+    app.add_option("--precision", precision,
+                   "f32, bf16 or f16: what operands of products are stored in");
     app.add_option("--disable", disable, "passes that do not run: NAME[,NAME]; repeats")
         ->allow_extra_args(false);
   }
 
-  Result<driver::Options> switches() const { return driver::parse_switches(math, disable); }
+  Result<driver::Options> switches() const {
+    return driver::parse_switches({math, precision, disable});
+  }
 
   void set_log_level() const {
     if (quiet) return log::set_level(log::Level::kError);

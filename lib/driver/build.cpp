@@ -120,7 +120,7 @@ class Builder {
     }
     if (!r_.options.empty()) {
       return Error(kSwitchesOfEntry, "entry " + r_.model + " was compiled with its own switches",
-                   "give the model, or leave --math and --disable out");
+                   "give the model, or leave --math, --precision and --disable out");
     }
     RLX_TRY(const Lir shallow, lir_from_json(base.lir, {}));
     RLX_TRY(out_.target, parse_target(shallow.target));

@@ -15,6 +15,8 @@ inline constexpr int kUnknownSwitch = 2014;
 inline constexpr int kUnknownMath = 2015;
 // Switches for an entry that was compiled with its own.
 inline constexpr int kSwitchesOfEntry = 2016;
+// --precision has another word than f32, bf16 and f16.
+inline constexpr int kUnknownPrecision = 2017;
 // Neither a file nor a key of the cache.
 inline constexpr int kNoModel = 3020;
 // A target that no backend of rlx makes code for yet.

@@ -68,6 +68,7 @@ PassOptions pass_options(const CompileOptions& options) {
   PassOptions passes = options.passes;
   Switches switches = switches_of(options.options);
   passes.math = switches.math;
+  passes.precision = switches.precision;
   passes.off = std::move(switches.disabled);
   return passes;
 }

@@ -14,7 +14,7 @@ struct CompileOptions {
   Dims dims = {};
   // Recorded in the LIR; they stand in the key. Switches (driver/switches.h) are obeyed.
   Options options = {};
-  // What does not change results; `off` and `math` come from the options.
+  // What does not change results; `off`, `math` and `precision` come from the options.
   PassOptions passes = {};
   int jobs = 1;
   // An image of that code key, if one is at hand: its code is used, and none is generated.

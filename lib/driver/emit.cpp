@@ -78,7 +78,9 @@ Result<std::string> emit_from(ModelFile& model, const EmitRequest& r) {
   if (r.passes) {
     if (r.stage != "mir") return no_stage(r);
     PassOptions passes = r.options.passes;
-    passes.math = switches_of(r.options.options).math;
+    const Switches switches = switches_of(r.options.options);
+    passes.math = switches.math;
+    passes.precision = switches.precision;
     RLX_TRY(const Graph g, run_passes(std::move(model.graph), *r.passes, passes));
     return to_text(g);
   }

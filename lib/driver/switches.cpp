@@ -6,6 +6,7 @@
 
 #include "driver/codes.h"
 #include "passes/pipeline.h"
+#include "passes/precision.h"
 #include "plan/plan.h"
 #include "support/names.h"
 #include "support/sort_uniquely.h"
@@ -13,7 +14,7 @@
 namespace rlx::driver {
 namespace {
 
-constexpr std::string_view kMath = "math", kDisable = "disable";
+constexpr std::string_view kMath = "math", kPrecision = "precision", kDisable = "disable";
 
 Vec<std::string> split(std::string_view text) {
   Vec<std::string> names;
@@ -32,6 +33,18 @@ Status check_switch(const std::string& name) {
                hint_for(name, known));
 }
 
+Result<std::string> disabled_names(const std::vector<std::string>& texts) {
+  Vec<std::string> names;
+  for (const std::string& text : texts) {
+    for (std::string& name : split(text)) {
+      RLX_TRY_VOID(check_switch(name));
+      names.push_back(std::move(name));
+    }
+  }
+  sort_uniquely(names);
+  return fmt::format("{}", fmt::join(names, ","));
+}
+
 }  // namespace
 
 bool Switches::is_disabled(std::string_view name) const {
@@ -45,24 +58,24 @@ Vec<std::string> switch_names() {
   return names;
 }
 
-Result<Options> parse_switches(const std::string& math, const std::vector<std::string>& disabled) {
+Result<Options> parse_switches(const SwitchTexts& texts) {
+  // In the order of their names.
   Options options;
-  Vec<std::string> names;
-  for (const std::string& text : disabled) {
-    for (std::string& name : split(text)) {
-      RLX_TRY_VOID(check_switch(name));
-      names.push_back(std::move(name));
-    }
+  RLX_TRY(std::string disabled, disabled_names(texts.disabled));
+  if (!disabled.empty()) options.emplace_back(kDisable, std::move(disabled));
+  const std::optional<Math> math = math_named(texts.math.empty() ? "default" : texts.math);
+  if (!math) {
+    return Error(kUnknownMath, "--math: there is no \"" + texts.math + "\"",
+                 hint_for(texts.math, {"exact", "default", "fast"}));
   }
-  sort_uniquely(names);
-  if (!names.empty()) options.emplace_back(kDisable, fmt::format("{}", fmt::join(names, ",")));
-  if (math.empty()) return options;
-  const std::optional<Math> level = math_named(math);
-  if (!level) {
-    return Error(kUnknownMath, "--math: there is no \"" + math + "\"",
-                 hint_for(math, {"exact", "default", "fast"}));
+  if (*math != Math::kDefault) options.emplace_back(kMath, texts.math);
+  const std::string precision = texts.precision.empty() ? "f32" : texts.precision;
+  const std::optional<DType> type = precision_named(precision);
+  if (!type) {
+    return Error(kUnknownPrecision, "--precision: there is no \"" + precision + "\"",
+                 hint_for(precision, {"f32", "bf16", "f16"}));
   }
-  if (*level != Math::kDefault) options.emplace_back(kMath, math);
+  if (*type != DType::kF32) options.emplace_back(kPrecision, precision);
   return options;
 }
 
@@ -70,6 +83,7 @@ Switches switches_of(const Options& options) {
   Switches s;
   for (const auto& [option, value] : options) {
     if (option == kMath) s.math = math_named(value).value_or(Math::kDefault);
+    if (option == kPrecision) s.precision = precision_named(value).value_or(DType::kF32);
     if (option == kDisable) s.disabled = split(value);
   }
   return s;

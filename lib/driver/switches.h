@@ -1,4 +1,5 @@
-// What a user may ask of a compile besides target and dims: how exact it is, and which passes run. As
+// What a user may ask of a compile besides target and dims: how exact it is, in what products are stored, and which
+// passes run. As
 // options (name and value) they stand in the key, in the LIR and in the stamp of a request; what is the
 // default is not written.
 #pragma once
@@ -9,6 +10,7 @@ namespace rlx::driver {
 
 struct Switches {
   Math math = Math::kDefault;
+  DType precision = DType::kF32;
   // Sorted, each once.
   Vec<std::string> disabled = {};
 
@@ -17,9 +19,13 @@ struct Switches {
 
 // What can be turned off: optional passes, and steps of the plan.
 Vec<std::string> switch_names();
-// From the texts of --math and --disable (names joined by commas); errors 2014 and 2015 name the nearest.
-// Empty texts are no switches.
-Result<Options> parse_switches(const std::string& math, const std::vector<std::string>& disabled);
+// From the texts of --math, --precision and --disable (names joined by commas); errors 2014, 2015 and 2017 name the
+// nearest. Empty texts are no switches.
+struct SwitchTexts {
+  std::string math = {}, precision = {};
+  std::vector<std::string> disabled = {};
+};
+Result<Options> parse_switches(const SwitchTexts& texts);
 // Back from options that parse_switches made; others, of an entry of another rlx, are left out.
 Switches switches_of(const Options& options);
 

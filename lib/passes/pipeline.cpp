@@ -10,6 +10,7 @@
 #include "passes/expand_blocks.h"
 #include "passes/fold_constants.h"
 #include "passes/infer_types.h"
+#include "passes/precision.h"
 #include "passes/share_constants.h"
 #include "passes/simplify.h"
 #include "support/names.h"
@@ -19,16 +20,22 @@ namespace {
 
 struct Pass {
   std::string_view name;
-  Status (*run)(Graph&, Math);
+  Status (*run)(Graph&, const PassOptions&);
   // Without it the graph is as good, only slower.
   bool optional;
 };
 
 // Of a pass that changes no result.
 template <Status (*run)(Graph&)>
-Status exact(Graph& g, Math) {
+Status exact(Graph& g, const PassOptions&) {
   return run(g);
 }
+
+Status precise(Graph& g, const PassOptions& options) {
+  return store_products_in(g, options.precision);
+}
+
+Status simplified(Graph& g, const PassOptions& options) { return simplify(g, options.math); }
 
 constexpr Pass kEliminateCommon{"eliminate_common", exact<eliminate_common>, true};
 constexpr Pass kEliminateDead{"eliminate_dead", exact<eliminate_dead>, false};
@@ -36,11 +43,12 @@ constexpr Pass kExpandBlocks{"expand_blocks", exact<expand_blocks>, false};
 constexpr Pass kFoldConstants{"fold_constants", exact<fold_constants>, true};
 constexpr Pass kInferTypes{"infer_types", exact<infer_types>, false};
 constexpr Pass kShareConstants{"share_constants", exact<share_constants>, true};
-constexpr Pass kSimplify{"simplify", simplify, true};
+constexpr Pass kPrecision{"precision", precise, false};
+constexpr Pass kSimplify{"simplify", simplified, true};
 
 // Sorted by name.
-constexpr std::array kPasses{kEliminateCommon, kEliminateDead,  kExpandBlocks, kFoldConstants,
-                             kInferTypes,      kShareConstants, kSimplify};
+constexpr std::array kPasses{kEliminateCommon, kEliminateDead, kExpandBlocks,   kFoldConstants,
+                             kInferTypes,      kPrecision,     kShareConstants, kSimplify};
 
 // Runs passes over one graph; after an error it runs none.
 class Runner {
@@ -50,7 +58,7 @@ class Runner {
   void run(const Pass& pass) {
     if (!status_ || is_off(pass)) return;
     const auto start = std::chrono::steady_clock::now();
-    status_ = pass.run(graph_, options_.math);
+    status_ = pass.run(graph_, options_);
     const auto time = std::chrono::steady_clock::now() - start;
     if (options_.times) options_.times->push_back({pass.name, time});
     if (!status_) return;
@@ -100,6 +108,7 @@ Result<Graph> optimise(Graph g, const PassOptions& options) {
   runner.run(kInferTypes);
   runner.run(kFoldConstants);
   runner.run(kSimplify);
+  runner.run(kPrecision);
   runner.run(kFoldConstants);
   runner.run(kShareConstants);
   runner.run(kEliminateCommon);

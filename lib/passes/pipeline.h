@@ -19,6 +19,8 @@ struct PassOptions {
   Vec<std::string> off = {};
   // What the others may do to a result.
   Math math = Math::kDefault;
+  // What operands of products are stored in: f32, bf16 or f16 (passes/precision.h).
+  DType precision = DType::kF32;
   // A pass or "all": after each run of it, `print` gets the graph.
   std::string print_after = {};
   std::function<void(std::string_view pass, const Graph&)> print = {};
