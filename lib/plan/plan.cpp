@@ -123,7 +123,7 @@ Vec<std::string> plan_switches() { return {"fusion", "layout", "views"}; }
 PlanSwitches switches_of(const Vec<std::pair<std::string, std::string>>& options) {
   PlanSwitches s;
   for (const auto& [name, value] : options) {
-    if (name == "math") s.relaxed = value == "fast";
+    s.relaxed |= (name == "math" && value == "fast") || (name == "precision" && value == "bf16");
     if (name != "disable") continue;
     const std::string list = "," + value + ",";
     s.fusion = list.find(",fusion,") == std::string::npos;

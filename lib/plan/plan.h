@@ -13,7 +13,7 @@ namespace rlx {
 //   views    reshape, transpose, slice, concat and the like are copies, and no result lies where an operand did
 struct PlanSwitches {
   bool fusion = true, layout = true, views = true;
-  // The option "math" is "fast": products may be relaxed (plan/relax.h).
+  // The option "math" is "fast", or "precision" is "bf16": products may be relaxed (plan/relax.h).
   bool relaxed = false;
 };
 Vec<std::string> plan_switches();

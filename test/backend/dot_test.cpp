@@ -227,4 +227,37 @@ TEST_CASE("ranges of integers") {
   CHECK(is(node(Fn::kAdd, DType::kI32, {any, a}), kLowest, kGreatest));
 }
 
+TEST_CASE("relaxed products of bf16 are summed up in pairs, near to their sums in order") {
+  const char* const text = R"(
+kernel "product" {
+  arg %0 : bf16[14, 21] row_major
+  arg %1 : bf16[21, 40] row_major constant
+  arg %2 : f32[14, 40] row_major written
+  grid i0 in 14, i1 in 40
+  contract %2.0 for i2 in 21 relaxed @ ["/product"] {
+    m [i0] n [i1] k [i2]
+    acc0 : f32
+    v0 = load %0[i0, i2]
+    v1 : f32 = cast(v0)
+    v2 = load %1[i2, i1]
+    v3 : f32 = cast(v2)
+    v4 = acc0
+    a = v1
+    b = v3
+    %2[i0, i1] = v4
+  }
+})";
+  const std::string bf16 = "cpu:x86-64-v4,+avx512bf16";
+  const Kernel k = parse_kernel(text);
+  CHECK(group_on(bf16, k) == 2);
+  CHECK(has_instruction(bf16, k, "vdpbf16ps"));
+  CHECK(group_on("cpu:x86-64-v4", k) == 1);
+  CHECK(group_on(bf16, parse_kernel(filled(text, {{" relaxed", ""}}))) == 1);
+  CHECK(group_on(bf16, parse_kernel(filled(text, {{"bf16", "f16"}}))) == 1);
+  const Machine m = machine_of(bf16);
+  const PlannedKernel p = best_on(m.target, k);
+  // docs/numerics.md: n u of the sum of what may be 8 by 8.
+  check_near_on(m, p.kernel, {}, random_values(1), p.choice, 21 * 0x1p-24 * 21 * 64);
+}
+
 }  // namespace rlx::test

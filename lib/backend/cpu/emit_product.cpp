@@ -238,7 +238,9 @@ void ProductEmitter::stage_vector(const Point& at, llvm::Value* row, llvm::Value
 }
 
 llvm::Value* ProductEmitter::grouped(const Point& at, llvm::Value* values) {
-  values = f_.b.CreateAdd(values, llvm::ConstantInt::get(values->getType(), p_.bias));
+  if (p_.bias != 0) {
+    values = f_.b.CreateAdd(values, llvm::ConstantInt::get(values->getType(), p_.bias));
+  }
   if (at.lanes.active) {
     llvm::Value* zero = llvm::Constant::getNullValue(values->getType());
     values = f_.b.CreateSelect(at.lanes.active, values, zero);
@@ -349,7 +351,9 @@ llvm::Value* ProductEmitter::right_factor(const Regs& p, const Regs& at) {
     return load_right(right(i), moved(right(i), p[i], at[i + 1]));
   };
   auto index = [&](const Dim& d) { return dim(d); };
-  const ExprId b = operands(stage_)[1];
+  ExprId b = operands(stage_)[1];
+  // Its bits.
+  if (p_.right_type == DType::kBF16) b = stage_.body[b.index].args[0];
   const Regs nodes = emit_body(f_, stage_, {b}, {.load = load, .index = index});
   if (!is_grouped()) return nodes[b.index];
   llvm::Value* values = splat(f_, nodes[b.index], columns_ * p_.group);

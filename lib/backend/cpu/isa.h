@@ -13,6 +13,9 @@ inline constexpr int64_t kVectorBytes = kLanes * 4;
 // exist.
 inline constexpr int64_t kLanesBytes = kLanes * 8;
 
+// Not one for LLVM's own use: it counts subnormals as 0.
+inline constexpr std::string_view kBf16Feature = "avx512bf16";
+
 struct Isa {
   // Vectors of 512 bits with masks; else 256 bits.
   bool wide = false;
@@ -27,6 +30,8 @@ struct Isa {
   int accumulators = 6;
   // The feature that has dot products of bytes and of halves of i32; empty: there is none.
   std::string_view dot_feature = {};
+  // Whether it has dot products of pairs of bf16.
+  bool bf16_dot = false;
 
   explicit Isa(const CpuTarget& t)
       : wide(t.vector_bits == 512),
@@ -34,7 +39,8 @@ struct Isa {
         lanes(vector_bytes / 4),
         instruction_bits(t.has("avx512f") ? t.vector_bits : 256),
         accumulators((t.vector_registers - 4) * lanes / kLanes),
-        dot_feature(dot_feature_of(t)) {}
+        dot_feature(dot_feature_of(t)),
+        bf16_dot(instruction_bits == 512 && t.has(kBf16Feature)) {}
 
  private:
   std::string_view dot_feature_of(const CpuTarget& t) const {

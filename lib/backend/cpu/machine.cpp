@@ -188,6 +188,7 @@ Value* X86::dot(Function& f, Value* sums, Value* a, Value* b) const {
     }
     return join(f, halves[0], halves[1]);
   }
+  if (sums->getType()->getScalarType()->isFloatTy()) return bf16_dot(f, sums, a, b);
   const bool wide = isa_.instruction_bits == 512;
   const bool pairs = lanes(a) == 2 * lanes(sums);
   if (isa_.dot_feature.empty()) {
@@ -199,6 +200,15 @@ Value* X86::dot(Function& f, Value* sums, Value* a, Value* b) const {
   const ID words = wide ? intrinsic::x86_avx512_vpdpwssd_512 : intrinsic::x86_avx512_vpdpwssd_256;
   const ID bytes = wide ? intrinsic::x86_avx512_vpdpbusd_512 : intrinsic::x86_avx512_vpdpbusd_256;
   return f.b.CreateIntrinsic(pairs ? words : bytes, {}, {sums, a, b});
+}
+
+Value* X86::bf16_dot(Function& f, Value* sums, Value* a, Value* b) const {
+  RLX_CHECK(isa_.bf16_dot, "a target without dot products of bf16");
+  f.use(std::string(kBf16Feature));
+  auto* type = llvm::FixedVectorType::get(f.b.getBFloatTy(), static_cast<unsigned>(lanes(a)));
+  Value* left = f.b.CreateBitCast(a, type);
+  Value* right = f.b.CreateBitCast(b, type);
+  return f.b.CreateIntrinsic(intrinsic::x86_avx512bf16_dpbf16ps_512, {}, {sums, left, right});
 }
 
 }  // namespace rlx::backend::cpu

@@ -21,10 +21,12 @@ class X86 final : public Machine {
   llvm::Value* store_mask(Function& f, llvm::Value* value, llvm::Value* mask) const override;
 
   // sums + the products of each lane's group of operands, i32. Two in a group: of i16. Four: `a` is of u8, `b`
-  // of i8, and the target has a dot_feature.
+  // of i8, and the target has a dot_feature. Of f32: two bits of bf16, and the target has bf16_dot.
   llvm::Value* dot(Function& f, llvm::Value* sums, llvm::Value* a, llvm::Value* b) const;
 
  private:
+  llvm::Value* bf16_dot(Function& f, llvm::Value* sums, llvm::Value* a, llvm::Value* b) const;
+
   const CpuTarget& target_;
   const Isa isa_;
 };

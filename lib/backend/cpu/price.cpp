@@ -190,8 +190,9 @@ int64_t tile_step_parts(const TileLoops& loops, const Product& p, const Tile& ti
                         bool collide) {
   const int64_t bytes = loops.columns * size_of(loops.acc);
   const int64_t vectors = tile.vectors * std::max<int64_t>(1, bytes / isa.vector_bytes);
-  // Sums of pairs are a product and a sum.
-  const int64_t sums = tile.rows * vectors * (p.group == 2 ? 2 : 1);
+  // Sums of pairs of integers are a product and a sum.
+  const bool two = p.group == 2 && loops.acc == DType::kI32;
+  const int64_t sums = tile.rows * vectors * (two ? 2 : 1);
   const int64_t parts = std::max<int64_t>({sums, vectors + tile.rows, 4}) * kParts / 2;
   // A line from the second cache every few steps.
   return collide ? parts + tile.rows * kParts / 4 : parts;

@@ -183,6 +183,22 @@ bool fit_pairs(const Stage& s) {
       operands(s), [&](ExprId operand) { return fits(int_range(s.body, operand), DType::kI16); });
 }
 
+// An element of bf16, converted; the node is its load.
+std::optional<ExprId> bf16_element(const Stage& s, ExprId operand) {
+  const Expr& e = s.body[operand.index];
+  if (e.fn != Fn::kCast) return std::nullopt;
+  const Expr& x = s.body[e.args[0].index];
+  return x.fn == Fn::kLoad && x.type == DType::kBF16 ? std::optional(e.args[0]) : std::nullopt;
+}
+
+bool fit_bf16_pairs(const Stage& s, Product& p) {
+  const std::optional<ExprId> left = bf16_element(s, operands(s)[0]);
+  if (!left || !bf16_element(s, operands(s)[1])) return false;
+  p.left_type = p.right_type = DType::kBF16;
+  p.staged_node = *left;
+  return true;
+}
+
 // Bytes of one sign by bytes of the other are what there is an instruction for.
 bool fit_types(const Stage& s, Product& p) {
   const IntRange left = int_range(s.body, p.staged_node);
@@ -367,11 +383,14 @@ Tile tile_for(const TileLoops& loops, const Isa& isa) {
 
 std::optional<TileLoops> dot_loops(const Kernel& k, int64_t group) {
   std::optional<TileLoops> loops = tile_loops(k);
-  if (!loops || loops->acc != DType::kI32 || loops->products.size() != 1) return std::nullopt;
+  if (!loops || loops->products.size() != 1) return std::nullopt;
   Product& p = loops->products[0];
   const Stage& s = k.stages[p.stage];
   p.group = static_cast<int>(group);
-  const bool narrow = (group == 2 && fit_pairs(s)) || (group == 4 && fit_fours(s, p));
+  const bool integers = loops->acc == DType::kI32, floats = loops->acc == DType::kF32;
+  const bool narrow = (integers && group == 2 && fit_pairs(s)) ||
+                      (integers && group == 4 && fit_fours(s, p)) ||
+                      (floats && group == 2 && fit_bf16_pairs(s, p));
   if (!p.staged || !narrow || !moves_with_columns(s, p, loops->column.id)) return std::nullopt;
   return loops;
 }
@@ -424,9 +443,12 @@ Vec<Alternative> offer_dot(const Kernel& kernel, const CpuTarget& target) {
     if (group == 4 && isa.dot_feature.empty()) continue;
     std::optional<TileLoops> loops = dot_loops(k, group);
     if (!loops || !is_packed_once(k, loops->products[0])) continue;
+    const bool exact = loops->acc == DType::kI32;
+    if (!exact && !isa.bf16_dot) continue;
     const Tile tile = tile_for(*loops, isa);
     const Choice choice{"product.dot", {tile.rows, tile.vectors, group}};
     for (Alternative& row : offer_tile(k, *loops, tile, choice, target)) {
+      row.exact = exact;
       rows.push_back(std::move(row));
     }
   }

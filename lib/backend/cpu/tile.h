@@ -20,7 +20,8 @@
 // An instruction then sums up a group of 2 or 4 steps of the innermost loop of the depth, whose operands stand
 // side by side in 32 bits: the left one staged so, the right one a constant that is packed so. Integers wrap, so
 // the order of their sums does not matter. Of bytes x less a zero point z only x is staged: with it the right
-// operand is summed up by itself, and z times that is taken from the row's sums.
+// operand is summed up by itself, and z times that is taken from the row's sums. Sums of f32 whose operands are
+// elements of bf16 have an instruction for groups of 2, which adds as f32 does but in another order: not exact.
 #pragma once
 #include "backend/cpu/algorithm.h"
 #include "backend/cpu/isa.h"
