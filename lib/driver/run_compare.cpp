@@ -18,10 +18,12 @@ double default_tolerance(DType t) {
     case DType::kF32: return 1e-4;
     case DType::kF64: return 1e-7;
     case DType::kBool:
+    case DType::kI4:
     case DType::kI8:
     case DType::kI16:
     case DType::kI32:
     case DType::kI64:
+    case DType::kU4:
     case DType::kU8:
     case DType::kU16:
     case DType::kU32:

@@ -9,6 +9,7 @@
 
 #include "ir/number_text.h"
 #include "ir/type_text.h"
+#include "support/sub_byte.h"
 
 namespace rlx {
 namespace {
@@ -46,10 +47,12 @@ std::string float_element(const std::byte* at) {
 std::string element_text(DType dtype, const std::byte* at) {
   switch (dtype) {
     case DType::kBool: return load<uint8_t>(at) ? "true" : "false";
+    case DType::kI4:
     case DType::kI8: return std::to_string(load<int8_t>(at));
     case DType::kI16: return std::to_string(load<int16_t>(at));
     case DType::kI32: return std::to_string(load<int32_t>(at));
     case DType::kI64: return std::to_string(load<int64_t>(at));
+    case DType::kU4:
     case DType::kU8: return std::to_string(load<uint8_t>(at));
     case DType::kU16: return std::to_string(load<uint16_t>(at));
     case DType::kU32: return std::to_string(load<uint32_t>(at));
@@ -80,10 +83,13 @@ std::optional<uint64_t> bits_from(std::string_view text) {
 }
 
 template <class T>
-bool append_integer(std::string& bytes, std::string_view text) {
+bool append_integer(std::string& bytes, std::string_view text,
+                    T lowest = std::numeric_limits<T>::lowest(),
+                    T greatest = std::numeric_limits<T>::max()) {
   T value = 0;
   auto [rest, status] = std::from_chars(text.data(), text.data() + text.size(), value);
   if (status != std::errc() || rest != text.data() + text.size()) return false;
+  if (value < lowest || value > greatest) return false;
   append(bytes, value);
   return true;
 }
@@ -120,14 +126,16 @@ bool append_f64(std::string& bytes, std::string_view text) {
   return true;
 }
 
-// False where the text is no element of that type.
+// The element by itself; false where the text is none of that type.
 bool append_element(std::string& bytes, DType dtype, std::string_view text) {
   switch (dtype) {
     case DType::kBool: return append_bool(bytes, text);
+    case DType::kI4: return append_integer<int8_t>(bytes, text, -8, 7);
     case DType::kI8: return append_integer<int8_t>(bytes, text);
     case DType::kI16: return append_integer<int16_t>(bytes, text);
     case DType::kI32: return append_integer<int32_t>(bytes, text);
     case DType::kI64: return append_integer<int64_t>(bytes, text);
+    case DType::kU4: return append_integer<uint8_t>(bytes, text, 0, 15);
     case DType::kU8: return append_integer<uint8_t>(bytes, text);
     case DType::kU16: return append_integer<uint16_t>(bytes, text);
     case DType::kU32: return append_integer<uint32_t>(bytes, text);
@@ -143,8 +151,26 @@ bool append_element(std::string& bytes, DType dtype, std::string_view text) {
 
 // ---- All elements -----------------------------------------------------------------------------
 
-bool all_equal(const Constant& c) {
-  const Bytes bytes = c.data.bytes();
+// Elements of less than a byte each become one.
+std::string apart(const Constant& c) {
+  std::string bytes;
+  for (int64_t i = 0; i < c.elements(); ++i) {
+    append(bytes, sub_byte_at(c.dtype, c.data.bytes().data(), i));
+  }
+  return bytes;
+}
+
+std::string joined(const std::string& elements, DType dtype) {
+  const auto count = static_cast<int64_t>(elements.size());
+  std::string bytes(static_cast<size_t>(bytes_of(dtype, count)), '\0');
+  auto* data = reinterpret_cast<std::byte*>(bytes.data());
+  for (int64_t i = 0; i < count; ++i) {
+    set_sub_byte(data, i, static_cast<std::byte>(elements[static_cast<size_t>(i)]));
+  }
+  return bytes;
+}
+
+bool all_equal(const Constant& c, Bytes bytes) {
   auto size = static_cast<size_t>(size_of(c.dtype));
   return std::equal(bytes.begin() + static_cast<std::ptrdiff_t>(size), bytes.end(), bytes.begin());
 }
@@ -154,9 +180,8 @@ bool has_plain_elements(const Constant& c) {
   return c.dtype != DType::kString && size == bytes_of(c.dtype, c.elements());
 }
 
-std::string list_text(const Constant& c) {
+std::string list_text(const Constant& c, Bytes bytes) {
   std::string out = "[";
-  const Bytes bytes = c.data.bytes();
   auto size = static_cast<size_t>(size_of(c.dtype));
   for (size_t at = 0; at < bytes.size(); at += size) {
     out += (at == 0 ? "" : ", ") + element_text(c.dtype, bytes.data() + at);
@@ -195,6 +220,13 @@ Result<Written> parse_written(Cursor& in) {
   return w;
 }
 
+std::string repeated(const std::string& element, int64_t count) {
+  std::string all;
+  all.reserve(element.size() * static_cast<size_t>(count));
+  for (int64_t i = 0; i < count; ++i) all += element;
+  return all;
+}
+
 Result<Constant> made_of(const Written& w, DType dtype, Vec<int64_t> shape, int64_t count,
                          Cursor& in) {
   const auto written = static_cast<int64_t>(w.elements.size());
@@ -206,10 +238,8 @@ Result<Constant> made_of(const Written& w, DType dtype, Vec<int64_t> shape, int6
       return in.error("'" + std::string(element) + "' is no " + std::string(name(dtype)));
     }
   }
-  if (w.list) return make_constant(dtype, std::move(shape), std::move(bytes));
-  std::string all;
-  all.reserve(bytes.size() * static_cast<size_t>(count));
-  for (int64_t i = 0; i < count; ++i) all += bytes;
+  std::string all = w.list ? std::move(bytes) : repeated(bytes, count);
+  if (is_sub_byte(dtype)) all = joined(all, dtype);
   return make_constant(dtype, std::move(shape), std::move(all));
 }
 
@@ -219,10 +249,13 @@ std::string elements_text(const Constant& c) {
   if (!has_plain_elements(c)) return std::string(kDigestMark) + c.digest.hex();
   const int64_t count = c.elements();
   if (count == 0) return "[]";
-  const bool one =
-      c.shape.empty() || (count > kMostInline && count <= kMostRepeated && all_equal(c));
-  if (one) return element_text(c.dtype, c.data.bytes().data());
-  return count <= kMostInline ? list_text(c) : std::string(kDigestMark) + c.digest.hex();
+  if (count > kMostRepeated) return std::string(kDigestMark) + c.digest.hex();
+  std::string own;
+  if (is_sub_byte(c.dtype)) own = apart(c);
+  const Bytes bytes = own.empty() ? c.data.bytes() : bytes_of(own);
+  const bool one = c.shape.empty() || (count > kMostInline && all_equal(c, bytes));
+  if (one) return element_text(c.dtype, bytes.data());
+  return count <= kMostInline ? list_text(c, bytes) : std::string(kDigestMark) + c.digest.hex();
 }
 
 Result<Constant> parse_constant(Cursor& in, const ConstantSource& source) {

@@ -229,6 +229,8 @@ std::optional<Vec<int64_t>> integers_of(const Constant& c) {
     case DType::kU32: return widened<uint32_t>(bytes);
     case DType::kI64: return widened<int64_t>(bytes);
     case DType::kU64: return widened<uint64_t>(bytes);
+    case DType::kI4:
+    case DType::kU4:
     case DType::kF16:
     case DType::kBF16:
     case DType::kF32:

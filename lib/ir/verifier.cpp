@@ -180,6 +180,12 @@ class Verifier {
 
   void dtype(NodeId id) {
     const Node& node = g_[id];
+    for (const ValueId v : node.inputs) {
+      if (!v.valid() || !g_[v].type.is_tensor()) continue;
+      const DType type = g_[v].type.dtype;
+      if (!is_sub_byte(type) || node.op().dtypes.has(type)) continue;
+      return problem(id, "does not take " + std::string(name(type)));
+    }
     const bool has_input = !node.inputs.empty() && node.inputs[0].valid();
     if (!has_input && node.outputs.empty()) return;
     const Type& type = g_[has_input ? node.inputs[0] : node.outputs[0]].type;

@@ -8,6 +8,7 @@
 #include "kernel/codes.h"
 #include "kernel/element.h"
 #include "kernel/eval.h"
+#include "support/sub_byte.h"
 
 namespace rlx {
 
@@ -129,6 +130,13 @@ Result<int64_t> Accessor::moved_inside(const Stage& s, const Access& a, size_t a
 Status Accessor::load(const Stage& s, const Access& a, const Columns& columns, std::byte* out) {
   RLX_TRY_VOID(locate(s, a, columns));
   const Tensor& t = tensor(a);
+  if (is_sub_byte(t.dtype())) {
+    for (size_t i = 0; i < offsets_.size(); ++i) {
+      out[i] = sub_byte_at(t.dtype(), t.memory().data(), offsets_[i]);
+      if (filled_[i] >= 0) to_bytes(a.bounds[static_cast<size_t>(filled_[i])].fill, out + i);
+    }
+    return {};
+  }
   with_bits(t.dtype(), [&]<class T>() {
     const std::byte* from = t.memory().data();
     for (size_t i = 0; i < offsets_.size(); ++i) {

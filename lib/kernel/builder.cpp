@@ -181,7 +181,7 @@ std::optional<Expr> StageBuilder::known_element(const Arg& arg, const Vec<AxisIn
   }
   if (def.kind != ValueDef::Kind::kConstant) return std::nullopt;
   const std::byte* data = kernel_.graph_[def.constant].data.bytes().data();
-  const Scalar s = scalar_at(arg.dtype, data + bytes_of(arg.dtype, *position));
+  const Scalar s = element_at(arg.dtype, data, *position);
   return Expr{.fn = Fn::kConst, .type = arg.dtype, .scalar = s};
 }
 

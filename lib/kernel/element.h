@@ -18,15 +18,17 @@ struct BF16 {
   uint16_t bits;
 };
 
-// Calls f.operator()<T>() with the type of a dtype's elements; strings have none.
+// Calls f.operator()<T>() with the type of a dtype's elements, each by itself; strings have none.
 template <class F>
 decltype(auto) with_type(DType t, F&& f) {
   switch (t) {
     case DType::kBool: return f.template operator()<bool>();
+    case DType::kI4:
     case DType::kI8: return f.template operator()<int8_t>();
     case DType::kI16: return f.template operator()<int16_t>();
     case DType::kI32: return f.template operator()<int32_t>();
     case DType::kI64: return f.template operator()<int64_t>();
+    case DType::kU4:
     case DType::kU8: return f.template operator()<uint8_t>();
     case DType::kU16: return f.template operator()<uint16_t>();
     case DType::kU32: return f.template operator()<uint32_t>();

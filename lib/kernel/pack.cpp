@@ -6,6 +6,7 @@
 #include "kernel/interpreter.h"
 #include "kernel/strip.h"
 #include "kernel/winograd.h"
+#include "support/sub_byte.h"
 
 namespace rlx {
 namespace {
@@ -40,17 +41,26 @@ class Walk {
   Vec<Vec<int64_t>> tables_;
 };
 
-// Calls copy(place in the dense tensor, place in the packed one, bytes) for each element.
+// Calls copy(place in the dense tensor, place in the packed one) for each element.
 template <class F>
 void each_element(const Tensor& packed, const Vec<int64_t>& shape, F copy) {
-  with_bits(packed.dtype(), [&]<class T>() {
-    constexpr int64_t kSize = sizeof(T);
-    int64_t dense = 0;
-    Walk(packed, shape).each_row([&](const Vec<int64_t>& offsets, int64_t base) {
-      for (const int64_t offset : offsets) {
-        copy(dense * kSize, (base + offset) * kSize, std::integral_constant<size_t, sizeof(T)>());
-        ++dense;
-      }
+  int64_t dense = 0;
+  Walk(packed, shape).each_row([&](const Vec<int64_t>& offsets, int64_t base) {
+    for (const int64_t offset : offsets) copy(dense++, base + offset);
+  });
+}
+
+// Calls f with a function that copies element `from` of one array to place `to` of another one.
+template <class F>
+void with_copy(DType dtype, std::byte* out, const std::byte* in, F f) {
+  if (is_sub_byte(dtype)) {
+    return f(
+        [=](int64_t to, int64_t from) { set_sub_byte(out, to, sub_byte_at(dtype, in, from)); });
+  }
+  with_bits(dtype, [&]<class T>() {
+    constexpr auto kSize = static_cast<int64_t>(sizeof(T));
+    f([=](int64_t to, int64_t from) {
+      std::memcpy(out + to * kSize, in + from * kSize, sizeof(T));
     });
   });
 }
@@ -71,6 +81,7 @@ Status verify_sizes(size_t dense, size_t packed, const Tensor& t, const Vec<int6
 void fill(std::span<std::byte> packed, DType dtype, const Storage& storage) {
   std::memset(packed.data(), 0, packed.size());
   if (!storage.fill || *storage.fill == Scalar::of(dtype, 0)) return;
+  RLX_CHECK(!is_sub_byte(dtype), "elements that share bytes are padded with 0");
   auto size = static_cast<size_t>(size_of(dtype));
   for (size_t i = 0; i + size <= packed.size(); i += size) to_bytes(*storage.fill, &packed[i]);
 }
@@ -104,8 +115,8 @@ Status pack(std::span<const std::byte> dense, std::span<std::byte> packed, DType
   const Tensor t({.dtype = dtype, .shape = dims_of(shape), .storage = storage}, packed);
   RLX_TRY_VOID(verify_sizes(dense.size(), packed.size(), t, shape));
   if (packed.size() != dense.size()) fill(packed, dtype, storage);
-  each_element(t, shape, [&](int64_t from, int64_t to, auto bytes) {
-    std::memcpy(packed.data() + to, dense.data() + from, bytes);
+  with_copy(dtype, packed.data(), dense.data(), [&](auto copy) {
+    each_element(t, shape, [&](int64_t from, int64_t to) { copy(to, from); });
   });
   return {};
 }
@@ -117,9 +128,7 @@ Status unpack(std::span<const std::byte> packed, std::span<std::byte> dense, DTy
   }
   const Tensor t({.dtype = dtype, .shape = dims_of(shape), .storage = storage}, {});
   RLX_TRY_VOID(verify_sizes(dense.size(), packed.size(), t, shape));
-  each_element(t, shape, [&](int64_t to, int64_t from, auto bytes) {
-    std::memcpy(dense.data() + to, packed.data() + from, bytes);
-  });
+  with_copy(dtype, dense.data(), packed.data(), [&](auto copy) { each_element(t, shape, copy); });
   return {};
 }
 

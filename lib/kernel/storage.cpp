@@ -59,6 +59,12 @@ Scalar scalar_at(DType dtype, const std::byte* in) {
   });
 }
 
+Scalar element_at(DType dtype, const std::byte* array, int64_t i) {
+  if (!is_sub_byte(dtype)) return scalar_at(dtype, array + bytes_of(dtype, i));
+  const std::byte element = sub_byte_at(dtype, array, i);
+  return scalar_at(dtype, &element);
+}
+
 // ---- Storage ----------------------------------------------------------------------------------
 
 Storage Storage::row_major(int rank) {

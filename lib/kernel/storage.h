@@ -41,9 +41,11 @@ struct Scalar {
 std::string to_text(const Scalar& s);
 Result<Scalar> parse_scalar(Cursor& in, DType dtype);
 
-// The element in memory, size_of(dtype) bytes; a bool is a byte of 0 or 1.
+// The element by itself, size_of(dtype) bytes; a bool is a byte of 0 or 1.
 void to_bytes(const Scalar& s, std::byte* out);
 Scalar scalar_at(DType dtype, const std::byte* in);
+// Of an array in memory, where elements may share bytes.
+Scalar element_at(DType dtype, const std::byte* array, int64_t i);
 
 struct PhysicalDim {
   int axis = 0;

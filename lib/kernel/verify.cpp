@@ -85,7 +85,16 @@ class Verifier {
     const bool formed = a.storage.form != Form::kElements;
     require(!formed || (a.constant && can_take(a.storage.form, a.dtype, a.shape)),
             "it is no constant that its form is made of");
+    if (is_sub_byte(a.dtype)) verify_sub_byte(a);
     if (a.frame) verify_frame(a);
+  }
+
+  // Two points must not write one byte, and whoever fills padding writes whole ones.
+  void verify_sub_byte(const Arg& a) {
+    require(!a.written, "elements that share bytes are not written");
+    const bool plain = !a.storage.fill || *a.storage.fill == Scalar::of(a.dtype, 0);
+    require(plain && !a.frame,
+            "elements that share bytes are padded with 0, and have memory of their own");
   }
 
   void verify_frame(const Arg& a) {
@@ -128,6 +137,7 @@ class Verifier {
     const Local& l = k_.locals[i];
     problems_.enter(fmt::format("local l{}", i));
     require(size_of(l.dtype) > 0, "its elements have no fixed size");
+    require(!is_sub_byte(l.dtype), "elements that share bytes are not written");
     require_no_loops(l.shape);
     for (const Carry& c : l.carry) {
       auto is_it = [&](const Loop& g) { return g.id == c.loop && g.sequential; };

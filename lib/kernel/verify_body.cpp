@@ -1,4 +1,6 @@
 // Nodes of a stage's body: operands, types, leaves.
+#include <algorithm>
+
 #include <fmt/format.h>
 
 #include "kernel/verify.h"
@@ -31,6 +33,8 @@ class BodyVerifier {
       if (!require(a.index < node_, "an operand does not come before it")) return false;
     }
     if (!require(size_of(e.type) > 0, "strings are not computed")) return false;
+    const bool plain = !is_sub_byte(e.type) || e.fn == Fn::kLoad || e.fn == Fn::kConst;
+    if (!require(plain, "numbers of 4 bits are read and cast alone")) return false;
     switch (e.fn) {
       case Fn::kConst: return require(e.scalar.dtype == e.type, "a scalar of another dtype");
       case Fn::kIndex: return require(e.type == DType::kI64, "an index is i64");
@@ -38,7 +42,7 @@ class BodyVerifier {
       case Fn::kAcc: return verify_acc(e);
       case Fn::kCast: return true;
       case Fn::kBitcast:
-        return require(size_of(operand(e, 0)) == size_of(e.type), "the types differ in size");
+        return require(bits_of(operand(e, 0)) == bits_of(e.type), "the types differ in size");
       default: return verify_function(e);
     }
   }
@@ -48,6 +52,9 @@ class BodyVerifier {
   bool verify_function(const Expr& e) {
     Vec<DType> types;
     for (size_t i = 0; i < e.args.size(); ++i) types.push_back(operand(e, i));
+    if (std::ranges::any_of(types, is_sub_byte)) {
+      return require(false, "numbers of 4 bits are read and cast alone");
+    }
     return require(result_type(e.fn, types) == e.type, "operands or result of a wrong type");
   }
 

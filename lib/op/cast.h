@@ -10,13 +10,14 @@ struct Cast {
   static constexpr std::string_view name = "cast";
   static constexpr int version = 1;
   static constexpr Arity arity{.in = 1};
-  static constexpr DTypes dtypes = kAnyDType;
+  static constexpr DTypes dtypes = kAnyDType | kSubByteInts;
   static constexpr bool elementwise = true;
 
   DType to = DType::kF32;
 
   static Result<Types> infer(const Cast& o, InferCtx& c) {
     if (o.to == DType::kString) return c.error(kUnsupportedForm, "strings are not computed");
+    if (is_sub_byte(o.to)) return c.error(kUnsupportedForm, "numbers of 4 bits are not computed");
     Type out = Type::tensor(o.to, c.in(0).shape);
     if (o.to == DType::kBool) {
       tell_known(c, out, [](std::span<const Dim> x, const RangeOf& range) {

@@ -23,8 +23,8 @@ std::optional<Diagnostic> fault_of(const Graph& g, NodeId id) {
     const Type& type = g[v].type;
     const std::string input = "input " + std::to_string(i);
     if (!type.is_tensor()) return diagnostic_of(g, id, kUnsupportedInput, input + " is no tensor");
-    const bool supported = i == 0 ? node.op().dtypes.has(type.dtype) : type.dtype != DType::kString;
-    if (supported) continue;
+    const bool any = i != 0 && type.dtype != DType::kString && !is_sub_byte(type.dtype);
+    if (any || node.op().dtypes.has(type.dtype)) continue;
     return diagnostic_of(g, id, kUnsupportedInput,
                          "elements of type " + std::string(name(type.dtype)) + " in " + input +
                              " are not supported");
@@ -84,6 +84,8 @@ class Inference {
       replacement_.emplace(input, solved_value(g_, type, elements));
     }
     for (const NodeId id : execution_order(g_)) visit(id);
+    for (const ValueId v : g_.inputs()) require_whole_bytes(v);
+    for (const ValueId v : g_.outputs()) require_whole_bytes(v);
     if (!problems_.empty()) return Error(std::move(problems_));
     g_.replace_uses(replacement_);
     return {};
@@ -103,6 +105,18 @@ class Inference {
       const Type type = g_.values[i].type;
       replacement_.emplace(ValueId(i), solved_value(g_, type, Vec<Dim>(def.dims)));
     }
+  }
+
+  // Callers have no arrays of 4 bits.
+  void require_whole_bytes(ValueId v) {
+    const DType type = g_[v].type.dtype;
+    if (!g_[v].type.is_tensor() || !is_sub_byte(type)) return;
+    Diagnostic d{.code = kUnsupportedInput,
+                 .message = "%" + std::to_string(v.index) + " \"" + g_[v].name +
+                            "\", an input or output of the model, has elements of type " +
+                            std::string(name(type))};
+    d.hint = "make it a constant, or cast it";
+    problems_.push_back(std::move(d));
   }
 
   void visit(NodeId id) {

@@ -91,8 +91,7 @@ bool is_number(const Graph& g, ValueId v, double number) {
   const Constant* c = g.constant_of(v);
   if (!c || c->dtype == DType::kString || c->elements() > kMostComparedElements) return false;
   for (int64_t i = 0; i < c->elements(); ++i) {
-    const std::byte* element = c->data.bytes().data() + bytes_of(c->dtype, i);
-    if (scalar_at(c->dtype, element).as_double() != number) return false;
+    if (element_at(c->dtype, c->data.bytes().data(), i).as_double() != number) return false;
   }
   return c->elements() > 0;
 }

@@ -22,10 +22,12 @@ struct Row {
 // In the order of DType.
 constexpr std::array kRows{
     Row{DType::kBool, "bool", Class::kBool, 8},
+    Row{DType::kI4, "i4", Class::kInteger, 4, true},
     Row{DType::kI8, "i8", Class::kInteger, 8, true},
     Row{DType::kI16, "i16", Class::kInteger, 16, true},
     Row{DType::kI32, "i32", Class::kInteger, 32, true},
     Row{DType::kI64, "i64", Class::kInteger, 64, true},
+    Row{DType::kU4, "u4", Class::kInteger, 4},
     Row{DType::kU8, "u8", Class::kInteger, 8},
     Row{DType::kU16, "u16", Class::kInteger, 16},
     Row{DType::kU32, "u32", Class::kInteger, 32},
@@ -53,12 +55,16 @@ constexpr DTypes all_that(bool (*are)(const Row&)) {
   return types;
 }
 constexpr bool same(DTypes a, DTypes b) { return a.bits == b.bits; }
+constexpr bool shares_bytes(const Row& r) { return r.bits % 8 != 0; }
 static_assert(same(kFloats, all_that([](const Row& r) { return r.of == Class::kFloat; })));
 static_assert(same(kBools, all_that([](const Row& r) { return r.of == Class::kBool; })));
-static_assert(same(kSignedInts,
-                   all_that([](const Row& r) { return r.of == Class::kInteger && r.is_signed; })));
-static_assert(same(kUnsignedInts,
-                   all_that([](const Row& r) { return r.of == Class::kInteger && !r.is_signed; })));
+static_assert(same(kSignedInts, all_that([](const Row& r) {
+                     return r.of == Class::kInteger && r.is_signed && !shares_bytes(r);
+                   })));
+static_assert(same(kUnsignedInts, all_that([](const Row& r) {
+                     return r.of == Class::kInteger && !r.is_signed && !shares_bytes(r);
+                   })));
+static_assert(same(kSubByteInts, all_that(shares_bytes)));
 
 const Row& row_of(DType t) { return kRows[static_cast<size_t>(t)]; }
 
@@ -90,6 +96,7 @@ int64_t bytes_of(DType t, int64_t count) {
 }
 
 int64_t size_of(DType t) { return bytes_of(t, 1); }
+bool is_sub_byte(DType t) { return shares_bytes(row_of(t)); }
 
 bool is_float(DType t) { return row_of(t).of == Class::kFloat; }
 bool is_integer(DType t) { return row_of(t).of == Class::kInteger; }

@@ -9,10 +9,12 @@ namespace rlx {
 
 enum class DType : uint8_t {
   kBool,
+  kI4,
   kI8,
   kI16,
   kI32,
   kI64,
+  kU4,
   kU8,
   kU16,
   kU32,
@@ -38,6 +40,9 @@ int bits_of(DType t);
 int64_t bytes_of(DType t, int64_t count);
 // What one element takes, which has its bytes for itself.
 int64_t size_of(DType t);
+// Whether elements in memory share bytes (support/sub_byte.h). Constants have such types, which are cast to others
+// where they are read; nothing is computed or written in them.
+bool is_sub_byte(DType t);
 // Without the sign.
 int value_bits(DType t);
 
@@ -67,6 +72,7 @@ inline constexpr DTypes kSignedInts =
     only(DType::kI8) | only(DType::kI16) | only(DType::kI32) | only(DType::kI64);
 inline constexpr DTypes kUnsignedInts =
     only(DType::kU8) | only(DType::kU16) | only(DType::kU32) | only(DType::kU64);
+inline constexpr DTypes kSubByteInts = only(DType::kI4) | only(DType::kU4);
 inline constexpr DTypes kInts = kSignedInts | kUnsignedInts;
 inline constexpr DTypes kNumbers = kFloats | kInts;
 inline constexpr DTypes kBools = only(DType::kBool);

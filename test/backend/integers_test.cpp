@@ -147,6 +147,33 @@ TEST_CASE("powers of integers are products that wrap") {
   CHECK(power("i64", 1, std::numeric_limits<int64_t>::min()) == 1);
 }
 
+TEST_CASE("elements of 4 bits are read at any place") {
+  for (const char* type : {"u4", "i4"}) {
+    for (const char* index :
+         {"i0, i1", "i1, i0", "i0 * 2 + 1, i1 * 3", "4, i1", "i0, 7", "at v1 checked, i1"}) {
+      const std::string text = std::string(R"(
+        kernel "k" {
+          arg %x : )") + type + R"([61, 61] [1, 0] pad {0: lo 1 hi 2} fill 0
+          arg %i : i64[20] row_major
+          arg %y : f32[20, 19] row_major written
+          grid i0 in 20, i1 in 19
+          map %y.0 @ ["/n"] {
+            v0 : f32 = const 0.0
+            v1 = load %i[i0]
+            v2 = load %x[)" + index +
+                               R"(]
+            v3 : f32 = cast(v2)
+            v4 : f32 = cast(v1)
+            v5 = add(v3, v4)
+            %y[i0, i1] = v5
+          }
+        })";
+      INFO(text);
+      check_same(parse_kernel(text), {}, random_indexes(1, 0, 61));
+    }
+  }
+}
+
 TEST_CASE("remainders of floats end, whatever the divisor") {
   const auto rest = [](float a, float b) {
     const Tensor result =

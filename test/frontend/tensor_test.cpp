@@ -38,6 +38,7 @@ TEST_CASE("typed data of each kind is decoded") {
         std::string("\1\0\0\0\0\0\0\0\2\0\0\0\0\0\0\0", 16));
   CHECK(text(tensor("t", kInt32, {1}).packed(5, {-2})) == std::string("\xfe\xff\xff\xff", 4));
   CHECK(text(tensor("t", kInt8, {2}).packed(5, {-2, 3})) == "\xfe\3");
+  CHECK(text(tensor("t", 22, {3}).packed(5, {0x2f, 0x08})) == "\x2f\x08");
   CHECK(text(tensor("t", kHalf, {1}).packed(5, {0x3c00})) == std::string("\0\x3c", 2));
   CHECK(text(tensor("t", kBool, {3}).packed(5, {1, 0, 1})) == std::string("\1\0\1", 3));
   CHECK(text(tensor("t", kFloat, {1}).real(4, 1)) == std::string("\0\0\x80\x3f", 4));

@@ -188,6 +188,21 @@ Dim dim(std::string_view text) { return *parse_dim(text); }
 
 }  // namespace
 
+TEST_CASE("elements of 4 bits are packed by themselves") {
+  // Three rows of three; the last byte has one element.
+  const Vec<std::byte> dense = {std::byte{0x21}, std::byte{0x43}, std::byte{0x65}, std::byte{0x87},
+                                std::byte{0x09}};
+  const Storage panels = storage("[1/2, 0, 1%2] pad {1: to 2} fill 0", 2, DType::kU4);
+  Vec<std::byte> packed(6, std::byte{0xFF}), back(5);
+  REQUIRE(pack(dense, packed, DType::kU4, {3, 3}, panels));
+  CHECK(packed == Vec<std::byte>{std::byte{0x21}, std::byte{0x54}, std::byte{0x87}, std::byte{0x03},
+                                 std::byte{0x06}, std::byte{0x09}});
+  REQUIRE(unpack(packed, back, DType::kU4, {3, 3}, panels));
+  CHECK(back == dense);
+  CHECK(element_at(DType::kU4, dense.data(), 7).i == 8);
+  CHECK(element_at(DType::kI4, dense.data(), 7).i == -8);
+}
+
 TEST_CASE("a box is inside where its end is shown to be") {
   const Vec<Dim> outer = {8, dim("n + m")};
   CHECK(is_inside({{0, dim("n")}, {8, dim("m")}}, outer, at_least_0));

@@ -7,6 +7,7 @@
 #include <fmt/ranges.h>
 
 #include "kernel/element.h"
+#include "support/sub_byte.h"
 #include "test/frontend/onnx_writer.h"
 
 namespace rlx::random {
@@ -31,6 +32,8 @@ int onnx_type(DType t) {
     case DType::kU32: return 12;
     case DType::kU64: return 13;
     case DType::kBF16: return 16;
+    case DType::kU4: return 21;
+    case DType::kI4: return 22;
   }
   return 0;
 }
@@ -73,14 +76,20 @@ double element_of(const Value& v, int64_t i, const Binding& binding, Random& ran
 
 std::string bytes_of_value(const Model& m, const Value& v, const Binding& binding) {
   int64_t n = elements_in(shape_of(v, binding));
-  auto size = static_cast<size_t>(size_of(v.dtype));
-  std::string bytes(static_cast<size_t>(n) * size, '\0');
+  const int64_t size = size_of(v.dtype);
+  std::string bytes(static_cast<size_t>(bytes_of(v.dtype, n)), '\0');
+  auto* to = reinterpret_cast<std::byte*>(bytes.data());
   uint64_t stream = 0;
   for (char c : v.name) stream = stream * 31 + static_cast<uint64_t>(c);
   Random random(mixed(m.seed, stream));
   for (int64_t i = 0; i < n; ++i) {
-    auto* to = reinterpret_cast<std::byte*>(&bytes[static_cast<size_t>(i) * size]);
-    put(v.dtype, element_of(v, i, binding, random), to);
+    std::byte element[8];
+    put(v.dtype, element_of(v, i, binding, random), element);
+    if (is_sub_byte(v.dtype)) {
+      set_sub_byte(to, i, element[0]);
+    } else {
+      std::memcpy(to + i * size, element, static_cast<size_t>(size));
+    }
   }
   return bytes;
 }

@@ -18,17 +18,21 @@ TEST_CASE("sizes") {
   CHECK(size_of(DType::kString) == 0);
   CHECK(bytes_of(DType::kF64, 0) == 0);
   CHECK(bytes_of(DType::kI16, 9) == 18);
+  CHECK(size_of(DType::kU4) == 1);
+  CHECK(bytes_of(DType::kI4, 9) == 5);
   CHECK(bytes_of(DType::kF32, INT64_MAX / 4) == INT64_MAX / 4 * 4);
 }
 
 TEST_CASE("classes") {
   for (DType type : all_dtypes()) {
     CHECK(is_float(type) == kFloats.has(type));
-    CHECK(is_integer(type) == kInts.has(type));
+    CHECK(is_integer(type) == (kInts | kSubByteInts).has(type));
+    if (is_sub_byte(type)) continue;
     CHECK(is_signed(type) == kSignedInts.has(type));
     CHECK(is_unsigned(type) == kUnsignedInts.has(type));
   }
   CHECK(value_bits(DType::kI8) == 7);
+  CHECK(value_bits(DType::kI4) == 3);
   CHECK(value_bits(DType::kU8) == 8);
   CHECK(compute_type(DType::kBF16) == DType::kF32);
   CHECK(compute_type(DType::kI8) == DType::kI8);

@@ -31,7 +31,8 @@ class Accessor {
     // Of several axes outside, the first one's fill counts.
     for (size_t i = r_.guards.size(); i-- > 0;) {
       const Guard& g = r_.guards[i];
-      if (g.fill && !g.masked) v = select(inside_[i], v, emit_scalar(f_, *g.fill));
+      const bool selects = !g.masked || is_sub_byte(r_.dtype);
+      if (g.fill && selects) v = select(inside_[i], v, emit_scalar(f_, *g.fill));
     }
     return v;
   }
@@ -173,6 +174,7 @@ class Accessor {
   // ---- Memory ---------------------------------------------------------------------------------
 
   Value* load_raw() {
+    if (is_sub_byte(r_.dtype)) return load_sub_byte();
     if (is_scalar()) return tagged(b_.CreateAlignedLoad(element(), pointer(), align()));
     if (!is_contiguous()) return gather();
     Value* mask = touched();
@@ -183,6 +185,31 @@ class Accessor {
       return gather();
     }
     return tagged(b_.CreateMaskedLoad(vector(), pointer(), align(), mask, outside_value()));
+  }
+
+  // The byte that each lane's element is in, whatever the lanes' addresses are, and of that its half.
+  Value* load_sub_byte() {
+    Value* offset = is_scalar() ? emit_dim(f_, at_, r_.address)
+                                : splat(f_, emit_dim_per_lane(f_, at_, r_.address), lanes_);
+    if (Value* exist = all_exist()) {
+      Value* start = llvm::Constant::getNullValue(offset->getType());
+      offset = b_.CreateSelect(exist, offset, start);
+    }
+    Value* one = llvm::ConstantInt::get(offset->getType(), 1);
+    Value* p = b_.CreateGEP(element(), existing(base()), b_.CreateLShr(offset, one));
+    Value* mask = touched();
+    if (mask == at_.lanes.active) mask = nullptr;
+    Value* both = is_scalar() ? tagged(b_.CreateAlignedLoad(element(), p, align()))
+                              : tagged(b_.CreateMaskedGather(vector(), p, align(), mask));
+    Value* second = b_.CreateAnd(b_.CreateTrunc(offset, both->getType()), 1);
+    return half(both, b_.CreateShl(second, 2));
+  }
+
+  // Of each byte the 4 bits from `low` on, 0 or 4.
+  Value* half(Value* both, Value* low) {
+    if (!is_signed(r_.dtype)) return b_.CreateAnd(b_.CreateLShr(both, low), 0xF);
+    Value* four = llvm::ConstantInt::get(both->getType(), 4);
+    return b_.CreateAShr(b_.CreateShl(both, b_.CreateSub(four, low)), four);
   }
 
   Value* outside_value() {

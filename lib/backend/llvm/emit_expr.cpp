@@ -421,7 +421,9 @@ class BodyEmitter {
 llvm::Type* memory_type(Function& f, DType t) {
   switch (t) {
     case DType::kBool:
+    case DType::kI4:
     case DType::kI8:
+    case DType::kU4:
     case DType::kU8: return f.b.getInt8Ty();
     case DType::kI16:
     case DType::kU16:

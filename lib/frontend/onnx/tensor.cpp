@@ -38,8 +38,8 @@ constexpr std::array<ElementType, 29> kElementTypes{{
     {"float8e4m3fnuz", {}},
     {"float8e5m2", {}},
     {"float8e5m2fnuz", {}},
-    {"uint4", {}},
-    {"int4", {}},
+    {"uint4", DType::kU4},
+    {"int4", DType::kI4},
     {"float4e2m1", {}},
     {"float8e8m0", {}},
     {"uint2", {}},
@@ -152,15 +152,17 @@ std::string onnx_type_name(int64_t onnx_type) {
 }
 
 std::optional<int64_t> byte_size(DType dtype, const Vec<int64_t>& shape) {
-  int64_t size = size_of(dtype);
+  int64_t elements = 1;
   bool empty = false;
   for (const int64_t d : shape) {
     if (d < 0 || d > kMostBytes) return std::nullopt;
     empty |= d == 0;
-    if (d != 0 && (__builtin_mul_overflow(size, d, &size) || size > kMostBytes)) {
+    if (d != 0 && (__builtin_mul_overflow(elements, d, &elements) || elements > kMostBytes)) {
       return std::nullopt;
     }
   }
+  const int64_t size = bytes_of(dtype, elements);
+  if (size > kMostBytes) return std::nullopt;
   return empty ? 0 : size;
 }
 

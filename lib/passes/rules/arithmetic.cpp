@@ -23,8 +23,8 @@ bool is_zero_of_sign(const Match& m, bool negative) {
   const Constant* zero = m.graph.constant_of(inputs[0] == m["x"] ? inputs[1] : inputs[0]);
   if (!zero || !is_float(zero->dtype)) return zero != nullptr;
   for (int64_t i = 0; i < zero->elements(); ++i) {
-    const std::byte* element = zero->data.bytes().data() + bytes_of(zero->dtype, i);
-    if (std::signbit(scalar_at(zero->dtype, element).as_double()) != negative) return false;
+    const Scalar element = element_at(zero->dtype, zero->data.bytes().data(), i);
+    if (std::signbit(element.as_double()) != negative) return false;
   }
   return true;
 }

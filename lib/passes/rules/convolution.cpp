@@ -52,7 +52,7 @@ bool is_foldable(const Match& m) {
 bool is_wide_foldable(const Match& m) { return size_of(m.type().dtype) >= 4 && is_foldable(m); }
 
 double element(const Constant& c, int64_t i) {
-  return scalar_at(c.dtype, c.data.bytes().data() + bytes_of(c.dtype, i)).as_double();
+  return element_at(c.dtype, c.data.bytes().data(), i).as_double();
 }
 
 // Whether every product of an element of `values` with its channel's number is finite and normal; where

@@ -49,7 +49,7 @@ TEST_CASE("big-endian numbers and text are refused by name") {
 
 TEST_CASE("every element type reads back as it was written") {
   for (DType dtype : all_dtypes()) {
-    if (dtype == DType::kString) continue;
+    if (dtype == DType::kString || is_sub_byte(dtype)) continue;
     for (const Vec<int64_t>& shape : {Vec<int64_t>{}, {3}, {2, 0, 4}, {2, 1, 3}}) {
       HostTensor t{.name = "x", .dtype = dtype, .shape = shape};
       t.data = AlignedBytes(tensor_bytes(dtype, shape).value());
