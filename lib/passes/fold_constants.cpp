@@ -1,5 +1,7 @@
 #include "passes/fold_constants.h"
 
+#include <algorithm>
+
 #include "op/shared/view.h"
 #include "passes/evaluate.h"
 #include "passes/walk.h"
@@ -34,12 +36,23 @@ std::optional<int64_t> bytes_of_values(const Graph& g, const Values& values) {
   return sum;
 }
 
+// Weights of at most 8 bits would take so much more memory, and time to read, at each run; who uses them makes
+// numbers of them while it reads (plan/compose.cpp).
+bool widens_weights(const Graph& g, const Node& node) {
+  const Type& out = g[node.outputs[0]].type;
+  return is_float(out.dtype) && std::ranges::any_of(node.inputs, [&](ValueId v) {
+           if (!v.valid() || !g[v].type.is_tensor()) return false;
+           const Type& in = g[v].type;
+           return is_integer(in.dtype) && bits_of(in.dtype) <= 8 && in.elements() == out.elements();
+         });
+}
+
 bool is_worth_folding(const Graph& g, const Node& node) {
   const std::optional<int64_t> in = bytes_of_values(g, node.inputs);
   const std::optional<int64_t> out = bytes_of_values(g, node.outputs);
   if (!in || !out) return false;
   if (*out <= kSmallBytes) return true;
-  if (node.op().view) return false;
+  if (node.op().view || widens_weights(g, node)) return false;
   return *out <= *in || (*out <= kMostFoldedBytes && *out <= *in * kMostGrowth);
 }
 

@@ -41,6 +41,7 @@ const Vec<std::string> kGolden = {
     "cosh 1:",
     "cum_sum 1: exclusive reverse",
     "depth_to_space 1: blocksize mode",
+    "dequantize_linear 1: axis block_size",
     "div 1:",
     "elu 1: alpha",
     "equal 1:",

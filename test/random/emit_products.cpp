@@ -1,5 +1,6 @@
 // Contractions: what the backend tiles.
 #include <algorithm>
+#include <array>
 #include <cmath>
 
 #include "test/random/generate.h"
@@ -75,6 +76,31 @@ Made matmul(Generator& g, int v) {
   }
   if (g.elements(other) > 20'000) return std::nullopt;
   return matmul_of(g, v, g.operand(g.at(v).dtype, other, other_big(g, v, k)), shape, k);
+}
+
+// By weights of few bits: with scales for blocks of the depth or for columns, and now and then zero points.
+Made matmul_weights(Generator& g, int v) {
+  if (g.at(v).dtype != DType::kF32 || g.rank(v) < 2) return std::nullopt;
+  const Dim k = g.at(v).shape.back(), n = g.extent();
+  if (!g.closed({k, n}) || g.elements({k, n}) > 20'000) return std::nullopt;
+  constexpr std::array kTypes{std::pair(DType::kU4, 15), std::pair(DType::kI4, 7),
+                              std::pair(DType::kI8, 100)};
+  const auto [type, greatest] = kTypes[g.random.below(kTypes.size())];
+  Fill fill{.kind = Fill::Kind::kWhole, .hi = static_cast<double>(greatest)};
+  fill.lo = is_signed(type) ? -fill.hi : 0;
+  const int64_t block = g.random.percent(60) ? g.random.between(2, 5) : 0;
+  const Vec<Dim> scales = block == 0 ? Vec<Dim>{n} : Vec<Dim>{ceil_div(k, block), n};
+  const double big = other_big(g, v, k);
+  Vec<int> inputs = {g.constant(type, {k, n}, fill)};
+  inputs.push_back(g.fresh(DType::kF32, scales, big / (2 * greatest)));
+  if (g.random.percent(50)) inputs.push_back(g.constant(type, scales, fill));
+  Generator::Result r{DType::kF32, {k, n}, big};
+  r.exact = true;
+  const Made weights = g.node("DequantizeLinear", std::move(inputs), r,
+                              {{"axis", int64_t{block == 0 ? 1 : 0}}, {"block_size", block}});
+  Vec<Dim> shape = leading(g, v, 1);
+  shape.push_back(n);
+  return weights ? matmul_of(g, v, *weights, shape, k) : std::nullopt;
 }
 
 // v as the right operand.
@@ -293,6 +319,7 @@ Vec<Emitter> product_emitters() {
       {"matmul", "matmul", Family::kProduct, matmul},
       {"matmul", "matmul", Family::kProduct, matmul_right},
       {"matmul", "matmul", Family::kProduct, matmul_self},
+      {"dequantize_linear", "matmul", Family::kProduct, matmul_weights},
       {"gemm", "gemm", Family::kProduct, gemm},
       {"gemm", "gemm", Family::kProduct, gemm},
       {"conv", "conv", Family::kProduct, conv},

@@ -12,14 +12,14 @@ Lines that begin with `onnx` make the model, in any file:
     // onnx node ReduceSum(x, axes) -> y {keepdims = 0}
     // onnx output y
 
-A comma with nothing before it leaves an input out. Attributes are integers, floats (with a point), lists of
+A comma with nothing before it leaves an input out; an operator of another domain has its name before a point. Attributes are integers, floats (with a point), lists of
 them, or strings in quotes. Field numbers are those of ONNX's specification; only the standard library is used.
 """
 import re
 import struct
 import sys
 
-DTYPES = {"f32": 1, "u8": 2, "i8": 3, "i32": 6, "i64": 7, "bool": 9, "f16": 10, "f64": 11}
+DTYPES = {"f32": 1, "u8": 2, "i8": 3, "i32": 6, "i64": 7, "bool": 9, "f16": 10, "f64": 11, "u4": 21, "i4": 22}
 PACK = {"f32": "f", "u8": "B", "i8": "b", "i32": "i", "i64": "q", "bool": "?", "f64": "d"}
 
 
@@ -56,6 +56,10 @@ def value_info(name, dtype, dims):
 
 def tensor(name, dtype, dims, elements):
     parse = float if dtype[0] == "f" else int
+    if dtype in ("u4", "i4"):
+        halves = [int(e) & 15 for e in elements] + [0] * (len(elements) % 2)
+        raw = bytes(low | high << 4 for low, high in zip(halves[::2], halves[1::2]))
+        return b"".join(number(1, int(d)) for d in split(dims)) + number(2, DTYPES[dtype]) + data(8, name) + data(9, raw)
     raw = b"".join(struct.pack("<" + PACK[dtype], parse(e)) for e in elements)
     return b"".join(number(1, int(d)) for d in split(dims)) + number(2, DTYPES[dtype]) + data(8, name) + data(9, raw)
 
@@ -80,9 +84,10 @@ def attribute(name, text):
 
 
 def node(text):
-    op, inputs, outputs, attributes = re.fullmatch(r"(\w+)\((.*)\) -> ([^{]*?)\s*(?:\{(.*)\})?", text).groups()
+    name, inputs, outputs, attributes = re.fullmatch(r"([\w.]+)\((.*)\) -> ([^{]*?)\s*(?:\{(.*)\})?", text).groups()
+    domain, _, op = name.rpartition(".")
     out = b"".join(data(1, i) for i in split(inputs)) + b"".join(data(2, o) for o in split(outputs))
-    out += data(3, "node_" + split(outputs)[0]) + data(4, op)
+    out += data(3, "node_" + split(outputs)[0]) + data(4, op) + data(7, domain)
     for name, value in re.findall(r'(\w+) = (\[[^\]]*\]|"[^"]*"|[-.\w]+)', attributes or ""):
         out += data(5, attribute(name, value))
     return data(1, out)
