@@ -6,6 +6,7 @@
 #include "plan/fuse.h"
 #include "plan/inline.h"
 #include "plan/merge.h"
+#include "plan/split_depth.h"
 
 namespace rlx {
 namespace {
@@ -105,6 +106,7 @@ Result<Kernel> composed(const Kernel& writer, const Kernel& reader, ValueId v) {
         return refuse("a convolution would read its operand at other places");
       }
       inline_into(inlined, s, r);
+      if (s.kind() == Kind::kContract) split_depth(out, s);
       const bool even = s.kind() != Kind::kContract || std::ranges::all_of(s.reads, is_affine);
       if (!even) return refuse("a product would read its operand at uneven steps");
       if (s.kind() == Kind::kConv) load_first(s, where);

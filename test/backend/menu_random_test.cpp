@@ -67,6 +67,7 @@ TEST_CASE("every alternative of the menu on random nodes") {
   int64_t refused = 0, frames = 0, in_place = 0;
   Vec<Machine> targets = machines();
   targets.push_back(machine_of("cpu:x86-64-v4,+avx512bf16,+avx512vnni"));
+  targets.push_back(machine_of("cpu:x86-64-v4,+avx512vbmi"));
   for (unsigned seed = 0; seed < kernels_asked_for(50); ++seed) {
     RandomNode random(seed);
     Kernel plain = random.make();

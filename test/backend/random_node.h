@@ -15,6 +15,7 @@
 #include "op/softmax.h"
 #include "plan/fuse.h"
 #include "plan/in_place.h"
+#include "plan/split_depth.h"
 #include "test/backend/program.h"
 
 namespace rlx::test {
@@ -46,7 +47,7 @@ class RandomNode {
     if (below(2) == 0) std::shuffle(order.begin(), order.end(), random_);
     Storage s = Storage::ordered(order);
     if (rank == 0 || below(3) != 0) return s;
-    s.fill = Scalar::of(a.dtype, pick({0, 3}));
+    s.fill = Scalar::of(a.dtype, is_sub_byte(a.dtype) ? 0 : pick({0, 3}));
     s.padding[below(rank)] = {pick<int64_t>({0, 1, 2}), pick<int64_t>({0, 1, 3}),
                               pick<int64_t>({1, 4, 16})};
     return s;
@@ -104,7 +105,7 @@ class RandomNode {
   }
 
   void add_frame(Arg& a, const Need& need, uint32_t memory) {
-    if (a.constant || a.shape.empty() || !a.storage.is_plain()) return;
+    if (a.constant || a.shape.empty() || !a.storage.is_plain() || is_sub_byte(a.dtype)) return;
     ArgFrame f{memory, a.shape, a.storage, Vec<Dim>(a.shape.size(), 0)};
     for (size_t axis = 0; axis < a.shape.size(); ++axis) {
       if (below(2) == 0) continue;
@@ -364,6 +365,7 @@ class RandomNode {
     size_t next = 0;
     visit_detail(s, [&](ExprId& id) { id = changed[next++]; });
     remove_unused(k);
+    if (s.kind() == Kind::kContract) split_depth(k, s);
   }
 
   // A product of another type, whatever it was lowered from.
@@ -416,7 +418,7 @@ class RandomNode {
       const DType acc = s.body[operand.index].type;
       ExprId x = operand;
       if (below(acc == DType::kI32 ? 10 : 3) != 1) {
-        x = converted(k, s, operand, pick({DType::kI8, DType::kU8}));
+        x = converted(k, s, operand, pick({DType::kI8, DType::kU8, DType::kI4, DType::kU4}));
         if (below(3) == 0 || (i == 1 && below(2) == 0)) return x;
         const ExprId zero = number(s.body, acc, static_cast<double>(below(20)));
         x = add(s.body, {.fn = Fn::kSub, .type = acc, .args = {x, zero}});
@@ -466,9 +468,16 @@ class RandomNode {
       }
       default: break;
     }
-    const DType type = pick({acc, acc, DType::kI8, DType::kBool});
+    const DType type = pick({acc, acc, DType::kI8, DType::kU4, DType::kBool});
     const ExprId y = cast_to(s.body, load_along(k, s, type, loops), acc);
     return add(s.body, {.fn = pick({Fn::kMul, Fn::kAdd, Fn::kSub}), .type = acc, .args = {x, y}});
+  }
+
+  // Of a sum's loop, how many steps have one number; 1 for others.
+  int64_t block_of(const Stage& s, const Loop& l) {
+    const bool summed = s.kind() == Kind::kContract && std::ranges::count(s.contract().k, l.id);
+    const int64_t block = pick<int64_t>({1, 4, 8});
+    return summed && exact_div(l.extent, block) ? block : 1;
   }
 
   // An element of a new argument, indexed by some of the loops in any order.
@@ -482,8 +491,9 @@ class RandomNode {
     Access read{.tensor = static_cast<uint32_t>(k.args.size())};
     for (const Loop& l : loops) {
       arg.constant &= l.extent.constant().has_value();
-      arg.shape.push_back(l.extent);
-      read.index.push_back({.dim = Dim::loop(l.id)});
+      const int64_t block = block_of(s, l);
+      arg.shape.push_back(*exact_div(l.extent, block));
+      read.index.push_back({.dim = floor_div(Dim::loop(l.id), block)});
       read.bounds.emplace_back();
     }
     arg.storage = Storage::row_major(static_cast<int>(loops.size()));

@@ -113,7 +113,7 @@ ProductEmitter::Depth ProductEmitter::depth_at(size_t level) const {
   const Loop& l = shape_.steps[level];
   Depth d{l.extent, {p_.staged ? staged_step(level) : step_along(left(), l.id)}};
   for (size_t i = 0; i < p_.right.size(); ++i) {
-    d.steps.push_back(step_along(right(i), l.id));
+    d.steps.push_back(in_memory(right(i), step_along(right(i), l.id)));
   }
   return d;
 }
@@ -123,6 +123,11 @@ Dim ProductEmitter::step_along(const Ref& r, LoopId loop) const {
   std::optional<Dim> step = step_of(at_step(r.address, p_), loop, range_);
   RLX_CHECK(step, "an operand of a product is not affine in its depth");
   return *step;
+}
+
+// How far apart elements are in memory: in bytes where they share these.
+Dim ProductEmitter::in_memory(const Ref& r, const Dim& elements) {
+  return is_sub_byte(r.dtype) ? floor_div(elements, 8 / bits_of(r.dtype)) : elements;
 }
 
 // Staged values of one step of a loop of the depth.
@@ -164,11 +169,11 @@ Point ProductEmitter::at_depth_start(Point at) {
 }
 
 llvm::Value* ProductEmitter::pointer(const Ref& r, const Point& at) {
-  llvm::Value* offset = emit_dim(f_, at_depth_start(at), r.address);
+  llvm::Value* offset = emit_dim(f_, at_depth_start(at), in_memory(r, r.address));
   return moved(r, f_.buffer(r.tensor), offset);
 }
 
-// p moved by so many elements of r.
+// p moved by so many elements of r, or bytes where it is of less (in_memory).
 llvm::Value* ProductEmitter::moved(const Ref& r, llvm::Value* p, llvm::Value* offset) {
   return f_.b.CreateGEP(memory_type(f_, r.dtype), p, offset);
 }
@@ -361,6 +366,7 @@ llvm::Value* ProductEmitter::right_factor(const Regs& p, const Regs& at) {
 }
 
 llvm::Value* ProductEmitter::load_right(const Ref& r, llvm::Value* p) {
+  if (is_sub_byte(r.dtype)) return load_halves(r, p);
   const bool packed = is_grouped() && uses_loop(r.address, p_.innermost());
   llvm::Instruction* v = r.uniform() ? load_one(r, p)
                          : packed    ? load_groups(r, p)
@@ -368,6 +374,17 @@ llvm::Value* ProductEmitter::load_right(const Ref& r, llvm::Value* p) {
   f_.tag(v, r.tensor);
   llvm::Value* value = r.dtype == DType::kBool ? f_.b.CreateIsNotNull(v) : v;
   return is_grouped() && !packed && !r.uniform() ? repeated(value) : value;
+}
+
+// Columns of 4 bits.
+llvm::Value* ProductEmitter::load_halves(const Ref& r, llvm::Value* p) {
+  llvm::Type* packed = f_.b.getIntNTy(static_cast<unsigned>(columns_ * bits_of(r.dtype)));
+  llvm::LoadInst* columns = f_.b.CreateAlignedLoad(packed, p, llvm::Align(4));
+  f_.tag(columns, r.tensor);
+  llvm::Value* high = machine_.in_high_bits(f_, columns, columns_);
+  llvm::Value* numbers =
+      is_signed(r.dtype) ? f_.b.CreateAShr(high, 28) : f_.b.CreateLShr(high, 28);
+  return f_.b.CreateTrunc(numbers, vector_of(value_type(f_, r.dtype)));
 }
 
 // Columns past the end lie in the panel's padding.

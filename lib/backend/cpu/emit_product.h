@@ -49,6 +49,7 @@ class ProductEmitter {
   void collect_depth();
   Depth depth_at(size_t level) const;
   Dim step_along(const Ref& r, LoopId loop) const;
+  static Dim in_memory(const Ref& r, const Dim& elements);
   Dim staged_step(size_t level) const;
   void decide_rows();
   bool nests(const Vec<Loop>& loops) const;
@@ -79,6 +80,7 @@ class ProductEmitter {
   llvm::Value* left_factor(size_t r, llvm::Value* offset);
   llvm::Value* right_factor(const Regs& p, const Regs& at);
   llvm::Value* load_right(const Ref& r, llvm::Value* p);
+  llvm::Value* load_halves(const Ref& r, llvm::Value* p);
   llvm::Instruction* load_groups(const Ref& r, llvm::Value* p);
   llvm::Instruction* load_one(const Ref& r, llvm::Value* p);
   llvm::Instruction* load_columns(const Ref& r, llvm::Value* p);

@@ -32,6 +32,8 @@ struct Isa {
   std::string_view dot_feature = {};
   // Whether it has dot products of pairs of bf16.
   bool bf16_dot = false;
+  // Whether an instruction takes each byte from any bits of 64.
+  bool selects_bits = false;
 
   explicit Isa(const CpuTarget& t)
       : wide(t.vector_bits == 512),
@@ -40,7 +42,8 @@ struct Isa {
         instruction_bits(t.has("avx512f") ? t.vector_bits : 256),
         accumulators((t.vector_registers - 4) * lanes / kLanes),
         dot_feature(dot_feature_of(t)),
-        bf16_dot(instruction_bits == 512 && t.has(kBf16Feature)) {}
+        bf16_dot(instruction_bits == 512 && t.has(kBf16Feature)),
+        selects_bits(instruction_bits == 512 && t.has("avx512vbmi")) {}
 
  private:
   std::string_view dot_feature_of(const CpuTarget& t) const {

@@ -211,4 +211,32 @@ Value* X86::bf16_dot(Function& f, Value* sums, Value* a, Value* b) const {
   return f.b.CreateIntrinsic(intrinsic::x86_avx512bf16_dpbf16ps_512, {}, {sums, left, right});
 }
 
+Value* X86::in_high_bits(Function& f, Value* packed, int count) const {
+  llvm::Type* words = llvm::FixedVectorType::get(f.b.getInt32Ty(), static_cast<unsigned>(count));
+  if (count == 16 && isa_.selects_bits) {
+    // The highest byte of lane i begins at the number before, which for the first lane is the last one.
+    Vec<llvm::Constant*> begins(64, f.b.getInt8(0));
+    for (size_t i = 0; i < 16; ++i) {
+      begins[4 * i + 3] = f.b.getInt8(static_cast<uint8_t>((4 * i + 60) % 64));
+    }
+    llvm::Type* bytes = llvm::FixedVectorType::get(f.b.getInt8Ty(), 64);
+    Value* everywhere = f.b.CreateBitCast(f.b.CreateVectorSplat(8, packed), bytes);
+    f.use("avx512vbmi");
+    return f.b.CreateBitCast(f.b.CreateIntrinsic(intrinsic::x86_avx512_pmultishift_qb_512, {},
+                                                 {llvm::ConstantVector::get(begins), everywhere}),
+                             words);
+  }
+  constexpr int kInWord = 8;
+  Vec<int> word;
+  Vec<llvm::Constant*> shift;
+  for (int i = 0; i < count; ++i) {
+    word.push_back(i / kInWord);
+    shift.push_back(f.b.getInt32(static_cast<uint32_t>(28 - 4 * (i % kInWord))));
+  }
+  llvm::Type* few =
+      llvm::FixedVectorType::get(f.b.getInt32Ty(), static_cast<unsigned>(count / kInWord));
+  Value* lanes = f.b.CreateShuffleVector(f.b.CreateBitCast(packed, few), word);
+  return f.b.CreateShl(lanes, llvm::ConstantVector::get(shift));
+}
+
 }  // namespace rlx::backend::cpu

@@ -23,6 +23,9 @@ class X86 final : public Machine {
   // sums + the products of each lane's group of operands, i32. Two in a group: of i16. Four: `a` is of u8, `b`
   // of i8, and the target has a dot_feature. Of f32: two bits of bf16, and the target has bf16_dot.
   llvm::Value* dot(Function& f, llvm::Value* sums, llvm::Value* a, llvm::Value* b) const;
+  // Numbers of 4 bits that are `count` in an integer, the first in its low bits: each in the high bits of an i32, whose
+  // others are anything.
+  llvm::Value* in_high_bits(Function& f, llvm::Value* packed, int count) const;
 
  private:
   llvm::Value* bf16_dot(Function& f, llvm::Value* sums, llvm::Value* a, llvm::Value* b) const;

@@ -115,6 +115,15 @@ int64_t step_parts(const Stage& s, int64_t lanes) {
   return kParts;
 }
 
+// Elements that share bytes come one by one, whatever lanes there are.
+int64_t sub_byte_parts(const Kernel& k, const Stage& s) {
+  constexpr int64_t kOne = 6;
+  const auto reads = std::ranges::count_if(s.reads, [&](const Access& a) {
+    return a.of == Access::Of::kArg && is_sub_byte(k.args[a.tensor].dtype);
+  });
+  return reads * kOne * kParts;
+}
+
 // Rows begin, end, and merge their lanes.
 int64_t row_parts(const Stage& s, int64_t lanes) {
   if (s.kind() == Kind::kMap) return s.loops.empty() ? 0 : 3 * kParts;
@@ -129,8 +138,8 @@ Cost stage_cost(const Kernel& k, const Stage& s, const Isa& isa) {
   }
   const Cost rows = steps(s.kind() == Kind::kMap ? k.grid : kept);
   const int64_t lanes = lanes_of(k, s, isa);
-  const Cost parts =
-      steps(kept) * steps(over).cycles * step_parts(s, lanes) + rows * row_parts(s, lanes);
+  const int64_t step = step_parts(s, lanes) + sub_byte_parts(k, s);
+  const Cost parts = steps(kept) * steps(over).cycles * step + rows * row_parts(s, lanes);
   return {parts.cycles / kParts};
 }
 
@@ -147,10 +156,15 @@ int64_t byte_parts(int64_t bytes, bool constant, const CpuTarget& target) {
   return constant || bytes > target.l2_bytes / 2 ? kThird : kSecond;
 }
 
+// Of so many elements.
+Cost in_bytes(DType t, Cost elements) {
+  return is_sub_byte(t) ? Cost{bytes_of(t, elements.cycles)} : elements * size_of(t);
+}
+
 int64_t bytes_of_arg(const Arg& a) {
   Cost elements{1};
   for (const Dim& d : a.shape) elements = elements * std::max<int64_t>(1, estimate(d));
-  return (elements * size_of(a.dtype)).cycles;
+  return in_bytes(a.dtype, elements).cycles;
 }
 
 // Rows of all lanes that have left the first cache, written and read at each grid point.
@@ -171,7 +185,7 @@ Cost memory_cost(const Kernel& k, const CpuTarget& target) {
     const Cost n = steps(k.grid) * steps(s.loops).cycles;
     for (const Vec<Access>* list : {&s.reads, &s.writes}) {
       for (const Access& a : *list) {
-        if (a.of == Access::Of::kArg) touched[a.tensor] += n * size_of(k.args[a.tensor].dtype);
+        if (a.of == Access::Of::kArg) touched[a.tensor] += in_bytes(k.args[a.tensor].dtype, n);
       }
     }
   }
@@ -206,11 +220,28 @@ struct OperandParts {
   int64_t left = 0, right = 0;
 };
 
+// Of the nodes that the right operand is made of anew at each step of the innermost loop.
+int64_t weight_of_step(const Stage& s, const Product& p) {
+  // Halves of bytes are spread over lanes, moved to their places and cut off.
+  constexpr int64_t kHalves = 3;
+  const Vec<bool> needs = needed(s, {operands(s)[1]});
+  Vec<bool> moves(s.body.size());
+  int64_t sum = 0;
+  for (size_t i = 0; i < s.body.size(); ++i) {
+    const Expr& e = s.body[i];
+    moves[i] = std::ranges::any_of(e.args, [&](ExprId a) { return moves[a.index]; });
+    if (e.fn == Fn::kLoad) moves[i] = depends_on(s.reads[e.index], p.innermost());
+    if (!needs[i] || !moves[i]) continue;
+    sum += weight(e.fn) + (e.fn == Fn::kLoad && is_sub_byte(e.type) ? kHalves : 0);
+  }
+  return std::max<int64_t>(sum, 1);
+}
+
 OperandParts operand_parts(const Stage& s, const Product& p, int columns, const Tile& tile) {
   const Vec<ExprId> roots = operands(s);
   OperandParts parts;
   if (p.staged) parts.left = (weight(s, {roots[0]}) + 1) * kParts / 2 / columns;
-  parts.right = (weight(s, {roots[1]}) - 1) * tile.vectors * kParts / 2;
+  parts.right = (weight_of_step(s, p) - 1) * tile.vectors * kParts / 2;
   return parts;
 }
 
@@ -232,7 +263,7 @@ Cost product_of_block(const Kernel& k, const Stage& s, const Vec<int64_t>& tile,
   Cost parts = depth * step * tiles + Cost{around * kParts};
   for (const uint32_t r : loaded_reads(s, s.contract().b)) {
     const Arg& arg = k.args[s.reads[r].tensor];
-    const Cost bytes = depth * columns * size_of(arg.dtype);
+    const Cost bytes = in_bytes(arg.dtype, depth * columns);
     parts += bytes * (byte_parts(bytes.cycles, arg.constant, target) - kSecond);
   }
   return {parts.cycles / kParts};

@@ -113,6 +113,7 @@ std::optional<Vec<Need>> needs_of(const Kernel& k) {
     if (s.kind() != Kind::kContract) continue;
     for (const uint32_t r : loaded_reads(s, s.contract().b)) {
       const Access& a = s.reads[r];
+      if (a.of == Access::Of::kArg && is_sub_byte(k.args[a.tensor].dtype)) return std::nullopt;
       const std::optional<Need> need = right_need(a, k.args[a.tensor], column_loop(s));
       if (!need) return std::nullopt;
       needs[a.tensor] = *need;

@@ -136,6 +136,14 @@ Kernel as_needed(Kernel k, const Vec<Need>& needs) {
   return k;
 }
 
+// Whether each vector of columns begins in a byte of its own, in panels that have padding behind their columns.
+bool is_in_whole_bytes(const Access& b, const Arg& arg, const TileLoops& loops) {
+  const std::optional<int> axis = column_axis(b, loops.column.id);
+  if (!axis || arg.storage.dims.back() != PhysicalDim{*axis, 1, loops.columns}) return false;
+  const AxisPadding& padding = arg.storage.padding[static_cast<size_t>(*axis)];
+  return padding.lo == 0 && padding.multiple % loops.columns == 0;
+}
+
 bool stays_inside(const Access& a, const Arg& arg, const RangeOf& range) {
   const bool proven = std::all_of(a.bounds.begin(), a.bounds.end(), [](const Bounds& b) {
     return b.rule == Bounds::Rule::kProven || b.rule == Bounds::Rule::kFill;
@@ -161,9 +169,11 @@ bool is_tile(const Choice& choice) {
          std::ranges::all_of(choice.tile, [](int64_t n) { return n >= 1 && n <= kMost; });
 }
 
-// What moves within a group has to lie with it, column by column.
-bool moves_with_columns(const Stage& s, const Product& p, LoopId column) {
+// What moves within a group has to lie with it, column by column, in bytes of its own.
+bool moves_with_columns(const Kernel& k, const Product& p, LoopId column) {
+  const Stage& s = k.stages[p.stage];
   return std::ranges::all_of(p.right, [&](uint32_t r) {
+    if (is_sub_byte(k.args[s.reads[r].tensor].dtype)) return false;
     return depends_on(s.reads[r], column) || !depends_on(s.reads[r], p.innermost());
   });
 }
@@ -347,6 +357,8 @@ bool reads_operands(const Kernel& k, const TileLoops& loops) {
     return left && std::ranges::all_of(p.right, [&](uint32_t r) {
              const Access& b = s.reads[r];
              const bool uniform = !depends_on(b, loops.column.id);
+             const Arg& arg = k.args[b.tensor];
+             if (is_sub_byte(arg.dtype) && !is_in_whole_bytes(b, arg, loops)) return false;
              return moves_evenly(k, b, p) && (uniform || is_contiguous(k, b, loops, p));
            });
   });
@@ -391,7 +403,7 @@ std::optional<TileLoops> dot_loops(const Kernel& k, int64_t group) {
   const bool narrow = (integers && group == 2 && fit_pairs(s)) ||
                       (integers && group == 4 && fit_fours(s, p)) ||
                       (floats && group == 2 && fit_bf16_pairs(s, p));
-  if (!p.staged || !narrow || !moves_with_columns(s, p, loops->column.id)) return std::nullopt;
+  if (!p.staged || !narrow || !moves_with_columns(k, p, loops->column.id)) return std::nullopt;
   return loops;
 }
 

@@ -8,14 +8,6 @@
 namespace rlx::backend::cpu {
 namespace {
 
-// The axis of the right operand that the column loop alone indexes.
-std::optional<int> column_axis(const Access& b, LoopId column) {
-  for (size_t i = 0; i < b.index.size(); ++i) {
-    if (b.index[i].dim == Dim::loop(column)) return static_cast<int>(i);
-  }
-  return std::nullopt;
-}
-
 // Panels of `columns`: the other axes in `order`, between the column's quotient and remainder. Of the last
 // axis a group stays together.
 Storage panels(const Arg& arg, int column, int columns, int group, const Vec<int>& order) {
@@ -37,18 +29,22 @@ Storage panels(const Arg& arg, int column, int columns, int group, const Vec<int
   return s;
 }
 
-// Axes of the right operand but the column's, in the order of the depth loops; batch axes first.
-std::optional<Vec<int>> depth_order(const Access& b, int column, const Vec<Loop>& depth) {
+// Axes of the right operand but the column's, in the order of the depth loops that they move with; batch axes
+// first. What a group takes has to be an axis.
+std::optional<Vec<int>> depth_order(const Access& b, int column, const Product& p) {
   Vec<int> order, inner;
-  for (const Loop& l : depth) {
-    for (size_t i = 0; i < b.index.size(); ++i) {
-      if (b.index[i].dim == Dim::loop(l.id)) inner.push_back(static_cast<int>(i));
+  for (const Loop& l : p.depth) {
+    for (int i = 0; i < static_cast<int>(b.index.size()); ++i) {
+      const bool moves = uses_loop(b.index[static_cast<size_t>(i)].dim, l.id);
+      if (moves && !std::ranges::count(inner, i)) inner.push_back(i);
     }
   }
   for (int i = 0; i < static_cast<int>(b.index.size()); ++i) {
-    if (i != column && !std::count(inner.begin(), inner.end(), i)) order.push_back(i);
+    if (i != column && !std::ranges::count(inner, i)) order.push_back(i);
   }
-  if (inner.size() != depth.size()) return std::nullopt;
+  const bool grouped = !inner.empty() && b.index[static_cast<size_t>(inner.back())].dim ==
+                                             Dim::loop(p.innermost());
+  if (p.group > 1 && !grouped) return std::nullopt;
   order.insert(order.end(), inner.begin(), inner.end());
   return order;
 }
@@ -59,7 +55,7 @@ Storage right_operand(const Kernel& k, const TileLoops& loops, const Product& p,
   const Arg& arg = k.args[b.tensor];
   std::optional<int> axis = column_axis(b, loops.column.id);
   if (arg.constant && axis) {
-    if (std::optional<Vec<int>> order = depth_order(b, *axis, p.depth)) {
+    if (std::optional<Vec<int>> order = depth_order(b, *axis, p)) {
       return panels(arg, *axis, loops.columns, p.group, *order);
     }
   }
@@ -165,6 +161,13 @@ std::optional<Vec<Need>> needs_of_all(const Kernel& k, const TileLoops& loops) {
 }
 
 }  // namespace
+
+std::optional<int> column_axis(const Access& b, LoopId column) {
+  for (size_t i = 0; i < b.index.size(); ++i) {
+    if (b.index[i].dim == Dim::loop(column)) return static_cast<int>(i);
+  }
+  return std::nullopt;
+}
 
 Vec<Vec<Need>> operand_needs(const Kernel& k, const TileLoops& loops, const Tile& tile) {
   const std::optional<Vec<Need>> needs = needs_of_all(k, loops);

@@ -4,6 +4,8 @@
 
 namespace rlx::backend::cpu {
 
+// The axis of a right operand that the column loop alone indexes.
+std::optional<int> column_axis(const Access& b, LoopId column);
 // Needs of all arguments that are read, the best first. None where two products ask for different storages of
 // one value. An argument that is part of both operands of a product must be as the right one asks.
 Vec<Vec<Need>> operand_needs(const Kernel& k, const TileLoops& loops, const Tile& tile);
