@@ -33,8 +33,12 @@ void Call::set_input(size_t i, ValueId v) {
 ValueId Call::add_node(std::string_view op, Values inputs) {
   const OpDef* def = find_op(op);
   RLX_CHECK(def, std::string(op));
+  return add_node(Attrs(def), std::move(inputs));
+}
+
+ValueId Call::add_node(Attrs attrs, Values inputs) {
   const NodeId id =
-      graph_.add_node(region_, Attrs(def), std::move(inputs), {Type::unknown()}, {node});
+      graph_.add_node(region_, std::move(attrs), std::move(inputs), {Type::unknown()}, {node});
   return graph_[id].outputs[0];
 }
 

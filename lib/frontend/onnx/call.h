@@ -36,6 +36,7 @@ class Call {
   ValueId add_integers(const Vec<int64_t>& elements) { return add_constant(make_i64(elements, 1)); }
   Result<Constant> read_tensor(const TensorProto& tensor) { return tensors_.constant(tensor); }
   ValueId add_node(std::string_view op, Values inputs);
+  ValueId add_node(Attrs attrs, Values inputs);
   const Graph& graph() const { return graph_; }
 
   // An error at this node.

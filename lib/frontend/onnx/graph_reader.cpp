@@ -7,6 +7,7 @@
 
 #include "frontend/codes.h"
 #include "frontend/onnx/attributes.h"
+#include "frontend/onnx/contrib.h"
 #include "frontend/onnx/convert.h"
 #include "frontend/onnx/names.h"
 #include "frontend/onnx/order.h"
@@ -71,6 +72,13 @@ Error unsupported_domain(const Call& call, std::string_view domain) {
       kUnsupportedDomain,
       fmt::format("operator {} is of domain {}, which is not supported", call.op_type, domain),
       "export the model without fused or custom operators, its functions inlined");
+}
+
+Status convert_any(Call& call, std::string_view domain) {
+  if (is_own_domain(domain)) return convert(call);
+  if (domain != "com.microsoft") return unsupported_domain(call, domain);
+  RLX_TRY(const bool converted, convert_contrib(call));
+  return converted ? Status() : unsupported_domain(call, domain);
 }
 
 // Regions in the order in which rlx's operators own them.
@@ -162,8 +170,7 @@ Result<Values> GraphReader::outputs_of(Call& call, const NodeProto& n, Scope& sc
       regions.push_back(read_region(graph->graphs.front(), scope));
     }
   }
-  if (!is_own_domain(n.domain)) return unsupported_domain(call, n.domain);
-  RLX_TRY_VOID(convert(call));
+  RLX_TRY_VOID(convert_any(call, n.domain));
   const OpDef* op = find_op(call.op);
   if (!call.results && !op) return unsupported_operator(call);
   if (call.results) {

@@ -1,4 +1,4 @@
-// ONNX files: operator sets 13 to 23 of ONNX's own domain.
+// ONNX files: operator sets 13 to 23 of ONNX's own domain, and MatMulNBits of com.microsoft.
 #pragma once
 #include "frontend/frontend.h"
 
