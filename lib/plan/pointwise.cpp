@@ -10,8 +10,8 @@ namespace {
 
 bool is_pointwise(const Stage& s) {
   if (s.kind() != Kind::kConv || s.conv().groups != 1) return false;
-  return std::ranges::all_of(
-      s.conv().window, [&](LoopId id) { return find_loop(s.loops, id)->extent.is(1); });
+  return std::ranges::all_of(s.conv().window,
+                             [&](LoopId id) { return find_loop(s.loops, id)->extent.is(1); });
 }
 
 void make_contract(Stage& s) {

@@ -382,8 +382,7 @@ llvm::Value* ProductEmitter::load_halves(const Ref& r, llvm::Value* p) {
   llvm::LoadInst* columns = f_.b.CreateAlignedLoad(packed, p, llvm::Align(4));
   f_.tag(columns, r.tensor);
   llvm::Value* high = machine_.in_high_bits(f_, columns, columns_);
-  llvm::Value* numbers =
-      is_signed(r.dtype) ? f_.b.CreateAShr(high, 28) : f_.b.CreateLShr(high, 28);
+  llvm::Value* numbers = is_signed(r.dtype) ? f_.b.CreateAShr(high, 28) : f_.b.CreateLShr(high, 28);
   return f_.b.CreateTrunc(numbers, vector_of(value_type(f_, r.dtype)));
 }
 

@@ -42,8 +42,8 @@ std::optional<Vec<int>> depth_order(const Access& b, int column, const Product& 
   for (int i = 0; i < static_cast<int>(b.index.size()); ++i) {
     if (i != column && !std::ranges::count(inner, i)) order.push_back(i);
   }
-  const bool grouped = !inner.empty() && b.index[static_cast<size_t>(inner.back())].dim ==
-                                             Dim::loop(p.innermost());
+  const bool grouped =
+      !inner.empty() && b.index[static_cast<size_t>(inner.back())].dim == Dim::loop(p.innermost());
   if (p.group > 1 && !grouped) return std::nullopt;
   order.insert(order.end(), inner.begin(), inner.end());
   return order;
