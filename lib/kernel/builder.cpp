@@ -394,6 +394,7 @@ Result<Kernel> lower(const Graph& g, NodeId node) {
   RLX_TRY_VOID(attrs.op()->lower(attrs.data(), b));
   Kernel k = b.take();
   remove_unused(k);
+  std::ranges::for_each(k.stages, settle_order);
   Status sound = verify(k);
   RLX_CHECK(sound, to_text(sound.error()) + to_text(k));
   return k;

@@ -83,7 +83,7 @@ class StageBuilder {
   void scatter(Place to, Vec<AxisIndex> index, Vec<Bounds> bounds, Ex value, Combine combine);
 
   // For reduce and scan: an accumulator with its initial value, and next(acc, ...) as an Ex of
-  // acc(i). The initial value should be the identity of `next` (lane_merge in kernel.h): then it
+  // acc(i). The initial value should be the identity of `next` (merges_of in kernel.h): then it
   // runs in lanes.
   int add_accumulator(DType type, Scalar init);
   void set_combine(int accumulator, Ex next);

@@ -9,8 +9,8 @@
 namespace rlx {
 
 // What the members of a detail are, alone or in lists: loops, nodes of the body (next values of
-// accumulators), types of accumulators, their initial values, and geometry. Whoever adds another
-// type looks at all who call visit_detail().
+// accumulators), types of accumulators, their initial values, and geometry; of an Order, its Dims.
+// Whoever adds another type looks at all who call visit_detail().
 template <class T>
 concept DetailPart = std::same_as<T, LoopId> || std::same_as<T, ExprId> || std::same_as<T, DType> ||
                      std::same_as<T, Scalar> || std::same_as<T, Dim> || std::same_as<T, int64_t> ||
@@ -20,6 +20,13 @@ template <class T, class F>
   requires DetailPart<std::remove_const_t<T>>
 void visit_part(T& part, F& f) {
   if constexpr (std::is_invocable_v<F&, T&>) f(part);
+}
+
+template <class T, class F>
+  requires std::same_as<std::remove_const_t<T>, Order>
+void visit_part(T& order, F& f) {
+  visit_part(order.parts, f);
+  if (order.run) visit_part(*order.run, f);
 }
 
 template <class T, class F>

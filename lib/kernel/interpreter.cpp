@@ -4,10 +4,12 @@
 // Loops up to the last sequential one run in order, point by point; the parallel ones inside of it
 // make up the tiles. Loops of a stage that are not reduced over join the tile's points in strips;
 // those that are run in sequence, so that each point sees its elements in the order that kernel.h
-// states.
+// states. A loop that says which run of a reduction is at hand runs point by point too: the points of a
+// strip share their steps.
 #include "kernel/interpreter.h"
 
 #include <algorithm>
+#include <array>
 #include <cstring>
 
 #include <fmt/format.h>
@@ -78,6 +80,11 @@ Result<Nest> nest_of(const Vec<Loop>& loops, size_t first, size_t end) {
   }
   return nest;
 }
+
+// Steps [first, last) of a loop.
+struct Range {
+  int64_t first = 0, last = 0;
+};
 
 // Elements of any dtype.
 using Column = Vec<uint64_t>;
@@ -181,12 +188,65 @@ class StageRun {
   // Calls f at each point of the loops from `depth` on, which all points of the strip share.
   template <class F>
   Status each_step(const Nest& loops, size_t depth, const F& f) {
-    if (depth == loops.size()) return f();
-    for (int64_t i = 0; i < loops.extents[depth]; ++i) {
+    return depth == loops.size() ? f() : each_step(loops, depth, {0, loops.extents[depth]}, f);
+  }
+
+  // The same for some steps of the first of them.
+  template <class F>
+  Status each_step(const Nest& loops, size_t depth, const Range& steps, const F& f) {
+    for (int64_t i = steps.first; i < steps.last; ++i) {
       strip_.set(loops.ids[depth], i);
       RLX_TRY_VOID(each_step(loops, depth + 1, f));
     }
     return {};
+  }
+
+  // ---- Runs -----------------------------------------------------------------------------------
+
+  // The steps of the outermost loop that is summed over, run by run.
+  Vec<Range> runs(const Nest& over) {
+    const Order* order = order_of(s_);
+    if (!order || !order->is_cut()) return {{0, over.size() > 0 ? over.extents[0] : 1}};
+    if (order->run) return {range_of(*order->run)};
+    Vec<Range> all;
+    for (int64_t run = 0; run < *order->parts.constant(); ++run) all.push_back(range_of(run));
+    return all;
+  }
+
+  Range range_of(const Dim& run) {
+    const Steps steps = steps_of_run(s_, run);
+    return {shared(steps.first), shared(steps.last)};
+  }
+
+  // What is the same at all points of the strip.
+  int64_t shared(const Dim& d) {
+    std::array<int64_t, kStrip> values;
+    strip_.evaluate(d, values.data());
+    return values[0];
+  }
+
+  // The accumulators of all runs, merged in their order; reduce(steps) gives those of one.
+  template <class F>
+  Result<Vec<Column>> merged_runs(const Nest& over, const Vec<DType>& types, F reduce) {
+    Vec<Column> merged;
+    for (const Range& steps : runs(over)) {
+      RLX_TRY(Vec<Column> acc, reduce(steps));
+      if (merged.empty()) {
+        merged = std::move(acc);
+      } else {
+        merge(*merges_of(s_), types, merged, acc);
+      }
+    }
+    return merged;
+  }
+
+  // What is merged takes in the others.
+  void merge(const Vec<Fn>& merges, const Vec<DType>& types, Vec<Column>& into, Vec<Column>& from) {
+    for (size_t i = 0; i < merges.size(); ++i) {
+      std::byte* merged = bytes_of(into[i]);
+      const std::byte* operands[] = {merged, bytes_of(from[i])};
+      eval(merges[i], types[i], types[i], operands, merged, strip_.count());
+    }
   }
 
   // ---- Kinds ----------------------------------------------------------------------------------
@@ -203,28 +263,30 @@ class StageRun {
     RLX_TRY(Nest over, nest_of(s_.loops, outer, s_.loops.size()));
     Accumulated a{r.acc, r.init, r.combine};
     Vec<bool> cone = needed(s_, r.combine);
-    std::optional<Vec<Fn>> merge = over.size() > 0 ? lane_merge(s_) : std::nullopt;
-    auto lanes = static_cast<size_t>(merge ? kReductionLanes : 1);
     return each_strip(kept, [&]() -> Status {
-      Vec<Vec<Column>> acc(lanes, started(a));
-      RLX_TRY_VOID(each_step(over, 0, [&] {
-        const int64_t element = merge ? strip_.values(over.ids.back())[0] : 0;
-        return step(a, cone, acc[static_cast<size_t>(element) % lanes]);
-      }));
-      for (size_t half = lanes / 2; half > 0; half /= 2) merge_lanes(*merge, a, acc, half);
-      return finish(acc[0]);
+      auto reduce = [&](const Range& steps) { return reduced(r, a, cone, over, steps); };
+      RLX_TRY(Vec<Column> acc, merged_runs(over, r.acc, reduce));
+      return finish(acc);
     });
   }
 
-  // Lane i takes in lane i + half.
-  void merge_lanes(const Vec<Fn>& merge, const Accumulated& a, Vec<Vec<Column>>& acc, size_t half) {
-    for (size_t lane = 0; lane < half; ++lane) {
-      for (size_t i = 0; i < merge.size(); ++i) {
-        std::byte* sum = bytes_of(acc[lane][i]);
-        const std::byte* operands[] = {sum, bytes_of(acc[lane + half][i])};
-        eval(merge[i], a.types[i], a.types[i], operands, sum, strip_.count());
-      }
+  // The accumulators of one run.
+  Result<Vec<Column>> reduced(const Reduction& r, const Accumulated& a, const Vec<bool>& cone,
+                              const Nest& over, const Range& steps) {
+    const bool in_lanes = r.order.inner == Order::Inner::kLanes;
+    auto lanes = static_cast<size_t>(in_lanes ? kReductionLanes : 1);
+    Vec<Vec<Column>> acc(lanes, started(a));
+    auto take = [&] {
+      const int64_t element = in_lanes ? strip_.values(over.ids.back())[0] : 0;
+      return step(a, cone, acc[static_cast<size_t>(element) % lanes]);
+    };
+    RLX_TRY_VOID(over.size() == 0 ? take() : each_step(over, 0, steps, take));
+    if (!in_lanes) return std::move(acc[0]);
+    const Vec<Fn> merges = *merges_of(s_);
+    for (size_t half = lanes / 2; half > 0; half /= 2) {
+      for (size_t i = 0; i < half; ++i) merge(merges, a.types, acc[i], acc[i + half]);
     }
+    return std::move(acc[0]);
   }
 
   Status run(const Scan& s) {
@@ -262,9 +324,14 @@ class StageRun {
       over.append(id, loops.extents[static_cast<size_t>(at)]);
     }
     const Vec<bool> factors = needed(s_, {a, b});
-    return each_strip(kept, [&]() -> Status {
+    auto summed_up = [&](const Range& steps) -> Result<Vec<Column>> {
       Vec<Column> acc(1, Column(points()));
-      RLX_TRY_VOID(each_step(over, 0, [&] { return add_product(factors, a, b, type, acc); }));
+      auto take = [&] { return add_product(factors, a, b, type, acc); };
+      RLX_TRY_VOID(over.size() == 0 ? take() : each_step(over, 0, steps, take));
+      return acc;
+    };
+    return each_strip(kept, [&]() -> Status {
+      RLX_TRY(Vec<Column> acc, merged_runs(over, {type}, summed_up));
       return finish(acc);
     });
   }
@@ -378,7 +445,7 @@ class Machine {
 
   Status run() {
     size_t inner = k_.grid.size();
-    while (inner > 0 && !k_.grid[inner - 1].sequential) --inner;
+    while (inner > 0 && !runs_in_order(k_.grid[inner - 1])) --inner;
     RLX_TRY(tile_.outer, nest_of(k_.grid, 0, inner));
     RLX_TRY(tile_.inner, nest_of(k_.grid, inner, k_.grid.size()));
     const int64_t steps = tile_.outer.points(), points = tile_.inner.points();
@@ -395,6 +462,13 @@ class Machine {
   }
 
  private:
+  bool runs_in_order(const Loop& l) const {
+    return l.sequential || std::ranges::any_of(k_.stages, [&](const Stage& s) {
+             const Order* order = order_of(s);
+             return order && order->run && uses_loop(*order->run, l.id);
+           });
+  }
+
   // All, where a local lives on from step to step.
   int64_t points_of_tile(int64_t all) const {
     int64_t bytes = 1;

@@ -45,12 +45,11 @@ RangeOf ranges_of(const Kernel& k, const Stage* stage, RangeOf symbols) {
 
 // ---- The order of reductions ------------------------------------------------------------------
 
-namespace {
-
-// The initial value that changes nothing: result(identity, x) = x.
-Scalar identity_of(Fn fn, DType type) {
+// Of a sum, 0 is none: 0 + -0 is 0.
+Scalar identity_of(Fn merge, DType type) {
   constexpr double kInfinity = std::numeric_limits<double>::infinity();
-  switch (fn) {
+  switch (merge) {
+    case Fn::kAdd: return is_float(type) ? Scalar::of(type, -0.0) : Scalar::of_int(type, 0);
     case Fn::kMul: return Scalar::of(type, 1);
     case Fn::kMax: return Scalar::of(type, -kInfinity);
     case Fn::kMin: return Scalar::of(type, kInfinity);
@@ -59,8 +58,10 @@ Scalar identity_of(Fn fn, DType type) {
   }
 }
 
+namespace {
+
+// Of a sum, 0 counts as one too: it starts nearly all of them.
 bool is_identity(const Scalar& s, Fn fn) {
-  // Of a sum, -0 is one too.
   if (fn == Fn::kAdd && is_float(s.dtype)) return s.f == 0;
   return s == identity_of(fn, s.dtype);
 }
@@ -91,7 +92,7 @@ bool uses_accumulator(const Stage& s, ExprId root) {
 }
 
 // combine = fn(acc, x), fn(x, acc) or fma(x, y, acc), x and y free of accumulators.
-std::optional<Fn> lane_merge(const Stage& s, const Reduction& r, size_t i) {
+std::optional<Fn> merge_of(const Stage& s, const Reduction& r, size_t i) {
   const Expr& next = s.body[r.combine[i].index];
   auto merge = merging(next.fn);
   if (!merge || !is_identity(r.init[i], *merge)) return std::nullopt;
@@ -110,15 +111,36 @@ std::optional<Fn> lane_merge(const Stage& s, const Reduction& r, size_t i) {
 
 }  // namespace
 
-std::optional<Vec<Fn>> lane_merge(const Stage& s) {
+std::optional<Vec<Fn>> merges_of(const Stage& s) {
+  if (s.kind() != Kind::kReduce) return Vec<Fn>{Fn::kAdd};
   const Reduction& r = s.reduction();
   Vec<Fn> merges;
   for (size_t i = 0; i < r.acc.size(); ++i) {
-    auto merge = lane_merge(s, r, i);
+    auto merge = merge_of(s, r, i);
     if (!merge) return std::nullopt;
     merges.push_back(*merge);
   }
   return merges;
+}
+
+const Order* order_of(const Stage& s) {
+  if (const auto* r = std::get_if<Reduction>(&s.detail)) return &r->order;
+  if (const auto* c = std::get_if<Contract>(&s.detail)) return &c->order;
+  return nullptr;
+}
+
+void settle_order(Stage& s) {
+  auto* r = std::get_if<Reduction>(&s.detail);
+  if (r && (r->over.empty() || !merges_of(s))) r->order = {};
+}
+
+Steps steps_of_run(const Stage& s, const Dim& run) {
+  const Vec<LoopId> over = ended_loops(s);
+  Dim length = ceil_div(find_loop(s.loops, over[0])->extent, order_of(s)->parts);
+  if (over.size() == 1) length = ceil_div(length, kReductionLanes) * kReductionLanes;
+  const Dim first = run * length;
+  const Dim end = min(first + length, find_loop(s.loops, over[0])->extent);
+  return {first, max(first, end)};
 }
 
 // ---- Ids of a stage ---------------------------------------------------------------------------
@@ -247,6 +269,7 @@ void expand_math(Stage& s) {
   expand_math(s.body, roots);
   size_t next = 0;
   each_root(s, [&](ExprId& id) { id = roots[next++]; });
+  settle_order(s);
 }
 
 }  // namespace rlx

@@ -122,15 +122,33 @@ struct Map {
   bool operator==(const Map&) const = default;
 };
 
+// In which order a stage sums up, or reduces: a part of what the kernel means, so that every algorithm gives the
+// same bits. It follows from extents, never from a target.
+//
+// The outermost loop summed over is cut into `parts` runs of the same length, the last of them shorter or empty
+// (steps_of_run). Each run is reduced by itself, from init and in the inner order; then the runs' accumulators are
+// merged, one after the other (merges_of).
+//
+// kSequence: one accumulator, loops from outermost to innermost.
+// kLanes: 32 lanes, each of which starts as init. Element i of the innermost loop goes to lane i mod 32; outer
+// loops run in sequence on the same lanes. At the end lanes merge pairwise: i with i + 16, then + 8, + 4, + 2, + 1.
+// (32 are two vectors of 512 bits: a processor adds to one while the sum of the other is under way.)
+struct Order {
+  enum class Inner : uint8_t { kSequence, kLanes };
+
+  Inner inner = Inner::kSequence;
+  Dim parts = 1;
+  // The number of the one run that a grid point reduces, and whose accumulators its results use; none: all runs.
+  std::optional<Dim> run = std::nullopt;
+
+  // Whether there is more than one run, or only a part of the steps is taken.
+  bool is_cut() const { return run || !parts.is(1); }
+  bool operator==(const Order&) const = default;
+};
+
 // acc = init; for each point of `over`, in the stated order: acc = combine(acc, values); then the
 // results. `over` are the innermost loops of the stage; the results are written at each point of
 // the others.
-//
-// Order, the same on every target. If lane_merge() says how, 32 lanes: each starts as init; element
-// i of the innermost loop goes to lane i mod 32; outer loops of `over` run in sequence on the same
-// lanes; at the end lanes merge pairwise: i with i + 16, then + 8, + 4, + 2, + 1. Otherwise one
-// accumulator, in sequence. (32 are two vectors of 512 bits: a processor adds to one while the sum of
-// the other is under way.)
 struct Reduction {
   static constexpr Kind kKind = Kind::kReduce;
 
@@ -139,19 +157,21 @@ struct Reduction {
   Vec<DType> acc = {};
   Vec<Scalar> init = {};
   Vec<ExprId> combine = {};
+  Order order = {.inner = Order::Inner::kLanes};
 
   bool operator==(const Reduction&) const = default;
 };
 
 // out[batch, m, n] = sum over k of a[batch, m, k] * b[batch, k, n]: nodes of the body, of type acc;
-// k are the innermost stage loops, the others loops of the grid or the stage. Per element: acc = fma(a, b, acc) from 0, k from
-// outermost to innermost in sequence. kAcc 0 is the sum; the results may use it (and nothing else).
+// k are the innermost stage loops, the others loops of the grid or the stage. Per element: acc = fma(a, b, acc) from 0, in the
+// stated order, whose inner is kSequence. kAcc 0 is the sum; the results may use it (and nothing else).
 struct Contract {
   static constexpr Kind kKind = Kind::kContract;
 
   Vec<LoopId> m = {}, n = {}, k = {}, batch = {};
   ExprId a = {}, b = {};
   DType acc = DType::kF32;
+  Order order = {};
 
   bool operator==(const Contract&) const = default;
 };
@@ -244,14 +264,29 @@ Dim memory_elements(const Arg& arg);
 // simplify() needs. `stage` may be null: the grid's loops alone.
 RangeOf ranges_of(const Kernel& k, const Stage* stage, RangeOf symbols);
 
-// The function that merges lanes of each accumulator (add, mul, min, max, and, or, xor): where
-// combine is that function (or fma) of the accumulator and something free of accumulators, and init
-// is its identity. nullopt where one accumulator is not so: the reduction then runs in sequence.
-std::optional<Vec<Fn>> lane_merge(const Stage& s);
+// The function that merges two values of each accumulator (add, mul, min, max, and, or, xor): that of lanes and runs.
+// nullopt where one accumulator has none: the stage then goes over its steps in sequence, in one run.
+// A reduction merges where combine is that function (or fma) of the accumulator and something free of accumulators,
+// and init is its identity; products add.
+std::optional<Vec<Fn>> merges_of(const Stage& s);
+// What merging starts from: merge(identity, x) is x, bit for bit.
+Scalar identity_of(Fn merge, DType type);
 inline constexpr int64_t kReductionLanes = 32;
 
 // Whether all of its products are relaxed.
 bool is_relaxed(const Kernel& k);
+
+// In which order the stage sums up or reduces; null for kinds that have none.
+const Order* order_of(const Stage& s);
+// Says so where nothing is left to merge: folding can leave a combine that is its accumulator, and then one
+// run in sequence gives the same.
+void settle_order(Stage& s);
+// Steps [first, last) of the outermost loop summed over.
+struct Steps {
+  Dim first, last;
+};
+// Of run number `run`. Where no other loop is summed over, runs begin at multiples of the lanes.
+Steps steps_of_run(const Stage& s, const Dim& run);
 
 // What messages call it: the node that it was lowered from, the first of several, or else its name.
 const std::string& node_of(const Kernel& k);

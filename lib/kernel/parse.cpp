@@ -144,6 +144,7 @@ class StageParser {
   Status detail(Map&) { return in_.error("a statement is missing here"); }
 
   Status detail(Reduction& r) {
+    if (in_.eat("order")) return order(r.order);
     RLX_TRY_VOID(in_.expect("over"));
     RLX_TRY(r.over, parse_loops(in_));
     return {};
@@ -163,6 +164,7 @@ class StageParser {
     if (in_.eat("n")) return loops(c.n);
     if (in_.eat("a")) return operand(c.a);
     if (in_.eat("b")) return operand(c.b);
+    if (in_.eat("order")) return order(c.order);
     RLX_TRY_VOID(in_.expect("k"));
     return loops(c.k);
   }
@@ -180,6 +182,18 @@ class StageParser {
     if (in_.eat("w")) return operand(c.w);
     RLX_TRY_VOID(in_.expect("groups"));
     RLX_TRY(c.groups, in_.integer());
+    return {};
+  }
+
+  Status order(Order& o) {
+    if (in_.eat("lanes")) o.inner = Order::Inner::kLanes;
+    if (in_.eat("sequence")) o.inner = Order::Inner::kSequence;
+    if (in_.eat("parts")) {
+      RLX_TRY(o.parts, parse_dim(in_));
+    }
+    if (in_.eat("run")) {
+      RLX_TRY(o.run, parse_dim(in_));
+    }
     return {};
   }
 

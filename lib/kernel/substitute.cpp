@@ -1,5 +1,7 @@
 #include "kernel/substitute.h"
 
+#include "kernel/detail.h"
+
 namespace rlx {
 
 Dim substitute_loops(const Dim& d, const LoopMap& loops) {
@@ -19,6 +21,7 @@ void substitute_loops(Stage& s, const LoopMap& loops) {
   for (Expr& e : s.body) {
     if (e.fn == Fn::kIndex) e.dim = substitute_loops(e.dim, loops);
   }
+  visit_detail(s, [&](Dim& d) { d = substitute_loops(d, loops); });
 }
 
 }  // namespace rlx

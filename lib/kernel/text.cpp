@@ -163,12 +163,24 @@ class StagePrinter {
     }
   }
 
+  // Where it is not the one of its kind.
+  void print(const Order& order, const Order& usual) {
+    if (order == usual) return;
+    std::string text = "order";
+    if (order.inner != usual.inner)
+      text += order.inner == Order::Inner::kLanes ? " lanes" : " sequence";
+    if (order.is_cut()) text += " parts " + to_text(order.parts);
+    if (order.run) text += " run " + to_text(*order.run);
+    line(text);
+  }
+
   void print(const Map&) {}
 
   void print(const Reduction& r) {
     Vec<LoopId> all;
     for (const Loop& l : s_.loops) all.push_back(l.id);
     if (r.over != all) line("over " + loops_text(r.over));
+    print(r.order, Reduction().order);
     print_accumulators(r.acc, r.init);
   }
 
@@ -181,6 +193,7 @@ class StagePrinter {
   void print(const Contract& c) {
     line(fmt::format("batch {} m {} n {} k {}", loops_text(c.batch), loops_text(c.m),
                      loops_text(c.n), loops_text(c.k)));
+    print(c.order, Contract().order);
     line(fmt::format("acc0 : {}", name(c.acc)));
   }
 

@@ -188,6 +188,7 @@ class Verifier {
               [&] { return fmt::format("its detail names i{}, out of scope", id.index); });
     });
     require(!s.relaxed || !operands(s).empty(), "it is relaxed, but no product");
+    visit_detail(s, [&](const Dim& d) { require_scope(d, ids_of(k_.grid)); });
     if (!sound || !verify_body(k_, s, problems_) || !verify_results(s)) return;
     verify_kind(k_, s, problems_);
     for (const Access& a : s.writes) verify_one_writer(s, a);

@@ -1,7 +1,8 @@
 // What a stage's kind asks of it:
 //
 //  map       nothing
-//  reduce    `over` are the innermost loops, in order; results and writes do not use them
+//  reduce    `over` are the innermost loops, in order; results and writes do not use them; lanes and
+//            runs need a function that merges them
 //  scan      `over` is the innermost loop
 //  contract  two operands of the sum's type that do not use it; each stage loop is m, n, batch or k;
 //            a uses no n, b no m; results are made of the sum alone; nothing is written per k
@@ -35,16 +36,18 @@ class KindVerifier {
 
   // ---- Reductions -----------------------------------------------------------------------------
 
-  void verify_accumulators(const Vec<DType>& acc, const Vec<Scalar>& init,
+  bool verify_accumulators(const Vec<DType>& acc, const Vec<Scalar>& init,
                            const Vec<ExprId>& combine) {
     const bool complete = acc.size() == init.size() && acc.size() == combine.size() && !acc.empty();
-    if (!require(complete, "an accumulator lacks its type, initial or next value")) return;
+    if (!require(complete, "an accumulator lacks its type, initial or next value")) return false;
+    bool sound = true;
     for (size_t i = 0; i < acc.size(); ++i) {
       require(init[i].dtype == acc[i], "an initial value has another dtype than its accumulator");
       const bool next =
           combine[i].index < s_.body.size() && s_.body[combine[i].index].type == acc[i];
-      require(next, "a next value has another dtype than its accumulator");
+      sound &= require(next, "a next value has another dtype than its accumulator");
     }
+    return sound;
   }
 
   bool are_innermost(const Vec<LoopId>& over) const {
@@ -54,8 +57,22 @@ class KindVerifier {
 
   void verify(const Reduction& r) {
     require(are_innermost(r.over), "it does not reduce over its innermost loops");
-    verify_accumulators(r.acc, r.init, r.combine);
+    const bool sound = verify_accumulators(r.acc, r.init, r.combine);
     verify_results_outside(r.over);
+    const bool merged = r.order.inner == Order::Inner::kLanes || r.order.is_cut();
+    if (!sound || !merged) return;
+    require(!r.over.empty() && merges_of(s_), "its order has lanes or runs that nothing merges");
+    verify_runs(r.order);
+  }
+
+  // What takes one run says which by loops that have as many steps as there are runs.
+  void verify_runs(const Order& order) {
+    require(order.parts.constant().value_or(1) >= 1, "its order has no run");
+    if (!order.run) return;
+    for (const Loop& l : k_.grid) {
+      require(!l.sequential || !uses_loop(*order.run, l.id),
+              "a run is a step of a sequential loop");
+    }
   }
 
   void verify(const Scan& scan) {
@@ -133,6 +150,9 @@ class KindVerifier {
     require(!uses_in(c.b, c.m), "the second operand uses a loop of m");
     verify_results_outside(c.k);
     verify_results_of_sum();
+    require(c.order.inner == Order::Inner::kSequence, "products are not summed up in lanes");
+    require(!c.order.is_cut() || !c.k.empty(), "its order has runs of no loop");
+    verify_runs(c.order);
   }
 
   void require_all_listed(const Vec<LoopId>& listed) {

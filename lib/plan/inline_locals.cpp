@@ -153,6 +153,7 @@ void inline_into(const Stage& writer, Stage& reader, uint32_t read) {
     }
   }
   visit_detail(reader, [&](ExprId& next) { next = mine.place(next); });
+  settle_order(reader);
   reader.origin = merge(writer.origin, reader.origin);
 }
 

@@ -8,6 +8,7 @@
 #include <random>
 #include <set>
 
+#include "kernel/detail.h"
 #include "kernel/element.h"
 #include "support/cpu_features.h"
 
@@ -65,6 +66,7 @@ Vec<std::string> symbols_of(const Kernel& k) {
   for (const Loop& l : k.grid) add_symbols(l.extent, names);
   for (const Stage& s : k.stages) {
     for (const Loop& l : s.loops) add_symbols(l.extent, names);
+    visit_detail(s, [&](const Dim& d) { add_symbols(d, names); });
   }
   return {names.begin(), names.end()};
 }

@@ -36,6 +36,7 @@ class RandomNode {
     if (compute_type(type_) == DType::kF32 && below(4) == 0) mix_operands(*k);
     if (below(3) == 0 || type_ == DType::kI32) widen_operands(*k);
     if (below(3) != 0) add_epilogue(*k);
+    if (below(3) == 0) cut_into_runs(*k);
     return std::move(*k);
   }
 
@@ -155,7 +156,7 @@ class RandomNode {
 
   // Around one, the vector and the tiles; sometimes open.
   Dim extent() {
-    int64_t n = pick<int64_t>({1, 1, 2, 3, 5, 6, 7, 8, 14, 15, 16, 16, 17, 31, 32, 33, 40});
+    int64_t n = pick<int64_t>({1, 1, 2, 3, 5, 6, 7, 8, 14, 15, 16, 16, 17, 31, 32, 33, 40, 100});
     if (below(4) != 0) return n;
     return open(n);
   }
@@ -345,6 +346,21 @@ class RandomNode {
         return b.add1("reduce_sum", {x, b.i64s({axis})});
       }
     }
+  }
+
+  // Sums and rows in runs, more of them than there are steps now and then.
+  void cut_into_runs(Kernel& k) {
+    for (Stage& s : k.stages) {
+      if (!order_of(s)) continue;
+      const Dim parts = below(4) == 0 ? open(3) : Dim(pick<int64_t>({2, 3, 5}));
+      std::visit([&](auto& d) { set_parts(d, parts); }, s.detail);
+      settle_order(s);
+    }
+  }
+
+  template <class Detail>
+  static void set_parts(Detail& detail, const Dim& parts) {
+    if constexpr (requires { detail.order; }) detail.order.parts = parts;
   }
 
   // ---- Operands of products ---------------------------------------------------------------------

@@ -162,7 +162,9 @@ class RandomKernel {
                   ? Scalar::of(type_, -INFINITY)
                   : Scalar::of(type_, fn == Fn::kAdd ? identity : -9)};
     r.combine = {binary(s, fn, acc, x)};
+    if (below(3) == 0) r.order.parts = below(2) == 0 ? extent() : Dim(pick<int64_t>({2, 3, 7}));
     s.detail = std::move(r);
+    settle_order(s);
     uint32_t local = add_local({});
     s.writes.push_back(access(Access::Of::kLocal, local, {}));
     s.results = {acc};

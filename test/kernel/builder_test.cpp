@@ -234,6 +234,7 @@ TEST_CASE("steps that carry a row's greatest element and the sum of its powers")
   local l1 : f32[]
   grid i0 in n, i1 in 4 sequential
   reduce %1.0 for i2 in 16 @ ["/n"] {
+    order sequence
     acc0 : f32 = -1e+30
     v0 = load %0[i0, i1 * 16 + i2]
     v1 = acc0

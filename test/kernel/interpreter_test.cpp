@@ -3,56 +3,17 @@
 #include <cmath>
 #include <cstring>
 #include <numeric>
-#include <random>
 
-#include "test/kernel/kernels.h"
+#include "test/kernel/run.h"
 
 namespace rlx {
 namespace {
-
-using Symbols = std::map<std::string, int64_t>;
-
-template <class T>
-std::span<std::byte> memory_of(Vec<T>& v) {
-  return std::as_writable_bytes(std::span(v));
-}
-
-template <class... T>
-Status run(const Kernel& k, const Symbols& symbols, Vec<T>&... buffers) {
-  auto sound = verify(k);
-  if (!sound) FAIL(to_text(sound.error()));
-  return interpret(k, symbols, {memory_of(buffers)...});
-}
-
-template <class... T>
-void check_run(std::string_view text, const Symbols& symbols, Vec<T>&... buffers) {
-  auto status = run(kernel_of(text), symbols, buffers...);
-  if (!status) FAIL(to_text(status.error()));
-}
-
-Vec<float> random_floats(size_t count, uint32_t seed = 1) {
-  std::mt19937 random(seed);
-  std::normal_distribution<float> normal;
-  Vec<float> values(count);
-  for (float& v : values) v = normal(random);
-  return values;
-}
 
 // A kernel over %x and %y, both f32[n], with this body.
 std::string row(std::string_view body) {
   return "kernel \"k\" {\n  arg %x : f32[n] row_major\n  arg %y : f32[n] row_major written\n"
          "  grid i0 in n\n  map %y.0 {\n" +
          std::string(body) + "  }\n}\n";
-}
-
-// The order that kernel.h states for a sum.
-float lane_sum(const float* x, size_t count) {
-  float lanes[32] = {};
-  for (size_t i = 0; i < count; ++i) lanes[i % 32] += x[i];
-  for (size_t half = 16; half > 0; half /= 2) {
-    for (size_t i = 0; i < half; ++i) lanes[i] += lanes[i + half];
-  }
-  return lanes[0];
 }
 
 }  // namespace
@@ -241,6 +202,7 @@ TEST_CASE("accumulators that need each other run in sequence") {
   arg %y : i64[2] row_major written
   grid i0 in 2
   reduce %y.0 for i1 in 4 {
+    order sequence
     acc0 : f32 = -inf
     acc1 : i64 = 0
     v0 = load %x[i0, i1]

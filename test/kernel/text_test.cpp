@@ -128,6 +128,7 @@ TEST_CASE("rare parts of a kernel") {
   }
   reduce %4.0 for i4 in 2, i5 in 3 {
     over [i5]
+    order sequence parts max(n, 2) run i2
     acc0 : f32 = 0.0
     acc1 : i64 = 7
     v0 = acc0
@@ -139,6 +140,19 @@ TEST_CASE("rare parts of a kernel") {
 }
 )");
   CHECK(kernel_of("kernel \"k\" {\n  arg %7 : f32[] row_major\n}\n").args[0].value == ValueId(7));
+}
+
+TEST_CASE("an order is printed where it is not the one of its kind") {
+  auto order = [](std::string_view said) {
+    const std::string_view acc = "    acc0 : f32 = -inf\n";
+    std::string text(kSoftmax);
+    text.replace(text.find(acc), acc.size(), std::string(said) + std::string(acc));
+    return kernel_of(text);
+  };
+  CHECK(to_text(order("    order lanes parts 1\n")) == kSoftmax);
+  const Kernel k = order("    order sequence parts 4\n");
+  CHECK(k.stages[0].reduction().order == Order{.parts = 4});
+  CHECK(kernel_of(to_text(k)) == k);
 }
 
 TEST_CASE("several kernels in a text") {

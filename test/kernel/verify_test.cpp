@@ -115,6 +115,27 @@ TEST_CASE("reductions are checked") {
         "kernel cumsum, stage %y.0: it does not scan over its innermost loop");
 }
 
+TEST_CASE("orders are checked") {
+  const auto refused = [](std::string_view from, std::string_view to) {
+    return broken(kSoftmax, from, to);
+  };
+  const std::string nothing =
+      "kernel softmax, stage %y.0: its order has lanes or runs that nothing merges";
+  CHECK(refused("max(v1, v0)", "sub(v1, v0)") == nothing);
+  CHECK(refused("acc0 : f32 = -inf", "order sequence parts 2\n    acc0 : f32 = 0.0") == nothing);
+  CHECK(refused("acc0 : f32 = -inf", "order parts 0\n    acc0 : f32 = -inf") ==
+        "kernel softmax, stage %y.0: its order has no run");
+  CHECK(refused("acc0 : f32 = -inf", "order parts 2 run i1\n    acc0 : f32 = -inf") ==
+        "kernel softmax, stage %y.0: i1 is out of scope in i1");
+  CHECK(broken(kMatmul, "k [i2]", "k [i2]\n    order lanes") ==
+        "kernel matmul, stage %y.0: products are not summed up in lanes");
+  Kernel steps = kernel_of(kSoftmax);
+  steps.grid[0].sequential = true;
+  CHECK(
+      broken(to_text(steps), "acc0 : f32 = -inf", "order parts 2 run i0\n    acc0 : f32 = -inf") ==
+      "kernel softmax, stage %y.0: a run is a step of a sequential loop");
+}
+
 TEST_CASE("a detail names loops in scope") {
   CHECK(broken(kMatmul, "m [i0]", "m [i0, i7]") ==
         "kernel matmul, stage %y.0: its detail names i7, out of scope");
@@ -233,12 +254,12 @@ TEST_CASE("carried locals") {
 
 TEST_CASE("lanes merge where the combiner allows it") {
   Kernel k = kernel_of(kSoftmax);
-  CHECK(lane_merge(k.stages[0]) == Vec<Fn>{Fn::kMax});
-  CHECK(lane_merge(k.stages[2]) == Vec<Fn>{Fn::kAdd});
+  CHECK(merges_of(k.stages[0]) == Vec<Fn>{Fn::kMax});
+  CHECK(merges_of(k.stages[2]) == Vec<Fn>{Fn::kAdd});
   auto merge = [](std::string_view from, std::string_view to) {
     std::string text(kSoftmax);
     text.replace(text.find(from), from.size(), to);
-    return lane_merge(kernel_of(text).stages[0]);
+    return merges_of(kernel_of(text).stages[0]);
   };
   // Not the identity, not a merge of its own accumulator, twice the accumulator.
   CHECK_FALSE(merge("-inf", "0.0").has_value());

@@ -13,22 +13,23 @@ namespace {
 // Written out step by step up to so many.
 constexpr int64_t kMostValues = 16;
 
-Reducer::Form form_for(bool vector, const Dim& extent) {
-  if (vector) return Reducer::Form::kVector;
-  auto steps = extent.constant();
-  return steps && *steps <= kMostValues ? Reducer::Form::kValues : Reducer::Form::kArray;
-}
-
 }  // namespace
 
 Reducer::Reducer(Function& f, const StageRefs& stage, bool vector, int width, const Dim& extent)
-    : f_(f), stage_(stage), merges_(lane_merge(*stage.stage)), width_(width) {
-  if (!merges_ || reduction().over.empty()) return;
+    : f_(f), stage_(stage), merges_(merges_of(*stage.stage)), width_(width) {
+  if (reduction().order.inner == Order::Inner::kSequence) return;
   form_ = form_for(vector, extent);
   if (form_ == Form::kVector) find_extrema();
   if (form_ == Form::kVector) lanes_ = static_cast<size_t>(kReductionLanes / width);
   if (form_ == Form::kValues) lanes_ = static_cast<size_t>(*extent.constant());
   if (form_ == Form::kArray) lanes_ = 0;
+}
+
+Reducer::Form Reducer::form_for(bool vector, const Dim& extent) const {
+  if (vector) return Form::kVector;
+  const bool in_runs = reduction().order.is_cut() && reduction().over.size() == 1;
+  auto steps = extent.constant();
+  return steps && *steps <= kMostValues && !in_runs ? Form::kValues : Form::kArray;
 }
 
 void Reducer::find_extrema() {
@@ -123,6 +124,26 @@ void Reducer::note_nan(const Point& at, Value* x, Value*& seen) {
   Value* nan = f_.b.CreateFCmpUNO(x, x);
   if (at.lanes.active) nan = f_.b.CreateAnd(nan, at.lanes.active);
   seen = f_.b.CreateSelect(nan, llvm::Constant::getAllOnesValue(seen->getType()), seen);
+}
+
+// ---- Runs -------------------------------------------------------------------------------------
+
+Regs Reducer::no_run() {
+  Regs none;
+  for (size_t acc = 0; acc < accumulators(); ++acc) {
+    const Scalar identity = identity_of((*merges_)[acc], reduction().acc[acc]);
+    none.push_back(splat(f_, emit_scalar(f_, identity), form_ == Form::kVector ? 1 : width_));
+  }
+  return none;
+}
+
+Regs Reducer::with_run(llvm::ArrayRef<Value*> merged, llvm::ArrayRef<Value*> run) {
+  Regs all;
+  for (size_t acc = 0; acc < accumulators(); ++acc) {
+    const DType type = reduction().acc[acc];
+    all.push_back(emit_fn(f_, (*merges_)[acc], type, type, {merged[acc], run[acc]}));
+  }
+  return all;
 }
 
 // ---- Results ----------------------------------------------------------------------------------

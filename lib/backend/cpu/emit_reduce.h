@@ -15,7 +15,7 @@ class Reducer {
     kValues,
     // An array on the stack.
     kArray,
-    // There is one lane: the reduction cannot be split.
+    // There is one lane.
     kSequence,
   };
 
@@ -32,8 +32,11 @@ class Reducer {
             llvm::MutableArrayRef<llvm::Value*> carried);
   // kVector: part 1 becomes part 0, and so on round, as the next vector is written as part 0 again.
   void rotate(llvm::MutableArrayRef<llvm::Value*> carried) const;
-  // The accumulators' final values.
+  // The accumulators' final values, of one run.
   Regs finish(llvm::ArrayRef<llvm::Value*> carried);
+  // Where runs are merged: what there is before the first, and with the next one.
+  Regs no_run();
+  Regs with_run(llvm::ArrayRef<llvm::Value*> merged, llvm::ArrayRef<llvm::Value*> run);
 
  private:
   // With kVector, a max or min of floats: acc = x > acc ? x : acc is one instruction where NaNs are noted
@@ -48,6 +51,7 @@ class Reducer {
 
   size_t accumulators() const { return reduction().acc.size(); }
   const Reduction& reduction() const { return stage_.stage->reduction(); }
+  Form form_for(bool vector, const Dim& extent) const;
   llvm::Value* initial(size_t acc);
   llvm::Value* slot(size_t acc, llvm::Value* lane);
   void find_extrema();

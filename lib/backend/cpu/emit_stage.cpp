@@ -48,21 +48,25 @@ class LoopNest {
   bool innermost_unrolled = false;
   // Whether the innermost one runs from its last step to the first.
   bool reverse = false;
+  // A loop of which these steps are run alone, and which is not written out.
+  std::optional<size_t> cut = std::nullopt;
+  Steps steps = {};
 
   // Runs loops [depth, end).
   Regs run(size_t depth, size_t end, const Point& at, Regs carried, Inside inside) {
     if (depth == end) return inside(at, 0, std::move(carried));
     const Loop& l = loops_[depth];
+    const Steps range = cut == depth ? steps : Steps{0, l.extent};
     bool innermost = depth + 1 == loops_.size();
-    if (innermost && lanes > 1) return run_vectors(l, at, std::move(carried), inside);
+    if (innermost && lanes > 1) return run_vectors(l.id, range, at, std::move(carried), inside);
     auto step = [&](Value* i, const Regs& c) {
       return run(depth + 1, end, at.with(l.id, i), c, inside);
     };
     if (unrolled || (innermost && innermost_unrolled)) return unroll(l, std::move(carried), step);
-    Value* extent = emit_dim(f_, at, l.extent);
-    return emit_for(f_, f_.i64(0), extent, 1, std::move(carried), [&](Value* i, const Regs& c) {
+    Value *first = emit_dim(f_, at, range.first), *last = emit_dim(f_, at, range.last);
+    return emit_for(f_, first, last, 1, std::move(carried), [&](Value* i, const Regs& c) {
       const bool back = innermost && reverse;
-      return step(back ? f_.b.CreateSub(f_.b.CreateSub(extent, i), f_.i64(1)) : i, c);
+      return step(back ? f_.b.CreateSub(f_.b.CreateSub(last, i), f_.i64(1)) : i, c);
     });
   }
 
@@ -74,23 +78,24 @@ class LoopNest {
     return carried;
   }
 
-  Regs run_vectors(const Loop& l, const Point& at, Regs carried, Inside inside) {
+  // The steps begin at a multiple of all parts.
+  Regs run_vectors(LoopId id, const Steps& range, const Point& at, Regs carried, Inside inside) {
     const int64_t round = int64_t{lanes} * parts;
-    const Dim whole = floor_div(l.extent, round) * round;
-    Value* end = emit_dim(f_, at, whole);
+    const Dim whole = floor_div(range.last, round) * round;
+    Value *first = emit_dim(f_, at, range.first), *end = emit_dim(f_, at, whole);
     const int64_t step = int64_t{lanes} * at_once;
-    carried = emit_for(f_, f_.i64(0), end, step, std::move(carried), [&](Value* i, Regs c) {
+    carried = emit_for(f_, first, end, step, std::move(carried), [&](Value* i, Regs c) {
       for (int part = 0; part < at_once; ++part) {
-        c = inside(with_lanes(f_, at, l.id, lanes, offset(i, part)), part, std::move(c));
+        c = inside(with_lanes(f_, at, id, lanes, offset(i, part)), part, std::move(c));
       }
       if (at_once < parts) rotate(c);
       return c;
     });
     for (int part = 0; part < parts; ++part) {
-      const Dim rest = l.extent - whole - int64_t{part} * lanes;
+      const Dim rest = range.last - whole - int64_t{part} * lanes;
       carried = run_rest(at, rest, std::move(carried), [&](Value* left, Regs c) {
         Value* base = offset(end, part);
-        return inside(with_some_lanes(f_, at, l.id, lanes, base, left), part, std::move(c));
+        return inside(with_some_lanes(f_, at, id, lanes, base, left), part, std::move(c));
       });
     }
     return carried;
@@ -174,19 +179,61 @@ class GroupEmitter {
     emit_results(f_, s, at, locals_, r.finish(carried));
   }
 
+  // ---- Runs -----------------------------------------------------------------------------------
+
+  // The accumulators of all runs of the stage; reduce(at, steps) gives those of one, no steps: all of them.
+  template <class Reduce, class Merge>
+  Regs merged_runs(const Stage& s, const Point& at, Reduce reduce, const Regs& none, Merge merge) {
+    const Order* order = order_of(s);
+    if (!order || !order->is_cut()) return reduce(at, std::nullopt);
+    if (order->run) return reduce(at, steps_of_run(s, *order->run));
+    const LoopId run(nest_.kernel.loop_count);
+    const Steps steps = steps_of_run(s, Dim::loop(run));
+    Value* parts = emit_dim(f_, at, order->parts);
+    return emit_for(f_, f_.i64(0), parts, 1, none, [&](Value* i, const Regs& merged) {
+      return merge(merged, reduce(at.with(run, i), steps));
+    });
+  }
+
+  static void cut(LoopNest& nest, size_t loop, const std::optional<Steps>& steps) {
+    if (!steps) return;
+    nest.cut = loop;
+    nest.steps = *steps;
+    nest.unrolled = false;
+  }
+
+  // ---- Reductions -----------------------------------------------------------------------------
+
   // Everything at one point of the kept loops.
   void emit_reductions(const Point& at, size_t kept) {
     Vec<Reducer> reducers;
     const int lanes = group_.vector ? nest_.lanes : width();
+    const Stage* reduction = nullptr;
     for (size_t i = group_.first; i < group_.last; ++i) {
       if (!is_reduction(i)) continue;
+      reduction = refs_[i].stage;
       reducers.emplace_back(f_, refs_[i], group_.vector, lanes, loops().back().extent);
     }
-    Regs carried;
-    for (Reducer& r : reducers) {
-      Regs start = r.start();
-      carried.insert(carried.end(), start.begin(), start.end());
+    Regs none;
+    if (reduction->reduction().order.is_cut()) {
+      for (Reducer& r : reducers) append(none, r.no_run());
     }
+    auto reduce = [&](const Point& p, const std::optional<Steps>& steps) {
+      return emit_run(p, kept, steps, reducers);
+    };
+    auto merge = [&](const Regs& merged, const Regs& run) {
+      Regs all;
+      for (Reducer& r : reducers) append(all, r.with_run(own(merged, all), own(run, all)));
+      return all;
+    };
+    finish(at, merged_runs(*reduction, at, reduce, none, merge));
+  }
+
+  // The accumulators of all reductions, of some steps of the outermost loop or all.
+  Regs emit_run(const Point& at, size_t kept, const std::optional<Steps>& steps,
+                Vec<Reducer>& reducers) {
+    Regs carried;
+    for (Reducer& r : reducers) append(carried, r.start());
     LoopNest nest(f_, loops());
     nest.lanes = group_.vector ? nest_.lanes : 1;
     nest.parts = group_.vector ? static_cast<int>(kReductionLanes) / nest_.lanes : 1;
@@ -199,13 +246,29 @@ class GroupEmitter {
     };
     nest.at_once = nest_.wide || is_light() ? nest.parts : 1;
     nest.unrolled = !group_.vector && known_steps(loops(), kept) <= kUnrolledSteps;
+    cut(nest, kept, steps);
     for (const Reducer& r : reducers) nest.innermost_unrolled |= r.form() == Reducer::Form::kValues;
     auto step = [&](const Point& p, int part, Regs c) {
       emit_step(p, part, reducers, c);
       return c;
     };
     carried = nest.run(kept, loops().size(), at, std::move(carried), step);
-    finish(at, reducers, carried);
+    Regs results;
+    llvm::ArrayRef<Value*> rest(carried);
+    for (Reducer& r : reducers) {
+      append(results, r.finish(rest.take_front(r.carried())));
+      rest = rest.drop_front(r.carried());
+    }
+    return results;
+  }
+
+  static void append(Regs& all, const Regs& more) {
+    all.insert(all.end(), more.begin(), more.end());
+  }
+
+  // What stands behind as many as there are in `before`.
+  static llvm::ArrayRef<Value*> own(const Regs& all, const Regs& before) {
+    return llvm::ArrayRef<Value*>(all).drop_front(before.size());
   }
 
   // Whether several steps at once find room in 16 registers.
@@ -230,14 +293,14 @@ class GroupEmitter {
     }
   }
 
-  void finish(const Point& at, Vec<Reducer>& reducers, const Regs& carried) {
-    llvm::ArrayRef<Value*> rest(carried);
-    size_t next = 0;
+  void finish(const Point& at, const Regs& accumulators) {
+    llvm::ArrayRef<Value*> rest(accumulators);
     for (size_t i = group_.first; i < group_.last; ++i) {
       if (!is_reduction(i)) continue;
-      Reducer& r = reducers[next++];
-      emit_results(f_, refs_[i], at, locals_, r.finish(rest.take_front(r.carried())));
-      rest = rest.drop_front(r.carried());
+      const size_t own = refs_[i].stage->reduction().acc.size();
+      const llvm::ArrayRef<Value*> mine = rest.take_front(own);
+      emit_results(f_, refs_[i], at, locals_, Regs(mine.begin(), mine.end()));
+      rest = rest.drop_front(own);
     }
   }
 
@@ -281,17 +344,26 @@ class GroupEmitter {
     const DType acc = accumulator_types(*s.stage)[0];
     const Vec<ExprId> factors = operands(*s.stage);
     const size_t kept = kept_loops(*s.stage);
-    LoopNest outer(f_, loops), nest(f_, loops);
-    nest.unrolled = known_steps(loops, kept) <= kUnrolledSteps;
-    Value* zero = splat(f_, emit_scalar(f_, Scalar::of(acc, 0)), width());
-    outer.run(0, kept, at, {}, [&](const Point& row, int, Regs) {
-      const Regs sum = nest.run(kept, loops.size(), row, {zero}, [&](const Point& p, int, Regs c) {
+    LoopNest outer(f_, loops);
+    auto constant = [&](const Scalar& value) { return splat(f_, emit_scalar(f_, value), width()); };
+    const Regs zero{constant(Scalar::of(acc, 0))};
+    const Regs none{constant(identity_of(Fn::kAdd, acc))};
+    auto sum_up = [&](const Point& row, const std::optional<Steps>& steps) {
+      LoopNest nest(f_, loops);
+      nest.unrolled = known_steps(loops, kept) <= kUnrolledSteps;
+      cut(nest, kept, steps);
+      return nest.run(kept, loops.size(), row, zero, [&](const Point& p, int, Regs c) {
         const Regs nodes = emit_values(f_, s, factors, p, locals_);
         Value* a = nodes[factors[0].index];
         Value* b = nodes[factors[1].index];
         return Regs{emit_fn(f_, Fn::kFma, acc, acc, {a, b, c[0]})};
       });
-      emit_results(f_, s, row, locals_, sum);
+    };
+    auto merge = [&](const Regs& sum, const Regs& run) {
+      return Regs{emit_fn(f_, Fn::kAdd, acc, acc, {sum[0], run[0]})};
+    };
+    outer.run(0, kept, at, {}, [&](const Point& row, int, Regs) {
+      emit_results(f_, s, row, locals_, merged_runs(*s.stage, row, sum_up, none, merge));
       return Regs();
     });
   }

@@ -85,6 +85,14 @@ bool carries_registers(const Kernel& k) {
                      [](const Local& l) { return l.shape.empty() && !l.carry.empty(); });
 }
 
+// Points of a vector go through the same steps.
+bool says_run(const Kernel& k, LoopId loop) {
+  return std::ranges::any_of(k.stages, [&](const Stage& s) {
+    const Order* order = order_of(s);
+    return order && order->run && uses_loop(*order->run, loop);
+  });
+}
+
 // Lanes that write one element would race.
 bool writes_vary(const Kernel& k, LoopId loop) {
   for (const Stage& s : k.stages) {
@@ -106,7 +114,7 @@ LoopId choose_lane_loop(const Kernel& k, int lanes) {
   LoopId best;
   double least = cost_with_own_lanes(k, lanes);
   for (size_t i = k.grid.size(); i-- > last_sequential;) {
-    if (!writes_vary(k, k.grid[i].id)) continue;
+    if (says_run(k, k.grid[i].id) || !writes_vary(k, k.grid[i].id)) continue;
     const double cost = cost_with_grid_lanes(k, k.grid[i], lanes);
     if (cost >= least) continue;
     least = cost;
@@ -201,7 +209,7 @@ Nest plan_nest(const Kernel& k, const Isa& isa) {
 bool is_vectorisable(const Stage& s) {
   if (s.loops.empty() || s.loops.back().extent.constant().value_or(kLanes) < 4) return false;
   if (s.kind() == Kind::kMap) return true;
-  return s.kind() == Kind::kReduce && !s.reduction().over.empty() && lane_merge(s).has_value();
+  return s.kind() == Kind::kReduce && s.reduction().order.inner == Order::Inner::kLanes;
 }
 
 bool is_kept_contiguous(const Kernel& k, const Stage& s, int lanes) {

@@ -60,10 +60,12 @@ bool may_share(const Kernel& k, const Stage& a, const Stage& b) {
   return true;
 }
 
-// A reduction that runs in sequence would keep the others from running over lanes.
+// A reduction that runs in sequence would keep the others from running over lanes; one run of it would leave out
+// steps of theirs.
 bool may_group(const Stage& s) {
   if (s.kind() == Kind::kMap) return true;
-  return s.kind() == Kind::kReduce && !s.reduction().over.empty() && lane_merge(s).has_value();
+  return s.kind() == Kind::kReduce && s.reduction().order.inner == Order::Inner::kLanes &&
+         !s.reduction().order.run;
 }
 
 bool same_extents(const Stage& a, const Stage& b) {
@@ -85,12 +87,16 @@ Stage renamed(Stage s, const Stage& leader) {
   return s;
 }
 
-// The kept loops of all reductions of a group are the same; nullopt while it has maps only.
-std::optional<size_t> kept_of(const Kernel& k, const Group& g) {
+// All reductions of a group run in the same steps; null while it has maps only.
+const Stage* reduction_of(const Kernel& k, const Group& g) {
   for (size_t i = g.first; i < g.last; ++i) {
-    if (k.stages[i].kind() == Kind::kReduce) return kept_loops(k.stages[i]);
+    if (k.stages[i].kind() == Kind::kReduce) return &k.stages[i];
   }
-  return std::nullopt;
+  return nullptr;
+}
+
+bool same_steps(const Stage& a, const Stage& b) {
+  return kept_loops(a) == kept_loops(b) && a.reduction().order == b.reduction().order;
 }
 
 bool joins(Kernel& k, const Group& g) {
@@ -98,9 +104,8 @@ bool joins(Kernel& k, const Group& g) {
   const Stage& next = k.stages[g.last];
   if (!may_group(leader) || !may_group(next) || next.loops.empty()) return false;
   if (!same_extents(leader, next)) return false;
-  if (auto kept = kept_of(k, g)) {
-    if (next.kind() == Kind::kReduce && kept_loops(next) != *kept) return false;
-  }
+  const Stage* reduction = reduction_of(k, g);
+  if (reduction && next.kind() == Kind::kReduce && !same_steps(*reduction, next)) return false;
   Stage candidate = renamed(next, leader);
   for (size_t i = g.first; i < g.last; ++i) {
     if (!may_share(k, k.stages[i], candidate)) return false;

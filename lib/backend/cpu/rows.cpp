@@ -27,7 +27,7 @@ bool block_takes(const Stage& s) {
   switch (s.kind()) {
     case Kind::kMap:
     case Kind::kReduce: return only_sets(s);
-    case Kind::kContract: return only_sets(s) && is_row_product(s);
+    case Kind::kContract: return only_sets(s) && is_row_product(s) && !s.contract().order.is_cut();
     case Kind::kScan:
     case Kind::kConv: break;
   }

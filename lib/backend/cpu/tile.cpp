@@ -41,6 +41,11 @@ std::optional<DType> sum_type(const Stage& s) {
   return computed ? std::optional(acc) : std::nullopt;
 }
 
+bool is_cut(const Stage& s) {
+  const Order* order = order_of(s);
+  return order && order->is_cut();
+}
+
 bool reads_args(const Stage& s) {
   return std::all_of(s.reads.begin(), s.reads.end(),
                      [](const Access& a) { return a.of == Access::Of::kArg; });
@@ -297,7 +302,8 @@ bool find_products(const Kernel& k, TileLoops& loops) {
     const Stage& s = k.stages[i];
     if (s.kind() == Kind::kMap && s.loops.empty()) continue;
     const std::optional<DType> acc = sum_type(s);
-    if (!acc || !reads_args(s)) return false;
+    // The sums of a tile are those of one run.
+    if (!acc || !reads_args(s) || is_cut(s)) return false;
     const std::optional<LoopId> column = column_of(s);
     if (!column || (loops.products.empty() && !begin_columns(k, *column, *acc, loops)))
       return false;
