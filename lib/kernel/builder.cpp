@@ -386,6 +386,65 @@ Error KernelBuilder::error(int code, std::string message, std::string hint) cons
   return Error(std::move(d));
 }
 
+namespace {
+
+// A run is worth a kernel of its own from so many steps on, which take a core some microseconds: steps of a sum go
+// over lanes, those of a product one after the other.
+constexpr int64_t kStepsOfSum = 32768, kStepsOfProduct = 8192;
+// Work for many cores; more results than these are that without runs.
+constexpr int64_t kMostRuns = 16, kMostResults = 256;
+
+// The stage that alone goes over many steps; null: none or several. Row programs go over their rows several
+// times, and wait for all of a row each time: to cut one of these sums would gain little.
+Stage* lone_sum(Kernel& k) {
+  Stage* found = nullptr;
+  for (Stage& s : k.stages) {
+    if (s.loops.empty()) continue;
+    if (found) return nullptr;
+    found = &s;
+  }
+  const bool sums = found && order_of(*found) && !ended_loops(*found).empty() && merges_of(*found);
+  return sums && std::ranges::none_of(k.grid, &Loop::sequential) ? found : nullptr;
+}
+
+// Whether there are more results than these or none, where it is seen in their product.
+bool are_many(const Dim& results, const RangeOf& range) {
+  const Terms terms = results.terms();
+  if (terms.size() == 1 && terms[0].coefficient > kMostResults) return true;
+  return proven_nonnegative(results - kMostResults, range);
+}
+
+// Several runs for sums over much with few results, from extents alone; else one, so that only these sums have
+// other bits than in sequence.
+Dim runs_for(const Kernel& k, const Stage& s, const RangeOf& range) {
+  const Vec<LoopId> over = ended_loops(s);
+  Dim summed = 1, results = 1;
+  for (const Loop& l : k.grid) results = results * l.extent;
+  for (const Loop& l : s.loops) {
+    Dim& side = std::ranges::count(over, l.id) ? summed : results;
+    side = side * l.extent;
+  }
+  const Dim steps = s.kind() == Kind::kContract ? kStepsOfProduct : kStepsOfSum;
+  const bool is_short = proven_nonnegative(steps * 2 - 1 - summed, range);
+  if (is_short || are_many(results, range)) return 1;
+  Dim by_steps = floor_div(summed, steps);
+  if (over.size() > 1) by_steps = min(by_steps, find_loop(s.loops, over[0])->extent);
+  const Dim by_results = min(floor_div(kMostResults, max(results, 1)), kMostRuns);
+  return max(min(by_steps, by_results), 1);
+}
+
+void set_parts(Stage& s, const Dim& parts) {
+  if (auto* r = std::get_if<Reduction>(&s.detail)) r->order.parts = parts;
+  if (auto* c = std::get_if<Contract>(&s.detail)) c->order.parts = parts;
+}
+
+void set_orders(Kernel& k, const RangeOf& range) {
+  std::ranges::for_each(k.stages, settle_order);
+  if (Stage* s = lone_sum(k)) set_parts(*s, runs_for(k, *s, range));
+}
+
+}  // namespace
+
 Result<Kernel> lower(const Graph& g, NodeId node) {
   const AtHand here("lower", g[node].origin);
   const Attrs& attrs = g[node].attrs;
@@ -394,7 +453,7 @@ Result<Kernel> lower(const Graph& g, NodeId node) {
   RLX_TRY_VOID(attrs.op()->lower(attrs.data(), b));
   Kernel k = b.take();
   remove_unused(k);
-  std::ranges::for_each(k.stages, settle_order);
+  set_orders(k, g.symbol_ranges());
   Status sound = verify(k);
   RLX_CHECK(sound, to_text(sound.error()) + to_text(k));
   return k;
