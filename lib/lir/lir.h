@@ -14,6 +14,25 @@ struct Fusion {
   bool operator==(const Fusion&) const = default;
 };
 
+// The accumulators of runs between the two kernels of a split. No node names the value.
+struct Accumulator {
+  ValueId value;
+  Type type;
+
+  bool operator==(const Accumulator&) const = default;
+};
+
+// The kernel whose first node this is becomes two: one reduces the runs of its first stage, the other merges them.
+struct Split {
+  NodeId node;
+  Vec<Accumulator> accumulators = {};
+
+  bool operator==(const Split&) const = default;
+};
+
+// Makes the values of the split, whose ids have to be free: behind the graph's, or read with it.
+void add_accumulators(Graph& g, const Split& split);
+
 // Where a value lies that is a box of another one.
 struct Inside {
   // Into Lir::placed; lies in no other.
@@ -41,7 +60,8 @@ struct Placed {
 // One kernel, in execution order.
 struct Group {
   std::string name;
-  // Nodes whose results it makes; empty where it copies a value into another storage.
+  // Nodes whose results it makes, or the first of those of a split where it reduces the runs; empty where it copies
+  // a value into another storage.
   Vec<NodeId> nodes = {};
   // Into Lir::placed, one per Kernel::args.
   Vec<uint32_t> args = {};
@@ -76,6 +96,8 @@ struct Lir {
   // Sorted (name, value) pairs of what was asked.
   Vec<std::pair<std::string, std::string>> options;
   Vec<Fusion> fusions;
+  // After all fusions.
+  Vec<Split> splits;
   Vec<Placed> placed;
   Vec<Group> groups;
   Vec<LirBuffer> buffers;

@@ -67,6 +67,21 @@ void write(JsonWriter& out, const Fusion& f) {
   out.values(std::span<const int64_t>(pair));
 }
 
+void write(JsonWriter& out, const Split& s) {
+  out.begin_object();
+  out.member("node", static_cast<int64_t>(s.node.index));
+  out.key("accumulators");
+  out.begin_array();
+  for (const Accumulator& a : s.accumulators) {
+    out.begin_object();
+    out.member("value", static_cast<int64_t>(a.value.index));
+    out.member("type", to_text(a.type));
+    out.end_object();
+  }
+  out.end_array();
+  out.end_object();
+}
+
 void write(JsonWriter& out, const Inside& i) {
   out.begin_object();
   out.member("container", static_cast<int64_t>(i.container));
@@ -174,6 +189,18 @@ Result<Vec<int64_t>> read_triple(const JsonReader& in) {
   return triple;
 }
 
+template <class T, class F>
+Result<Vec<T>> read_list(const JsonReader& in, std::string_view key, F read) {
+  RLX_TRY(const JsonReader list, in.get(key));
+  RLX_TRY(const Vec<JsonReader> items, list.items());
+  Vec<T> out;
+  for (const JsonReader& item : items) {
+    RLX_TRY(T one, read(item));
+    out.push_back(std::move(one));
+  }
+  return out;
+}
+
 constexpr int64_t kMaxRank = 64;
 constexpr int64_t kMaxPadding = 1 << 20;
 
@@ -217,6 +244,38 @@ Result<Fusion> read_fusion(const JsonReader& in) {
     return malformed(in, "two nodes are wanted");
   }
   return Fusion{NodeId(static_cast<size_t>(pair[0])), NodeId(static_cast<size_t>(pair[1]))};
+}
+
+Result<Accumulator> read_accumulator(const JsonReader& in) {
+  RLX_TRY(const int64_t value, bounded(in, "value", 0, INT32_MAX));
+  RLX_TRY(const std::string text, in.string("type"));
+  RLX_TRY(Type type, parse_type(text));
+  if (!type.is_tensor()) return malformed(in, "a tensor is wanted");
+  return Accumulator{ValueId(static_cast<size_t>(value)), std::move(type)};
+}
+
+Result<Split> read_split(const JsonReader& in) {
+  Split s;
+  RLX_TRY(const int64_t node, bounded(in, "node", 0, INT32_MAX));
+  s.node = NodeId(static_cast<size_t>(node));
+  RLX_TRY(s.accumulators, (read_list<Accumulator>(in, "accumulators", read_accumulator)));
+  return s;
+}
+
+// The graph, with the values that the splits add to it.
+Result<Graph> read_graph(const JsonReader& in, const Vec<Split>& splits,
+                         const ConstantSource& source) {
+  RLX_TRY(const JsonReader graph, in.get("graph"));
+  RLX_TRY(Graph g, read_json(graph, source));
+  for (const Split& s : splits) {
+    if (s.node.index >= g.nodes.size()) return malformed(in, "a split of no node");
+    for (const Accumulator& a : s.accumulators) {
+      const bool free = a.value.index < g.values.size() && g[a.value].type == Type::unknown();
+      if (!free) return malformed(in, "a split adds a value that is there");
+    }
+    add_accumulators(g, s);
+  }
+  return g;
 }
 
 Result<Inside> read_inside(const JsonReader& in) {
@@ -303,18 +362,6 @@ Result<LirBuffer> read_buffer(const JsonReader& in) {
   return b;
 }
 
-template <class T, class F>
-Result<Vec<T>> read_list(const JsonReader& in, std::string_view key, F read) {
-  RLX_TRY(const JsonReader list, in.get(key));
-  RLX_TRY(const Vec<JsonReader> items, list.items());
-  Vec<T> out;
-  for (const JsonReader& item : items) {
-    RLX_TRY(T one, read(item));
-    out.push_back(std::move(one));
-  }
-  return out;
-}
-
 Result<Vec<std::pair<std::string, std::string>>> read_options(const JsonReader& in) {
   Vec<std::pair<std::string, std::string>> out;
   RLX_TRY(const JsonReader options, in.get("options"));
@@ -341,6 +388,7 @@ std::string to_json(const Lir& lir) {
   out.key("graph");
   write_json(out, lir.graph);
   write_list(out, "fusions", lir.fusions);
+  write_list(out, "splits", lir.splits);
   write_list(out, "groups", lir.groups);
   write_list(out, "placed", lir.placed);
   write_list(out, "buffers", lir.buffers);
@@ -359,12 +407,12 @@ Result<Lir> lir_from_json(std::string_view text, const StoredSource& source) {
   RLX_TRY(lir.target, in.string("target"));
   RLX_TRY(lir.options, read_options(in));
   RLX_TRY(lir.fusions, (read_list<Fusion>(in, "fusions", read_fusion)));
+  RLX_TRY(lir.splits, (read_list<Split>(in, "splits", read_split)));
   RLX_TRY(lir.groups, (read_list<Group>(in, "groups", read_group)));
   RLX_TRY(lir.placed, (read_list<Placed>(in, "placed", read_placed)));
   RLX_TRY(lir.buffers, (read_list<LirBuffer>(in, "buffers", read_buffer)));
-  RLX_TRY(const JsonReader graph, in.get("graph"));
   // The graph is read twice where its constants' bytes are wanted: their shapes say how to unpack them.
-  RLX_TRY(lir.graph, read_json(graph, {}));
+  RLX_TRY(lir.graph, read_graph(in, lir.splits, {}));
   RLX_TRY_VOID(verify(lir));
   if (!source) return lir;
   std::map<Digest, StoredConstant> forms;
@@ -380,7 +428,7 @@ Result<Lir> lir_from_json(std::string_view text, const StoredSource& source) {
     if (it == forms.end()) return Error(kNoConstant, "lir: no stored form of constant " + d.hex());
     return source(it->second);
   };
-  RLX_TRY(lir.graph, read_json(graph, by_digest));
+  RLX_TRY(lir.graph, read_graph(in, lir.splits, by_digest));
   return lir;
 }
 

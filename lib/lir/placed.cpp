@@ -11,6 +11,13 @@ Box box_of(const Lir& lir, uint32_t placed) {
 
 }  // namespace
 
+void add_accumulators(Graph& g, const Split& split) {
+  for (const Accumulator& a : split.accumulators) {
+    if (a.value.index >= g.values.size()) g.values.resize(a.value.index + 1);
+    g[a.value] = {.type = a.type, .name = {}, .def = {.node = split.node}};
+  }
+}
+
 uint32_t container_of(const Lir& lir, uint32_t placed) {
   const std::optional<Inside>& inside = lir.placed[placed].inside;
   return inside ? inside->container : placed;

@@ -12,6 +12,7 @@
 #include "plan/in_place.h"
 #include "plan/layout.h"
 #include "plan/relax.h"
+#include "plan/split.h"
 #include "plan/views.h"
 #include "support/ending.h"
 
@@ -118,7 +119,7 @@ bool fits(const Lir& lir, const Group& group, const Unit& unit) {
 
 }  // namespace
 
-Vec<std::string> plan_switches() { return {"fusion", "layout", "views"}; }
+Vec<std::string> plan_switches() { return {"fusion", "layout", "splits", "views"}; }
 
 PlanSwitches switches_of(const Vec<std::pair<std::string, std::string>>& options) {
   PlanSwitches s;
@@ -128,6 +129,7 @@ PlanSwitches switches_of(const Vec<std::pair<std::string, std::string>>& options
     const std::string list = "," + value + ",";
     s.fusion = list.find(",fusion,") == std::string::npos;
     s.layout = list.find(",layout,") == std::string::npos;
+    s.splits = list.find(",splits,") == std::string::npos;
     s.views = list.find(",views,") == std::string::npos;
   }
   return s;
@@ -138,9 +140,12 @@ Result<Plan> plan(Graph g, const Target& target, Menu menu, const PlanOptions& o
   const PlanSwitches on = switches_of(options.options);
   RLX_TRY(Vec<Unit> units, units_for(g, on));
   Groups groups{.units = std::move(units)};
+  const Price whole = price_of(menu, target, g, on.views);
+  const Price least = [&](const Kernel& k) { return least_cost(k, whole); };
   if (on.fusion) {
-    groups = decide_groups(std::move(groups.units), g, price_of(menu, target, g, on.views));
+    groups = decide_groups(std::move(groups.units), g, on.splits ? least : whole);
   }
+  if (on.splits) out.lir.splits = split_units(groups.units, g, whole, groups.report);
   const Views views = on.views ? take_views(groups.units, g) : Views(g.values.size());
   RLX_TRY(const Vec<Alternative> choices, on.layout
                                               ? choose(groups.units, g, target, menu)
@@ -161,6 +166,7 @@ Result<Vec<PlannedKernel>> replay(const Lir& lir) {
   const PlanSwitches on = switches_of(lir.options);
   RLX_TRY(Vec<Unit> units, units_for(lir.graph, on));
   RLX_TRY(units, replay_groups(std::move(units), lir.graph, lir.fusions));
+  RLX_TRY(units, replay_splits(std::move(units), lir.splits));
   const Views views = on.views ? take_views(units, lir.graph) : Views(lir.graph.values.size());
   if (!fits(lir, views)) {
     return Error(kPlanMismatch, "the stored plan lays values where its graph does not");

@@ -10,9 +10,10 @@ namespace rlx {
 // bits without them.
 //   fusion   no two nodes run in one kernel
 //   layout   everything is row-major, and algorithms are those that take any storage
+//   splits   a sum in several runs is one kernel
 //   views    reshape, transpose, slice, concat and the like are copies, and no result lies where an operand did
 struct PlanSwitches {
-  bool fusion = true, layout = true, views = true;
+  bool fusion = true, layout = true, splits = true, views = true;
   // The option "math" is "fast", or "precision" is "bf16": products may be relaxed (plan/relax.h).
   bool relaxed = false;
 };

@@ -21,6 +21,11 @@ std::string line_of(const Neighbours& n) {
                      n.apart.cycles);
 }
 
+std::string line_of(const SplitKernel& s) {
+  return fmt::format("split: {}: {} runs in a kernel of their own, {} cycles instead of {}\n",
+                     s.kernel, s.runs, s.apart.cycles, s.whole.cycles);
+}
+
 void write_side(JsonWriter& w, std::string_view name, const Neighbours::Side& side) {
   w.key(name);
   w.begin_object();
@@ -42,6 +47,16 @@ void write(JsonWriter& w, const Neighbours& n) {
   w.end_object();
 }
 
+void write(JsonWriter& w, const SplitKernel& s) {
+  w.begin_object();
+  w.member("kernel", s.kernel);
+  w.member("node", s.node);
+  w.member("runs", s.runs);
+  w.member("cycles_apart", s.apart.cycles);
+  w.member("cycles_together", s.whole.cycles);
+  w.end_object();
+}
+
 void write(JsonWriter& w, const PlannedCost& k) {
   w.begin_object();
   w.member("kernel", k.kernel);
@@ -56,6 +71,7 @@ void write(JsonWriter& w, const PlannedCost& k) {
 std::string to_text(const PlanReport& report) {
   std::string text;
   for (const Neighbours& n : report.neighbours) text += line_of(n);
+  for (const SplitKernel& s : report.splits) text += line_of(s);
   return text;
 }
 
@@ -65,6 +81,10 @@ std::string to_json(const PlanReport& report) {
   w.key("neighbours");
   w.begin_array(JsonWriter::Layout::kLines);
   for (const Neighbours& n : report.neighbours) write(w, n);
+  w.end_array();
+  w.key("splits");
+  w.begin_array(JsonWriter::Layout::kLines);
+  for (const SplitKernel& s : report.splits) write(w, s);
   w.end_array();
   w.key("kernels");
   w.begin_array(JsonWriter::Layout::kLines);

@@ -24,6 +24,13 @@ struct Neighbours {
   Cost apart = {}, together = {};
 };
 
+// One kernel that became two (plan/split.h).
+struct SplitKernel {
+  std::string kernel, node;
+  int64_t runs = 1;
+  Cost whole = {}, apart = {};
+};
+
 struct PlannedCost {
   std::string kernel, node, algorithm;
   Cost cost;
@@ -32,11 +39,13 @@ struct PlannedCost {
 struct PlanReport {
   // In the order of merging; then those that stay apart, in the order of execution.
   Vec<Neighbours> neighbours;
+  // In the order of execution.
+  Vec<SplitKernel> splits;
   // In the order of execution, copies between storages left out.
   Vec<PlannedCost> kernels;
 };
 
-// A line for each two neighbours: "fused: ..." and "not fused: ...".
+// A line for each two neighbours: "fused: ..." and "not fused: ..."; then "split: ..." for each split.
 std::string to_text(const PlanReport& report);
 std::string to_json(const PlanReport& report);
 

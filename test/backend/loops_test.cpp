@@ -298,6 +298,34 @@ kernel "r" {
   }
 }
 
+TEST_CASE("reductions of one row with different runs") {
+  check_same(R"(
+kernel "r" {
+  arg %0 : f32[3, 20, 40] row_major
+  arg %1 : f32[3] row_major written
+  arg %2 : f32[3] row_major written
+  grid i0 in 3
+  reduce %1.0 for i1 in 20, i2 in 40 {
+    order parts 3
+    acc0 : f32 = 0.0
+    v0 = acc0
+    v1 = load %0[i0, i1, i2]
+    v2 = add(v0, v1)
+    acc0 = v2
+    %1[i0] = v0
+  }
+  reduce %2.0 for i3 in 20, i4 in 40 {
+    order parts 7
+    acc0 : f32 = 0.0
+    v0 = acc0
+    v1 = load %0[i0, i3, i4]
+    v2 = fma(v1, v1, v0)
+    acc0 = v2
+    %2[i0] = v0
+  }
+})");
+}
+
 TEST_CASE("a reduction that cannot be split runs in sequence") {
   std::string text = R"(
 kernel "r" {

@@ -15,6 +15,7 @@
 #include "op/softmax.h"
 #include "plan/fuse.h"
 #include "plan/in_place.h"
+#include "plan/split.h"
 #include "plan/split_depth.h"
 #include "test/backend/program.h"
 
@@ -36,7 +37,7 @@ class RandomNode {
     if (compute_type(type_) == DType::kF32 && below(4) == 0) mix_operands(*k);
     if (below(3) == 0 || type_ == DType::kI32) widen_operands(*k);
     if (below(3) != 0) add_epilogue(*k);
-    if (below(3) == 0) cut_into_runs(*k);
+    if (below(2) == 0) cut_into_runs(*k);
     return std::move(*k);
   }
 
@@ -356,6 +357,10 @@ class RandomNode {
       std::visit([&](auto& d) { set_parts(d, parts); }, s.detail);
       settle_order(s);
     }
+    if (below(2) == 0) return;
+    // The reduction of runs apart, or what merges them.
+    auto halves = halves_of(k, {ValueId(3000u), ValueId(3001u), ValueId(3002u)});
+    if (halves) k = std::move(below(4) == 0 ? halves->merged : halves->runs);
   }
 
   template <class Detail>

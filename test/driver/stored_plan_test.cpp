@@ -147,6 +147,32 @@ TEST_CASE("a stored plan that lays values over what is needed is refused") {
   refuses("by a product", [&](Lir& l) { lay_over(l, c, a); }, lir);
 }
 
+TEST_CASE("a stored plan that splits sums otherwise is refused") {
+  const Lir lir = plan_of(R"(graph "g" {
+  %x = input "x" : f32[1, 65536]
+  %w = input "w" : f32[65536, 8]
+  %a = matmul(%x, %w)
+  %r = relu(%a)
+  output "y" = %r
+})");
+  REQUIRE(lir.splits.size() == 1);
+  REQUIRE(lir.splits[0].accumulators.size() == 1);
+  CHECK(compiled_again(lir).ok());
+  auto refuses_split = [&](const char* what, const Tamper& tamper) { refuses(what, tamper, lir); };
+  refuses_split("no split", [](Lir& l) { l.splits.clear(); });
+  refuses_split("of another node", [](Lir& l) { l.splits[0].node = NodeId(1); });
+  refuses_split("of no node", [](Lir& l) { l.splits[0].node = NodeId(9); });
+  refuses_split("twice", [](Lir& l) { l.splits.push_back(l.splits[0]); });
+  refuses_split("without accumulators", [](Lir& l) { l.splits[0].accumulators.clear(); });
+  refuses_split("into a value that is there",
+                [](Lir& l) { l.splits[0].accumulators[0].value = ValueId(0); });
+  refuses_split("into a value that is not there",
+                [](Lir& l) { l.splits[0].accumulators[0].value = ValueId(99); });
+  refuses_split("in other runs", [](Lir& l) {
+    l.splits[0].accumulators[0].type = Type::tensor(DType::kF32, {4, 1, 8});
+  });
+}
+
 TEST_CASE("a stored plan that does not fit is refused") {
   refuses("an unknown algorithm", [](Lir& l) { product(l).choice.algorithm = "contract.magic"; });
   refuses("an algorithm of another kind",

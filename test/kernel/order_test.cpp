@@ -102,4 +102,12 @@ TEST_CASE("a contraction in runs adds up their sums") {
   }
 }
 
+TEST_CASE("merging starts from what changes nothing") {
+  // 0 + -0 is 0.
+  CHECK(std::signbit(identity_of(Fn::kAdd, DType::kF32).f));
+  CHECK(identity_of(Fn::kAdd, DType::kI32) == Scalar::of_int(DType::kI32, 0));
+  CHECK(identity_of(Fn::kMul, DType::kF64) == Scalar::of(DType::kF64, 1));
+  CHECK(identity_of(Fn::kMax, DType::kF32) == Scalar::of(DType::kF32, -INFINITY));
+}
+
 }  // namespace rlx

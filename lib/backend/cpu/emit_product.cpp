@@ -36,7 +36,8 @@ ProductEmitter::ProductEmitter(Function& f, const X86& machine, const TileShape&
   decide_rows();
 }
 
-void ProductEmitter::begin_rows(const RowAt& at, bool even) {
+void ProductEmitter::begin_rows(const Point& batch, const RowAt& at, bool even) {
+  batch_ = batch;
   remaining_ = nullptr;
   step_ = p_.staged ? shape_.depth.constant() : even ? row_step_ : std::nullopt;
   row_at_ = at;
@@ -54,14 +55,13 @@ void ProductEmitter::point_at_rows(llvm::Value* column) {
   }
 }
 
-Regs ProductEmitter::sums(const Point& batch, llvm::Value* p, int64_t vectors,
-                          llvm::Value* remaining) {
+Regs ProductEmitter::sums(llvm::Value* p, int64_t vectors, llvm::Value* remaining) {
   remaining_ = remaining;
   if (moves_with_columns()) point_at_rows(f_.b.CreateMul(p, f_.i64(columns_)));
   Vec<Regs> panels(static_cast<size_t>(vectors));
   for (int64_t v = 0; v < vectors; ++v) {
     llvm::Value* panel = f_.b.CreateAdd(p, f_.i64(v));
-    const Point at = batch.with(s_.loops.column.id, f_.b.CreateMul(panel, f_.i64(columns_)));
+    const Point at = batch_.with(s_.loops.column.id, f_.b.CreateMul(panel, f_.i64(columns_)));
     for (size_t i = 0; i < p_.right.size(); ++i) {
       panels[static_cast<size_t>(v)].push_back(pointer(right(i), at));
     }
@@ -93,7 +93,9 @@ llvm::Value* ProductEmitter::sum_at(llvm::Value* index) {
 
 llvm::Align ProductEmitter::sum_align() const { return align_of(s_.loops.acc); }
 
+// Of a run, what its tile says.
 llvm::Value* ProductEmitter::dim(const Dim& d) {
+  if (d.has_loops()) return emit_dim(f_, batch_, d);
   return f_.at_entry([&] { return emit_dim(f_, {}, d); });
 }
 
@@ -165,6 +167,7 @@ bool ProductEmitter::nests(const Vec<Loop>& loops) const {
 // Depth loops at their start, where the operands' pointers are taken.
 Point ProductEmitter::at_depth_start(Point at) {
   for (const Loop& l : p_.depth) at.loops[l.id] = f_.i64(0);
+  at.loops[p_.depth[0].id] = dim(shape_.first);
   return at;
 }
 

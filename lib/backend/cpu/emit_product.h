@@ -19,10 +19,10 @@ class ProductEmitter {
   std::optional<int64_t> row_step() const { return row_step_; }
 
   // The rows of a new tile. `even`: they all exist, and row_step() is between them.
-  void begin_rows(const RowAt& at, bool even);
+  void begin_rows(const Point& batch, const RowAt& at, bool even);
   // Sums of the tile's rows and `vectors` panels from p on, by row and vector; `remaining` columns of a last
   // panel, null: all.
-  Regs sums(const Point& batch, llvm::Value* p, int64_t vectors, llvm::Value* remaining);
+  Regs sums(llvm::Value* p, int64_t vectors, llvm::Value* remaining);
   // Sums wait in scratch until all products of the tile are summed up.
   void park(const Regs& sums);
   // Those of vector `index` of the tile.
@@ -107,9 +107,10 @@ class ProductEmitter {
   StageRefs staged_;
   Vec<Depth> depth_;
   std::optional<int64_t> row_step_;
-  // Of the tile being written: pointers to the left operand's rows, one where they are a constant step apart,
+  // Of the tile being written: its batch; pointers to the left operand's rows, one where they are a constant step apart,
   // else one a row; that step; columns of a last panel.
   Regs rows_;
+  Point batch_;
   RowAt row_at_;
   std::optional<int64_t> step_;
   llvm::Value* remaining_ = nullptr;

@@ -76,7 +76,7 @@ class TiledEmitter {
       first_row_ = smaller(first_row_, b.CreateSub(dim(s_.rows), f_.i64(s_.tile.rows)));
     }
     for (ProductEmitter& p : products_) {
-      p.begin_rows([&](llvm::Value* r) { return row_point(r); }, even_rows_);
+      p.begin_rows(batch_, [&](llvm::Value* r) { return row_point(r); }, even_rows_);
     }
     llvm::Value* lo = b.CreateMul(block, f_.i64(s_.block));
     columns(lo, smaller(b.CreateAdd(lo, f_.i64(s_.block)), dim(s_.panels)));
@@ -111,7 +111,7 @@ class TiledEmitter {
   // `vectors` panels from p on; `remaining` columns of a last panel, null: all.
   void tile(llvm::Value* p, int64_t vectors, llvm::Value* remaining) {
     for (ProductEmitter& product : products_) {
-      product.park(product.sums(batch_, p, vectors, remaining));
+      product.park(product.sums(p, vectors, remaining));
     }
     emit_for(f_, f_.i64(0), f_.i64(s_.tile.rows), 1,
              [&](llvm::Value* r) { epilogue(r, p, vectors, remaining); });

@@ -88,6 +88,12 @@ Cost steps(const Vec<Loop>& loops) {
   return n;
 }
 
+// Of how many runs a grid point takes one.
+int64_t runs_apart(const Stage& s) {
+  const Order* order = order_of(s);
+  return order && order->run ? std::max<int64_t>(1, estimate(order->parts)) : 1;
+}
+
 // Elements that several points may write go one by one, in order.
 bool is_serial(const Stage& s) {
   return std::ranges::any_of(s.writes, [](const Access& w) {
@@ -139,7 +145,8 @@ Cost stage_cost(const Kernel& k, const Stage& s, const Isa& isa) {
   const Cost rows = steps(s.kind() == Kind::kMap ? k.grid : kept);
   const int64_t lanes = lanes_of(k, s, isa);
   const int64_t step = step_parts(s, lanes) + sub_byte_parts(k, s);
-  const Cost parts = steps(kept) * steps(over).cycles * step + rows * row_parts(s, lanes);
+  const Cost parts =
+      steps(kept) * (steps(over).cycles / runs_apart(s)) * step + rows * row_parts(s, lanes);
   return {parts.cycles / kParts};
 }
 
@@ -182,7 +189,7 @@ Cost local_parts(const Kernel& k, const CpuTarget& target) {
 Cost memory_cost(const Kernel& k, const CpuTarget& target) {
   Vec<Cost> touched(k.args.size());
   for (const Stage& s : k.stages) {
-    const Cost n = steps(k.grid) * steps(s.loops).cycles;
+    const Cost n{(steps(k.grid) * steps(s.loops).cycles).cycles / runs_apart(s)};
     for (const Vec<Access>* list : {&s.reads, &s.writes}) {
       for (const Access& a : *list) {
         if (a.of == Access::Of::kArg) touched[a.tensor] += in_bytes(k.args[a.tensor].dtype, n);
@@ -314,8 +321,11 @@ Cost price_of_loops(const Kernel& k, const CpuTarget& target) {
   const Isa isa(target);
   Cost sum = memory_cost(k, target);
   for (const Stage& s : k.stages) sum += stage_cost(k, s, isa);
-  const Cost points = steps(k.grid);
-  return kStart + shared(sum, rows_fit(k) ? Cost{points.cycles / isa.lanes} : points);
+  // Lanes are points of one run.
+  const int64_t runs = k.stages.empty() ? 1 : runs_apart(k.stages[0]);
+  const int64_t points = steps(k.grid).cycles / runs;
+  const int64_t of_run = rows_fit(k) ? points / isa.lanes : points;
+  return kStart + shared(sum, Cost{runs > 1 ? std::max<int64_t>(1, of_run) : of_run} * runs);
 }
 
 Cost price_of_tile(const Kernel& k, const TileLoops& loops, const Tile& tile,
@@ -330,7 +340,8 @@ Cost price_of_tile(const Kernel& k, const TileLoops& loops, const Tile& tile,
   const int64_t around = (20 + 2 * tile.rows * tile.vectors) * kParts;
   Cost sum = memory_cost(k, target);
   for (const Product& p : loops.products) {
-    const Cost depth = steps(p.depth), groups{ceil_of(depth.cycles, p.group)};
+    const Cost depth{ceil_of(steps(p.depth).cycles, runs_apart(k.stages[p.stage]))};
+    const Cost groups{ceil_of(depth.cycles, p.group)};
     const OperandParts extra = operand_parts(k.stages[p.stage], p, loops.columns, tile);
     const Cost of_tile =
         groups * (tile_step_parts(loops, p, tile, isa, collide) + extra.right) + Cost{around};

@@ -41,9 +41,15 @@ std::optional<DType> sum_type(const Stage& s) {
   return computed ? std::optional(acc) : std::nullopt;
 }
 
-bool is_cut(const Stage& s) {
+// The sums of a tile are those of one run. Integers wrap: theirs are the same in any.
+bool has_runs(const Stage& s) {
   const Order* order = order_of(s);
-  return order && order->is_cut();
+  return order && order->is_cut() && !order->run && is_float(accumulator_types(s)[0]);
+}
+
+bool says_run(const Stage& s, LoopId loop) {
+  const Order* order = order_of(s);
+  return order && order->run && uses_loop(*order->run, loop);
 }
 
 bool reads_args(const Stage& s) {
@@ -274,6 +280,7 @@ std::optional<Product> product_of(const Stage& s, size_t stage, const TileLoops&
   const std::optional<int64_t> run = run_of(s, loops);
   const bool moves = takes_loop(s, a, column);
   if (!run || (*run == 0 && moves) || !takes_loop(s, b, column)) return std::nullopt;
+  if (says_run(s, column)) return std::nullopt;
   Product p{.stage = stage,
             .depth = depth_of(s),
             .left = loaded_reads(s, a),
@@ -281,7 +288,8 @@ std::optional<Product> product_of(const Stage& s, size_t stage, const TileLoops&
             .staged = s.body[a.index].fn != Fn::kLoad,
             .run = *run,
             .staged_node = a};
-  if (p.staged && moves) return std::nullopt;
+  // What is staged is the same for all columns, and has all steps.
+  if (p.staged && (moves || (order_of(s) && order_of(s)->run))) return std::nullopt;
   const bool found = is_addressed(s, b) && (p.staged || is_addressed(s, a)) && !p.depth.empty();
   return found ? std::optional(p) : std::nullopt;
 }
@@ -302,8 +310,7 @@ bool find_products(const Kernel& k, TileLoops& loops) {
     const Stage& s = k.stages[i];
     if (s.kind() == Kind::kMap && s.loops.empty()) continue;
     const std::optional<DType> acc = sum_type(s);
-    // The sums of a tile are those of one run.
-    if (!acc || !reads_args(s) || is_cut(s)) return false;
+    if (!acc || !reads_args(s) || has_runs(s)) return false;
     const std::optional<LoopId> column = column_of(s);
     if (!column || (loops.products.empty() && !begin_columns(k, *column, *acc, loops)))
       return false;
@@ -315,10 +322,10 @@ bool find_products(const Kernel& k, TileLoops& loops) {
   return !loops.products.empty();
 }
 
-bool is_right(const Kernel& k, const TileLoops& loops, LoopId loop) {
+bool is_batch_loop(const Kernel& k, const TileLoops& loops, LoopId loop) {
   return std::ranges::any_of(loops.products, [&](const Product& p) {
     const Stage& s = k.stages[p.stage];
-    return takes_loop(s, operands(s)[1], loop);
+    return takes_loop(s, operands(s)[1], loop) || says_run(s, loop);
   });
 }
 
@@ -351,7 +358,7 @@ std::optional<TileLoops> tile_loops(const Kernel& k) {
   for (const Loop& l : k.grid) {
     if (l.sequential) return std::nullopt;
     if (l.id == out.column.id) continue;
-    (is_right(k, out, l.id) ? out.batch : out.rows).push_back(l);
+    (is_batch_loop(k, out, l.id) ? out.batch : out.rows).push_back(l);
   }
   return out;
 }

@@ -54,7 +54,7 @@ struct Product {
 
 // The loops of a kernel's products, by their part in the tile.
 struct TileLoops {
-  // Grid loops, outermost first; batch: those on which a right operand depends.
+  // Grid loops, outermost first; batch: those on which a right operand depends, or which steps are summed up.
   Vec<Loop> batch, rows;
   Loop column;
   // Of the sums, and how many of them a vector has.

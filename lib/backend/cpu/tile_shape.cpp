@@ -34,9 +34,15 @@ int64_t block_panels(const Kernel& k, const TileShape& s, const CpuTarget& targe
   return std::max<int64_t>(1, fit / s.tile.vectors) * s.tile.vectors;
 }
 
-ProductShape shape_of(const Product& p) {
+ProductShape shape_of(const Kernel& k, const Product& p) {
   ProductShape s{.steps = p.depth};
   s.steps.back().extent = ceil_div(s.steps.back().extent, p.group);
+  const Stage& stage = k.stages[p.stage];
+  if (const Order* order = order_of(stage); order && order->run) {
+    const Steps run = steps_of_run(stage, *order->run);
+    s.first = run.first;
+    s.steps[0].extent = run.last - run.first;
+  }
   s.depth = extent_of(s.steps);
   return s;
 }
@@ -71,7 +77,7 @@ TileShape shape_of(const Kernel& k, const Choice& choice, const CpuTarget& targe
   s.rows = extent_of(s.loops.rows);
   s.row_tiles = ceil_div(s.rows, s.tile.rows);
   s.panels = ceil_div(s.loops.column.extent, s.loops.columns);
-  for (const Product& p : s.loops.products) s.products.push_back(shape_of(p));
+  for (const Product& p : s.loops.products) s.products.push_back(shape_of(k, p));
   s.block = block_panels(k, s, target);
   s.blocks = ceil_div(s.panels, s.block);
   lay_out_scratch(s);

@@ -6,9 +6,10 @@ namespace rlx::backend::cpu {
 
 // Of one of its products.
 struct ProductShape {
-  // The loops of the depth in steps of the sum, and how many steps that are.
+  // The loops of the depth in steps of the sum, and how many steps that are. Of a run, the outermost begins at
+  // `first`, and has an extent that the grid's loops say.
   Vec<Loop> steps;
-  Dim depth;
+  Dim first = 0, depth;
   // Where in scratch the sums of a tile are parked, by row and vector; then by row what corrects them; and a
   // staged left operand, by row and step.
   Dim parked, zeros, staged;
