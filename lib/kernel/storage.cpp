@@ -7,6 +7,7 @@
 
 #include "kernel/element.h"
 #include "kernel/winograd.h"
+#include "support/sub_byte.h"
 
 namespace rlx {
 

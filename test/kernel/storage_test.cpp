@@ -5,6 +5,7 @@
 #include <set>
 
 #include "kernel/half.h"
+#include "kernel/interpreter.h"
 
 namespace rlx {
 namespace {
