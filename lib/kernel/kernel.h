@@ -163,8 +163,9 @@ struct Reduction {
 };
 
 // out[batch, m, n] = sum over k of a[batch, m, k] * b[batch, k, n]: nodes of the body, of type acc;
-// k are the innermost stage loops, the others loops of the grid or the stage. Per element: acc = fma(a, b, acc) from 0, in the
-// stated order, whose inner is kSequence. kAcc 0 is the sum; the results may use it (and nothing else).
+// k are the innermost stage loops, the others loops of the grid or the stage. Per element:
+// acc = fma(a, b, acc) from 0, in the stated order, whose inner is kSequence. kAcc 0 is the sum; the
+// results may use it (and nothing else).
 struct Contract {
   static constexpr Kind kKind = Kind::kContract;
 
