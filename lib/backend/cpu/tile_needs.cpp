@@ -174,12 +174,12 @@ Vec<Vec<Need>> operand_needs(const Kernel& k, const TileLoops& loops, const Tile
   if (!needs) return {};
   Vec<Need> spread_out = *needs;
   for (const Product& p : loops.products) {
+    // What is staged may load nothing.
+    if (p.staged) continue;
     const uint32_t left = k.stages[p.stage].reads[p.left[0]].tensor;
     const Arg& arg = k.args[left];
     const Storage own = (*needs)[left].wanted(static_cast<int>(arg.shape.size()));
-    if (!p.staged && rows_collide(arg, own, tile)) {
-      spread_out[left] = Need::like(spread(own, arg.dtype));
-    }
+    if (rows_collide(arg, own, tile)) spread_out[left] = Need::like(spread(own, arg.dtype));
   }
   if (spread_out == *needs) return {*needs};
   return {spread_out, *needs};
