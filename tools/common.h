@@ -29,7 +29,7 @@ struct Common {
   int jobs = 0;
   std::string math;
   std::string precision;
-  std::vector<std::string> disable;
+  std::vector<std::string> disable, likely;
 
   void add(CLI::App& app) {
     app.set_version_flag("--version", driver::version());
@@ -51,12 +51,16 @@ struct Common {
                    "exact, default or fast: how far results may be from the model's");
     app.add_option("--precision", precision,
                    "f32, bf16 or f16: what operands of products are stored in");
+    app.add_option(
+           "--likely", likely,
+           "NAME=NUMBER[,...]: what open dims mostly are; plans are weighed for it; repeats")
+        ->allow_extra_args(false);
     app.add_option("--disable", disable, "passes that do not run: NAME[,NAME]; repeats")
         ->allow_extra_args(false);
   }
 
   Result<driver::Options> switches() const {
-    return driver::parse_switches({math, precision, disable});
+    return driver::parse_switches({math, precision, disable, likely});
   }
 
   void set_log_level() const {

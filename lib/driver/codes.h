@@ -17,6 +17,8 @@ inline constexpr int kUnknownMath = 2015;
 inline constexpr int kSwitchesOfEntry = 2016;
 // --precision has another word than f32, bf16 and f16.
 inline constexpr int kUnknownPrecision = 2017;
+// --likely has what is not NAME=NUMBER, or two numbers for a name.
+inline constexpr int kBadLikely = 2018;
 // Neither a file nor a key of the cache.
 inline constexpr int kNoModel = 3020;
 // A target that no backend of rlx makes code for yet.

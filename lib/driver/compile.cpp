@@ -2,11 +2,16 @@
 
 #include <algorithm>
 
+#include <fmt/format.h>
+
 #include "driver/backends.h"
 #include "driver/switches.h"
 #include "driver/toolchain.h"
 #include "op/shared/codes.h"
 #include "passes/bind_dims.h"
+#include "passes/codes.h"
+#include "plan/likely.h"
+#include "support/names.h"
 
 namespace rlx::driver {
 namespace {
@@ -91,10 +96,24 @@ Result<Graph> bound_first(Graph imported, const CompileOptions& options) {
   return optimise(std::move(g), pass_options(options));
 }
 
+// Of a template; in what was made of one the dim may be bound.
+Status check_likely(const Graph& g, const CompileOptions& options) {
+  if (!options.dims.empty()) return {};
+  Vec<std::string> known;
+  for (const Symbol& s : g.symbols) known.push_back(s.name);
+  for (const auto& [name, value] : likely_dims(options.options)) {
+    if (std::ranges::count(known, name) != 0) continue;
+    return Error(kUnknownDim, fmt::format("--likely: the model has no dim \"{}\"", name),
+                 hint_for(name, known));
+  }
+  return {};
+}
+
 }  // namespace
 
 Result<Graph> optimised(Graph imported, const CompileOptions& options) {
   options.phase("optimising");
+  RLX_TRY_VOID(check_likely(imported, options));
   if (options.dims.empty()) return optimise(std::move(imported), pass_options(options));
   auto g = optimise(imported, pass_options(options));
   if (!g && !may_need_dims(g.error())) return g;

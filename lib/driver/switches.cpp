@@ -14,7 +14,8 @@
 namespace rlx::driver {
 namespace {
 
-constexpr std::string_view kMath = "math", kPrecision = "precision", kDisable = "disable";
+constexpr std::string_view kMath = "math", kPrecision = "precision", kDisable = "disable",
+                           kLikely = "likely";
 
 Vec<std::string> split(std::string_view text) {
   Vec<std::string> names;
@@ -45,6 +46,33 @@ Result<std::string> disabled_names(const std::vector<std::string>& texts) {
   return fmt::format("{}", fmt::join(names, ","));
 }
 
+bool is_number(std::string_view text) {
+  return !text.empty() && text.size() < 10 &&
+         std::ranges::all_of(text, [](char c) { return c >= '0' && c <= '9'; });
+}
+
+Result<std::string> likely_items(const std::vector<std::string>& texts) {
+  Vec<std::string> items;
+  for (const std::string& text : texts) {
+    for (std::string& item : split(text)) {
+      const size_t equals = item.find('=');
+      const bool sound =
+          equals != std::string::npos && equals > 0 && is_number(item.substr(equals + 1));
+      if (!sound) {
+        return Error(kBadLikely, fmt::format("--likely: \"{}\" is not NAME=NUMBER", item));
+      }
+      items.push_back(std::move(item));
+    }
+  }
+  sort_uniquely(items);
+  const auto name_of = [](const std::string& item) { return item.substr(0, item.find('=')); };
+  for (size_t i = 1; i < items.size(); ++i) {
+    if (name_of(items[i]) != name_of(items[i - 1])) continue;
+    return Error(kBadLikely, fmt::format("--likely says {} and {}", items[i - 1], items[i]));
+  }
+  return fmt::format("{}", fmt::join(items, ","));
+}
+
 }  // namespace
 
 bool Switches::is_disabled(std::string_view name) const {
@@ -63,6 +91,8 @@ Result<Options> parse_switches(const SwitchTexts& texts) {
   Options options;
   RLX_TRY(std::string disabled, disabled_names(texts.disabled));
   if (!disabled.empty()) options.emplace_back(kDisable, std::move(disabled));
+  RLX_TRY(std::string likely, likely_items(texts.likely));
+  if (!likely.empty()) options.emplace_back(kLikely, std::move(likely));
   const std::optional<Math> math = math_named(texts.math.empty() ? "default" : texts.math);
   if (!math) {
     return Error(kUnknownMath, "--math: there is no \"" + texts.math + "\"",

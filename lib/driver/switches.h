@@ -1,6 +1,5 @@
-// What a user may ask of a compile besides target and dims: how exact it is, in what products are stored, and which
-// passes run. As
-// options (name and value) they stand in the key, in the LIR and in the stamp of a request; what is the
+// What a user may ask of a compile besides target and dims: how exact it is, in what products are stored, which
+// passes run, and for which extents it is planned. As options (name and value) they stand in the key, in the LIR and in the stamp of a request; what is the
 // default is not written.
 #pragma once
 #include "driver/key.h"
@@ -21,9 +20,10 @@ struct Switches {
 Vec<std::string> switch_names();
 // From the texts of --math, --precision and --disable (names joined by commas); errors 2014, 2015 and 2017 name the
 // nearest. Empty texts are no switches.
+// --likely are NAME=NUMBER, joined by commas; error 2018.
 struct SwitchTexts {
   std::string math = {}, precision = {};
-  std::vector<std::string> disabled = {};
+  std::vector<std::string> disabled = {}, likely = {};
 };
 Result<Options> parse_switches(const SwitchTexts& texts);
 // Back from options that parse_switches made; others, of an entry of another rlx, are left out.

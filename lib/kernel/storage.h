@@ -71,7 +71,7 @@ enum class Form : uint8_t {
 };
 // "elements", "winograd2", "winograd4".
 std::string_view name(Form form);
-std::optional<Form> form_named(std::string_view name);
+std::optional<Form> form_named(std::string_view text);
 
 struct Storage {
   Vec<PhysicalDim> dims;

@@ -1,8 +1,27 @@
 #include "kernel/substitute.h"
 
+#include <algorithm>
+
 #include "kernel/detail.h"
 
 namespace rlx {
+namespace {
+
+// Of accesses, nodes of the body and the detail.
+template <class F>
+void each_index(Stage& s, F f) {
+  for (Vec<Access>* accesses : {&s.reads, &s.writes}) {
+    for (Access& a : *accesses) {
+      for (AxisIndex& index : a.index) f(index.dim);
+    }
+  }
+  for (Expr& e : s.body) {
+    if (e.fn == Fn::kIndex) f(e.dim);
+  }
+  visit_detail(s, [&](Dim& d) { f(d); });
+}
+
+}  // namespace
 
 Dim substitute_loops(const Dim& d, const LoopMap& loops) {
   return substitute(d, [&](const Atom& a) -> std::optional<Dim> {
@@ -13,15 +32,24 @@ Dim substitute_loops(const Dim& d, const LoopMap& loops) {
 }
 
 void substitute_loops(Stage& s, const LoopMap& loops) {
-  for (Vec<Access>* accesses : {&s.reads, &s.writes}) {
-    for (Access& a : *accesses) {
-      for (AxisIndex& index : a.index) index.dim = substitute_loops(index.dim, loops);
-    }
+  each_index(s, [&](Dim& d) { d = substitute_loops(d, loops); });
+}
+
+Kernel at_values(Kernel k, const std::map<std::string, Dim>& values) {
+  const auto close = [&](Dim& d) { d = substitute_symbols(d, values); };
+  for (Arg& a : k.args) {
+    std::ranges::for_each(a.shape, close);
+    if (!a.frame) continue;
+    std::ranges::for_each(a.frame->shape, close);
+    std::ranges::for_each(a.frame->start, close);
   }
-  for (Expr& e : s.body) {
-    if (e.fn == Fn::kIndex) e.dim = substitute_loops(e.dim, loops);
+  for (Loop& l : k.grid) close(l.extent);
+  for (Local& l : k.locals) std::ranges::for_each(l.shape, close);
+  for (Stage& s : k.stages) {
+    for (Loop& l : s.loops) close(l.extent);
+    each_index(s, close);
   }
-  visit_detail(s, [&](Dim& d) { d = substitute_loops(d, loops); });
+  return k;
 }
 
 }  // namespace rlx

@@ -1,4 +1,4 @@
-// Loops replaced by expressions over other loops.
+// Loops replaced by expressions over other loops, symbols by numbers.
 #pragma once
 #include <map>
 
@@ -12,5 +12,8 @@ using LoopMap = std::map<LoopId, Dim>;
 Dim substitute_loops(const Dim& d, const LoopMap& loops);
 // In every index and index expression of the stage; its own loops and its detail stay.
 void substitute_loops(Stage& s, const LoopMap& loops);
+
+// The kernel with these symbols as numbers, by their names.
+Kernel at_values(Kernel k, const std::map<std::string, Dim>& values);
 
 }  // namespace rlx

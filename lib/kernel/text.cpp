@@ -167,8 +167,8 @@ class StagePrinter {
   void print(const Order& order, const Order& usual) {
     if (order == usual) return;
     std::string text = "order";
-    if (order.inner != usual.inner)
-      text += order.inner == Order::Inner::kLanes ? " lanes" : " sequence";
+    const bool lanes = order.inner == Order::Inner::kLanes;
+    if (order.inner != usual.inner) text += lanes ? " lanes" : " sequence";
     if (order.is_cut()) text += " parts " + to_text(order.parts);
     if (order.run) text += " run " + to_text(*order.run);
     line(text);

@@ -9,11 +9,12 @@ namespace {
 
 using Rows = Vec<Alternative>;
 
-Result<Vec<Rows>> rows_of(const Vec<Unit>& units, const Target& target, Menu menu) {
+Result<Vec<Rows>> rows_of(const Vec<Unit>& units, const Target& target, Menu menu,
+                          const LikelyDims& likely) {
   Vec<Rows> rows;
   Vec<Diagnostic> problems;
   for (const Unit& u : units) {
-    Result<Rows> all = menu(u.kernel, target);
+    Result<Rows> all = likely_rows(u.kernel, target, menu, likely);
     if (all) {
       rows.push_back(std::move(*all));
     } else {
@@ -144,14 +145,14 @@ class Chooser {
 }  // namespace
 
 Result<Vec<Alternative>> choose(const Vec<Unit>& units, const Graph& g, const Target& target,
-                                Menu menu) {
-  RLX_TRY(Vec<Rows> rows, rows_of(units, target, menu));
+                                Menu menu, const LikelyDims& likely) {
+  RLX_TRY(Vec<Rows> rows, rows_of(units, target, menu, likely));
   return Chooser(units, g, target, menu, std::move(rows)).run();
 }
 
 Result<Vec<Alternative>> choose_undemanding(const Vec<Unit>& units, const Target& target,
                                             Menu menu) {
-  RLX_TRY(Vec<Rows> rows, rows_of(units, target, menu));
+  RLX_TRY(Vec<Rows> rows, rows_of(units, target, menu, {}));
   Vec<Alternative> chosen;
   for (Rows& all : rows) chosen.push_back(std::move(all.back()));
   return chosen;

@@ -4,6 +4,7 @@
 // makes the whole cheaper. A copy is made of a value for each storage that a reader needs and that the value
 // does not have (plan/layout.h says which it has); it costs what the menu says of such a kernel.
 #pragma once
+#include "plan/likely.h"
 #include "plan/unit.h"
 #include "target/menu.h"
 
@@ -11,7 +12,7 @@ namespace rlx {
 
 // A row a unit. Errors of the menu are told for all units.
 Result<Vec<Alternative>> choose(const Vec<Unit>& units, const Graph& g, const Target& target,
-                                Menu menu);
+                                Menu menu, const LikelyDims& likely = {});
 
 // The rows that take what is there, whatever they cost.
 Result<Vec<Alternative>> choose_undemanding(const Vec<Unit>& units, const Target& target,

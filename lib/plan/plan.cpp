@@ -5,12 +5,14 @@
 
 #include "ir/builder.h"
 #include "kernel/interpreter.h"
+#include "kernel/substitute.h"
 #include "lir/codes.h"
 #include "plan/buffers.h"
 #include "plan/choose.h"
 #include "plan/group.h"
 #include "plan/in_place.h"
 #include "plan/layout.h"
+#include "plan/likely.h"
 #include "plan/relax.h"
 #include "plan/split.h"
 #include "plan/views.h"
@@ -20,11 +22,12 @@ namespace rlx {
 namespace {
 
 // Of what views leave of a kernel.
-Price price_of(Menu menu, const Target& target, const Graph& g, bool views) {
+Price price_of(Menu menu, const Target& target, const Graph& g, bool views,
+               const LikelyDims& likely) {
   return [=, &target, &g](const Kernel& k) {
     const std::optional<Kernel> left = views ? left_by_views(k, g) : std::nullopt;
     if (left && left->stages.empty()) return Cost();
-    auto rows = menu(left ? *left : k, target);
+    auto rows = menu(at_values(left ? *left : k, likely), target);
     return rows ? cheapest(*rows).cost : Cost::most();
   };
 }
@@ -140,7 +143,8 @@ Result<Plan> plan(Graph g, const Target& target, Menu menu, const PlanOptions& o
   const PlanSwitches on = switches_of(options.options);
   RLX_TRY(Vec<Unit> units, units_for(g, on));
   Groups groups{.units = std::move(units)};
-  const Price whole = price_of(menu, target, g, on.views);
+  const LikelyDims likely = likely_dims(options.options);
+  const Price whole = price_of(menu, target, g, on.views, likely);
   const Price least = [&](const Kernel& k) { return least_cost(k, whole); };
   if (on.fusion) {
     groups = decide_groups(std::move(groups.units), g, on.splits ? least : whole);
@@ -148,7 +152,7 @@ Result<Plan> plan(Graph g, const Target& target, Menu menu, const PlanOptions& o
   if (on.splits) out.lir.splits = split_units(groups.units, g, whole, groups.report);
   const Views views = on.views ? take_views(groups.units, g) : Views(g.values.size());
   RLX_TRY(const Vec<Alternative> choices, on.layout
-                                              ? choose(groups.units, g, target, menu)
+                                              ? choose(groups.units, g, target, menu, likely)
                                               : choose_undemanding(groups.units, target, menu));
   note_kernels(groups, choices);
   out.lir.graph = std::move(g);

@@ -50,8 +50,8 @@ bool folds(const Kernel& k, size_t sum) {
   if (!kinds || s.writes.size() != 1 || s.writes[0].of != Access::Of::kLocal) return false;
   const Access& left = s.writes[0];
   const size_t kept = kept_loops(s);
-  if (left.combine != Combine::kSet || left.index.size() != kept || !is_at(left, s.loops))
-    return false;
+  const bool plain = left.combine == Combine::kSet && left.index.size() == kept;
+  if (!plain || !is_at(left, s.loops)) return false;
   if (!same_extents(m.loops, s.loops, kept) || writes_over(m, s)) return false;
   return !reads_elsewhere(k, sum + 1, left.tensor) &&
          std::ranges::all_of(m.reads, [&](const Access& r) {

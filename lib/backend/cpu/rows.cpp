@@ -87,7 +87,7 @@ void add_needs(Vec<Need>& needs, const Vec<Need>& more) {
 }
 
 // Results lie best as they are computed: along the loop that runs over lanes.
-void prefer_columns(const Kernel& k, const Stage& s, Vec<Need>& needs) {
+void prefer_columns(const Stage& s, Vec<Need>& needs) {
   if (s.loops.empty()) return;
   const LoopId column = s.kind() == Kind::kContract ? column_loop(s) : s.loops.back().id;
   for (const Access& w : s.writes) {
@@ -109,7 +109,7 @@ std::optional<Vec<Need>> needs_of(const Kernel& k) {
   Vec<Need> needs(k.args.size());
   for (const Stage& s : k.stages) {
     if (const auto windows = window_needs(k, s)) add_needs(needs, *windows);
-    prefer_columns(k, s, needs);
+    prefer_columns(s, needs);
     if (s.kind() != Kind::kContract) continue;
     for (const uint32_t r : loaded_reads(s, s.contract().b)) {
       const Access& a = s.reads[r];

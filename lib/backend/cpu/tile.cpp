@@ -312,8 +312,8 @@ bool find_products(const Kernel& k, TileLoops& loops) {
     const std::optional<DType> acc = sum_type(s);
     if (!acc || !reads_args(s) || has_runs(s)) return false;
     const std::optional<LoopId> column = column_of(s);
-    if (!column || (loops.products.empty() && !begin_columns(k, *column, *acc, loops)))
-      return false;
+    const bool first = loops.products.empty();
+    if (!column || (first && !begin_columns(k, *column, *acc, loops))) return false;
     if (*column != loops.column.id || *acc != loops.acc) return false;
     std::optional<Product> p = product_of(s, i, loops);
     if (!p) return false;
