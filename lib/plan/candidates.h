@@ -15,7 +15,7 @@ struct Candidate {
   Kind kind = Kind::kEdge;
   // Of siblings the first and the second.
   UnitId writer, reader;
-  // The most that it may be; exact once the merge was priced.
+  // Of an edge the most that it may be, of siblings nothing, so that they come last; exact once priced.
   Cost gain = Cost::most();
   // Of the two units when it was queued.
   uint32_t writer_version = 0, reader_version = 0;

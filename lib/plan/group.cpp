@@ -147,12 +147,14 @@ class Decider {
   }
 
   void queue(Candidate::Kind kind, UnitId writer, UnitId reader) {
-    queue_.push({.kind = kind,
-                 .writer = writer,
-                 .reader = reader,
-                 .gain = most_gain(writer, reader),
-                 .writer_version = version_[writer.index],
-                 .reader_version = version_[reader.index]});
+    queue_.push(
+        {.kind = kind,
+         .writer = writer,
+         .reader = reader,
+         // Siblings last, when kernels have grown along their edges: they are then weighed once.
+         .gain = kind == Candidate::Kind::kEdge ? most_gain(writer, reader) : Cost(),
+         .writer_version = version_[writer.index],
+         .reader_version = version_[reader.index]});
   }
 
   Cost most_gain(UnitId writer, UnitId reader) const {

@@ -72,7 +72,9 @@ TEST_CASE("barriers stand where a look at every pair of steps puts them") {
       CHECK(owners[c] < threads);
       CHECK(barriers.needed_before(c, owners[c]) == plain.needed_before(c, owners[c]));
       // In a run of solo steps nobody waits for another thread.
-      for (uint32_t e = c; e-- > 0 && solo[c] && solo[e];) {
+      uint32_t first = c;
+      while (first > 0 && solo[c] && solo[first - 1]) --first;
+      for (uint32_t e = first; e < c; ++e) {
         CHECK((owners[e] == owners[c] || !plain.conflict(c, e)));
       }
     }
