@@ -99,12 +99,10 @@ Result<Graph> bound_first(Graph imported, const CompileOptions& options) {
 // Of a template; in what was made of one the dim may be bound.
 Status check_likely(const Graph& g, const CompileOptions& options) {
   if (!options.dims.empty()) return {};
-  Vec<std::string> known;
-  for (const Symbol& s : g.symbols) known.push_back(s.name);
   for (const auto& [name, value] : likely_dims(options.options)) {
-    if (std::ranges::count(known, name) != 0) continue;
+    if (g.find_symbol(name)) continue;
     return Error(kUnknownDim, fmt::format("--likely: the model has no dim \"{}\"", name),
-                 hint_for(name, known));
+                 hint_for(name, symbol_names(g)));
   }
   return {};
 }

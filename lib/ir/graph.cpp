@@ -215,6 +215,12 @@ Vec<int64_t> widened(Bytes bytes) {
 
 }  // namespace
 
+Vec<std::string> symbol_names(const Graph& g) {
+  Vec<std::string> names;
+  for (const Symbol& s : g.symbols) names.push_back(s.name);
+  return names;
+}
+
 std::optional<Vec<int64_t>> integers_of(const Constant& c) {
   if (c.elements() > kMostIntegers) return std::nullopt;
   const Bytes bytes = c.data.bytes();

@@ -203,6 +203,9 @@ class Graph {
   std::multimap<Digest, ValueId> constant_values_;
 };
 
+// In the order of the graph, which is that of the `symbols` argument of every kernel.
+Vec<std::string> symbol_names(const Graph& g);
+
 // The graph without what is dead; ids are dense and in the order in which the text form defines them.
 Graph compacted(const Graph& g);
 

@@ -17,12 +17,6 @@ namespace {
 
 using Binding = std::map<std::string, Dim>;
 
-Vec<std::string> symbol_names(const Graph& g) {
-  Vec<std::string> names;
-  for (const Symbol& s : g.symbols) names.push_back(s.name);
-  return names;
-}
-
 std::string range_text(const Symbol& s) {
   std::string text = fmt::format("{} is at least {}", s.name, s.min);
   if (s.max < INT32_MAX) text += fmt::format(" and at most {}", s.max);

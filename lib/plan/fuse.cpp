@@ -119,7 +119,6 @@ class Fuser {
 
   // Kernels are copied once it is certain that they merge as far as their loops are concerned.
   Result<Kernel> run() {
-    RLX_TRY_VOID(check_size(writer_, reader_));
     RLX_TRY(write_, one_to_one_write(writer_, v_));
     RLX_TRY(reads_, reads_of(reader_, v_, write_));
     RLX_TRY_VOID(check_structured());
@@ -444,23 +443,19 @@ class Fuser {
 }  // namespace
 
 Result<Unit> fuse(const Unit& writer, const Unit& reader, ValueId v, const Needed& needed) {
+  RLX_TRY_VOID(check_size(writer.kernel, reader.kernel));
   Result<Kernel> fused = Fuser(writer.kernel, reader.kernel, v, needed).run();
-  if (!fused && check_size(writer.kernel, reader.kernel)) {
+  if (!fused) {
     if (auto products = with_contracts(reader.kernel)) {
       fused = Fuser(writer.kernel, *products, v, needed).run();
     }
   }
-  if (!fused && check_size(writer.kernel, reader.kernel)) {
+  if (!fused) {
     Result<Kernel> inside = compose(writer.kernel, reader.kernel, v, needed);
     if (inside) fused = std::move(inside);
   }
   RLX_TRY(Kernel merged, std::move(fused));
-  if (Status sound = verify(merged); !sound) {
-    return refuse("unsound: " + sound.error().first().message);
-  }
-  Unit out{std::move(merged), writer.nodes};
-  out.nodes.insert(out.nodes.end(), reader.nodes.begin(), reader.nodes.end());
-  return out;
+  return merged_unit(std::move(merged), writer, reader);
 }
 
 }  // namespace rlx

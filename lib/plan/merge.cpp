@@ -106,4 +106,13 @@ void append(Kernel& to, Kernel from) {
   }
 }
 
+Result<Unit> merged_unit(Kernel k, const Unit& first, const Unit& second) {
+  if (Status sound = verify(k); !sound) {
+    return refuse("unsound: " + sound.error().first().message);
+  }
+  Unit out{std::move(k), first.nodes};
+  out.nodes.insert(out.nodes.end(), second.nodes.begin(), second.nodes.end());
+  return out;
+}
+
 }  // namespace rlx

@@ -24,4 +24,7 @@ void demote(Kernel& k, LoopId loop);
 // Stages, arguments and locals of `from` behind those of `to`; loops are named apart already.
 void append(Kernel& to, Kernel from);
 
+// The kernel with the nodes of both; refused where it is unsound, which is a bug of who merged.
+Result<Unit> merged_unit(Kernel k, const Unit& first, const Unit& second);
+
 }  // namespace rlx

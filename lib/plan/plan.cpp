@@ -27,7 +27,8 @@ Price price_of(Menu menu, const Target& target, const Graph& g, bool views,
   return [=, &target, &g](const Kernel& k) {
     const std::optional<Kernel> left = views ? left_by_views(k, g) : std::nullopt;
     if (left && left->stages.empty()) return Cost();
-    auto rows = menu(at_values(left ? *left : k, likely), target);
+    const Kernel& open = left ? *left : k;
+    auto rows = likely.empty() ? menu(open, target) : menu(at_values(open, likely), target);
     return rows ? cheapest(*rows).cost : Cost::most();
   };
 }

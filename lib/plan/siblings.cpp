@@ -88,20 +88,15 @@ bool read_alike(const Kernel& a, const Kernel& b) {
 
 Result<Unit> join(const Unit& a, const Unit& b) {
   RLX_TRY_VOID(check_size(a.kernel, b.kernel));
-  Unit out = a;
-  Kernel beside = b.kernel;
-  RLX_TRY(LoopNames names, pair_grids(out.kernel, beside));
-  if (!read_alike(out.kernel, beside)) return refuse("they read nothing at the same places");
-  rename_apart(beside, std::move(names), out.kernel.loop_count);
+  Kernel k = a.kernel, beside = b.kernel;
+  RLX_TRY(LoopNames names, pair_grids(k, beside));
+  if (!read_alike(k, beside)) return refuse("they read nothing at the same places");
+  rename_apart(beside, std::move(names), k.loop_count);
   for (const Loop& l : beside.grid) {
-    if (!find_loop(out.kernel.grid, l.id)) out.kernel.grid.push_back(l);
+    if (!find_loop(k.grid, l.id)) k.grid.push_back(l);
   }
-  append(out.kernel, std::move(beside));
-  out.nodes.insert(out.nodes.end(), b.nodes.begin(), b.nodes.end());
-  if (Status sound = verify(out.kernel); !sound) {
-    return refuse("unsound: " + sound.error().first().message);
-  }
-  return out;
+  append(k, std::move(beside));
+  return merged_unit(std::move(k), a, b);
 }
 
 }  // namespace rlx

@@ -231,10 +231,4 @@ Result<image::Image> build_image(const Lir& lir, const Vec<PlannedKernel>& kerne
   return Builder(lir, kernels).run(std::move(code));
 }
 
-Vec<std::string> symbol_names(const Graph& g) {
-  Vec<std::string> names;
-  for (const Symbol& s : g.symbols) names.push_back(s.name);
-  return names;
-}
-
 }  // namespace rlx

@@ -7,7 +7,4 @@ namespace rlx {
 
 Result<image::Image> build_image(const Lir& lir, const Vec<PlannedKernel>& kernels, Code code);
 
-// The order of the `symbols` argument of every kernel.
-Vec<std::string> symbol_names(const Graph& g);
-
 }  // namespace rlx

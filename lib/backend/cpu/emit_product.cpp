@@ -20,7 +20,7 @@ bool ProductEmitter::Depth::continues(const Depth& inner) const {
 }
 
 ProductEmitter::ProductEmitter(Function& f, const X86& machine, const TileShape& shape,
-                               size_t number)
+                               size_t number, const StageRefs& refs)
     : f_(f),
       machine_(machine),
       s_(shape),
@@ -29,7 +29,7 @@ ProductEmitter::ProductEmitter(Function& f, const X86& machine, const TileShape&
       stage_(f.kernel.stages[p_.stage]),
       columns_(shape.loops.columns),
       range_(ranges_of(f.kernel, &stage_, {})),
-      refs_(resolve(f.kernel, stage_, {.lane_loop = shape.loops.column.id, .lanes = columns_})) {
+      refs_(refs) {
   const RefOptions along_depth{.lane_loop = p_.innermost(), .lanes = columns_};
   if (p_.staged) staged_ = resolve(f.kernel, stage_, along_depth);
   collect_depth();

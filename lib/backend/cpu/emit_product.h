@@ -11,8 +11,9 @@ class ProductEmitter {
   // The loops of a tile's row, by its number in the tile.
   using RowAt = std::function<Point(llvm::Value* row)>;
 
-  // `number` of TileShape::products. Everything given outlives this.
-  ProductEmitter(Function& f, const X86& machine, const TileShape& shape, size_t number);
+  // `number` of TileShape::products; its stage with lanes along the columns. Everything given outlives this.
+  ProductEmitter(Function& f, const X86& machine, const TileShape& shape, size_t number,
+                 const StageRefs& refs);
 
   // Where the left operand is read as it lies: elements between the rows of a tile, if that is a constant for
   // all tiles whose rows all exist.
@@ -102,7 +103,7 @@ class ProductEmitter {
   const Stage& stage_;
   int columns_;
   RangeOf range_;
-  StageRefs refs_;
+  const StageRefs& refs_;
   // The stage with its lanes along the depth.
   StageRefs staged_;
   Vec<Depth> depth_;

@@ -15,9 +15,11 @@ class TiledEmitter {
  public:
   TiledEmitter(Function& f, const X86& machine, const TileShape& shape)
       : f_(f), k_(f.kernel), s_(shape), columns_(shape.loops.columns) {
-    for (size_t i = 0; i < s_.products.size(); ++i) products_.emplace_back(f, machine, shape, i);
     const RefOptions options{.lane_loop = s_.loops.column.id, .lanes = columns_};
     for (const Stage& stage : k_.stages) refs_.push_back(resolve(k_, stage, options));
+    for (size_t i = 0; i < s_.products.size(); ++i) {
+      products_.emplace_back(f, machine, shape, i, refs_[s_.loops.products[i].stage]);
+    }
     even_rows_ = rows_are_even();
   }
 
@@ -123,9 +125,7 @@ class TiledEmitter {
       llvm::Value* index = f_.b.CreateAdd(f_.b.CreateMul(r, f_.i64(vectors)), f_.i64(v));
       llvm::Value* column = f_.b.CreateMul(f_.b.CreateAdd(p, f_.i64(v)), f_.i64(columns_));
       const LoopId loop = s_.loops.column.id;
-      finish(remaining ? with_some_lanes(f_, at, loop, columns_, column, remaining)
-                       : with_lanes(f_, at, loop, columns_, column),
-             index);
+      finish(with_some_lanes(f_, at, loop, columns_, column, remaining), index);
     }
   }
 
@@ -146,9 +146,9 @@ class TiledEmitter {
   const Kernel& k_;
   const TileShape& s_;
   int columns_;
-  Vec<ProductEmitter> products_;
   // Of all stages.
   Vec<StageRefs> refs_;
+  Vec<ProductEmitter> products_;
   bool even_rows_ = false;
   // Of the tile being written.
   Point batch_;

@@ -347,8 +347,7 @@ class WinogradEmitter {
 
   void epilogue(const Point& at, Value* column, Value* remaining, Value* sum) {
     const LoopId loop = s_.loops.out_channel.id;
-    const Point lanes = remaining ? with_some_lanes(f_, at, loop, kLanes, column, remaining)
-                                  : with_lanes(f_, at, loop, kLanes, column);
+    const Point lanes = with_some_lanes(f_, at, loop, kLanes, column, remaining);
     Regs locals(k_.locals.size());
     emit_results(f_, refs_[0], lanes, locals, {sum});
     for (size_t s = 1; s < refs_.size(); ++s) emit_map(f_, refs_[s], lanes, locals);

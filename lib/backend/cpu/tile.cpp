@@ -25,12 +25,6 @@ bool takes_loop(const Stage& s, ExprId root, LoopId loop) {
 // Rows past the end repeat the last row: what is written twice must not add up.
 bool writes_only_set(const Kernel& k) { return std::ranges::all_of(k.stages, only_sets); }
 
-// The halo of its image is a number, so the padding has to be one.
-bool has_known_pads(const Conv& c) {
-  return std::all_of(c.pads_lo.begin(), c.pads_lo.end(),
-                     [](const Dim& pad) { return pad.constant().has_value(); });
-}
-
 // What the products are summed up in, where the tile knows how.
 std::optional<DType> sum_type(const Stage& s) {
   const bool product =
@@ -83,11 +77,6 @@ Vec<Loop> depth_of(const Stage& s) {
                           [&](const Loop& l) { return l.id != s.conv().in_channel; });
   }
   return depth;
-}
-
-bool is_local_scalar(const Kernel& k) {
-  return std::all_of(k.locals.begin(), k.locals.end(),
-                     [](const Local& l) { return l.shape.empty() && l.carry.empty(); });
 }
 
 // Whether the columns of a vector lie so in memory; of a read that moves within groups, whether these do.
@@ -331,6 +320,16 @@ bool is_batch_loop(const Kernel& k, const TileLoops& loops, LoopId loop) {
 
 }  // namespace
 
+bool has_known_pads(const Conv& c) {
+  return std::all_of(c.pads_lo.begin(), c.pads_lo.end(),
+                     [](const Dim& pad) { return pad.constant().has_value(); });
+}
+
+bool has_scalar_locals(const Kernel& k) {
+  return std::all_of(k.locals.begin(), k.locals.end(),
+                     [](const Local& l) { return l.shape.empty() && l.carry.empty(); });
+}
+
 bool depends_on(const Access& a, LoopId loop) {
   return std::any_of(a.index.begin(), a.index.end(),
                      [&](const AxisIndex& i) { return uses_loop(i.dim, loop); });
@@ -354,7 +353,7 @@ Dim extent_of(const Vec<Loop>& loops) {
 
 std::optional<TileLoops> tile_loops(const Kernel& k) {
   TileLoops out;
-  if (!is_local_scalar(k) || !writes_only_set(k) || !find_products(k, out)) return std::nullopt;
+  if (!has_scalar_locals(k) || !writes_only_set(k) || !find_products(k, out)) return std::nullopt;
   for (const Loop& l : k.grid) {
     if (l.sequential) return std::nullopt;
     if (l.id == out.column.id) continue;

@@ -75,6 +75,10 @@ std::optional<TileLoops> loops_of(const Kernel& k, const Choice& choice);
 // that each loop of the depth moves evenly, the right one contiguous along the columns. A staged operand is
 // read anywhere.
 bool reads_operands(const Kernel& k, const TileLoops& loops);
+// The halo of an image is a number, so the padding of its convolution has to be one.
+bool has_known_pads(const Conv& c);
+// Whether all locals are registers that die with their step.
+bool has_scalar_locals(const Kernel& k);
 // Whether an index of the access depends on the loop.
 bool depends_on(const Access& a, LoopId loop);
 

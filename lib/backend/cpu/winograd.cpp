@@ -30,9 +30,7 @@ bool is_conv_with_maps(const Kernel& k) {
                       return s.kind() == Kind::kMap && s.loops.empty();
                     });
   return conv && std::ranges::all_of(k.stages, only_sets) &&
-         std::ranges::none_of(k.grid, &Loop::sequential) &&
-         std::ranges::all_of(k.locals,
-                             [](const Local& l) { return l.shape.empty() && l.carry.empty(); });
+         std::ranges::none_of(k.grid, &Loop::sequential) && has_scalar_locals(k);
 }
 
 // Of two axes, 3 x 3, one pixel after the other.
@@ -41,11 +39,9 @@ bool takes_squares(const Kernel& k) {
   const Conv& c = s.conv();
   const Vec<int64_t> ones{1, 1};
   return k.grid.size() == 4 && s.loops.size() == 3 && c.groups == 1 && c.strides == ones &&
-         c.dilations == ones &&
-         std::ranges::all_of(c.pads_lo,
-                             [](const Dim& pad) { return pad.constant().has_value(); }) &&
-         std::ranges::all_of(c.window,
-                             [&](LoopId w) { return find_loop(s.loops, w)->extent.is(3); });
+         c.dilations == ones && has_known_pads(c) && std::ranges::all_of(c.window, [&](LoopId w) {
+           return find_loop(s.loops, w)->extent.is(3);
+         });
 }
 
 // Whether the operands are the elements that the geometry says, and the weights are read by nobody else.

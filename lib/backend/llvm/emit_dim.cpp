@@ -137,6 +137,7 @@ Point with_lanes(Function& f, const Point& at, LoopId loop, int count, llvm::Val
 
 Point with_some_lanes(Function& f, const Point& at, LoopId loop, int count, llvm::Value* base,
                       llvm::Value* remaining) {
+  if (!remaining) return with_lanes(f, at, loop, count, base);
   Point p = at.with(loop, base);
   llvm::Value* lane = iota(f, count);
   llvm::Value* active = f.b.CreateICmpSLT(lane, splat(f, remaining, count));

@@ -26,7 +26,7 @@ struct Point {
 
 // `count` lanes of `loop` from `base` on, a multiple of count; all active.
 Point with_lanes(Function& f, const Point& at, LoopId loop, int count, llvm::Value* base);
-// The same where only the first `remaining` >= 1 lanes are inside the loop.
+// The same where only the first `remaining` >= 1 lanes are inside the loop; null: all.
 Point with_some_lanes(Function& f, const Point& at, LoopId loop, int count, llvm::Value* base,
                       llvm::Value* remaining);
 
