@@ -22,13 +22,15 @@ class IndexSources {
 
  private:
   void add(const Values& values) {
-    for (const ValueId v : values) is_source_[v.index] = true;
+    for (const ValueId v : values) {
+      if (v.valid()) is_source_[v.index] = true;
+    }
   }
 
   void note_reads(const Region& r) {
     for (const NodeId n : r.nodes) {
       for (const ValueId v : g_[n].inputs) {
-        if (is_integer(g_[v].type.dtype)) is_source_[v.index] = true;
+        if (v.valid() && is_integer(g_[v].type.dtype)) is_source_[v.index] = true;
       }
       if (g_[n].regions.empty()) continue;
       add(g_[n].inputs);
@@ -41,7 +43,7 @@ class IndexSources {
 
   void trace(const Node& n) {
     const bool decides =
-        std::ranges::any_of(n.outputs, [&](ValueId v) { return is_source_[v.index]; });
+        std::ranges::any_of(n.outputs, [&](ValueId v) { return v.valid() && is_source_[v.index]; });
     if (decides) add(n.inputs);
   }
 

@@ -95,7 +95,7 @@ Vec<PlannedKernel> kernels_of(const Lir& lir, const Vec<Unit>& units) {
 // The base of planning and of replaying.
 Result<Vec<Unit>> units_for(const Graph& g, const PlanSwitches& on) {
   RLX_TRY(Vec<Unit> units, units_of(g, on.views));
-  if (on.relaxed) relax_products(units, g);
+  relax_products(units, g, on.relaxed);
   return units;
 }
 
@@ -128,7 +128,9 @@ Vec<std::string> plan_switches() { return {"fusion", "layout", "splits", "views"
 PlanSwitches switches_of(const Vec<std::pair<std::string, std::string>>& options) {
   PlanSwitches s;
   for (const auto& [name, value] : options) {
-    s.relaxed |= (name == "math" && value == "fast") || (name == "precision" && value == "bf16");
+    if (name == "math") s.relaxed = value == "fast" ? Relaxed::kProducts : Relaxed::kNothing;
+    // Sorted: it stands behind the other.
+    if (name == "precision" && value == "bf16") s.relaxed = Relaxed::kProducts;
     if (name != "disable") continue;
     const std::string list = "," + value + ",";
     s.fusion = list.find(",fusion,") == std::string::npos;

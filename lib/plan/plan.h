@@ -2,6 +2,7 @@
 // menu, lay values out, assign buffers. The graph is only read; binding dims means planning again.
 #pragma once
 #include "lir/lir.h"
+#include "plan/relax.h"
 #include "plan/report.h"
 
 namespace rlx {
@@ -14,8 +15,8 @@ namespace rlx {
 //   views    reshape, transpose, slice, concat and the like are copies, and no result lies where an operand did
 struct PlanSwitches {
   bool fusion = true, layout = true, splits = true, views = true;
-  // The option "math" is "fast", or "precision" is "bf16": products may be relaxed (plan/relax.h).
-  bool relaxed = false;
+  // By the options "math" and "precision".
+  Relaxed relaxed = Relaxed::kConvolutions;
 };
 Vec<std::string> plan_switches();
 // Names that are no switch of plan/ are left to others.

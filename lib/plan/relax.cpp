@@ -3,15 +3,30 @@
 #include <algorithm>
 
 #include "ir/index_sources.h"
+#include "kernel/verify.h"
 
 namespace rlx {
 
-void relax_products(Vec<Unit>& units, const Graph& g) {
+namespace {
+
+bool reads_f32_alone(const Kernel& k, const Stage& s) {
+  return std::ranges::all_of(s.reads,
+                             [&](const Access& a) { return dtype_of(k, a) == DType::kF32; });
+}
+
+bool may_relax(const Kernel& k, const Stage& s, Relaxed what) {
+  if (what == Relaxed::kNothing || !is_product(s)) return false;
+  return what == Relaxed::kProducts || (s.kind() == Kind::kConv && reads_f32_alone(k, s));
+}
+
+}  // namespace
+
+void relax_products(Vec<Unit>& units, const Graph& g, Relaxed what) {
   const Vec<bool> is_source = index_sources(g);
   for (Unit& u : units) {
     const bool decides = std::ranges::any_of(
         u.kernel.args, [&](const Arg& a) { return a.written && is_source[a.value.index]; });
-    for (Stage& s : u.kernel.stages) s.relaxed = is_product(s) && !decides;
+    for (Stage& s : u.kernel.stages) s.relaxed = !decides && may_relax(u.kernel, s, what);
   }
 }
 

@@ -1,5 +1,7 @@
-// Which products may be computed by rows of the menu that are not exact: all where the option "math" is
-// "fast" or "precision" is "bf16", but for those that an extent or an index is computed from (ir/index_sources.h).
+// Which products may be computed by rows of the menu that are not exact: with the option "math" left at "default"
+// convolutions of f32, as Winograd has the precision that is asked of f32; with "fast", or "precision" being
+// "bf16", all products; with "exact" none. Never those that an extent or an index is computed from
+// (ir/index_sources.h).
 //
 // It is said of each stage before anything is merged. The kernels' texts say it, so that the menu, the replay of
 // a stored plan and the backend's check find the same rows, and a plan that was made without the option has none.
@@ -8,6 +10,9 @@
 
 namespace rlx {
 
-void relax_products(Vec<Unit>& units, const Graph& g);
+// Each allows what those before it do.
+enum class Relaxed : uint8_t { kNothing, kConvolutions, kProducts };
+
+void relax_products(Vec<Unit>& units, const Graph& g, Relaxed what);
 
 }  // namespace rlx

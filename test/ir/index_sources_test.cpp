@@ -41,4 +41,15 @@ TEST_CASE("an integer that only leaves the graph decides nothing") {
   CHECK_FALSE(index_sources(g)[y.index]);
 }
 
+TEST_CASE("operands that are left out are no sources") {
+  Graph g;
+  const ValueId x = g.add_input(Type::tensor(DType::kI64, {2}), "x");
+  const ValueId y = made(g, "add", {x, x}), z = made(g, "add", {y, y});
+  for (const NodeId n : g.top().nodes) g[n].inputs.push_back(ValueId());
+  g.top().results = {z};
+  g.output_names = {"z"};
+  CHECK(index_sources(g)[x.index]);
+  CHECK_FALSE(index_sources(g)[z.index]);
+}
+
 }  // namespace rlx

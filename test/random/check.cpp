@@ -130,13 +130,10 @@ Target target_for(bool wide) {
   return v4;
 }
 
-// MIR to an image, without a switch of plan/ if one is named.
-Result<driver::Compiled> compiled(Graph mir, bool wide, const std::string& off = {}) {
-  driver::CompileOptions options{.target = target_for(wide)};
-  if (!off.empty()) options.options = {{"disable", off}};
+Result<Plan> planned(Graph mir, bool wide, const PlanOptions& options) {
+  const Target target = target_for(wide);
   RLX_TRY_VOID(own_outputs(mir));
-  RLX_TRY(Plan p,
-          plan(std::move(mir), options.target, driver::menu_of(options.target), {options.options}));
+  RLX_TRY(Plan p, plan(std::move(mir), target, driver::menu_of(target), options));
   // A merge that the verifier refuses is a bug, though the values are right.
   for (const Neighbours& n : p.report.neighbours) {
     if (n.reason.starts_with("unsound")) return Error(kInvalidKernel, n.reason);
@@ -146,7 +143,29 @@ Result<driver::Compiled> compiled(Graph mir, bool wide, const std::string& off =
     if (again[i].kernel == p.kernels[i].kernel) continue;
     return Error(kInvalidKernel, "a replayed kernel is another: " + p.kernels[i].kernel.name);
   }
+  return p;
+}
+
+Result<driver::Compiled> emitted(Plan p, bool wide) {
+  const driver::CompileOptions options{.target = target_for(wide), .options = p.lir.options};
   return driver::emitted(std::move(p), options);
+}
+
+// MIR to an image.
+Result<driver::Compiled> compiled(Graph mir, bool wide, const PlanOptions& options = {}) {
+  RLX_TRY(Plan p, planned(std::move(mir), wide, options));
+  return emitted(std::move(p), wide);
+}
+
+// Every row has the bits of its kernel's text. Without a switch of plan/ if one is named.
+PlanOptions exact_plan(const std::string& off = {}) {
+  PlanOptions exact{{{"math", "exact"}}};
+  if (!off.empty()) exact.options.insert(exact.options.begin(), {"disable", off});
+  return exact;
+}
+
+bool plans_alike(const Lir& a, const Lir& b) {
+  return std::ranges::equal(a.groups, b.groups, {}, &Group::choice, &Group::choice);
 }
 
 Result<Vec<Tensor>> run(const driver::Compiled& c, const Vec<HostTensor>& inputs,
@@ -305,7 +324,7 @@ class Checks {
   void template_run() {
     begin("compile");
     if (ways_.wide) made("tiles of x86-64-v4");
-    auto program = compiled(mir_, ways_.wide);
+    auto program = compiled(mir_, ways_.wide, exact_plan());
     if (!program) return void(failed(program.error(), "compile"));
     auto lies_in_another = [](const Placed& p) { return p.inside.has_value(); };
     if (std::ranges::any_of(program->lir.placed, lies_in_another)) made("values in others");
@@ -315,13 +334,27 @@ class Checks {
     if (!got && is_undecided(got.error())) return leave_undecided(got.error());
     if (!got) return void(failed(got.error(), "run"));
     has_run_ = true;
-    if (!agree(*got, interpreted_, "bits") || !ways_.threads) return;
+    if (!agree(*got, interpreted_, "bits")) return;
+    inexact_run(program->lir);
+    if (!ok() || !ways_.threads) return;
     for (int threads : {1, 2}) {
       begin(threads == 1 ? "1 thread" : "2 threads");
       auto again = run(*program, c_.inputs, {.threads = threads});
       if (!again) return void(failed(again.error(), "run"));
       if (!agree(*again, interpreted_, threads == 1 ? "1 thread" : "2 threads")) return;
     }
+  }
+
+  // What rounds otherwise, where a row of the menu does.
+  void inexact_run(const Lir& exact) {
+    begin("compile inexact");
+    auto p = planned(mir_, ways_.wide, {{{"math", "fast"}}});
+    if (p && plans_alike(p->lir, exact)) return;
+    auto program = p ? emitted(std::move(*p), ways_.wide) : std::move(p.error());
+    if (!program) return void(failed(program.error(), "compile inexact"));
+    auto got = run(*program, c_.inputs, {.threads = 1, .check_memory = true});
+    if (!got) return void(failed(got.error(), "run inexact"));
+    near(*got, reference_, "inexact rows");
   }
 
   void bound_run() {
@@ -334,7 +367,7 @@ class Checks {
     if (!want) return void(failed(want.error(), "interpret bound"));
     if (!near(*want, reference_, "bound passes")) return;
     begin("compile bound");
-    auto program = compiled(std::move(*g), ways_.wide);
+    auto program = compiled(std::move(*g), ways_.wide, exact_plan());
     if (!program) return void(failed(program.error(), "compile bound"));
     begin("guarded run bound");
     auto got = run(*program, c_.inputs, {.threads = 1, .check_memory = true});
@@ -345,7 +378,7 @@ class Checks {
   void planned_without(const std::string& part) {
     const std::string name = "without " + part;
     begin(name);
-    auto program = compiled(mir_, ways_.wide, part);
+    auto program = compiled(mir_, ways_.wide, exact_plan(part));
     if (!program) return void(failed(program.error(), name));
     auto got = run(*program, c_.inputs, {.threads = 1, .check_memory = true});
     if (!got) return void(failed(got.error(), name));
