@@ -56,11 +56,14 @@ class BodyCopy {
   std::set<uint32_t> remapped_;
 };
 
+// Axes that no loop indexes have one element.
 LoopMap loops_at(const Stage& writer, const Access& read) {
   LoopMap at;
   const Access& w = writer.writes[0];
   for (size_t i = 0; i < w.index.size(); ++i) {
-    at.emplace(*w.index[i].dim.as_loop(), read.index[i].dim);
+    if (const std::optional<LoopId> loop = w.index[i].dim.as_loop()) {
+      at.emplace(*loop, read.index[i].dim);
+    }
   }
   return at;
 }
