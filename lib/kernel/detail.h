@@ -9,12 +9,11 @@
 namespace rlx {
 
 // What the members of a detail are, alone or in lists: loops, nodes of the body (next values of
-// accumulators), types of accumulators, their initial values, and geometry; of an Order, its Dims.
+// accumulators), types of accumulators and their initial values; of an Order, its Dims.
 // Whoever adds another type looks at all who call visit_detail().
 template <class T>
 concept DetailPart = std::same_as<T, LoopId> || std::same_as<T, ExprId> || std::same_as<T, DType> ||
-                     std::same_as<T, Scalar> || std::same_as<T, Dim> || std::same_as<T, int64_t> ||
-                     std::same_as<T, bool>;
+                     std::same_as<T, Scalar> || std::same_as<T, Dim> || std::same_as<T, bool>;
 
 template <class T, class F>
   requires DetailPart<std::remove_const_t<T>>

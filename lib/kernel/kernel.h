@@ -177,22 +177,20 @@ struct Contract {
   bool operator==(const Contract&) const = default;
 };
 
-// out[n, oc, pixel] = sum over ic and window of x[n, start + ic, pixel * stride + window * dilation
-// - pad] * w[oc, ic, window]: nodes of the body, of type acc, whose first loads are these elements;
-// what else they load uses no loop of pixels or window, or is read at the same place. Grid: batch,
-// out_channel, pixels; stage loops: in_channel, window. Of OC rows in w, oc is in group oc floordiv
-// (OC floordiv groups), and start is that group times the extent of in_channel: 0 where groups is 1.
-// Per element: acc = fma(x, w, acc) from 0, window loops as listed from outermost to innermost,
-// in_channel innermost, in sequence; a fill that is read takes part.
+// out[n, oc, pixel] = sum over ic and window of x[n, first + ic, start + window * dilation] * w[oc, ic,
+// window]: nodes of the body, of type acc, whose first loads are these elements, on whatever axes; what else
+// they load uses no loop of pixels or window, or is read at the same place. Each loop summed over stands in one
+// axis of x and one of w, moves it by the same step, and has no other such loop beside it. `start` uses
+// pixels (pixel * stride - pad, as a rule), `first` the out_channel (the group's first channel), w anything but
+// batch. These numbers are nowhere but in the accesses: conv_geometry() reads them.
+// Grid: batch, out_channel, pixels; stage loops: in_channel, window. Per element: acc = fma(x, w, acc)
+// from 0, window loops as listed from outermost to innermost, in_channel innermost, in sequence; a fill
+// that is read takes part.
 struct Conv {
   static constexpr Kind kKind = Kind::kConv;
 
   LoopId batch, out_channel, in_channel;
   Vec<LoopId> pixel = {}, window = {};
-  Vec<int64_t> strides = {}, dilations = {};
-  // Negative where the window starts inside of the axis.
-  Vec<Dim> pads_lo = {};
-  int64_t groups = 1;
   ExprId x = {}, w = {};
   DType acc = DType::kF32;
 

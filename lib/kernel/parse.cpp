@@ -73,10 +73,6 @@ Result<Vec<T>> parse_list(Cursor& in, F item) {
 
 Result<Vec<LoopId>> parse_loops(Cursor& in) { return parse_list<LoopId>(in, parse_loop); }
 
-Result<Vec<int64_t>> parse_numbers(Cursor& in) {
-  return parse_list<int64_t>(in, [](Cursor& c) { return c.integer(); });
-}
-
 bool starts_name(Cursor& in) { return in.peek() == '%' || in.peek() == '"'; }
 
 // %name, or any name in quotes.
@@ -175,14 +171,9 @@ class StageParser {
     if (in_.eat("in")) return loop(c.in_channel);
     if (in_.eat("pixel")) return loops(c.pixel);
     if (in_.eat("window")) return loops(c.window);
-    if (in_.eat("strides")) return numbers(c.strides);
-    if (in_.eat("dilations")) return numbers(c.dilations);
-    if (in_.eat("pads")) return dims(c.pads_lo);
     if (in_.eat("x")) return operand(c.x);
-    if (in_.eat("w")) return operand(c.w);
-    RLX_TRY_VOID(in_.expect("groups"));
-    RLX_TRY(c.groups, in_.integer());
-    return {};
+    RLX_TRY_VOID(in_.expect("w"));
+    return operand(c.w);
   }
 
   Status order(Order& o) {
@@ -210,16 +201,6 @@ class StageParser {
 
   Status loops(Vec<LoopId>& ids) {
     RLX_TRY(ids, parse_loops(in_));
-    return {};
-  }
-
-  Status numbers(Vec<int64_t>& all) {
-    RLX_TRY(all, parse_numbers(in_));
-    return {};
-  }
-
-  Status dims(Vec<Dim>& all) {
-    RLX_TRY(all, parse_list<Dim>(in_, [](Cursor& c) { return parse_dim(c); }));
     return {};
   }
 

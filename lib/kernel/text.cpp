@@ -88,8 +88,6 @@ std::string joined(const Vec<T>& items, F text_of) {
 std::string loop_text(LoopId id) { return fmt::format("i{}", id.index); }
 std::string loops_text(const Vec<LoopId>& ids) { return "[" + joined(ids, loop_text) + "]"; }
 std::string node_text(ExprId id) { return fmt::format("v{}", id.index); }
-std::string number_text(int64_t n) { return std::to_string(n); }
-std::string numbers_text(const Vec<int64_t>& n) { return "[" + joined(n, number_text) + "]"; }
 
 // As it is where the parser takes it for a name.
 std::string name_text(const std::string& name) {
@@ -201,8 +199,6 @@ class StagePrinter {
     line(fmt::format("batch {} out {} in {} pixel {} window {}", loop_text(c.batch),
                      loop_text(c.out_channel), loop_text(c.in_channel), loops_text(c.pixel),
                      loops_text(c.window)));
-    line(fmt::format("strides {} dilations {} pads {} groups {}", numbers_text(c.strides),
-                     numbers_text(c.dilations), to_text(c.pads_lo), c.groups));
     line(fmt::format("acc0 : {}", name(c.acc)));
   }
 

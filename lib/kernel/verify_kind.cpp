@@ -6,12 +6,12 @@
 //  scan      `over` is the innermost loop
 //  contract  two operands of the sum's type that do not use it; each stage loop is m, n, batch or k;
 //            a uses no n, b no m; results are made of the sum alone; nothing is written per k
-//  conv      the same of window and in_channel; x and w are read where kernel.h says, and their
-//            channels are as many as the loops and groups have
+//  conv      the same of window and in_channel; x and w are read where kernel.h says
 #include <algorithm>
 
 #include <fmt/format.h>
 
+#include "kernel/conv_geometry.h"
 #include "kernel/verify.h"
 
 namespace rlx {
@@ -180,76 +180,8 @@ class KindVerifier {
     require_own_loops(summed, "window and in_channel");
     verify_results_outside(summed);
     verify_results_of_sum();
-    verify_geometry(c);
-  }
-
-  void verify_geometry(const Conv& c) {
-    const size_t axes = c.pixel.size();
-    const bool complete = c.window.size() == axes && c.strides.size() == axes &&
-                          c.dilations.size() == axes && c.pads_lo.size() == axes;
-    if (!require(complete, "its detail's lists differ in length")) return;
-    const Access* image = first_load(c.x, c);
-    const Access* weights = first_load(c.w, c);
-    if (!image || !weights) return;
-    const Vec<AxisIndex>&x = image->index, &w = weights->index;
-    const bool ranks = x.size() == axes + 2 && w.size() == axes + 2;
-    if (!require(ranks, "its operands' ranks are not those of its geometry")) return;
-    require(x[0].dim == Dim::loop(c.batch), "x is not read at its batch");
-    require(w[0].dim == Dim::loop(c.out_channel), "w is not read at its out_channel");
-    require(w[1].dim == Dim::loop(c.in_channel), "w is not read at its in_channel");
-    verify_groups(c, *image, *weights);
-    for (size_t d = 0; d < axes; ++d) verify_axis(c, d, x[d + 2].dim, w[d + 2].dim);
-  }
-
-  // The access that says where an operand is read; null where there is none.
-  const Access* first_load(ExprId operand, const Conv& c) {
-    const Vec<uint32_t> reads = loaded_reads(s_, operand);
-    if (!require(!reads.empty(), "an operand reads no tensor")) return nullptr;
-    const Access& first = s_.reads[reads[0]];
-    Vec<LoopId> moving = c.window;
-    moving.insert(moving.end(), c.pixel.begin(), c.pixel.end());
-    for (const uint32_t r : reads) {
-      const bool along = s_.reads[r].index == first.index || !uses(s_.reads[r], moving);
-      require(along, "an operand is read at two places of its window");
-    }
-    return &first;
-  }
-
-  void verify_groups(const Conv& c, const Access& image, const Access& weights) {
-    if (!require(c.groups >= 1, "it has no groups")) return;
-    const Vec<Dim>&x = shape_of(k_, image), &w = shape_of(k_, weights);
-    const Dim in = extent_of(c.in_channel), out = extent_of(c.out_channel);
-    require(may_equal(w[0], out), "w has not the rows of its out_channel");
-    require(may_equal(w[1], in), "w has not the channels of its in_channel");
-    require(may_equal(x[1], in * c.groups), "x has not the channels of its groups");
-    require(may_equal(floor_div(w[0], c.groups) * c.groups, w[0]), "its groups differ in size");
-    Dim start = 0;
-    if (c.groups > 1) start = floor_div(Dim::loop(c.out_channel), floor_div(w[0], c.groups)) * w[1];
-    Dim at = start + Dim::loop(c.in_channel);
-    require(image.index[1].dim == at,
-            [&] { return "the channels of x are not read at " + to_text(at); });
-  }
-
-  // Where both are numbers, and often where they are not, it is known.
-  static bool may_equal(const Dim& a, const Dim& b) {
-    auto difference = (a - b).constant();
-    return !difference || *difference == 0;
-  }
-
-  Dim extent_of(LoopId id) const {
-    for (const Vec<Loop>* loops : {&k_.grid, &s_.loops}) {
-      if (const Loop* l = find_loop(*loops, id)) return l->extent;
-    }
-    return 0;
-  }
-
-  void verify_axis(const Conv& c, size_t d, const Dim& x, const Dim& w) {
-    const Dim window = Dim::loop(c.window[d]);
-    Dim at = Dim::loop(c.pixel[d]) * c.strides[d] + window * c.dilations[d] - c.pads_lo[d];
-    require(x == at,
-            [&] { return fmt::format("spatial axis {} of x is not read at {}", d, to_text(at)); });
-    require(w == window,
-            [&] { return fmt::format("spatial axis {} of w is not read at its window", d); });
+    const Result<ConvGeometry> geometry = conv_geometry(s_);
+    require(geometry.ok(), [&] { return geometry.error().first().message; });
   }
 
   const Kernel& k_;

@@ -68,18 +68,7 @@ struct Conv {
   template <class Ctx>
   static Result<WindowAttributes> attributes_of(const Conv& o, const Ctx& c) {
     WindowAttributes a{o.auto_pad, {}, o.strides, o.dilations, o.pads};
-    const Vec<Dim>& w = c.in(1).shape;
-    for (size_t axis = 2; axis < w.size(); ++axis) {
-      const std::optional<int64_t> extent = w[axis].constant();
-      if (!extent) {
-        return c.error(kMustBeKnown, "the window has the symbolic extent " + to_text(w[axis]),
-                       "bind the dims that it depends on");
-      }
-      a.kernel_shape.push_back(*extent);
-    }
-    if (!o.kernel_shape.empty() && o.kernel_shape != a.kernel_shape) {
-      return c.error(kBadAttribute, "kernel_shape is not that of w");
-    }
+    RLX_TRY(a.kernel_shape, window_extents(c, o.kernel_shape));
     return a;
   }
 
@@ -129,30 +118,7 @@ struct Conv {
     StageBuilder s = b.conv(extents);
     const Vec<Dim> k(s.loops().begin() + 1, s.loops().end());
     const Operands operands = load(o, b, s, window, at, s.loop(0), k);
-    rlx::Conv detail = detail_of(o, b, window, at, s.loops());
-    detail.x = operands.x.id;
-    detail.w = operands.w.id;
-    s.stage().detail = std::move(detail);
-    store(b, s, at, s.acc(), local);
-  }
-
-  static rlx::Conv detail_of(const Conv& o, const KernelBuilder& b, const Window& window,
-                             const Vec<Dim>& at, const Vec<Dim>& loops) {
-    const Vec<LoopId> grid = loop_ids(at);
-    const Vec<LoopId> inner = loop_ids(loops);
-    rlx::Conv d{.batch = grid[0],
-                .out_channel = grid[1],
-                .in_channel = inner[0],
-                .pixel = {grid.begin() + 2, grid.end()},
-                .window = {inner.begin() + 1, inner.end()},
-                .groups = o.group,
-                .acc = compute_type(b.in(0).dtype)};
-    for (const WindowAxis& w : window.axes) {
-      d.strides.push_back(w.stride);
-      d.dilations.push_back(w.dilation);
-      d.pads_lo.push_back(w.pad_lo);
-    }
-    return d;
+    store(b, s, at, convolve(s, at, operands.x, operands.w), local);
   }
 };
 RLX_OP(Conv);

@@ -6,6 +6,7 @@
 #include "ir/index_sources.h"
 #include "op/cast.h"
 #include "op/conv.h"
+#include "op/conv_transpose.h"
 #include "op/gemm.h"
 #include "op/matmul.h"
 
@@ -13,7 +14,7 @@ namespace rlx {
 namespace {
 
 bool is_product(const Node& n) {
-  return as<ops::MatMul>(n) || as<ops::Gemm>(n) || as<ops::Conv>(n);
+  return as<ops::MatMul>(n) || as<ops::Gemm>(n) || as<ops::Conv>(n) || as<ops::ConvTranspose>(n);
 }
 
 constexpr std::pair<std::string_view, DType> kPrecisions[] = {

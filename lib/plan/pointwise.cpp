@@ -8,8 +8,21 @@
 namespace rlx {
 namespace {
 
+bool loads_along(const Stage& s, ExprId operand, const Vec<LoopId>& loops) {
+  return std::ranges::any_of(loaded_reads(s, operand), [&](uint32_t r) {
+    return std::ranges::any_of(s.reads[r].index,
+                               [&](const AxisIndex& i) { return uses_any(i.dim, loops); });
+  });
+}
+
+// All output channels have the same image, all pixels the same weights.
+bool is_product_of_matrices(const Stage& s) {
+  return !loads_along(s, s.conv().x, {s.conv().out_channel}) &&
+         !loads_along(s, s.conv().w, s.conv().pixel);
+}
+
 bool is_pointwise(const Stage& s) {
-  if (s.kind() != Kind::kConv || s.conv().groups != 1) return false;
+  if (s.kind() != Kind::kConv || !is_product_of_matrices(s)) return false;
   return std::ranges::all_of(s.conv().window,
                              [&](LoopId id) { return find_loop(s.loops, id)->extent.is(1); });
 }

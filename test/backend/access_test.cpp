@@ -299,7 +299,6 @@ kernel "conv" {
   grid i0 in 2, i1 in 10, i2 in 4, i3 in 5
   conv %2.0 for i4 in 6, i5 in 3, i6 in 3 {
     batch i0 out i1 in i4 pixel [i2, i3] window [i5, i6]
-    strides [2, 2] dilations [1, 1] pads [1, 1] groups 1
     acc0 : f32
     v0 = load %0[i0, i4, i2 * 2 + i5 - 1 fill 0.0, i3 * 2 + i6 - 1 fill 0.0]
     v1 = load %1[i1, i4, i5, i6]

@@ -61,7 +61,6 @@ inline constexpr std::string_view kConv = R"(kernel "conv" {
   grid i0 in n, i1 in 5, i2 in 4, i3 in 4
   conv %y.0 for i4 in 3, i5 in 3, i6 in 3 relaxed {
     batch i0 out i1 in i4 pixel [i2, i3] window [i5, i6]
-    strides [2, 2] dilations [1, 1] pads [1, 1] groups 1
     acc0 : f32
     v0 = load %x[i0, i4, i2 * 2 + i5 - 1 fill 0.0, i3 * 2 + i6 - 1 fill 0.0]
     v1 = load %w[i1, i4, i5, i6]
@@ -81,7 +80,6 @@ inline constexpr std::string_view kGrouped = R"(kernel "grouped" {
   grid i0 in n, i1 in 4, i2 in 6
   conv %y.0 for i3 in 3, i4 in 3 {
     batch i0 out i1 in i3 pixel [i2] window [i4]
-    strides [1] dilations [1] pads [0] groups 2
     acc0 : f32
     v0 = load %x[i0, i1 floordiv 2 * 3 + i3, i2 + i4]
     v1 = load %w[i1, i3, i4]

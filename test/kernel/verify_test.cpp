@@ -1,5 +1,6 @@
 #include "kernel/kernel.h"
 
+#include "kernel/conv_geometry.h"
 #include "test/kernel/kernels.h"
 
 namespace rlx {
@@ -176,34 +177,62 @@ TEST_CASE("the operands of a product are checked") {
                twice) == "kernel conv, stage %y.0: an operand is read at two places of its window");
 }
 
-TEST_CASE("the geometry of a convolution is checked") {
-  CHECK(broken(kConv, "pads [1, 1]", "pads [1, 0]") ==
-        "kernel conv, stage %y.0: spatial axis 1 of x is not read at i3 * 2 + i6");
-  CHECK(broken(kConv, "%w[i1, i4, i5, i6]", "%w[i1, i4, i6, i5]") ==
-        "kernel conv, stage %y.0: spatial axis 0 of w is not read at its window");
-  CHECK(broken(kConv, "%w[i1, i4,", "%w[i1, 0,") ==
-        "kernel conv, stage %y.0: w is not read at its in_channel");
+TEST_CASE("the geometry of a convolution is read off its accesses") {
+  const Kernel k = kernel_of(kConv);
+  const ConvGeometry g = *conv_geometry(k.stages[0]);
+  CHECK(g.channels == 1);
+  CHECK(g.run.is(0));
+  REQUIRE(g.axes.size() == 2);
+  CHECK(g.axes[1].axis == 3);
+  CHECK(g.axes[1].stride == 2);
+  CHECK(g.axes[1].dilation == 1);
+  CHECK(g.axes[1].pad.is(1));
+  CHECK(to_text(g.axes[1].start) == "i3 * 2 - 1");
+  const Kernel grouped = kernel_of(kGrouped);
+  CHECK(conv_geometry(grouped.stages[0])->run.is(2));
 }
 
-TEST_CASE("the groups of a convolution are checked") {
-  CHECK(verify(kernel_of(kGrouped)).ok());
+TEST_CASE("windows may start anywhere, on any axes") {
+  const auto geometry = [](const std::string& from, const std::string& to) {
+    std::string text(kConv);
+    text.replace(text.find(from), from.size(), to);
+    const Vec<Kernel> kernels = *parse_kernels(text);
+    return *conv_geometry(kernels[0].stages[0]);
+  };
+  const ConvGeometry crossed =
+      geometry("i2 * 2 + i5 - 1 fill 0.0, i3 * 2 + i6", "i3 * 3 + i6 * 4 - n fill 0.0, i2 + i5");
+  CHECK(crossed.axes[0].axis == 3);
+  CHECK(crossed.axes[1].axis == 2);
+  CHECK(crossed.axes[1].stride == 3);
+  CHECK(crossed.axes[1].dilation == 4);
+  CHECK(to_text(crossed.axes[1].pad) == "n");
+  const ConvGeometry phases = geometry("i2 * 2 + i5 - 1", "(i2 + 1) floordiv 2 + i5 - 1");
+  CHECK_FALSE(phases.axes[0].stride);
+  CHECK(to_text(phases.axes[0].start) == "(i2 + 1) floordiv 2 - 1");
+  CHECK(phases.axes[0].pad.is(1));
+}
+
+TEST_CASE("the accesses of a convolution are checked") {
+  CHECK(broken(kConv, "i3 * 2 + i6 - 1", "i3 * 2 - 1") ==
+        "kernel conv, stage %y.0: i6 does not stand in x");
+  CHECK(broken(kConv, "i3 * 2 + i6 - 1", "i3 * 2 + i6 * i6 - 1") ==
+        "kernel conv, stage %y.0: i6 has no factor in x");
+  CHECK(broken(kConv, "i3 * 2 + i6 - 1", "i3 * 2 + i6 + i5 - 1") ==
+        "kernel conv, stage %y.0: i5 stands in two axes of x");
+  CHECK(broken(kConv, "i3 * 2 + i6 - 1", "i1 * 2 + i6 - 1") ==
+        "kernel conv, stage %y.0: a window of x moves with more than its pixels");
+  CHECK(broken(kConv, "%x[i0, i4,", "%x[i2, i4,") ==
+        "kernel conv, stage %y.0: a pixel stands outside of x's window");
   CHECK(broken(kConv, "%x[i0, i4,", "%x[i0, 2 - i4,") ==
-        "kernel conv, stage %y.0: the channels of x are not read at i4");
-  CHECK(broken(kGrouped, "i1 floordiv 2 * 3 + i3", "i3") ==
-        "kernel grouped, stage %y.0: the channels of x are not read at i3 + (i1 floordiv 2) * 3");
-  CHECK(broken(kGrouped, "i1 floordiv 2 * 3 + i3", "i1 mod 2 * 3 + i3") ==
-        "kernel grouped, stage %y.0: the channels of x are not read at i3 + (i1 floordiv 2) * 3");
-  CHECK(broken(kGrouped, "%w[i1, i3", "%w[3 - i1, i3") ==
-        "kernel grouped, stage %y.0: w is not read at its out_channel");
-  CHECK(broken(kGrouped, "groups 2", "groups 1") ==
-        "kernel grouped, stage %y.0: x has not the channels of its groups");
-  CHECK(broken(kGrouped, "groups 2", "groups 0") == "kernel grouped, stage %y.0: it has no groups");
-  CHECK(broken(kGrouped, "f32[4, 3, 3]", "f32[5, 3, 3]") ==
-        "kernel grouped, stage %y.0: w has not the rows of its out_channel");
-  CHECK(broken(kGrouped, "f32[4, 3, 3]", "f32[4, 4, 3]") ==
-        "kernel grouped, stage %y.0: w has not the channels of its in_channel");
-  CHECK(broken(kGrouped, "f32[n, 6, 8]", "f32[n, 7, 8]") ==
-        "kernel grouped, stage %y.0: x has not the channels of its groups");
+        "kernel conv, stage %y.0: the channels of x do not follow each other");
+  CHECK(broken(kConv, "%w[i1, i4, i5, i6]", "%w[i1, i4, i5, 2 - i5]") ==
+        "kernel conv, stage %y.0: i5 stands in two axes of w");
+  CHECK(broken(kConv, "%w[i1, i4,", "%w[i1, 0,") ==
+        "kernel conv, stage %y.0: i4 does not stand in w");
+  CHECK(broken(kConv, "%w[i1, i4,", "%w[0, i4,") ==
+        "kernel conv, stage %y.0: w is not read at its out_channel");
+  CHECK(broken(kConv, "%w[i1, i4,", "%w[i1 + i0, i4,") ==
+        "kernel conv, stage %y.0: w differs from image to image");
 }
 
 TEST_CASE("one point writes an element") {

@@ -97,6 +97,105 @@ TEST_CASE("convolutions") {
   }
 }
 
+namespace {
+
+// Each element of x adds its window to the output.
+Tensor spread(const Tensor& x, const Tensor& w, const Geometry& g, const Vec<int64_t>& shape) {
+  Vec<double> sums(static_cast<size_t>(shape[0] * shape[1] * shape[2] * shape[3]));
+  each_index(x.shape, [&](const Vec<int64_t>& i) {
+    const int64_t group = i[1] / (w.shape[0] / g.group);
+    each_index({w.shape[1], w.shape[2], w.shape[3]}, [&](const Vec<int64_t>& k) {
+      const int64_t c = group * w.shape[1] + k[0];
+      const int64_t h = i[2] * g.stride + k[1] * g.dilation - g.pad_lo;
+      const int64_t v = i[3] * g.stride + k[2] * g.dilation - g.pad_lo;
+      if (h < 0 || h >= shape[2] || v < 0 || v >= shape[3]) return;
+      const int64_t place = ((i[0] * shape[1] + c) * shape[2] + h) * shape[3] + v;
+      sums[static_cast<size_t>(place)] += double{at(x, i)} * at(w, {i[1], k[0], k[1], k[2]});
+    });
+  });
+  return f32(shape, Vec<float>(sums.begin(), sums.end()));
+}
+
+int64_t spread_extent(int64_t in, int64_t kernel, const Geometry& g, int64_t more) {
+  return (in - 1) * g.stride + (kernel - 1) * g.dilation + 1 + more - g.pad_lo - g.pad_hi;
+}
+
+}  // namespace
+
+TEST_CASE("transposed convolutions") {
+  struct Case {
+    int64_t kernel;
+    Geometry g;
+    int64_t more = 0;
+  };
+  // Windows of whole strides and of others, with gaps between them, and dilations that share a factor with the
+  // stride or not.
+  const Case cases[] = {{3, {}},
+                        {4, {.stride = 2, .pad_lo = 1, .pad_hi = 1}},
+                        {2, {.stride = 2}},
+                        {3, {.stride = 2, .pad_lo = 1, .pad_hi = 1}, 1},
+                        {3, {.stride = 2, .pad_hi = 1}},
+                        {1, {.stride = 3}},
+                        {5, {.stride = 3, .pad_lo = 2}},
+                        {3, {.stride = 2, .dilation = 2, .pad_lo = 1}, 1},
+                        {3, {.stride = 2, .dilation = 3, .pad_lo = 2}},
+                        {4, {.stride = 4, .dilation = 6, .pad_lo = 1}, 2}};
+  for (auto [in, out, group] : {std::array{4, 6, 1}, std::array{4, 6, 2}, std::array{4, 4, 4},
+                                std::array{3, 6, 3}, std::array{5, 16, 1}}) {
+    for (Case c : cases) {
+      c.g.group = group;
+      const Tensor x = random_f32({2, in, 4, 5}, 1);
+      const Tensor w = random_f32({in, out / group, c.kernel, c.kernel}, 2);
+      const std::string more = std::to_string(c.more);
+      const std::string node = "conv_transpose(%x, %w) {" + attributes(c.g) +
+                               ", output_padding = [" + more + ", " + more +
+                               "], group = " + std::to_string(group) + "}";
+      const Vec<int64_t> shape = {2, out, spread_extent(4, c.kernel, c.g, c.more),
+                                  spread_extent(5, c.kernel, c.g, c.more)};
+      for (const bool open : {false, true}) {
+        const std::string graph =
+            "%x = input \"x\" : f32[n, " + std::to_string(in) + (open ? ", h, w]" : ", 4, 5]") +
+            "\n%w = input \"w\" : " + type_of(w) + "\n%y = " + node + "\noutput \"y\" = %y";
+        INFO(graph);
+        CHECK(near(run(graph, {x, w}), spread(x, w, c.g, shape)));
+      }
+    }
+  }
+}
+
+TEST_CASE("what no weight meets in a transposed convolution is not multiplied") {
+  // Element 1 of the output is that of x alone that the middle of the window meets.
+  const char* text = R"(
+    %x = input "x" : f32[1, 1, 2]
+    %w = constant [1.0, 2.0, 3.0] : f32[1, 1, 3]
+    %y = conv_transpose(%x, %w) {strides = [2], pads = [0, 1]}
+    output "y" = %y)";
+  const float inf = INFINITY;
+  CHECK(near(run(text, {f32({1, 1, 2}, {inf, 1})}), f32({1, 1, 4}, {inf, inf, inf, 2})));
+}
+
+TEST_CASE("transposed convolutions infer extents") {
+  const auto of = [](const std::string& x, const std::string& a) {
+    return inferred("%x = input \"x\" : " + x +
+                    "\n%w = input \"w\" : f32[4, 8, 3, 3]\n%y = conv_transpose(%x, %w) {" + a +
+                    "}\noutput \"y\" = %y");
+  };
+  CHECK(of("f32[n, 4, h, 9]", "strides = [2, 2], pads = [1, 1, 1, 1], output_padding = [1, 1]") ==
+        "f32[n, 8, h * 2, 18]");
+  CHECK(of("f32[n, 4, h, 9]", "strides = [2, 2]") == "f32[n, 8, h * 2 + 1, 19]");
+  CHECK(of("f32[n, 4, h, 9]", "strides = [2, 2], auto_pad = \"SAME_UPPER\"") ==
+        "f32[n, 8, h * 2, 18]");
+  CHECK(of("f32[n, 4, 9, 9]", "strides = [4, 4], auto_pad = \"SAME_LOWER\"") ==
+        "f32[n, 8, 35, 35]");
+  CHECK(of("f32[n, 4, h, 9]", "output_shape = [12, 9]") == "f32[n, 8, 12, 9]");
+  CHECK(of("f32[n, 4, 9, 9]", "group = 2") == "f32[n, 16, 11, 11]");
+  CHECK(of("f32[n, 4, 9, 9]", "group = 3").find("RLX-E") != std::string::npos);
+  CHECK(of("f32[n, 5, 9, 9]", "group = 1").find("RLX-E3203") != std::string::npos);
+  CHECK(of("f32[n, 4, 9, 9]", "output_padding = [1]").find("RLX-E3201") != std::string::npos);
+  CHECK(of("f32[n, 4, 9, 9]", "output_shape = [1]").find("RLX-E3201") != std::string::npos);
+  CHECK(of("f32[n, 4, 9, 9]", "auto_pad = \"LOWER\"").find("RLX-E3201") != std::string::npos);
+}
+
 TEST_CASE("convolutions infer symbolic extents") {
   const auto of = [](const std::string& x, const std::string& a) {
     return inferred("%x = input \"x\" : " + x +

@@ -294,6 +294,68 @@ Made conv(Generator& g, int v) {
   return g.node("Conv", inputs, r, attributes);
 }
 
+// One axis of a transposed convolution.
+struct Spread {
+  int64_t kernel, stride, dilation, padding, lo, hi;
+  Dim out;
+};
+
+std::optional<Spread> spread_of(Generator& g, const Dim& in) {
+  Spread s{.kernel = g.random.pick<int64_t>({1, 2, 2, 3, 3, 4, 5}),
+           .stride = g.random.pick<int64_t>({1, 2, 2, 2, 3}),
+           .dilation = g.random.percent(20) ? g.random.between(2, 3) : 1};
+  const int64_t reach = s.dilation * (s.kernel - 1) + 1;
+  s.padding = g.random.percent(30) ? g.random.between(0, s.stride - 1) : 0;
+  s.lo = g.random.percent(50) ? g.random.between(0, reach - 1) : 0;
+  s.hi = g.random.percent(60) ? s.lo : g.random.between(0, reach - 1);
+  s.out = (in - 1) * s.stride + reach + s.padding - s.lo - s.hi;
+  if (!g.need(in, 1) || !g.need(s.out, 1)) return std::nullopt;
+  return s;
+}
+
+Made conv_transpose(Generator& g, int v) {
+  if (!is_float(g.at(v).dtype)) return std::nullopt;
+  const Made image = as_image(g, v);
+  if (!image) return image;
+  v = *image;
+  const Vec<Dim> x = g.at(v).shape;
+  const std::optional<int64_t> channels = x[1].constant();
+  if (!channels || *channels < 1) return std::nullopt;
+  int64_t group = 1;
+  if (g.random.percent(40)) group = *channels % 2 == 0 && g.random.percent(50) ? 2 : *channels;
+  const int64_t out = g.random.percent(30) ? 16 : g.random.between(1, 5);
+  Vec<Dim> weights{*channels, out}, shape{x[0], out * group};
+  Dim k = *channels / group;
+  Vec<int64_t> strides, dilations, padding, lo, hi;
+  for (size_t i = 2; i < x.size(); ++i) {
+    const std::optional<Spread> s = spread_of(g, x[i]);
+    if (!s) return std::nullopt;
+    weights.emplace_back(s->kernel), shape.push_back(s->out), k = k * s->kernel;
+    strides.push_back(s->stride), dilations.push_back(s->dilation), padding.push_back(s->padding);
+    lo.push_back(s->lo), hi.push_back(s->hi);
+  }
+  if (!has_time(g, shape, k) || g.elements(weights) > 20'000) return std::nullopt;
+  const DType t = g.at(v).dtype;
+  Fill fill{.kind = Fill::Kind::kReal};
+  fill.hi = other_big(g, v, k), fill.lo = -fill.hi;
+  const int weight =
+      g.random.percent(75) ? g.constant(t, weights, fill) : g.operand(t, weights, fill.hi);
+  Generator::Result r = product_of(g, v, weight, shape, k);
+  Vec<int> inputs = {v, weight};
+  if (g.random.percent(40)) {
+    inputs.push_back(g.fresh(t, {shape[1]}, 1));
+    r.big += 1, r.error += Generator::unit(t) * r.big;
+    r.whole = r.exact = r.whole && g.at(inputs[2]).whole;
+  }
+  lo.insert(lo.end(), hi.begin(), hi.end());
+  return g.node("ConvTranspose", inputs, r,
+                {{"strides", strides},
+                 {"dilations", dilations},
+                 {"output_padding", padding},
+                 {"pads", lo},
+                 {"group", group}});
+}
+
 }  // namespace
 
 Made same_conv(Generator& g, int v) {
@@ -324,6 +386,7 @@ Vec<Emitter> product_emitters() {
       {"gemm", "gemm", Family::kProduct, gemm},
       {"conv", "conv", Family::kProduct, conv},
       {"conv", "conv", Family::kProduct, conv},
+      {"conv_transpose", "conv", Family::kProduct, conv_transpose},
   };
 }
 

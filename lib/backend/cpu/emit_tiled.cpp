@@ -159,7 +159,7 @@ class TiledEmitter {
 
 Work emit_tiled(const Job& job) {
   X86 const machine(job.target);
-  Kernel k = job.planned.kernel;
+  Kernel k = tiled_form(job.planned.kernel);
   for (Stage& s : k.stages) expand_math(s);
   Function f(job.module, job.name, k, job.symbols, machine);
   const TileShape s = shape_of(k, job.planned.choice, job.target);

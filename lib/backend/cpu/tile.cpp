@@ -4,6 +4,7 @@
 
 #include "backend/common/int_range.h"
 #include "backend/cpu/image_storage.h"
+#include "backend/cpu/phases.h"
 #include "backend/cpu/price.h"
 #include "backend/cpu/tile_needs.h"
 #include "kernel/address.h"
@@ -28,7 +29,7 @@ bool writes_only_set(const Kernel& k) { return std::ranges::all_of(k.stages, onl
 // What the products are summed up in, where the tile knows how.
 std::optional<DType> sum_type(const Stage& s) {
   const bool product =
-      s.kind() == Kind::kContract || (s.kind() == Kind::kConv && has_known_pads(s.conv()));
+      s.kind() == Kind::kContract || (s.kind() == Kind::kConv && has_known_pads(*conv_geometry(s)));
   if (!product) return std::nullopt;
   const DType acc = accumulator_types(s)[0];
   const bool computed = acc != DType::kBool && acc == compute_type(acc);
@@ -237,14 +238,6 @@ bool fit_fours(const Stage& s, Product& p) {
   return !p.corrected() || keeps_zero(s);
 }
 
-// Operands are judged in the form that code is made of, which may be a simpler one.
-Kernel as_emitted(Kernel k) {
-  for (Stage& s : k.stages) {
-    if (!operands(s).empty()) expand_math(s);
-  }
-  return k;
-}
-
 // To pack what changes takes longer than to multiply it.
 bool is_packed_once(const Kernel& k, const Product& p) {
   const Stage& s = k.stages[p.stage];
@@ -255,11 +248,9 @@ bool is_packed_once(const Kernel& k, const Product& p) {
 
 // Columns of a group, where they are whole vectors; nullopt where they are not.
 std::optional<int64_t> run_of(const Stage& s, const TileLoops& loops) {
-  if (s.kind() != Kind::kConv || s.conv().groups == 1) return 0;
-  const std::optional<int64_t> columns = loops.column.extent.constant();
-  if (!columns) return std::nullopt;
-  const int64_t run = *columns / s.conv().groups;
-  return run > 0 && run % loops.columns == 0 ? std::optional(run) : std::nullopt;
+  if (s.kind() != Kind::kConv) return 0;
+  const std::optional<int64_t> run = conv_geometry(s)->run.constant();
+  return run && *run % loops.columns == 0 ? run : std::nullopt;
 }
 
 // A product of factors that each depend on the columns as they should.
@@ -320,9 +311,16 @@ bool is_batch_loop(const Kernel& k, const TileLoops& loops, LoopId loop) {
 
 }  // namespace
 
-bool has_known_pads(const Conv& c) {
-  return std::all_of(c.pads_lo.begin(), c.pads_lo.end(),
-                     [](const Dim& pad) { return pad.constant().has_value(); });
+Kernel tiled_form(Kernel k) {
+  for (Stage& s : k.stages) {
+    if (!operands(s).empty()) expand_math(s);
+  }
+  return in_phases(std::move(k));
+}
+
+bool has_known_pads(const ConvGeometry& g) {
+  return std::ranges::all_of(g.axes,
+                             [](const ConvAxis& a) { return a.pad.constant().has_value(); });
 }
 
 bool has_scalar_locals(const Kernel& k) {
@@ -384,7 +382,7 @@ bool divides_runs(const TileLoops& loops, int64_t vectors) {
 
 bool fits_tile(const Kernel& kernel, const Choice& choice) {
   if (!is_tile(choice)) return false;
-  const Kernel k = as_emitted(kernel);
+  const Kernel k = tiled_form(kernel);
   std::optional<TileLoops> loops = loops_of(k, choice);
   return loops && divides_runs(*loops, choice.tile[1]) && reads_operands(k, *loops);
 }
@@ -442,7 +440,7 @@ Vec<Alternative> offer_tile(const Kernel& k, const TileLoops& loops, const Tile&
 
 Vec<Alternative> offer_plain(const Kernel& kernel, Kind kind, std::string name,
                              const CpuTarget& target) {
-  const Kernel k = as_emitted(kernel);
+  const Kernel k = tiled_form(kernel);
   std::optional<TileLoops> loops = tile_loops(k);
   if (!loops || k.stages[loops->products[0].stage].kind() != kind) return {};
   const Tile tile = tile_for(*loops, Isa(target));
@@ -460,7 +458,7 @@ Vec<Alternative> offer_conv(const Kernel& k, const CpuTarget& target) {
 }
 
 Vec<Alternative> offer_dot(const Kernel& kernel, const CpuTarget& target) {
-  const Kernel k = as_emitted(kernel);
+  const Kernel k = tiled_form(kernel);
   const Isa isa(target);
   Vec<Alternative> rows;
   for (const int64_t group : {4, 2}) {

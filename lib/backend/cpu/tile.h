@@ -25,6 +25,7 @@
 #pragma once
 #include "backend/cpu/algorithm.h"
 #include "backend/cpu/isa.h"
+#include "kernel/conv_geometry.h"
 
 namespace rlx::backend::cpu {
 
@@ -64,6 +65,10 @@ struct TileLoops {
   Vec<Product> products;
 };
 
+// The kernel that tiles are made of: the operands of its products in the form that code is made of, which may be a
+// simpler one, and pixels in phases (phases.h). What follows is asked of that.
+Kernel tiled_form(Kernel k);
+
 // The loops of a kernel that can be tiled: contracts and convs, and maps without loops.
 std::optional<TileLoops> tile_loops(const Kernel& k);
 // The same in groups of steps, of one product; nullopt where an operand may not fit the type that takes.
@@ -76,7 +81,7 @@ std::optional<TileLoops> loops_of(const Kernel& k, const Choice& choice);
 // read anywhere.
 bool reads_operands(const Kernel& k, const TileLoops& loops);
 // The halo of an image is a number, so the padding of its convolution has to be one.
-bool has_known_pads(const Conv& c);
+bool has_known_pads(const ConvGeometry& g);
 // Whether all locals are registers that die with their step.
 bool has_scalar_locals(const Kernel& k);
 // Whether an index of the access depends on the loop.

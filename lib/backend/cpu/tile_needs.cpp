@@ -49,6 +49,27 @@ std::optional<Vec<int>> depth_order(const Access& b, int column, const Product& 
   return order;
 }
 
+// Room behind an axis for what reads find there; none where they go farther.
+int64_t room_behind(const Kernel& k, const Stage& s, const Dim& index, const Dim& extent) {
+  constexpr int64_t kMost = 16;
+  const RangeOf range = ranges_of(k, &s, {});
+  for (int64_t hi = 0; hi < kMost; ++hi) {
+    if (proven_nonnegative(extent + (hi - 1) - index, range)) return hi;
+  }
+  return 0;
+}
+
+// With what the operand reads behind its axes: a window's steps that have no element.
+Storage with_fill(Storage out, const Kernel& k, const Stage& s, const Access& b) {
+  for (size_t axis = 0; axis < b.index.size(); ++axis) {
+    const Bounds& bounds = b.bounds[axis];
+    if (bounds.rule != Bounds::Rule::kFill || (out.fill && *out.fill != bounds.fill)) continue;
+    out.padding[axis].hi = room_behind(k, s, b.index[axis].dim, k.args[b.tensor].shape[axis]);
+    if (has_padding(out)) out.fill = bounds.fill;
+  }
+  return out;
+}
+
 // Packed where its bytes are known, else contiguous in columns: as it is in row-major order, or with the
 // columns' axis moved last. reads_operands() has the last word.
 Storage right_operand(const Kernel& k, const TileLoops& loops, const Product& p, const Access& b) {
@@ -89,11 +110,13 @@ Storage spread(Storage s, DType type) {
 }
 
 // Channels last, with the halo that the window reads beyond the image.
-Storage image_storage(const Kernel& k, const Stage& s, const Access& x) {
+Storage image_storage(const Kernel& k, const Stage& s) {
+  const ConvGeometry g = *conv_geometry(s);
+  const Access& x = s.reads[g.image];
   const Arg& arg = k.args[x.tensor];
-  Storage out = with_last(arg, 1);
-  for (size_t axis = 2; axis < x.index.size(); ++axis) {
-    out.padding[axis] = halo_of(k, s, x.index[axis].dim, arg.shape[axis]);
+  Storage out = with_last(arg, g.channels);
+  for (const ConvAxis& a : g.axes) {
+    out.padding[a.axis] = halo_of(k, s, x.index[a.axis].dim, arg.shape[a.axis]);
   }
   if (has_padding(out)) out.fill = Scalar::of(arg.dtype, 0);
   return out;
@@ -113,12 +136,16 @@ Vec<Need> needs_of(const Kernel& k, const TileLoops& loops, const Product& p) {
   for (const uint32_t r : p.left) needs[s.reads[r].tensor] = Need::plain();
   if (s.kind() == Kind::kConv) {
     const Access& image = s.reads[p.left[0]];
-    needs[image.tensor] = Need::like(image_storage(k, s, image));
+    needs[image.tensor] = Need::like(image_storage(k, s));
   }
   for (const uint32_t r : p.right) {
     const Access& b = s.reads[r];
     const bool columns = depends_on(b, loops.column.id);
-    needs[b.tensor] = columns ? Need::like(right_operand(k, loops, p, b)) : Need::plain();
+    if (!columns) {
+      needs[b.tensor] = Need::plain();
+      continue;
+    }
+    needs[b.tensor] = Need::like(with_fill(right_operand(k, loops, p, b), k, s, b));
   }
   return needs;
 }

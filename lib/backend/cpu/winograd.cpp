@@ -36,12 +36,31 @@ bool is_conv_with_maps(const Kernel& k) {
 // Of two axes, 3 x 3, one pixel after the other.
 bool takes_squares(const Kernel& k) {
   const Stage& s = k.stages[0];
+  const ConvGeometry g = *conv_geometry(s);
+  const bool along_pixels = std::ranges::all_of(g.axes, [&](const ConvAxis& a) {
+    return a.stride == 1 && a.dilation == 1 && find_loop(s.loops, a.window)->extent.is(3);
+  });
+  return k.grid.size() == 4 && s.loops.size() == 3 && g.run.is(0) && along_pixels &&
+         has_known_pads(g);
+}
+
+bool reads_at(const Access& a, const Vec<LoopId>& loops) {
+  return std::ranges::equal(
+      a.index, loops, [](const AxisIndex& i, LoopId loop) { return i.dim == Dim::loop(loop); });
+}
+
+// Images are [batch, channel, pixel, pixel], weights [out_channel, in_channel, window, window], all of them read: they
+// are transformed as they lie.
+bool is_laid_out(const Kernel& k, const Stage& s) {
   const Conv& c = s.conv();
-  const Vec<int64_t> ones{1, 1};
-  return k.grid.size() == 4 && s.loops.size() == 3 && c.groups == 1 && c.strides == ones &&
-         c.dilations == ones && has_known_pads(c) && std::ranges::all_of(c.window, [&](LoopId w) {
-           return find_loop(s.loops, w)->extent.is(3);
-         });
+  const ConvGeometry g = *conv_geometry(s);
+  const Access &image = s.reads[g.image], &weights = s.reads[g.weights];
+  const Vec<LoopId> axes{c.out_channel, c.in_channel, c.window[0], c.window[1]};
+  const Vec<Dim>& shape = k.args[weights.tensor].shape;
+  return image.index.size() == 4 && image.index[0].dim == Dim::loop(c.batch) && g.channels == 1 &&
+         g.axes[0].axis == 2 && g.axes[1].axis == 3 && reads_at(weights, axes) &&
+         shape[0] == find_loop(k.grid, c.out_channel)->extent &&
+         shape[1] == find_loop(s.loops, c.in_channel)->extent;
 }
 
 // Whether the operands are the elements that the geometry says, and the weights are read by nobody else.
@@ -180,17 +199,17 @@ std::optional<WinogradLoops> winograd_loops(const Kernel& k) {
   if (!is_conv_with_maps(k) || !takes_squares(k)) return std::nullopt;
   const Stage& s = k.stages[0];
   const Conv& c = s.conv();
-  const Vec<uint32_t> image = loaded_reads(s, c.x), weights = loaded_reads(s, c.w);
+  const ConvGeometry g = *conv_geometry(s);
   WinogradLoops l;
-  l.image = image[0];
-  l.weights = weights[0];
-  if (!reads_f32(k, s) || !reads_elements(k, l)) return std::nullopt;
+  l.image = g.image;
+  l.weights = g.weights;
+  if (!reads_f32(k, s) || !is_laid_out(k, s) || !reads_elements(k, l)) return std::nullopt;
   l.batch = *find_loop(k.grid, c.batch);
   l.out_channel = *find_loop(k.grid, c.out_channel);
   l.in_channel = *find_loop(s.loops, c.in_channel);
   for (size_t i = 0; i < 2; ++i) {
-    l.pixel[i] = *find_loop(k.grid, c.pixel[i]);
-    l.pads[i] = *c.pads_lo[i].constant();
+    l.pixel[i] = *find_loop(k.grid, g.axes[i].pixel);
+    l.pads[i] = *g.axes[i].pad.constant();
   }
   const Vec<Dim>& shape = k.args[s.reads[l.weights].tensor].shape;
   l.columns = shape[0].constant().value_or(0);

@@ -32,4 +32,17 @@ Ex contract(KernelBuilder& b, StageBuilder& s, const Vec<Dim>& grid, const Vec<D
   return s.acc();
 }
 
+Ex convolve(StageBuilder& s, const Vec<Dim>& grid, Ex x, Ex w) {
+  const Vec<LoopId> outer = loop_ids(grid), inner = loop_ids(s.loops());
+  s.stage().detail = Conv{.batch = outer[0],
+                          .out_channel = outer[1],
+                          .in_channel = inner[0],
+                          .pixel = {outer.begin() + 2, outer.end()},
+                          .window = {inner.begin() + 1, inner.end()},
+                          .x = x.id,
+                          .w = w.id,
+                          .acc = x.type()};
+  return s.acc();
+}
+
 }  // namespace rlx
