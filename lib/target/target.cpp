@@ -28,7 +28,9 @@ struct Baseline {
 constexpr Baseline kBaselines[] = {{"x86-64-v4", kV4}, {"x86-64-v3", kV3}};
 
 constexpr std::string_view kKnown =
-    "host, cpu:portable, cpu:x86-64-v3, cpu:x86-64-v4, then ,+FEATURE or ,-FEATURE; cuda:sm_NN";
+    "host, cpu:portable, cpu:x86-64-v3, cpu:x86-64-v4, then ,+FEATURE or ,-FEATURE; cuda:sm_80, "
+    "cuda:sm_90, "
+    "cuda:sm_100";
 
 bool contains(const Vec<std::string>& sorted, std::string_view name) {
   return std::binary_search(sorted.begin(), sorted.end(), name);
@@ -115,13 +117,22 @@ Result<Target> parse_cpu(std::string_view text, std::string_view rest) {
   return make_target(*b, std::move(features));
 }
 
-// `arch` follows "cuda:": sm_90, sm_90a.
+// What an architecture is called, and the lowest PTX version that has it.
+struct Architecture {
+  std::string_view name;
+  int ptx;
+};
+
+constexpr Architecture kArchitectures[] = {{"sm_80", 70}, {"sm_90", 78}, {"sm_100", 86}};
+
+// `arch` follows "cuda:".
 Result<Target> parse_cuda(std::string_view text, std::string_view arch) {
-  if (!arch.starts_with("sm_") || arch.size() < 5 || arch.size() > 7) return unknown(text);
-  std::string_view number = arch.substr(3);
-  if (number.back() == 'a') number.remove_suffix(1);
-  if (number.find_first_not_of("0123456789") != std::string_view::npos) return unknown(text);
-  return Target{std::string(text), CudaTarget{std::string(arch)}};
+  if (arch == "sm_90a") arch = "sm_90";
+  for (const Architecture& a : kArchitectures) {
+    if (a.name != arch) continue;
+    return Target{"cuda:" + std::string(arch), CudaTarget{.arch = std::string(arch), .ptx = a.ptx}};
+  }
+  return unknown(text);
 }
 
 }  // namespace
@@ -132,6 +143,12 @@ const CpuTarget& Target::cpu() const {
   const auto* facts_of_cpu = std::get_if<CpuTarget>(&facts);
   RLX_CHECK(facts_of_cpu != nullptr, text + " is no CPU");
   return *facts_of_cpu;
+}
+
+const CudaTarget& Target::cuda() const {
+  const auto* facts_of_cuda = std::get_if<CudaTarget>(&facts);
+  RLX_CHECK(facts_of_cuda != nullptr, text + " is no CUDA architecture");
+  return *facts_of_cuda;
 }
 
 Result<Target> parse_target(std::string_view text) {

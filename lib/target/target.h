@@ -23,8 +23,12 @@ struct CpuTarget {
 };
 
 struct CudaTarget {
-  // "sm_90", "sm_90a".
+  // LLVM's and ptxas's name: "sm_90".
   std::string arch;
+  // The lowest version of PTX that has it: 78 is 7.8. Drivers that know more are newer.
+  int ptx = 70;
+  // Shared memory that a block has without asking the driver for more.
+  int64_t shared_bytes = 48 << 10;
 };
 
 struct Target {
@@ -33,13 +37,15 @@ struct Target {
   std::variant<CpuTarget, CudaTarget> facts;
 
   bool is_cpu() const { return std::holds_alternative<CpuTarget>(facts); }
-  // Only where it is one.
+  // Each only where it is one.
   const CpuTarget& cpu() const;
+  const CudaTarget& cuda() const;
 };
 
 // "host" resolves to the machine's instruction sets (CPUID and the OS's enabled state); "cpu:portable" is
-// x86-64-v3; "cpu:x86-64-v3", "cpu:x86-64-v4", then ",+feature" and ",-feature"; "cuda:sm_90". Others: error
-// 2xxx that lists what is known.
+// x86-64-v3; "cpu:x86-64-v3", "cpu:x86-64-v4", then ",+feature" and ",-feature"; "cuda:sm_80", "cuda:sm_90",
+// "cuda:sm_100". "cuda:sm_90a" is "cuda:sm_90": every GPU of that generation has both. Others: error 2xxx that
+// lists what is known.
 Result<Target> parse_target(std::string_view text);
 
 }  // namespace rlx

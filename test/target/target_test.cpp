@@ -47,16 +47,26 @@ TEST_CASE("host is a text that means the same elsewhere") {
 }
 
 TEST_CASE("a cuda target is its architecture") {
-  auto t = parse_target("cuda:sm_90a");
-  REQUIRE(t);
-  CHECK(t->text == "cuda:sm_90a");
-  CHECK(!t->is_cpu());
-  CHECK(std::get<CudaTarget>(t->facts).arch == "sm_90a");
+  for (std::string_view text : {"cuda:sm_80", "cuda:sm_90", "cuda:sm_100"}) {
+    auto t = parse_target(text);
+    REQUIRE(t);
+    CHECK(t->text == text);
+    CHECK_FALSE(t->is_cpu());
+    CHECK("cuda:" + t->cuda().arch == text);
+  }
+  CHECK(parse_target("cuda:sm_80")->cuda().ptx == 70);
+  CHECK(parse_target("cuda:sm_100")->cuda().ptx == 86);
+}
+
+TEST_CASE("sm_90a and sm_90 are one target") {
+  CHECK(parse_target("cuda:sm_90a")->text == "cuda:sm_90");
+  CHECK(parse_target("cuda:sm_90a")->cuda().arch == "sm_90");
 }
 
 TEST_CASE("unknown targets say what is known") {
-  for (std::string_view text : {"", "cpu:", "cpu:pentium", "cpu:x86-64-v3,", "cpu:x86-64-v3,avx2",
-                                "cpu:x86-64-v3,+mmx3", "cuda:", "cuda:sm_", "cuda:sm_9x", "tpu"}) {
+  for (std::string_view text :
+       {"", "cpu:", "cpu:pentium", "cpu:x86-64-v3,", "cpu:x86-64-v3,avx2", "cpu:x86-64-v3,+mmx3",
+        "cuda:", "cuda:sm_", "cuda:sm_9x", "cuda:sm_70", "cuda:sm_80a", "tpu"}) {
     auto t = parse_target(text);
     REQUIRE_FALSE(t);
     CHECK(t.error().exit_code() == 2);
