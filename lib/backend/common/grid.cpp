@@ -25,6 +25,23 @@ const Access* main_write(const Kernel& k) {
 
 }  // namespace
 
+bool must_run_in_order(const Kernel& k) {
+  for (const Stage& s : k.stages) {
+    for (const Access& w : s.writes) {
+      if (w.combine != Combine::kSet) return true;
+      for (const AxisIndex& index : w.index) {
+        if (index.expr) return true;
+      }
+    }
+  }
+  return false;
+}
+
+size_t first_sequential(const Kernel& k) {
+  auto it = std::find_if(k.grid.begin(), k.grid.end(), [](const Loop& l) { return l.sequential; });
+  return static_cast<size_t>(it - k.grid.begin());
+}
+
 void order_grid(Kernel& k, LoopId lane_loop) {
   const Access* write = main_write(k);
   if (!write || has_sequential(k)) return;

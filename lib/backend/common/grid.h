@@ -1,8 +1,13 @@
-// The grid of a kernel, put into the order of memory: what backends do before they cut it into tiles.
+// The grid of a kernel, put into the order of memory: what backends do before they cut it into tiles or threads.
 #pragma once
 #include "kernel/kernel.h"
 
 namespace rlx::backend {
+
+// Whether elements may be written twice: such kernels run in order, one element at a time.
+bool must_run_in_order(const Kernel& k);
+// How many grid loops come before the first sequential one.
+size_t first_sequential(const Kernel& k);
 
 // Orders parallel loops as the last result lies in memory; the lane loop comes last.
 void order_grid(Kernel& k, LoopId lane_loop);

@@ -1,11 +1,11 @@
-#include "backend/cpu/nest_group.h"
+#include "backend/common/groups.h"
 
 #include <algorithm>
 
 #include "kernel/detail.h"
 #include "kernel/substitute.h"
 
-namespace rlx::backend::cpu {
+namespace rlx::backend {
 
 namespace {
 
@@ -166,7 +166,15 @@ Vec<Group> group_stages(Kernel& k) {
   return groups;
 }
 
-Vec<StageRefs> refs_of(const Nest& n) {
+RefOptions Grouped::options(const Group& g) const {
+  if (lanes_in_grid()) return {.lane_loop = lane_loop, .lanes = lanes, .locals_per_lane = true};
+  const Stage& s = kernel.stages[g.first];
+  if (g.kept_lanes) return {.lane_loop = s.loops[kept_loops(s) - 1].id, .lanes = lanes};
+  if (!g.vector) return {};
+  return {.lane_loop = kernel.stages[g.first].loops.back().id, .lanes = lanes};
+}
+
+Vec<StageRefs> refs_of(const Grouped& n) {
   Vec<StageRefs> refs;
   for (const Group& g : n.groups) {
     for (size_t i = g.first; i < g.last; ++i) {
@@ -182,4 +190,15 @@ Vec<StageRefs> refs_of(const Nest& n) {
   return refs;
 }
 
-}  // namespace rlx::backend::cpu
+size_t kept_loops(const Stage& s) {
+  switch (s.kind()) {
+    case Kind::kMap: return s.loops.size();
+    case Kind::kReduce: return s.loops.size() - s.reduction().over.size();
+    case Kind::kScan: return s.loops.size() - 1;
+    case Kind::kContract: return s.loops.size() - s.contract().k.size();
+    case Kind::kConv: break;
+  }
+  return 0;
+}
+
+}  // namespace rlx::backend

@@ -1,7 +1,8 @@
 #include "backend/cpu/loops.h"
 
-#include "backend/cpu/emit_stage.h"
 #include "backend/cpu/machine.h"
+#include "backend/cpu/nest.h"
+#include "backend/llvm/emit_grid.h"
 
 namespace rlx::backend::cpu {
 
@@ -11,7 +12,7 @@ using llvm::Value;
 
 class LoopsEmitter {
  public:
-  LoopsEmitter(Function& f, const Nest& n) : f_(f), n_(n), refs_(refs_of(n)) {}
+  LoopsEmitter(Function& f, const Nest& n) : f_(f), n_(n), grid_(f, n) {}
 
   void run() {
     place_locals();
@@ -90,76 +91,15 @@ class LoopsEmitter {
 
   // Steps [lo, hi) of the innermost parallel loop.
   void run_innermost(const Point& at, Value* lo, Value* hi) {
-    if (n_.parallel == 0) return emit_for(f_, lo, hi, 1, [&](Value*) { run_rest(at, 0); });
+    if (n_.parallel == 0) return emit_for(f_, lo, hi, 1, [&](Value*) { grid_.run_rest(at, 0); });
     const Loop& l = grid()[n_.parallel - 1];
-    if (over_lanes(l)) return run_vectors(l, at, lo, hi);
-    emit_for(f_, lo, hi, 1, [&](Value* i) { run_rest(at.with(l.id, i), n_.parallel); });
-  }
-
-  // The loops from grid()[depth] on, in order.
-  void run_rest(const Point& at, size_t depth) {
-    if (depth == grid().size()) return run_stages(at);
-    const Loop& l = grid()[depth];
-    start_carried(l.id, at);
-    if (over_lanes(l)) {
-      return run_vectors(l, at, f_.i64(0), emit_dim(f_, at, ceil_div(l.extent, n_.lanes)));
-    }
-    emit_for(f_, f_.i64(0), emit_dim(f_, at, l.extent), 1,
-             [&](Value* i) { run_rest(at.with(l.id, i), depth + 1); });
-  }
-
-  // Vectors [lo, hi) of the lane loop; the last one may be part of one.
-  void run_vectors(const Loop& l, const Point& at, Value* lo, Value* hi) {
-    Dim whole = floor_div(l.extent, n_.lanes);
-    if (!whole.is(0)) run_whole_vectors(l, at, lo, hi, emit_dim(f_, at, whole));
-    Dim rest = l.extent - whole * n_.lanes;
-    if (rest.is(0)) return;
-    emit_if(f_, f_.b.CreateICmpSGT(hi, emit_dim(f_, at, whole)), [&] {
-      Value* base = emit_dim(f_, at, whole * n_.lanes);
-      Value* remaining = emit_dim(f_, at, rest);
-      run_stages(with_some_lanes(f_, at, l.id, n_.lanes, base, remaining));
-    });
-  }
-
-  void run_whole_vectors(const Loop& l, const Point& at, Value* lo, Value* hi, Value* whole) {
-    Value* end = f_.b.CreateBinaryIntrinsic(llvm::Intrinsic::smin, hi, whole);
-    Value* lanes = f_.i64(n_.lanes);
-    emit_for(f_, f_.b.CreateNSWMul(lo, lanes), f_.b.CreateNSWMul(end, lanes), n_.lanes,
-             [&](Value* i) { run_stages(with_lanes(f_, at, l.id, n_.lanes, i)); });
-  }
-
-  void run_stages(const Point& at) {
-    Regs locals(n_.kernel.locals.size());
-    for (const Group& g : n_.groups) emit_group(f_, n_, refs_, g, at, locals);
-  }
-
-  // Locals carried over this loop get their initial values before it.
-  void start_carried(LoopId loop, const Point& at) {
-    for (uint32_t i = 0; i < n_.kernel.locals.size(); ++i) {
-      const Local& l = n_.kernel.locals[i];
-      for (const Carry& c : l.carry) {
-        if (c.loop == loop) fill(i, l, c.init, at);
-      }
-    }
-  }
-
-  void fill(uint32_t local, const Local& l, const Scalar& init, const Point& at) {
-    Ref element{.of = Access::Of::kLocal, .tensor = local, .dtype = l.dtype};
-    LoopId index(n_.kernel.loop_count);
-    element.address = Dim::loop(index);
-    const Arg memory = local_storage(l);
-    Value* count = emit_dim(f_, at, storage_elements(memory.storage, memory.shape));
-    emit_for(f_, f_.i64(0), count, 1, [&](Value* i) {
-      Regs none;
-      Point here = at.with(index, i);
-      here.lanes = {};
-      emit_store(f_, element, here, {}, none, emit_scalar(f_, init));
-    });
+    if (over_lanes(l)) return grid_.run_vectors(l, at, lo, hi);
+    emit_for(f_, lo, hi, 1, [&](Value* i) { grid_.run_rest(at.with(l.id, i), n_.parallel); });
   }
 
   Function& f_;
   const Nest& n_;
-  Vec<StageRefs> refs_;
+  GridEmitter grid_;
 };
 
 }  // namespace

@@ -1,12 +1,12 @@
 // Blocks of rows: see rows.h.
 //
 // Rows past the end repeat the last row: the same values are written twice, and no remainder code exists.
-#include "backend/cpu/emit_stage.h"
 #include "backend/cpu/machine.h"
-#include "backend/cpu/nest_group.h"
+#include "backend/cpu/nest.h"
 #include "backend/cpu/row_results.h"
 #include "backend/cpu/rows.h"
 #include "backend/cpu/tile.h"
+#include "backend/llvm/emit_grid.h"
 #include "image/image.h"
 
 namespace rlx::backend::cpu {
@@ -125,19 +125,9 @@ class RowsEmitter {
     return f_.b.CreateBinaryIntrinsic(llvm::Intrinsic::smin, x, y);
   }
 
-  // The loops of a linear index, innermost fastest.
-  Point spread(Point at, const Vec<Loop>& loops, Value* linear) {
-    for (size_t i = loops.size(); i-- > 0;) {
-      Value* extent = dim(loops[i].extent);
-      at.loops[loops[i].id] = i == 0 ? linear : f_.b.CreateURem(linear, extent);
-      if (i > 0) linear = f_.b.CreateUDiv(linear, extent);
-    }
-    return at;
-  }
-
   void block(Value* t) {
     Value* blocks = dim(p_.blocks);
-    batch_ = spread({}, p_.loops.batch, f_.b.CreateUDiv(t, blocks));
+    batch_ = spread(f_, {}, p_.loops.batch, f_.b.CreateUDiv(t, blocks));
     first_ = f_.b.CreateMul(f_.b.CreateURem(t, blocks), f_.i64(p_.rows));
     for (const Segment& s : p_.segments) {
       if (s.is_product) {
@@ -150,7 +140,7 @@ class RowsEmitter {
 
   Point row_point(Value* r) {
     Value* last = f_.b.CreateSub(dim(p_.row_count), f_.i64(1));
-    return spread(batch_, p_.loops.rows, smaller(f_.b.CreateAdd(first_, r), last));
+    return spread(f_, batch_, p_.loops.rows, smaller(f_.b.CreateAdd(first_, r), last));
   }
 
   // The locals of row r of the block.

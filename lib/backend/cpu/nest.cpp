@@ -3,7 +3,6 @@
 #include <algorithm>
 
 #include "backend/common/grid.h"
-#include "backend/cpu/nest_group.h"
 #include "kernel/estimate.h"
 
 namespace rlx::backend::cpu {
@@ -62,24 +61,6 @@ double cost_with_own_lanes(const Kernel& k, int lanes) {
 
 // ---- Which loop runs over lanes ---------------------------------------------------------------
 
-// Whether elements may be written twice: such kernels run in order, one element at a time.
-bool is_serial(const Kernel& k) {
-  for (const Stage& s : k.stages) {
-    for (const Access& w : s.writes) {
-      if (w.combine != Combine::kSet) return true;
-      for (const AxisIndex& index : w.index) {
-        if (index.expr) return true;
-      }
-    }
-  }
-  return false;
-}
-
-size_t first_sequential(const Kernel& k) {
-  auto it = std::find_if(k.grid.begin(), k.grid.end(), [](const Loop& l) { return l.sequential; });
-  return static_cast<size_t>(it - k.grid.begin());
-}
-
 bool carries_registers(const Kernel& k) {
   return std::any_of(k.locals.begin(), k.locals.end(),
                      [](const Local& l) { return l.shape.empty() && !l.carry.empty(); });
@@ -106,7 +87,7 @@ bool writes_vary(const Kernel& k, LoopId loop) {
 }
 
 LoopId choose_lane_loop(const Kernel& k, int lanes) {
-  if (is_serial(k) || carries_registers(k) || !rows_fit(k)) return {};
+  if (must_run_in_order(k) || carries_registers(k) || !rows_fit(k)) return {};
   size_t last_sequential = 0;
   for (size_t i = 0; i < k.grid.size(); ++i) {
     if (k.grid[i].sequential) last_sequential = i + 1;
@@ -153,7 +134,7 @@ int64_t cost_of_step(const Nest& n) {
 void cut_tiles(Nest& n) {
   n.steps = steps_of(n);
   n.tiles = 1;
-  if (is_serial(n.kernel)) {
+  if (must_run_in_order(n.kernel)) {
     n.steps_per_tile = 0;
     return;
   }
@@ -179,27 +160,20 @@ void lay_out_scratch(Nest& n) {
 
 }  // namespace
 
-RefOptions Nest::options(const Group& g) const {
-  if (lanes_in_grid()) return {.lane_loop = lane_loop, .lanes = lanes, .locals_per_lane = true};
-  const Stage& s = kernel.stages[g.first];
-  if (g.kept_lanes) return {.lane_loop = s.loops[kept_loops(s) - 1].id, .lanes = lanes};
-  if (!g.vector) return {};
-  return {.lane_loop = kernel.stages[g.first].loops.back().id, .lanes = lanes};
-}
-
 Nest plan_nest(const Kernel& k, const Isa& isa) {
-  Nest n{.kernel = k};
+  Nest n;
+  n.kernel = k;
   n.lanes = isa.lanes;
   n.wide = isa.wide;
   for (Stage& s : n.kernel.stages) expand_math(s);
   n.lane_loop = choose_lane_loop(n.kernel, n.lanes);
-  if (!is_serial(n.kernel)) order_grid(n.kernel, n.lane_loop);
+  if (!must_run_in_order(n.kernel)) order_grid(n.kernel, n.lane_loop);
   n.lane_loop = merge_grid_loops(n.kernel, n.lane_loop);
   n.parallel = first_sequential(n.kernel);
   n.groups = group_stages(n.kernel);
   for (Group& g : n.groups) {
     const Stage& s = n.kernel.stages[g.first];
-    g.vector = !n.lanes_in_grid() && !is_serial(n.kernel) && is_vectorisable(s);
+    g.vector = !n.lanes_in_grid() && !must_run_in_order(n.kernel) && is_vectorisable(s);
   }
   cut_tiles(n);
   lay_out_scratch(n);
@@ -227,17 +201,6 @@ bool rows_fit(const Kernel& k) {
     if (!in_register(l)) bytes += bytes_of(l.dtype, estimate(product(l.shape))) * kLanes;
   }
   return bytes <= 256 << 10;
-}
-
-size_t kept_loops(const Stage& s) {
-  switch (s.kind()) {
-    case Kind::kMap: return s.loops.size();
-    case Kind::kReduce: return s.loops.size() - s.reduction().over.size();
-    case Kind::kScan: return s.loops.size() - 1;
-    case Kind::kContract: return s.loops.size() - s.contract().k.size();
-    case Kind::kConv: break;
-  }
-  return 0;
 }
 
 }  // namespace rlx::backend::cpu

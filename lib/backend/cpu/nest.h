@@ -6,30 +6,13 @@
 // Grid loops are ordered by how the result lies in memory, and those that memory does not tell apart become
 // one loop, so that a map over a whole tensor is one loop. Consecutive stages with the same loops share them.
 #pragma once
-#include "backend/common/ref.h"
+#include "backend/common/groups.h"
 #include "backend/cpu/isa.h"
 
 namespace rlx::backend::cpu {
 
-// Stages that run in one loop nest: they have the same loops (by id), and the same ones are reduced over.
-struct Group {
-  // Consecutive stages [first, last).
-  size_t first = 0, last = 0;
-  // Whether the innermost loop runs over lanes.
-  bool vector = false;
-  // Or whether the last one that its reductions keep does: windows over channels that lie side by side.
-  bool kept_lanes = false;
-};
-
-struct Nest {
-  // Macros expanded, grid loops in the order in which they run, loops of a group alike.
-  Kernel kernel;
-  Vec<Group> groups;
-  // The grid loop over lanes, the last one; none: the stages' own.
-  LoopId lane_loop = {};
-  // Of a vector, and whether the target's are those of 512 bits, of which there are 32.
-  int lanes = kLanes;
-  bool wide = false;
+// Macros expanded, grid loops in the order in which they run, loops of a group alike.
+struct Nest : Grouped {
   // Grid loops before this one are cut into tiles; the rest (from the first sequential one on) is not.
   size_t parallel = 0;
   // Steps of the innermost of them count in vectors where it is the lane loop. A tile is a run of steps.
@@ -38,16 +21,9 @@ struct Nest {
   // Where each local in memory lies in scratch, in bytes.
   Vec<Dim> local_offsets;
   Dim tiles, scratch_bytes;
-
-  bool lanes_in_grid() const { return lane_loop.valid(); }
-  RefOptions options(const Group& g) const;
 };
 
 Nest plan_nest(const Kernel& k, const Isa& isa);
-
-// The refs of all stages. A row that only one group uses becomes a value in registers; one that others read
-// too is kept as a value inside of its group.
-Vec<StageRefs> refs_of(const Nest& n);
 
 // Whether lanes may run over the stage's innermost loop.
 bool is_vectorisable(const Stage& s);
@@ -57,8 +33,5 @@ bool rows_fit(const Kernel& k);
 // Whether the last loop that the reduction keeps has its elements side by side in memory, in all that depends on it,
 // so that lanes may run over it.
 bool is_kept_contiguous(const Kernel& k, const Stage& s, int lanes);
-
-// How many of the stage's loops come before those that it reduces over (all of them in a map).
-size_t kept_loops(const Stage& s);
 
 }  // namespace rlx::backend::cpu

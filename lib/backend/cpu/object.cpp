@@ -1,50 +1,20 @@
 #include "backend/cpu/object.h"
 
-#include <llvm/Analysis/AliasAnalysis.h>
-#include <llvm/Analysis/AssumptionCache.h>
-#include <llvm/Analysis/BasicAliasAnalysis.h>
-#include <llvm/Analysis/LastRunTrackingAnalysis.h>
-#include <llvm/Analysis/MemorySSA.h>
-#include <llvm/Analysis/OptimizationRemarkEmitter.h>
-#include <llvm/Analysis/ProfileSummaryInfo.h>
-#include <llvm/Analysis/ScalarEvolution.h>
-#include <llvm/Analysis/ScopedNoAliasAA.h>
-#include <llvm/Analysis/TargetLibraryInfo.h>
-#include <llvm/Analysis/TargetTransformInfo.h>
-#include <llvm/IR/LegacyPassManager.h>
-#include <llvm/IR/Verifier.h>
 #include <llvm/MC/TargetRegistry.h>
 #include <llvm/Object/ELFObjectFile.h>
-#include <llvm/Support/ErrorHandling.h>
 #include <llvm/Support/TargetSelect.h>
 #include <llvm/Target/TargetMachine.h>
-#include <llvm/Transforms/InstCombine/InstCombine.h>
-#include <llvm/Transforms/Scalar/EarlyCSE.h>
-#include <llvm/Transforms/Scalar/LICM.h>
-#include <llvm/Transforms/Scalar/LoopPassManager.h>
-#include <llvm/Transforms/Scalar/SROA.h>
-#include <llvm/Transforms/Scalar/SimplifyCFG.h>
 
 #include <mutex>
 
 #include "backend/cpu/isa.h"
-#include "support/codes.h"
-#include "support/ending.h"
+#include "backend/llvm/passes.h"
 
 namespace rlx::backend::cpu {
 
 namespace {
 
 constexpr const char* kTriple = "x86_64-unknown-linux-gnu";
-
-// What LLVM gives up on is a bug of ours, unless it had no memory.
-void end_of_llvm(void*, const char* reason, bool) {
-  end_with({.code = kInternalError,
-            .message = reason,
-            .node = at_hand(),
-            .hint = "a bug of rlx: please report this line with the command and the model"});
-}
-void memory_of_llvm(void*, const char*, bool) { end_without_memory(0); }
 
 void initialise_llvm() {
   static std::once_flag once;
@@ -53,8 +23,7 @@ void initialise_llvm() {
     LLVMInitializeX86Target();
     LLVMInitializeX86TargetMC();
     LLVMInitializeX86AsmPrinter();
-    llvm::install_fatal_error_handler(end_of_llvm);
-    llvm::install_bad_alloc_error_handler(memory_of_llvm);
+    handle_llvm_errors();
   });
 }
 
@@ -62,65 +31,6 @@ std::string feature_list(const CpuTarget& target) {
   std::string list;
   for (const std::string& name : code_features(target)) list += (list.empty() ? "+" : ",+") + name;
   return list;
-}
-
-// ---- Passes -----------------------------------------------------------------------------------
-
-// The analyses that our few passes ask for, so that no others are linked in.
-class Analyses {
- public:
-  explicit Analyses(llvm::TargetMachine& machine) {
-    function.registerPass([] { return llvm::PassInstrumentationAnalysis(); });
-    function.registerPass([] { return llvm::AssumptionAnalysis(); });
-    function.registerPass([] { return llvm::BasicAA(); });
-    function.registerPass([] { return llvm::ScopedNoAliasAA(); });
-    function.registerPass([] { return alias_analysis(); });
-    function.registerPass([] { return llvm::DominatorTreeAnalysis(); });
-    function.registerPass([] { return llvm::LastRunTrackingAnalysis(); });
-    function.registerPass([] { return llvm::LoopAnalysis(); });
-    function.registerPass([] { return llvm::MemorySSAAnalysis(); });
-    function.registerPass([] { return llvm::OptimizationRemarkEmitterAnalysis(); });
-    function.registerPass([] { return llvm::ScalarEvolutionAnalysis(); });
-    function.registerPass([] { return llvm::TargetLibraryAnalysis(); });
-    function.registerPass([&] { return machine.getTargetIRAnalysis(); });
-    function.registerPass([&] { return llvm::LoopAnalysisManagerFunctionProxy(loop); });
-    function.registerPass([&] { return llvm::ModuleAnalysisManagerFunctionProxy(module); });
-    loop.registerPass([] { return llvm::PassInstrumentationAnalysis(); });
-    loop.registerPass([&] { return llvm::FunctionAnalysisManagerLoopProxy(function); });
-    module.registerPass([] { return llvm::PassInstrumentationAnalysis(); });
-    module.registerPass([] { return llvm::ProfileSummaryAnalysis(); });
-    module.registerPass([&] { return llvm::FunctionAnalysisManagerModuleProxy(function); });
-  }
-
-  llvm::LoopAnalysisManager loop;
-  llvm::FunctionAnalysisManager function;
-  llvm::ModuleAnalysisManager module;
-
- private:
-  static llvm::AAManager alias_analysis() {
-    llvm::AAManager manager;
-    manager.registerFunctionAnalysis<llvm::BasicAA>();
-    manager.registerFunctionAnalysis<llvm::ScopedNoAliasAA>();
-    return manager;
-  }
-};
-
-llvm::FunctionPassManager make_passes() {
-  llvm::FunctionPassManager passes;
-  passes.addPass(llvm::SROAPass(llvm::SROAOptions::ModifyCFG));
-  passes.addPass(llvm::EarlyCSEPass(true));
-  passes.addPass(llvm::InstCombinePass());
-  passes.addPass(llvm::createFunctionToLoopPassAdaptor(llvm::LICMPass(llvm::LICMOptions()), true));
-  passes.addPass(llvm::EarlyCSEPass(true));
-  passes.addPass(llvm::SimplifyCFGPass());
-  passes.addPass(llvm::InstCombinePass());
-  return passes;
-}
-
-void verify(llvm::Module& module) {
-  std::string message;
-  llvm::raw_string_ostream out(message);
-  RLX_CHECK(!llvm::verifyModule(module, &out), message);
 }
 
 // ---- Flattening -------------------------------------------------------------------------------
@@ -222,35 +132,17 @@ Codegen::Codegen(const CpuTarget& target) {
 
 Codegen::~Codegen() = default;
 
-void Codegen::optimise(llvm::Module& module) {
-  module.setTargetTriple(machine_->getTargetTriple());
-  module.setDataLayout(machine_->createDataLayout());
-  verify(module);
-  Analyses analyses(*machine_);
-  llvm::FunctionPassManager passes = make_passes();
-  for (llvm::Function& f : module) {
-    if (!f.isDeclaration()) passes.run(f, analyses.function);
-  }
-}
-
-std::string Codegen::generate(llvm::Module& module, bool assembly) {
-  llvm::SmallVector<char, 0> bytes;
-  llvm::raw_svector_ostream out(bytes);
-  llvm::legacy::PassManager passes;
-  auto type = assembly ? llvm::CodeGenFileType::AssemblyFile : llvm::CodeGenFileType::ObjectFile;
-  const bool failed = machine_->addPassesToEmitFile(passes, out, nullptr, type);
-  RLX_CHECK(!failed, "the target writes no files");
-  passes.run(module);
-  return {bytes.begin(), bytes.end()};
-}
+void Codegen::optimise(llvm::Module& module) { backend::optimise(module, *machine_); }
 
 FlatCode Codegen::flat_code(llvm::Module& module) {
-  const std::string object = generate(module, false);
+  const std::string object = generate(module, *machine_, llvm::CodeGenFileType::ObjectFile);
   auto buffer = llvm::MemoryBufferRef(object, "object");
   auto elf = valid(Elf::create(buffer));
   return Flattener(elf).run();
 }
 
-std::string Codegen::assembly(llvm::Module& module) { return generate(module, true); }
+std::string Codegen::assembly(llvm::Module& module) {
+  return generate(module, *machine_, llvm::CodeGenFileType::AssemblyFile);
+}
 
 }  // namespace rlx::backend::cpu

@@ -31,8 +31,6 @@ class Codegen {
   std::string assembly(llvm::Module& module);
 
  private:
-  std::string generate(llvm::Module& module, bool assembly);
-
   std::unique_ptr<llvm::TargetMachine> machine_;
 };
 

@@ -1,10 +1,10 @@
-#include "backend/cpu/emit_reduce.h"
+#include "backend/llvm/emit_reduce.h"
 
 #include <algorithm>
 
 #include <llvm/IR/Constants.h>
 
-namespace rlx::backend::cpu {
+namespace rlx::backend {
 
 using llvm::Value;
 
@@ -208,4 +208,4 @@ Value* Reducer::merged_parts(size_t acc, Regs parts) {
   return f_.b.CreateExtractElement(v, f_.i64(0));
 }
 
-}  // namespace rlx::backend::cpu
+}  // namespace rlx::backend

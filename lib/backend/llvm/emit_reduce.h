@@ -3,7 +3,7 @@
 #pragma once
 #include "backend/llvm/emit_access.h"
 
-namespace rlx::backend::cpu {
+namespace rlx::backend {
 
 class Reducer {
  public:
@@ -75,4 +75,4 @@ class Reducer {
   Regs arrays_;
 };
 
-}  // namespace rlx::backend::cpu
+}  // namespace rlx::backend

@@ -1,11 +1,11 @@
-#include "backend/cpu/emit_stage.h"
+#include "backend/llvm/emit_stage.h"
 
 #include <algorithm>
 #include <functional>
 
-#include "backend/cpu/emit_reduce.h"
+#include "backend/llvm/emit_reduce.h"
 
-namespace rlx::backend::cpu {
+namespace rlx::backend {
 
 namespace {
 
@@ -121,7 +121,8 @@ class LoopNest {
 // One group at one point.
 class GroupEmitter {
  public:
-  GroupEmitter(Function& f, const Nest& n, const Vec<StageRefs>& refs, const Group& g, Regs& locals)
+  GroupEmitter(Function& f, const Grouped& n, const Vec<StageRefs>& refs, const Group& g,
+               Regs& locals)
       : f_(f), nest_(n), refs_(refs), group_(g), locals_(locals) {}
 
   void emit(const Point& at) {
@@ -369,7 +370,7 @@ class GroupEmitter {
   }
 
   Function& f_;
-  const Nest& nest_;
+  const Grouped& nest_;
   const Vec<StageRefs>& refs_;
   const Group& group_;
   Regs& locals_;
@@ -377,9 +378,9 @@ class GroupEmitter {
 
 }  // namespace
 
-void emit_group(Function& f, const Nest& n, const Vec<StageRefs>& refs, const Group& g,
+void emit_group(Function& f, const Grouped& n, const Vec<StageRefs>& refs, const Group& g,
                 const Point& at, Regs& locals) {
   GroupEmitter(f, n, refs, g, locals).emit(at);
 }
 
-}  // namespace rlx::backend::cpu
+}  // namespace rlx::backend
