@@ -34,6 +34,7 @@ ARROWS = {
 ROOMS = {
     "backend/llvm/": ["lib/backend/cpu/", "lib/backend/cuda/"],
     "backend/cpu/": ["lib/driver/backends.cpp"],
+    "backend/cuda/": ["lib/driver/backends.cpp"],
     "runtime/cpu/": ["lib/runtime/device.cpp"],
 }
 

@@ -1,61 +1,58 @@
 #include "driver/backends.h"
 
 #include "backend/cpu/cpu.h"
+#include "backend/cuda/cuda.h"
 #include "driver/codes.h"
 
 namespace rlx::driver {
 namespace {
 
-// Used only without LLVM, and for targets whose backend is not there yet.
 [[maybe_unused]] Error no_compiler() {
   return Error(kNoCompiler,
                "this rlx was built without LLVM: it runs what is in the cache and compiles nothing",
                "compile with a full build into the same cache");
 }
 
-Error no_cuda(const Target& target) {
-  return Error(kNoBackend, "no backend for " + target.text + " yet",
-               "use --target=host or a cpu: target");
+#if RLX_WITH_LLVM
+Error no_image(const Target& target) {
+  return Error(kNoBackend, "code for " + target.text + " is neither stored nor run yet",
+               "--emit=ptx prints it; --target=host or a cpu: target is stored and run");
 }
-
-#if !RLX_WITH_LLVM
+#else
 Result<Vec<Alternative>> no_menu(const Kernel&, const Target&) { return no_compiler(); }
 #endif
-
-Result<Vec<Alternative>> no_cuda_menu(const Kernel&, const Target& target) {
-  return no_cuda(target);
-}
 
 }  // namespace
 
 #if RLX_WITH_LLVM
 
-Menu menu_of(const Target& target) { return target.is_cpu() ? backend::cpu::menu : no_cuda_menu; }
+Menu menu_of(const Target& target) {
+  return target.is_cpu() ? backend::cpu::menu : backend::cuda::menu;
+}
 
 Result<Code> emit_code(const Vec<PlannedKernel>& kernels, const Vec<std::string>& symbols,
                        const Target& target, int jobs) {
-  if (!target.is_cpu()) return no_cuda(target);
+  if (!target.is_cpu()) return no_image(target);
   return backend::cpu::compile(kernels, symbols, target, jobs);
 }
 
 Result<std::string> emit_text(const Vec<PlannedKernel>& kernels, const Vec<std::string>& symbols,
                               const Target& target, CodeText what) {
-  if (!target.is_cpu()) return no_cuda(target);
-  return backend::cpu::compile_to_text(kernels, symbols, target, what);
+  return target.is_cpu() ? backend::cpu::compile_to_text(kernels, symbols, target, what)
+                         : backend::cuda::compile_to_text(kernels, symbols, target, what);
 }
 
 #else
 
-Menu menu_of(const Target& target) { return target.is_cpu() ? no_menu : no_cuda_menu; }
+Menu menu_of(const Target&) { return no_menu; }
 
-Result<Code> emit_code(const Vec<PlannedKernel>&, const Vec<std::string>&, const Target& target,
-                       int) {
-  return target.is_cpu() ? no_compiler() : no_cuda(target);
+Result<Code> emit_code(const Vec<PlannedKernel>&, const Vec<std::string>&, const Target&, int) {
+  return no_compiler();
 }
 
-Result<std::string> emit_text(const Vec<PlannedKernel>&, const Vec<std::string>&,
-                              const Target& target, CodeText) {
-  return target.is_cpu() ? no_compiler() : no_cuda(target);
+Result<std::string> emit_text(const Vec<PlannedKernel>&, const Vec<std::string>&, const Target&,
+                              CodeText) {
+  return no_compiler();
 }
 
 #endif

@@ -21,7 +21,7 @@ inline constexpr int kUnknownPrecision = 2017;
 inline constexpr int kBadLikely = 2018;
 // Neither a file nor a key of the cache.
 inline constexpr int kNoModel = 3020;
-// A target that no backend of rlx makes code for yet.
+// A target whose code is neither stored nor run yet.
 inline constexpr int kNoBackend = 4020;
 // Input shapes that contradict the model or each other.
 inline constexpr int kShapeMismatch = 5020;

@@ -14,13 +14,22 @@ namespace {
 
 Error no_stage(const EmitRequest& r) {
   return Error(kUnknownStage, "cannot emit " + r.stage + " from " + r.path,
-               "stages are hir, mir, lir, kernel, fusion, image, llvm, asm");
+               "stages are hir, mir, lir, kernel, fusion, image, llvm, asm, ptx");
+}
+
+bool is_code(const std::string& stage) {
+  return stage == "llvm" || stage == "asm" || stage == "ptx";
 }
 
 Result<std::string> as_code(const Vec<PlannedKernel>& kernels, const Vec<std::string>& symbols,
                             const EmitRequest& r) {
-  return emit_text(kernels, symbols, r.options.target,
-                   r.stage == "llvm" ? CodeText::kLlvm : CodeText::kAsm);
+  const Target& target = r.options.target;
+  if (r.stage == "llvm") return emit_text(kernels, symbols, target, CodeText::kLlvm);
+  if ((r.stage == "asm") != target.is_cpu()) {
+    return Error(kUnknownStage, "cannot emit " + r.stage + " for " + target.text,
+                 "cpu: targets have asm, cuda: targets ptx");
+  }
+  return emit_text(kernels, symbols, target, target.is_cpu() ? CodeText::kAsm : CodeText::kPtx);
 }
 
 std::string as_kernels(const Vec<PlannedKernel>& planned) {
@@ -53,7 +62,7 @@ Result<std::string> emit_kernels(const EmitRequest& r) {
   RLX_TRY(const std::string text, read_file(r.path));
   RLX_TRY(const Vec<Kernel> kernels, parse_kernels(text));
   if (r.stage == "kernel") return to_text(kernels);
-  if (r.stage != "llvm" && r.stage != "asm") return no_stage(r);
+  if (!is_code(r.stage)) return no_stage(r);
   Vec<PlannedKernel> planned;
   for (const Kernel& k : kernels) {
     RLX_TRY(Vec<Alternative> all, menu_of(r.options.target)(k, r.options.target));
@@ -91,9 +100,7 @@ Result<std::string> emit_from(ModelFile& model, const EmitRequest& r) {
   RLX_TRY(Plan p, planned(std::move(model.graph), r.options));
   if (r.stage == "kernel") return with_report(as_kernels(p.kernels), r, p.report);
   if (r.stage == "fusion") return to_json(p.report);
-  if (r.stage == "llvm" || r.stage == "asm") {
-    return as_code(p.kernels, symbol_names(p.lir.graph), r);
-  }
+  if (is_code(r.stage)) return as_code(p.kernels, symbol_names(p.lir.graph), r);
   RLX_TRY(const Compiled c, emitted(std::move(p), r.options));
   if (r.stage == "lir") return with_report(to_json(c.lir), r, c.report);
   if (r.stage == "image") return image::to_text(c.image);

@@ -7,7 +7,7 @@ namespace rlx::driver {
 struct EmitRequest {
   // A model, FILE.mir or FILE.kernel.
   std::string path;
-  // "hir", "mir", "lir", "kernel", "image", "llvm", "asm".
+  // "hir", "mir", "lir", "kernel", "image", "llvm", "asm", "ptx".
   std::string stage;
   CompileOptions options;
   // These passes instead of the pipeline; only for FILE.mir and models, up to the stage mir.

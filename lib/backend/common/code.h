@@ -23,6 +23,7 @@ struct Code {
   Vec<std::string> isa;
 };
 
-enum class CodeText : uint8_t { kLlvm, kAsm };
+// What a backend prints: CPUs have assembly, GPUs PTX.
+enum class CodeText : uint8_t { kLlvm, kAsm, kPtx };
 
 }  // namespace rlx

@@ -190,6 +190,22 @@ Vec<StageRefs> refs_of(const Grouped& n) {
   return refs;
 }
 
+void give_memory(Kernel& k) {
+  for (uint32_t i = 0; i < k.locals.size(); ++i) {
+    if (!k.locals[i].shape.empty()) continue;
+    k.locals[i].shape = {1};
+    for (Stage& s : k.stages) {
+      for (Vec<Access>* list : {&s.reads, &s.writes}) {
+        for (Access& a : *list) {
+          if (a.of != Access::Of::kLocal || a.tensor != i) continue;
+          a.index = {{.dim = 0}};
+          a.bounds = {{}};
+        }
+      }
+    }
+  }
+}
+
 size_t kept_loops(const Stage& s) {
   switch (s.kind()) {
     case Kind::kMap: return s.loops.size();

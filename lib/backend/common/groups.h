@@ -16,6 +16,8 @@ struct Group {
   bool vector = false;
   // Or whether the last one that its reductions keep does: windows over channels that lie side by side.
   bool kept_lanes = false;
+  // Or whether the 32 threads of a warp share the innermost loop of its reductions, each as one of their lanes.
+  bool warp = false;
 };
 
 // A kernel's stages in groups, and the lanes that its loops run over. Without any (1) all code is scalar.
@@ -38,6 +40,10 @@ Vec<Group> group_stages(Kernel& k);
 // The refs of all stages. A row that only one group uses becomes a value in registers; one that others read
 // too is kept as a value inside of its group.
 Vec<StageRefs> refs_of(const Grouped& n);
+
+// Locals of one element become rows of one, so that all of them lie in memory: where others than who wrote them
+// read them.
+void give_memory(Kernel& k);
 
 // How many of the stage's loops come before those that it reduces over (all of them in a map).
 size_t kept_loops(const Stage& s);

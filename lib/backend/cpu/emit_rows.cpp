@@ -16,24 +16,6 @@ using llvm::Value;
 
 constexpr int kColumns = kLanes;
 
-// What a stage writes at a grid point has memory, so that a block's rows can be told apart: a register becomes a
-// row of one element.
-void give_memory(Kernel& k) {
-  for (uint32_t i = 0; i < k.locals.size(); ++i) {
-    if (!k.locals[i].shape.empty()) continue;
-    k.locals[i].shape = {1};
-    for (Stage& s : k.stages) {
-      for (Vec<Access>* list : {&s.reads, &s.writes}) {
-        for (Access& a : *list) {
-          if (a.of != Access::Of::kLocal || a.tensor != i) continue;
-          a.index = {{.dim = 0}};
-          a.bounds = {{}};
-        }
-      }
-    }
-  }
-}
-
 // Stages from one product to the next, which run row by row; a product is alone.
 struct Segment {
   Vec<Group> groups;

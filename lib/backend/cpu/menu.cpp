@@ -1,36 +1,12 @@
 // What this backend can do with a kernel.
+#include "backend/common/check.h"
 #include "backend/cpu/algorithm.h"
-#include "backend/cpu/codes.h"
 #include "backend/cpu/cpu.h"
 #include "kernel/codes.h"
 
 namespace rlx::backend::cpu {
 
 namespace {
-
-Error refused(int code, const Stage& s, std::string what) {
-  Diagnostic d{.code = code, .message = std::move(what)};
-  d.node = s.origin.empty() ? s.name : s.origin.front();
-  return Error(std::move(d));
-}
-
-Status check_accesses(const Kernel& k, const Stage& s) {
-  for (const Vec<Access>* accesses : {&s.reads, &s.writes}) {
-    for (const Access& a : *accesses) {
-      const bool arg = a.of == Access::Of::kArg;
-      const DType t = arg ? k.args[a.tensor].dtype : k.locals[a.tensor].dtype;
-      if (t == DType::kString) {
-        return refused(kUnsupportedElement, s, "the cpu backend has no strings, stage " + s.name);
-      }
-    }
-  }
-  return {};
-}
-
-Status check_stages(const Kernel& k) {
-  for (const Stage& s : k.stages) RLX_TRY_VOID(check_accesses(k, s));
-  return {};
-}
 
 // What the algorithm offers for the kernel that the kernel allows.
 Vec<Alternative> allowed_rows(const Algorithm& a, const Kernel& k, const CpuTarget& target) {
@@ -50,7 +26,7 @@ bool is_offered(const PlannedKernel& p, const CpuTarget& target) {
 }  // namespace
 
 Result<Vec<Alternative>> menu(const Kernel& k, const Target& target) {
-  RLX_TRY_VOID(check_stages(k));
+  RLX_TRY_VOID(check_elements(k, "cpu"));
   Vec<Alternative> rows;
   for (const Algorithm& a : algorithms()) {
     for (Alternative& row : allowed_rows(a, k, target.cpu())) rows.push_back(std::move(row));
@@ -59,7 +35,7 @@ Result<Vec<Alternative>> menu(const Kernel& k, const Target& target) {
 }
 
 Status check_choice(const PlannedKernel& p, const Target& target) {
-  RLX_TRY_VOID(check_stages(p.kernel));
+  RLX_TRY_VOID(check_elements(p.kernel, "cpu"));
   if (is_offered(p, target.cpu())) return {};
   Diagnostic d{.code = kUnmetNeed,
                .message = "kernel " + p.kernel.name + " cannot run as " + p.choice.algorithm +

@@ -15,18 +15,20 @@ constexpr int64_t kMostValues = 16;
 
 }  // namespace
 
-Reducer::Reducer(Function& f, const StageRefs& stage, bool vector, int width, const Dim& extent)
+Reducer::Reducer(Function& f, const StageRefs& stage, const Group& group, int width,
+                 const Dim& extent)
     : f_(f), stage_(stage), merges_(merges_of(*stage.stage)), width_(width) {
   if (reduction().order.inner == Order::Inner::kSequence) return;
-  form_ = form_for(vector, extent);
+  form_ = form_for(group, extent);
   if (form_ == Form::kVector) find_extrema();
   if (form_ == Form::kVector) lanes_ = static_cast<size_t>(kReductionLanes / width);
   if (form_ == Form::kValues) lanes_ = static_cast<size_t>(*extent.constant());
   if (form_ == Form::kArray) lanes_ = 0;
 }
 
-Reducer::Form Reducer::form_for(bool vector, const Dim& extent) const {
-  if (vector) return Form::kVector;
+Reducer::Form Reducer::form_for(const Group& group, const Dim& extent) const {
+  if (group.vector) return Form::kVector;
+  if (group.warp) return Form::kThreads;
   const bool in_runs = reduction().order.is_cut() && reduction().over.size() == 1;
   auto steps = extent.constant();
   return steps && *steps <= kMostValues && !in_runs ? Form::kValues : Form::kArray;
@@ -168,6 +170,7 @@ Value* Reducer::merged(size_t acc, Regs lanes) {
     case Form::kSequence: return lanes[0];
     case Form::kVector: return merged_parts(acc, std::move(lanes));
     case Form::kValues: return merged_values(acc, std::move(lanes));
+    case Form::kThreads: return merged_threads(acc, lanes[0]);
     case Form::kArray: break;
   }
   llvm::Type* type = initial(acc)->getType();
@@ -187,6 +190,16 @@ Value* Reducer::merged_values(size_t acc, Regs lanes) {
     }
   }
   return lanes[0];
+}
+
+// In thread i lane i merges with lane i + half; what threads from half on have is not used any more.
+Value* Reducer::merged_threads(size_t acc, Value* own) {
+  const DType type = reduction().acc[acc];
+  for (int half = kReductionLanes / 2; half > 0; half /= 2) {
+    Value* other = f_.machine.from_lane(f_, own, half);
+    own = emit_fn(f_, (*merges_)[acc], type, type, {own, other});
+  }
+  return own;
 }
 
 // Parts are merged lane by lane: those of part p begin with p x width.

@@ -1,6 +1,7 @@
 // The accumulators of one reduction while its loops run: lanes that are merged pairwise at the end, the same
 // on every target (Reduction in kernel.h).
 #pragma once
+#include "backend/common/groups.h"
 #include "backend/llvm/emit_access.h"
 
 namespace rlx::backend {
@@ -15,13 +16,15 @@ class Reducer {
     kValues,
     // An array on the stack.
     kArray,
+    // One a thread of a warp, which goes through the innermost loop as its lanes do.
+    kThreads,
     // There is one lane.
     kSequence,
   };
 
-  // Values have `width` lanes, which are those of the innermost loop (`vector`) or grid points. The innermost
-  // loop reduced over has `extent`.
-  Reducer(Function& f, const StageRefs& stage, bool vector, int width, const Dim& extent);
+  // A stage of the group. Values have `width` lanes, which are those of the innermost loop (Group::vector) or grid
+  // points. The innermost loop reduced over has `extent`.
+  Reducer(Function& f, const StageRefs& stage, const Group& group, int width, const Dim& extent);
 
   Form form() const { return form_; }
   // How many values are carried through the loops, and what they are at the start.
@@ -32,7 +35,7 @@ class Reducer {
             llvm::MutableArrayRef<llvm::Value*> carried);
   // kVector: part 1 becomes part 0, and so on round, as the next vector is written as part 0 again.
   void rotate(llvm::MutableArrayRef<llvm::Value*> carried) const;
-  // The accumulators' final values, of one run.
+  // The accumulators' final values, of one run; with kThreads those of the first thread.
   Regs finish(llvm::ArrayRef<llvm::Value*> carried);
   // Where runs are merged: what there is before the first, and with the next one.
   Regs no_run();
@@ -51,7 +54,7 @@ class Reducer {
 
   size_t accumulators() const { return reduction().acc.size(); }
   const Reduction& reduction() const { return stage_.stage->reduction(); }
-  Form form_for(bool vector, const Dim& extent) const;
+  Form form_for(const Group& group, const Dim& extent) const;
   llvm::Value* initial(size_t acc);
   llvm::Value* slot(size_t acc, llvm::Value* lane);
   void find_extrema();
@@ -61,6 +64,7 @@ class Reducer {
   llvm::Value* merged(size_t acc, Regs lanes);
   llvm::Value* merged_values(size_t acc, Regs lanes);
   llvm::Value* merged_parts(size_t acc, Regs parts);
+  llvm::Value* merged_threads(size_t acc, llvm::Value* own);
 
   Function& f_;
   const StageRefs& stage_;

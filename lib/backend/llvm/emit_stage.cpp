@@ -48,6 +48,8 @@ class LoopNest {
   bool innermost_unrolled = false;
   // Whether the innermost one runs from its last step to the first.
   bool reverse = false;
+  // Whether the threads of a warp share the innermost one: each takes every 32nd step.
+  bool over_warp = false;
   // A loop of which these steps are run alone, and which is not written out.
   std::optional<size_t> cut = std::nullopt;
   Steps steps = {};
@@ -64,7 +66,10 @@ class LoopNest {
     };
     if (unrolled || (innermost && innermost_unrolled)) return unroll(l, std::move(carried), step);
     Value *first = emit_dim(f_, at, range.first), *last = emit_dim(f_, at, range.last);
-    return emit_for(f_, first, last, 1, std::move(carried), [&](Value* i, const Regs& c) {
+    const bool shared = innermost && over_warp;
+    if (shared) first = f_.b.CreateNSWAdd(first, f_.machine.lane(f_));
+    const int64_t stride = shared ? kReductionLanes : 1;
+    return emit_for(f_, first, last, stride, std::move(carried), [&](Value* i, const Regs& c) {
       const bool back = innermost && reverse;
       return step(back ? f_.b.CreateSub(f_.b.CreateSub(last, i), f_.i64(1)) : i, c);
     });
@@ -126,6 +131,18 @@ class GroupEmitter {
       : f_(f), nest_(n), refs_(refs), group_(g), locals_(locals) {}
 
   void emit(const Point& at) {
+    const size_t kept = kept_loops(refs_, group_);
+    const Vec<Loop> outer(loops().begin(), loops().begin() + static_cast<ptrdiff_t>(kept));
+    LoopNest nest(f_, outer);
+    const bool lanes = kept == loops().size() ? group_.vector : group_.kept_lanes;
+    nest.lanes = lanes ? nest_.lanes : 1;
+    nest.run(0, kept, at, {}, [&](const Point& p, int, Regs) {
+      emit_at(p);
+      return Regs();
+    });
+  }
+
+  void emit_at(const Point& at) {
     const StageRefs& s = refs_[group_.first];
     switch (s.stage->kind()) {
       case Kind::kMap:
@@ -146,35 +163,17 @@ class GroupEmitter {
   // ---- Maps and reductions --------------------------------------------------------------------
 
   void emit_shared_loops(const Point& at) {
-    size_t kept = loops().size();
+    const size_t kept = kept_loops(refs_, group_);
+    if (kept < loops().size()) return emit_reductions(at, kept);
     for (size_t i = group_.first; i < group_.last; ++i) {
-      kept = std::min(kept, kept_loops(*refs_[i].stage));
+      if (is_reduction(i)) emit_single_step(refs_[i], at);
+      if (!is_reduction(i)) emit_map(f_, refs_[i], at, locals_);
     }
-    if (kept == loops().size()) return emit_maps(at);
-    const Vec<Loop> outer(loops().begin(), loops().begin() + static_cast<ptrdiff_t>(kept));
-    LoopNest nest(f_, outer);
-    nest.lanes = group_.kept_lanes ? nest_.lanes : 1;
-    nest.run(0, kept, at, {}, [&](const Point& p, int, Regs) {
-      emit_reductions(p, kept);
-      return Regs();
-    });
-  }
-
-  void emit_maps(const Point& at) {
-    LoopNest nest(f_, loops());
-    nest.lanes = group_.vector ? nest_.lanes : 1;
-    nest.run(0, loops().size(), at, {}, [&](const Point& p, int, Regs) {
-      for (size_t i = group_.first; i < group_.last; ++i) {
-        if (is_reduction(i)) emit_single_step(refs_[i], p);
-        if (!is_reduction(i)) emit_map(f_, refs_[i], p, locals_);
-      }
-      return Regs();
-    });
   }
 
   // A reduction over no loops takes one step.
   void emit_single_step(const StageRefs& s, const Point& at) {
-    Reducer r(f_, s, false, width(), 1);
+    Reducer r(f_, s, {}, width(), 1);
     const Regs carried = r.start();
     r.step(at, f_.i64(0), locals_, carried);
     emit_results(f_, s, at, locals_, r.finish(carried));
@@ -213,7 +212,7 @@ class GroupEmitter {
     for (size_t i = group_.first; i < group_.last; ++i) {
       if (!is_reduction(i)) continue;
       reduction = refs_[i].stage;
-      reducers.emplace_back(f_, refs_[i], group_.vector, lanes, loops().back().extent);
+      reducers.emplace_back(f_, refs_[i], group_, lanes, loops().back().extent);
     }
     Regs none;
     if (reduction->reduction().order.is_cut()) {
@@ -227,7 +226,10 @@ class GroupEmitter {
       for (Reducer& r : reducers) append(all, r.with_run(own(merged, all), own(run, all)));
       return all;
     };
-    finish(at, merged_runs(*reduction, at, reduce, none, merge));
+    const Regs results = merged_runs(*reduction, at, reduce, none, merge);
+    if (!group_.warp) return finish(at, results);
+    Value* is_first = f_.b.CreateICmpEQ(f_.machine.lane(f_), f_.i64(0));
+    emit_if(f_, is_first, [&] { finish(at, results); });
   }
 
   // The accumulators of all reductions, of some steps of the outermost loop or all.
@@ -246,7 +248,9 @@ class GroupEmitter {
       }
     };
     nest.at_once = nest_.wide || is_light() ? nest.parts : 1;
-    nest.unrolled = !group_.vector && known_steps(loops(), kept) <= kUnrolledSteps;
+    nest.over_warp = group_.warp;
+    const bool shared = group_.vector || group_.warp;
+    nest.unrolled = !shared && known_steps(loops(), kept) <= kUnrolledSteps;
     cut(nest, kept, steps);
     for (const Reducer& r : reducers) nest.innermost_unrolled |= r.form() == Reducer::Form::kValues;
     auto step = [&](const Point& p, int part, Regs c) {
@@ -307,24 +311,22 @@ class GroupEmitter {
 
   // ---- Scans ----------------------------------------------------------------------------------
 
+  // At a point of the loops outside of the scan's.
   void emit_scan(const StageRefs& s, const Point& at) {
     const Scan& scan = s.stage->scan();
-    size_t kept = kept_loops(*s.stage);
+    const size_t kept = kept_loops(*s.stage);
     LoopNest nest(f_, s.stage->loops);
     nest.reverse = scan.reverse;
-    nest.run(0, kept, at, {}, [&](const Point& p, int, Regs) {
-      Regs start;
-      for (const Scalar& init : scan.init) {
-        start.push_back(splat(f_, emit_scalar(f_, init), width()));
-      }
-      nest.run(kept, kept + 1, p, std::move(start), [&](const Point& q, int, Regs acc) {
-        Regs nodes = emit_values(f_, s, scan.combine, q, locals_, acc);
-        Regs next;
-        for (const ExprId id : scan.combine) next.push_back(splat(f_, nodes[id.index], width()));
-        emit_results(f_, s, q, locals_, scan.exclusive ? acc : next);
-        return next;
-      });
-      return Regs();
+    Regs start;
+    for (const Scalar& init : scan.init) {
+      start.push_back(splat(f_, emit_scalar(f_, init), width()));
+    }
+    nest.run(kept, kept + 1, at, std::move(start), [&](const Point& p, int, Regs acc) {
+      Regs nodes = emit_values(f_, s, scan.combine, p, locals_, acc);
+      Regs next;
+      for (const ExprId id : scan.combine) next.push_back(splat(f_, nodes[id.index], width()));
+      emit_results(f_, s, p, locals_, scan.exclusive ? acc : next);
+      return next;
     });
   }
 
@@ -345,7 +347,6 @@ class GroupEmitter {
     const DType acc = accumulator_types(*s.stage)[0];
     const Vec<ExprId> factors = operands(*s.stage);
     const size_t kept = kept_loops(*s.stage);
-    LoopNest outer(f_, loops);
     auto constant = [&](const Scalar& value) { return splat(f_, emit_scalar(f_, value), width()); };
     const Regs zero{constant(Scalar::of(acc, 0))};
     const Regs none{constant(identity_of(Fn::kAdd, acc))};
@@ -363,10 +364,7 @@ class GroupEmitter {
     auto merge = [&](const Regs& sum, const Regs& run) {
       return Regs{emit_fn(f_, Fn::kAdd, acc, acc, {sum[0], run[0]})};
     };
-    outer.run(0, kept, at, {}, [&](const Point& row, int, Regs) {
-      emit_results(f_, s, row, locals_, merged_runs(*s.stage, row, sum_up, none, merge));
-      return Regs();
-    });
+    emit_results(f_, s, at, locals_, merged_runs(*s.stage, at, sum_up, none, merge));
   }
 
   Function& f_;
@@ -377,6 +375,17 @@ class GroupEmitter {
 };
 
 }  // namespace
+
+size_t kept_loops(const Vec<StageRefs>& refs, const Group& g) {
+  size_t kept = refs[g.first].stage->loops.size();
+  for (size_t i = g.first; i < g.last; ++i) kept = std::min(kept, kept_loops(*refs[i].stage));
+  return kept;
+}
+
+void emit_group_at(Function& f, const Grouped& n, const Vec<StageRefs>& refs, const Group& g,
+                   const Point& at, Regs& locals) {
+  GroupEmitter(f, n, refs, g, locals).emit_at(at);
+}
 
 void emit_group(Function& f, const Grouped& n, const Vec<StageRefs>& refs, const Group& g,
                 const Point& at, Regs& locals) {

@@ -18,6 +18,16 @@ llvm::BasicBlock* new_block(Function& f, const char* name) {
 
 }  // namespace
 
+llvm::Value* Machine::lane(Function&) const {
+  RLX_CHECK(false, "a machine without warps");
+  return nullptr;
+}
+
+llvm::Value* Machine::from_lane(Function&, llvm::Value*, int) const {
+  RLX_CHECK(false, "a machine without warps");
+  return nullptr;
+}
+
 Function::Function(llvm::Module& module, const std::string& name, const Kernel& k,
                    const Vec<std::string>& symbols, const Machine& m)
     : kernel(k),

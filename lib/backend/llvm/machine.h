@@ -33,6 +33,15 @@ class Machine {
   // Tells that the user's data is wrong at a site of the kernel: an index that is not below the extent.
   virtual void report(Function& f, int site, llvm::Value* index, llvm::Value* extent) const = 0;
 
+  // ---- Threads ----------------------------------------------------------------------------------
+  //
+  // Of groups that run over a warp (Group::warp): only machines have them that have warps.
+
+  // Which of the 32 threads of its warp this one is, i64.
+  virtual llvm::Value* lane(Function& f) const;
+  // v of the thread that is `distance` further in the warp; all threads of the warp come here together.
+  virtual llvm::Value* from_lane(Function& f, llvm::Value* v, int distance) const;
+
   // ---- Vectors ----------------------------------------------------------------------------------
 
   // b > a ? b : a, with `max` unset b < a ? b : a; lane by lane, f32 or f64, scalars too. Never what a

@@ -1,0 +1,59 @@
+#include <llvm/IR/LLVMContext.h>
+#include <llvm/Support/raw_ostream.h>
+
+#include "backend/common/codes.h"
+#include "backend/cuda/algorithm.h"
+#include "backend/cuda/module.h"
+
+namespace rlx::backend::cuda {
+
+namespace {
+
+// What parameters have room for beside a kernel's tensors.
+constexpr size_t kMostSymbols = 256;
+
+Status check(const Vec<PlannedKernel>& kernels, const Vec<std::string>& symbols,
+             const Target& target) {
+  for (const PlannedKernel& p : kernels) RLX_TRY_VOID(check_choice(p, target));
+  if (symbols.size() <= kMostSymbols) return {};
+  return Error(kTooManyArguments,
+               "the model has " + std::to_string(symbols.size()) + " open dims; on a GPU " +
+                   std::to_string(kMostSymbols) + " are possible",
+               "bind some of them: --dim NAME=NUMBER");
+}
+
+std::string printed(const llvm::Module& module) {
+  std::string text;
+  llvm::raw_string_ostream out(text);
+  module.print(out, nullptr);
+  return text;
+}
+
+}  // namespace
+
+Result<Module> compile(const Vec<PlannedKernel>& kernels, const Vec<std::string>& symbols,
+                       const Target& target) {
+  RLX_TRY_VOID(check(kernels, symbols, target));
+  llvm::LLVMContext context;
+  llvm::Module module("model", context);
+  Module made;
+  made.launches = write_functions(module, kernels, symbols, target.cuda());
+  Codegen codegen(target.cuda());
+  codegen.optimise(module);
+  made.ptx = codegen.ptx(module);
+  return made;
+}
+
+Result<std::string> compile_to_text(const Vec<PlannedKernel>& kernels,
+                                    const Vec<std::string>& symbols, const Target& target,
+                                    CodeText what) {
+  RLX_TRY_VOID(check(kernels, symbols, target));
+  llvm::LLVMContext context;
+  llvm::Module module("model", context);
+  write_functions(module, kernels, symbols, target.cuda());
+  Codegen codegen(target.cuda());
+  codegen.optimise(module);
+  return what == CodeText::kLlvm ? printed(module) : codegen.ptx(module);
+}
+
+}  // namespace rlx::backend::cuda

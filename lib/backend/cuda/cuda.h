@@ -1,0 +1,42 @@
+// The CUDA backend, as others see it: what it offers for a kernel, and the PTX that it makes. LLVM-free, and
+// without a GPU, a driver or a toolkit.
+#pragma once
+#include "backend/common/code.h"
+
+namespace rlx::backend::cuda {
+
+// The rows of all algorithms (algorithm.h). Errors 4xxx name the stage that none has code for.
+Result<Vec<Alternative>> menu(const Kernel& k, const Target& target);
+
+// How one kernel is started. Its parameters, 8 bytes each: the address of every one of Kernel::args; all symbols,
+// as i64; the address of kTrapRoom bytes that begin with an image::Trap; the address of its scratch.
+struct Launch {
+  std::string function;
+  // A grid of one dimension; no blocks, no start.
+  Dim blocks;
+  int64_t threads = 1;
+  Dim scratch_bytes;
+  // Where user data can be found wrong (image::Trap::site - 1).
+  Vec<image::Site> sites;
+};
+
+// What is not there is read, and thrown away, behind the trap.
+inline constexpr int64_t kTrapRoom = image::kTrapBytes + 8;
+
+struct Module {
+  // PTX of the lowest version that has the target.
+  std::string ptx;
+  // One a kernel; kernels that are equal but for names share their function.
+  Vec<Launch> launches;
+};
+
+// `symbols` gives their order in the parameters. Error kUnmetNeed where a kernel's choice is not on its menu.
+Result<Module> compile(const Vec<PlannedKernel>& kernels, const Vec<std::string>& symbols,
+                       const Target& target);
+
+// The same as readable LLVM IR or PTX (--emit=llvm, --emit=ptx).
+Result<std::string> compile_to_text(const Vec<PlannedKernel>& kernels,
+                                    const Vec<std::string>& symbols, const Target& target,
+                                    CodeText what);
+
+}  // namespace rlx::backend::cuda

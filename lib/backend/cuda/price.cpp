@@ -1,0 +1,166 @@
+#include "backend/cuda/price.h"
+
+#include <algorithm>
+
+#include "backend/common/groups.h"
+#include "kernel/estimate.h"
+#include "kernel/functions.h"
+
+namespace rlx::backend::cuda {
+
+namespace {
+
+// A kernel that waits for the one before it.
+constexpr Cost kStart{1300};
+// Threads that run at once, and operations that all of them do in a cycle.
+constexpr int64_t kResident = 128 << 10;
+constexpr int64_t kOperations = 16 << 10;
+// From one operation of a thread to its next one.
+constexpr int64_t kLatency = 8;
+// Until all threads of a block have met, and until the lanes of a warp are merged.
+constexpr int64_t kBarrier = 60, kMerge = 200;
+// From memory, in a cycle.
+constexpr int64_t kBytes = 2400;
+// Of memory, at least.
+constexpr int64_t kSector = 32;
+
+int64_t ceil_of(int64_t a, int64_t b) { return a / b + (a % b != 0); }
+
+int64_t weight(const Expr& e) {
+  if (arity(e.fn) == 0) return 0;
+  if (is_macro(e.fn)) return 20;
+  return e.fn == Fn::kDiv || e.fn == Fn::kRem || e.fn == Fn::kSqrt ? 8 : 1;
+}
+
+// Of one step.
+int64_t weight(const Stage& s) {
+  auto sum = static_cast<int64_t>(1 + s.reads.size() + s.writes.size());
+  for (const Expr& e : s.body) sum += weight(e);
+  return sum;
+}
+
+// ---- Memory -----------------------------------------------------------------------------------
+
+// Whether threads that differ by one in the loop touch places apart from each other.
+bool scatters(const Access& a, LoopId loop) {
+  for (size_t axis = 0; axis < a.index.size(); ++axis) {
+    const AxisIndex& i = a.index[axis];
+    if (i.expr || (uses_loop(i.dim, loop) && axis + 1 < a.index.size())) return true;
+  }
+  return false;
+}
+
+Cost bytes_of_arg(const Arg& a) {
+  Cost elements{1};
+  for (const Dim& d : a.shape) elements = elements * std::max<int64_t>(1, estimate(d));
+  return elements * std::max<int64_t>(1, bits_of(a.dtype) / 8);
+}
+
+// What comes from memory, or goes there: each tensor once, and a sector for each element that lies alone.
+// `neighbours` is the loop that differs between neighbouring threads of a stage.
+template <class Neighbours>
+Cost memory_cost(const Kernel& k, Neighbours neighbours) {
+  Cost bytes;
+  Vec<Cost> touched(k.args.size());
+  for (const Stage& s : k.stages) {
+    const Cost steps = steps_of(k.grid) * steps_of(s.loops).cycles;
+    for (const Vec<Access>* list : {&s.reads, &s.writes}) {
+      for (const Access& a : *list) {
+        if (a.of != Access::Of::kArg) continue;
+        touched[a.tensor] += steps * 8;
+        if (scatters(a, neighbours(s))) bytes += steps * (kSector / 4);
+      }
+    }
+  }
+  for (size_t a = 0; a < k.args.size(); ++a) bytes += std::min(touched[a], bytes_of_arg(k.args[a]));
+  return {bytes.cycles / kBytes};
+}
+
+// The loop along which the last result lies side by side.
+LoopId inner_loop(const Kernel& k) {
+  for (size_t i = k.stages.size(); i-- > 0;) {
+    for (const Access& w : k.stages[i].writes) {
+      if (w.of != Access::Of::kArg || w.index.empty()) continue;
+      for (const Loop& l : k.grid) {
+        if (uses_loop(w.index.back().dim, l.id)) return l.id;
+      }
+    }
+  }
+  return {};
+}
+
+// ---- Work -------------------------------------------------------------------------------------
+
+// What all threads do, and what one of those that do most does, one thing after the other.
+Cost time_of(Cost all, Cost chain, Cost waves) {
+  return std::max(Cost{all.cycles / kOperations}, chain * kLatency * waves.cycles);
+}
+
+// The steps of a stage that one thread of a block takes.
+int64_t steps_of_thread(const Stage& s, int64_t threads) {
+  const Vec<LoopId> ended = ended_loops(s);
+  Vec<Loop> kept, over;
+  for (const Loop& l : s.loops) (std::ranges::count(ended, l.id) ? over : kept).push_back(l);
+  const int64_t points = steps_of(kept).cycles, inside = steps_of(over).cycles;
+  const bool warp = s.kind() == Kind::kReduce && s.reduction().order.inner == Order::Inner::kLanes;
+  if (!warp) return (Cost{ceil_of(points, threads)} * inside).cycles;
+  return (Cost{ceil_of(points, threads / kReductionLanes)} * ceil_of(inside, kReductionLanes))
+      .cycles;
+}
+
+}  // namespace
+
+Cost steps_of(const Vec<Loop>& loops) {
+  Cost n{1};
+  for (const Loop& l : loops) n = n * std::max<int64_t>(1, estimate(l.extent));
+  return n;
+}
+
+Cost price_of_points(const Kernel& k, size_t parallel) {
+  const auto split = k.grid.begin() + static_cast<ptrdiff_t>(parallel);
+  const Cost points = steps_of({k.grid.begin(), split});
+  Cost chain;
+  for (const Stage& s : k.stages) chain += steps_of(s.loops) * weight(s);
+  chain = chain * steps_of({split, k.grid.end()}).cycles;
+  const LoopId inner = inner_loop(k);
+  return kStart + memory_cost(k, [&](const Stage&) { return inner; }) +
+         time_of(points * chain.cycles, chain, {ceil_of(points.cycles, kResident)});
+}
+
+Cost price_of_blocks(const Kernel& k, int64_t threads) {
+  const Cost points = steps_of(k.grid);
+  Cost all, chain;
+  for (const Stage& s : k.stages) {
+    all += steps_of(s.loops) * weight(s);
+    chain += Cost{steps_of_thread(s, threads)} * weight(s) + Cost{kBarrier / kLatency};
+    if (s.kind() == Kind::kReduce) chain += Cost{kMerge / kLatency};
+  }
+  const auto inner = [](const Stage& s) { return s.loops.empty() ? LoopId() : s.loops.back().id; };
+  return kStart + memory_cost(k, inner) +
+         time_of(points * all.cycles, chain, {ceil_of(points.cycles, kResident / threads)});
+}
+
+Cost price_of_product(const Kernel& k, const ProductLoops& loops, int64_t size) {
+  // Of a tile's threads on one multiprocessor, of which there are so many.
+  constexpr int64_t kProcessors = 128, kCyclesOfStep = 2;
+  const auto tiles_of = [&](const Vec<Loop>& l) {
+    return ceil_of(steps_of(l).cycles, kSide * size);
+  };
+  const Cost tiles = steps_of(loops.batch) * tiles_of(loops.rows) * tiles_of(loops.columns);
+  // Sums, what comes from shared memory for them, and a share of what is staged.
+  const int64_t step = size * size + 2 * size;
+  const int64_t staging = weight(k.stages[0]) * 2 * size / kDepth + kBarrier / kDepth;
+  Cost of_tile = steps_of(loops.depth) * (kCyclesOfStep * (step + staging));
+  for (size_t i = 1; i < k.stages.size(); ++i) {
+    of_tile += Cost{weight(k.stages[i]) * size * size * kCyclesOfStep};
+  }
+  const auto inner = [&](const Stage&) {
+    return loops.columns.empty() ? LoopId() : loops.columns.back().id;
+  };
+  // Tiles read their operands anew, from the second cache.
+  const Cost again = tiles * (steps_of(loops.depth) * (2 * kSide * size)).cycles;
+  return kStart + Cost{memory_cost(k, inner).cycles / kSector} + Cost{again.cycles / kBytes} +
+         of_tile * ceil_of(tiles.cycles, kProcessors);
+}
+
+}  // namespace rlx::backend::cuda
