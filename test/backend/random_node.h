@@ -17,7 +17,8 @@
 #include "plan/in_place.h"
 #include "plan/split.h"
 #include "plan/split_depth.h"
-#include "test/backend/program.h"
+#include "target/menu.h"
+#include "test/backend/data.h"
 
 namespace rlx::test {
 

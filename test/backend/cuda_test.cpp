@@ -1,0 +1,108 @@
+// The CUDA backend without a GPU: its menu, its PTX, and the LLVM IR behind that, run on the CPU (shim.h). Kernels
+// that other tests here compile go through the shim too: check_same().
+#include <catch2/catch.hpp>
+
+#include <cstdio>
+
+#include "test/backend/corpus.h"
+#include "test/backend/kernels.h"
+#include "test/backend/shim.h"
+
+namespace rlx::test {
+
+namespace {
+
+namespace cuda = backend::cuda;
+
+Target sm(const char* arch) { return *parse_target(std::string("cuda:") + arch); }
+
+Vec<std::string> offered(const std::string& text) {
+  auto rows = cuda::menu(parse_kernel(text), sm("sm_90"));
+  if (!rows) FAIL(to_text(rows.error()));
+  Vec<std::string> names;
+  for (const Alternative& row : *rows) names.push_back(row.choice.algorithm);
+  return names;
+}
+
+const char* const kTake = R"(
+kernel "take" {
+  arg %0 : f32[10] row_major
+  arg %1 : i64[t] row_major
+  arg %2 : f32[t] row_major written
+  grid i0 in t
+  map %2.0 @ ["/take"] {
+    v0 = load %1[i0]
+    v1 = load %0[at v0 checked]
+    %2[i0] = v1
+  }
+})";
+
+}  // namespace
+
+TEST_CASE("rows are offered blocks, maps are not") {
+  CHECK(offered(softmax_text("n", "100")) == Vec<std::string>{"blocks", "loops"});
+  CHECK(offered(kTake) == Vec<std::string>{"loops"});
+}
+
+TEST_CASE("long rows are cheaper in blocks, short ones in loops") {
+  auto cheaper = [](const std::string& n, const std::string& m) {
+    return cheapest(*cuda::menu(parse_kernel(softmax_text(n, m)), sm("sm_90"))).choice.algorithm;
+  };
+  CHECK(cheaper("64", "1000") == "blocks");
+  CHECK(cheaper("1000000", "2") == "loops");
+}
+
+TEST_CASE("a choice that is not on the menu is refused") {
+  const Kernel k = parse_kernel(softmax_text("n", "100"));
+  for (const Choice& c : {Choice{"blocks", {48}}, Choice{"blocks", {2048}}, Choice{"blocks", {}},
+                          Choice{"loops", {1}}, Choice{"contract.panel", {}}}) {
+    INFO(c.algorithm);
+    auto made = cuda::compile({{k, c}}, {"n"}, sm("sm_80"));
+    REQUIRE_FALSE(made.ok());
+    CHECK(made.error().exit_code() == 1);
+  }
+}
+
+TEST_CASE("an index out of range leaves a trap on a GPU") {
+  const Kernel k = parse_kernel(kTake);
+  Shim shim(k, sm("sm_80"), {});
+  const Symbols symbols{{"t", 700}};
+  Vec<Memory> buffers;
+  for (size_t bytes : {40, 5600, 2800}) buffers.emplace_back(bytes);
+  auto* index = reinterpret_cast<int64_t*>(buffers[1].data());
+  for (int64_t i = 0; i < 700; ++i) index[i] = i % 10;
+  CHECK(shim.run(buffers, symbols, false).site == 0);
+  // Who comes first leaves it.
+  index[300] = 77;
+  index[600] = 78;
+  const image::Trap trap = shim.run(buffers, symbols, false);
+  CHECK(trap.site == 1);
+  CHECK(trap.value == 77);
+  CHECK(trap.extent == 10);
+  CHECK(shim.run(buffers, symbols, true).value == 78);
+}
+
+TEST_CASE("rows beyond shared memory lie in scratch") {
+  const Kernel k = parse_kernel(softmax_text("3", "20000"));
+  const auto made = cuda::compile({{k, {"blocks", {128}}}}, {}, sm("sm_90"));
+  REQUIRE(made.ok());
+  CHECK(made->launches[0].scratch_bytes == Dim(3 * (20000 * 4 + 2 * 64)));
+  CHECK(
+      cuda::compile({{parse_kernel(softmax_text("3", "2000")), {"blocks", {128}}}}, {}, sm("sm_90"))
+          ->launches[0]
+          .scratch_bytes.is(0));
+}
+
+TEST_CASE("GPU kernels through the shim") {
+  // Most scalar functions are in the tests of their own.
+  for (const Case& c : corpus(kernels_asked_for(40))) {
+    INFO(c.name << "\n" << to_text(c.kernel));
+    check_shim(c.kernel, c.symbols, c.fill);
+  }
+  for (const auto& [algorithm, n] : shims_run()) {
+    std::printf("%s: %lld GPU kernels\n", algorithm.c_str(), static_cast<long long>(n));
+    CHECK(n > 0);
+  }
+}
+
+}  // namespace rlx::test
