@@ -125,6 +125,14 @@ cases() {
   count_lines "$python" test/cases.py --bin build/release/bin test/cases
 }
 
+# The PTX of GPU kernels is what NVIDIA's assembler takes.
+ptxas() {
+  venv || { fail "no ptxas"; return; }
+  build release test_gpu rlxc || { fail "build test_gpu"; return; }
+  step "ptxas"
+  check "ptxas" "$python" test/gpu/ptxas.py --bin build/release/bin test/backend/cuda/model.mir
+}
+
 # Two faults, planted, have to be found.
 mutants() {
   step "mutants"
@@ -210,7 +218,7 @@ format() {
   check "clang-format" [ $? = 0 ]
 }
 
-shares=(release asan tsan no_llvm crash models cases random mutants fuzz tidy format)
+shares=(release asan tsan no_llvm crash models cases ptxas random mutants fuzz tidy format)
 
 # The minutes that docs/ci.md gives a share.
 minutes_of() { sed -n "s/^| $1 | \([0-9]*\) |.*/\1/p" docs/ci.md; }

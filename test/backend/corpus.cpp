@@ -239,6 +239,18 @@ kernel "matmul" {
   }
 }
 
+// In any storages, some of its tensors parts of others, now and then its result where an operand is.
+Case random_node(unsigned seed) {
+  RandomNode random(seed);
+  Kernel k = random.make();
+  for (Arg& a : k.args) a.storage = random.storage(a);
+  const Alternative any{.needs = Vec<Need>(k.args.size()), .writes_once = true};
+  random.add_frames(k, any.needs);
+  random.replace_an_operand(k, any);
+  return {"random node " + std::to_string(seed), std::move(k), random.symbols(),
+          random_values(seed)};
+}
+
 }  // namespace
 
 Vec<Case> corpus(unsigned random) {
@@ -252,10 +264,7 @@ Vec<Case> corpus(unsigned random) {
     Kernel k = kernel.make();
     c.add({"random kernel " + std::to_string(seed), std::move(k), kernel.symbols(),
            random_values(seed)});
-    RandomNode node(seed);
-    Kernel n = node.make();
-    c.add(
-        {"random node " + std::to_string(seed), std::move(n), node.symbols(), random_values(seed)});
+    c.add(random_node(seed));
   }
   return c.take();
 }

@@ -4,6 +4,7 @@
 
 #include <cstdio>
 
+#include "backend/cuda/algorithm.h"
 #include "test/backend/corpus.h"
 #include "test/backend/kernels.h"
 #include "test/backend/shim.h"
@@ -52,10 +53,35 @@ TEST_CASE("long rows are cheaper in blocks, short ones in loops") {
   CHECK(cheaper("1000000", "2") == "loops");
 }
 
+TEST_CASE("products are offered tiles where nothing else is summed up or carried") {
+  const char* const product = R"(
+kernel "matmul" {
+  arg %0 : f32[m, 64] row_major
+  arg %1 : f32[64, n] row_major
+  arg %2 : f32[m, n] row_major written
+  grid i0 in m, i1 in n
+  contract %2.0 for i2 in 64 {
+    batch [] m [i0] n [i1] k [i2]
+    ORDER
+    acc0 : f32
+    v0 = load %0[i0, i2]
+    v1 = load %1[i2, i1]
+    v2 = acc0
+    a = v0
+    b = v1
+    %2[i0, i1] = v2
+  }
+})";
+  const auto with = [&](const char* order) { return offered(filled(product, {{"ORDER", order}})); };
+  CHECK(with("") == Vec<std::string>{"contract.shared", "blocks", "loops"});
+  CHECK(with("order parts 2") == Vec<std::string>{"blocks", "loops"});
+}
+
 TEST_CASE("a choice that is not on the menu is refused") {
   const Kernel k = parse_kernel(softmax_text("n", "100"));
-  for (const Choice& c : {Choice{"blocks", {48}}, Choice{"blocks", {2048}}, Choice{"blocks", {}},
-                          Choice{"loops", {1}}, Choice{"contract.panel", {}}}) {
+  for (const Choice& c :
+       {Choice{"blocks", {48}}, Choice{"blocks", {2048}}, Choice{"blocks", {}},
+        Choice{"loops", {1}}, Choice{"contract.panel", {}}, Choice{"contract.shared", {4}}}) {
     INFO(c.algorithm);
     auto made = cuda::compile({{k, c}}, {"n"}, sm("sm_80"));
     REQUIRE_FALSE(made.ok());
@@ -94,13 +120,13 @@ TEST_CASE("rows beyond shared memory lie in scratch") {
 }
 
 TEST_CASE("GPU kernels through the shim") {
-  // Most scalar functions are in the tests of their own.
-  for (const Case& c : corpus(kernels_asked_for(40))) {
+  for (const Case& c : corpus(kernels_asked_for(100))) {
     INFO(c.name << "\n" << to_text(c.kernel));
     check_shim(c.kernel, c.symbols, c.fill);
   }
-  for (const auto& [algorithm, n] : shims_run()) {
-    std::printf("%s: %lld GPU kernels\n", algorithm.c_str(), static_cast<long long>(n));
+  for (const cuda::Algorithm& a : cuda::algorithms()) {
+    const int64_t n = shims_run()[std::string(a.name)];
+    std::printf("%s: %lld GPU kernels\n", std::string(a.name).c_str(), static_cast<long long>(n));
     CHECK(n > 0);
   }
 }

@@ -253,7 +253,8 @@ class Block {
 };
 
 // Threads that never meet need no fibers.
-void run_apart(RunThread code, const uint64_t* params, int64_t block, int64_t threads, bool reverse) {
+void run_apart(RunThread code, const uint64_t* params, int64_t block, int64_t threads,
+               bool reverse) {
   for (int64_t i = 0; i < threads; ++i) {
     Context c{.thread = static_cast<int32_t>(reverse ? threads - 1 - i : i),
               .block = static_cast<int32_t>(block)};
@@ -324,6 +325,7 @@ void check_shim(const Kernel& k, const Symbols& symbols, const Fill& fill) {
   if (!rows) FAIL(to_text(rows.error()));
   Vec<Memory> want = interpreted(k, symbols, fill);
   for (const Alternative& row : *rows) {
+    if (!find_alternative(*rows, k, row.choice.algorithm)) continue;
     Shim shim(k, target, row.choice);
     if (shim.meets() && shim.threads(symbols) > kMostFibers) continue;
     for (const bool reverse : {false, true}) {

@@ -31,8 +31,8 @@ class Shim {
   size_t entry_ = 0;
 };
 
-// Fails the test unless every row of the GPU's menu gives the interpreter's bits, whatever order threads run in. Rows
-// with more threads than can be tried are left out.
+// Fails the test unless every row of the GPU's menu that takes the kernel as it lies gives the interpreter's bits,
+// whatever order threads run in. Rows with more threads than can be tried are left out.
 void check_shim(const Kernel& k, const Symbols& symbols, const Fill& fill);
 
 // Kernels that check_shim has run, by algorithm.

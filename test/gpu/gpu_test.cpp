@@ -37,7 +37,10 @@ Vec<Try> tries_of(const Vec<Case>& cases, const Target& target) {
   for (const Case& c : cases) {
     auto rows = cuda::menu(c.kernel, target);
     if (!rows) FAIL(to_text(rows.error()));
-    for (const Alternative& row : *rows) tries.push_back({&c, row.choice});
+    for (const Alternative& row : *rows) {
+      const bool fits = find_alternative(*rows, c.kernel, row.choice.algorithm) != nullptr;
+      if (fits) tries.push_back({&c, row.choice});
+    }
   }
   return tries;
 }

@@ -76,13 +76,14 @@ Cost memory_cost(const Kernel& k, Neighbours neighbours) {
   return {bytes.cycles / kBytes};
 }
 
-// The loop along which the last result lies side by side.
+// The grid's loop along which places of the last result are nearest to each other.
 LoopId inner_loop(const Kernel& k) {
   for (size_t i = k.stages.size(); i-- > 0;) {
     for (const Access& w : k.stages[i].writes) {
-      if (w.of != Access::Of::kArg || w.index.empty()) continue;
-      for (const Loop& l : k.grid) {
-        if (uses_loop(w.index.back().dim, l.id)) return l.id;
+      for (size_t axis = w.of == Access::Of::kArg ? w.index.size() : 0; axis-- > 0;) {
+        for (const Loop& l : k.grid) {
+          if (uses_loop(w.index[axis].dim, l.id)) return l.id;
+        }
       }
     }
   }
