@@ -9,6 +9,7 @@
 #include "ir/verifier.h"
 #include "kernel/detail.h"
 #include "op/conv.h"
+#include "op/conv_transpose.h"
 #include "op/gemm.h"
 #include "op/layer_normalization.h"
 #include "op/max_pool.h"
@@ -193,8 +194,8 @@ class RandomNode {
       case 2: return matmul();
       case 3: return gemm();
       case 4:
-      case 5:
-      case 6: return conv();
+      case 5: return conv();
+      case 6: return below(2) == 0 ? conv() : conv_transpose();
       default: return row();
     }
   }
@@ -279,30 +280,43 @@ class RandomNode {
   Result<ValueId> conv() {
     if (type_ == DType::kF32 && below(2) == 0) return conv_by_three();
     ops::Conv o;
-    size_t spatial = 1 + below(2);
     Dim channels = closed(), per_group = channels, out = closed();
     if (below(3) == 0) {
       o.group = *channels.constant(), per_group = 1, out = channels * pick<int64_t>({1, 2});
+    } else if (below(4) == 0) {
+      // Several groups a vector.
+      o.group = pick<int64_t>({4, 8, 16}), per_group = pick<int64_t>({1, 2, 3, 4});
+      channels = per_group * o.group, out = pick<int64_t>({16, 32, 48});
     } else if (below(4) == 0) {
       // Whole vectors of channels are tiled, others are not.
       if (below(2) == 0) out = 16 * (1 + static_cast<int64_t>(below(3)));
       o.group = 2, per_group = channels, channels = channels * 2, out = out * 2;
     }
-    Vec<Dim> x = {below(3) == 0 ? open(2) : Dim(pick<int64_t>({1, 2})), channels},
-             w = {out, per_group};
-    Vec<int64_t> high;
-    for (size_t i = 0; i < spatial; ++i) {
-      int64_t size = pick<int64_t>({5, 7, 12, 17});
+    return over_axes(o, channels, {out, per_group}, out);
+  }
+
+  Result<ValueId> conv_transpose() {
+    ops::ConvTranspose o;
+    const Dim channels = closed(), out = below(2) == 0 ? closed() : Dim(16);
+    o.group = below(4) == 0 ? *channels.constant() : 1;
+    return over_axes(o, channels, {channels, out}, out * o.group);
+  }
+
+  // With one or two axes of pixels, and often a bias; w begins with its channels.
+  template <class Attributes>
+  Result<ValueId> over_axes(Attributes o, const Dim& channels, Vec<Dim> w, const Dim& out) {
+    Vec<Dim> x = {below(3) == 0 ? open(2) : Dim(pick<int64_t>({1, 2})), channels};
+    for (size_t axes = 1 + below(2); axes-- > 0;) {
+      const int64_t size = pick<int64_t>({5, 7, 12, 17});
       x.push_back(below(5) == 0 ? open(size) : Dim(size));
-      w.emplace_back(pick<int64_t>({1, 2, 3}));
-      o.strides.push_back(pick<int64_t>({1, 1, 2}));
+      w.emplace_back(pick<int64_t>({1, 2, 3, 4}));
+      o.strides.push_back(pick<int64_t>({1, 1, 2, 3}));
       o.dilations.push_back(pick<int64_t>({1, 1, 2}));
       o.pads.push_back(pick<int64_t>({0, 1, 2}));
-      high.push_back(pick<int64_t>({0, 1, 2}));
     }
-    o.pads.insert(o.pads.end(), high.begin(), high.end());
-    ValueId image = input(x), weights = input(w, true);
-    Values inputs = {image, weights};
+    for (size_t axes = w.size(); axes-- > 2;) o.pads.push_back(pick<int64_t>({0, 1, 2}));
+    if constexpr (requires { o.output_padding; }) o.output_padding.assign(w.size() - 2, below(2));
+    Values inputs = {input(x), input(w, true)};
     if (below(2) == 0) inputs.push_back(input({out}, true));
     return builder().add1(attrs(o), inputs);
   }

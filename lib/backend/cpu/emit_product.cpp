@@ -302,7 +302,7 @@ Regs ProductEmitter::step(const Regs& at, const Vec<Regs>& panels, Regs sums) {
   Regs right;
   for (const Regs& p : panels) right.push_back(right_factor(p, at));
   for (size_t r = 0; r < static_cast<size_t>(s_.tile.rows); ++r) {
-    llvm::Value* x = splat(f_, left_factor(r, at[0]), columns_);
+    llvm::Value* x = left_factor(r, at[0]);
     for (size_t v = 0; v < right.size(); ++v) {
       llvm::Value*& acc = sums[r * right.size() + v];
       acc = is_grouped() ? dot(acc, x, right[v])
@@ -346,9 +346,27 @@ llvm::Value* ProductEmitter::left_factor(size_t r, llvm::Value* offset) {
   if (step_) {
     p = f_.b.CreateGEP(sum_type(), p, f_.i64(*step_ * static_cast<int64_t>(r)));
   }
+  if (!p_.lanes.empty()) return left_lanes(p);
   llvm::LoadInst* x = f_.b.CreateAlignedLoad(sum_type(), p, sum_align());
   f_.tag(x, p_.staged ? Function::kScratch : left().tensor);
-  return x;
+  return splat(f_, x, columns_);
+}
+
+// Those of a vector's columns, up to the last of them that there is.
+llvm::Value* ProductEmitter::left_lanes(llvm::Value* first) {
+  const int count = std::ranges::max(p_.lanes) + 1;
+  llvm::Type* vector = sums_type();
+  llvm::Instruction* x = nullptr;
+  if (count == columns_) {
+    x = f_.b.CreateAlignedLoad(vector, first, sum_align());
+  } else {
+    Vec<llvm::Constant*> mask;
+    for (int lane = 0; lane < columns_; ++lane) mask.push_back(f_.b.getInt1(lane < count));
+    x = f_.b.CreateMaskedLoad(vector, first, sum_align(), llvm::ConstantVector::get(mask),
+                              llvm::Constant::getNullValue(vector));
+  }
+  f_.tag(x, left().tensor);
+  return f_.b.CreateShuffleVector(x, p_.lanes);
 }
 
 // The right operand's vector of columns whose reads are at p.

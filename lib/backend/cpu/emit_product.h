@@ -79,6 +79,7 @@ class ProductEmitter {
   llvm::Value* dot(llvm::Value* sums, llvm::Value* x, llvm::Value* right);
 
   llvm::Value* left_factor(size_t r, llvm::Value* offset);
+  llvm::Value* left_lanes(llvm::Value* first);
   llvm::Value* right_factor(const Regs& p, const Regs& at);
   llvm::Value* load_right(const Ref& r, llvm::Value* p);
   llvm::Value* load_halves(const Ref& r, llvm::Value* p);

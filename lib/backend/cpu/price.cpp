@@ -214,7 +214,9 @@ int64_t tile_step_parts(const TileLoops& loops, const Product& p, const Tile& ti
   // Sums of pairs of integers are a product and a sum.
   const bool two = p.group == 2 && loops.acc == DType::kI32;
   const int64_t sums = tile.rows * vectors * (two ? 2 : 1);
-  const int64_t parts = std::max<int64_t>({sums, vectors + tile.rows, 4}) * kParts / 2;
+  // Lanes come as a vector and go to their places.
+  const int64_t left = p.lanes.empty() ? tile.rows : 3 * tile.rows * vectors;
+  const int64_t parts = std::max<int64_t>({sums, vectors + left, 4}) * kParts / 2;
   // A line from the second cache every few steps.
   return collide ? parts + tile.rows * kParts / 4 : parts;
 }

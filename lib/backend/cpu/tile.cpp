@@ -8,6 +8,7 @@
 #include "backend/cpu/price.h"
 #include "backend/cpu/tile_needs.h"
 #include "kernel/address.h"
+#include "kernel/substitute.h"
 
 namespace rlx::backend::cpu {
 namespace {
@@ -246,28 +247,56 @@ bool is_packed_once(const Kernel& k, const Product& p) {
   });
 }
 
-// Columns of a group, where they are whole vectors; nullopt where they are not.
-std::optional<int64_t> run_of(const Stage& s, const TileLoops& loops) {
-  if (s.kind() != Kind::kConv) return 0;
+// How far the channel of each column of a vector lies behind the first one's; nullopt where it is farther than a vector,
+// or a vector may have columns past the end.
+std::optional<Vec<int>> lanes_of(const Kernel& k, const Stage& s, const TileLoops& loops) {
+  const ConvGeometry g = *conv_geometry(s);
+  const std::optional<int64_t> columns = loops.column.extent.constant();
+  if (!columns || *columns % loops.columns != 0) return std::nullopt;
+  const RangeOf range = ranges_of(k, &s, {});
+  const auto channel = [&](int lane) {
+    const Dim column = Dim::loop(loops.column.id) * loops.columns + lane;
+    const Dim at =
+        substitute_loops(s.reads[g.image].index[g.channels].dim, {{loops.column.id, column}});
+    return simplify(at, range);
+  };
+  Vec<int> lanes;
+  for (int lane = 0; lane < loops.columns; ++lane) {
+    const std::optional<int64_t> behind = (channel(lane) - channel(0)).constant();
+    if (!behind || *behind < 0 || *behind >= loops.columns) return std::nullopt;
+    lanes.push_back(static_cast<int>(*behind));
+  }
+  return lanes;
+}
+
+// Finds the columns that have one left operand; false where a tile cannot tell them apart.
+bool find_runs(const Kernel& k, const Stage& s, const TileLoops& loops, Product& p) {
+  if (s.kind() != Kind::kConv) return true;
   const std::optional<int64_t> run = conv_geometry(s)->run.constant();
-  return run && *run % loops.columns == 0 ? run : std::nullopt;
+  if (!run) return false;
+  p.run = *run;
+  if (p.run % loops.columns == 0) return true;
+  std::optional<Vec<int>> lanes = lanes_of(k, s, loops);
+  if (!lanes) return false;
+  p.run = loops.columns;
+  p.lanes = std::move(*lanes);
+  return true;
 }
 
 // A product of factors that each depend on the columns as they should.
-std::optional<Product> product_of(const Stage& s, size_t stage, const TileLoops& loops) {
+std::optional<Product> product_of(const Kernel& k, size_t stage, const TileLoops& loops) {
+  const Stage& s = k.stages[stage];
   const ExprId a = operands(s)[0], b = operands(s)[1];
   const LoopId column = loops.column.id;
-  const std::optional<int64_t> run = run_of(s, loops);
   const bool moves = takes_loop(s, a, column);
-  if (!run || (*run == 0 && moves) || !takes_loop(s, b, column)) return std::nullopt;
-  if (says_run(s, column)) return std::nullopt;
+  if (!takes_loop(s, b, column) || says_run(s, column)) return std::nullopt;
   Product p{.stage = stage,
             .depth = depth_of(s),
             .left = loaded_reads(s, a),
             .right = loaded_reads(s, b),
             .staged = s.body[a.index].fn != Fn::kLoad,
-            .run = *run,
             .staged_node = a};
+  if (!find_runs(k, s, loops, p) || (p.run == 0 && moves)) return std::nullopt;
   // What is staged is the same for all columns, and has all steps.
   if (p.staged && (moves || (order_of(s) && order_of(s)->run))) return std::nullopt;
   const bool found = is_addressed(s, b) && (p.staged || is_addressed(s, a)) && !p.depth.empty();
@@ -295,11 +324,20 @@ bool find_products(const Kernel& k, TileLoops& loops) {
     const bool first = loops.products.empty();
     if (!column || (first && !begin_columns(k, *column, *acc, loops))) return false;
     if (*column != loops.column.id || *acc != loops.acc) return false;
-    std::optional<Product> p = product_of(s, i, loops);
+    std::optional<Product> p = product_of(k, i, loops);
     if (!p) return false;
     loops.products.push_back(std::move(*p));
   }
   return !loops.products.empty();
+}
+
+// Whether channels that one vector has lie so in memory.
+bool has_lanes_in_order(const Kernel& k, const Product& p) {
+  if (p.lanes.empty()) return true;
+  const Stage& s = k.stages[p.stage];
+  const ConvGeometry g = *conv_geometry(s);
+  const Arg& image = k.args[s.reads[g.image].tensor];
+  return axis_stride(image, static_cast<int>(g.channels)) == Dim(1);
 }
 
 bool is_batch_loop(const Kernel& k, const TileLoops& loops, LoopId loop) {
@@ -364,7 +402,7 @@ bool reads_operands(const Kernel& k, const TileLoops& loops) {
   return std::ranges::all_of(loops.products, [&](const Product& p) {
     const Stage& s = k.stages[p.stage];
     const bool left = p.staged || moves_evenly(k, s.reads[p.left[0]], p);
-    return left && std::ranges::all_of(p.right, [&](uint32_t r) {
+    return left && has_lanes_in_order(k, p) && std::ranges::all_of(p.right, [&](uint32_t r) {
              const Access& b = s.reads[r];
              const bool uniform = !depends_on(b, loops.column.id);
              const Arg& arg = k.args[b.tensor];

@@ -38,8 +38,12 @@ struct Product {
   // What the operands read, of Stage::reads; whether the left one is staged.
   Vec<uint32_t> left, right;
   bool staged = false;
-  // So many columns on end have one left operand, whole vectors of them: a group of a convolution. 0: all have.
+  // So many columns on end have one left operand, or one vector of them: whole vectors, of a group of a convolution, or of
+  // several. 0: all have.
   int64_t run = 0;
+  // Where a vector's columns are of several groups: how far each one's left operand lies behind the first one's, less
+  // than a vector, so that they are one vector's lanes in another order. Empty: they have the same.
+  Vec<int> lanes = {};
   // Steps of the innermost loop that an instruction sums up, and the types of the operands where several.
   int group = 1;
   DType left_type = DType::kI16, right_type = DType::kI16;
