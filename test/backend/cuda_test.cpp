@@ -89,6 +89,29 @@ TEST_CASE("a choice that is not on the menu is refused") {
   }
 }
 
+TEST_CASE("what parameters have no room for is refused") {
+  constexpr int kMany = 300;
+  std::string args, loads;
+  for (int i = 0; i < kMany; ++i) {
+    const std::string n = std::to_string(i);
+    args += "  arg %" + n + " : f32[8] row_major\n";
+    loads += "    v" + n + " = load %" + n + "[i0]\n";
+  }
+  const Kernel k = parse_kernel("kernel \"many\" {\n" + args +
+                                "  arg %y : f32[8] row_major written\n  grid i0 in 8\n"
+                                "  map %y.0 @ [\"/many\"] {\n" +
+                                loads + "    %y[i0] = v0\n  }\n}");
+  auto rows = cuda::menu(k, sm("sm_90"));
+  REQUIRE_FALSE(rows.ok());
+  CHECK(rows.error().first().code == 4032);
+  CHECK(rows.error().first().node == "/many");
+  Vec<std::string> symbols;
+  for (int i = 0; i < kMany; ++i) symbols.push_back("s" + std::to_string(i));
+  auto made = cuda::compile({{parse_kernel(kTake), {}}}, symbols, sm("sm_90"));
+  REQUIRE_FALSE(made.ok());
+  CHECK(made.error().first().code == 4032);
+}
+
 TEST_CASE("an index out of range leaves a trap on a GPU") {
   const Kernel k = parse_kernel(kTake);
   Shim shim(k, sm("sm_80"), {});

@@ -47,8 +47,9 @@ Vec<Try> tries_of(const Vec<Case>& cases, const Target& target) {
 
 struct Built {
   std::span<const Try> tries;
-  // One a try.
+  // One a try, and what its function is called among all of them.
   Vec<cuda::Module> modules;
+  Vec<std::string> names;
   // Of all of them.
   std::string ptx;
 };
@@ -76,8 +77,8 @@ Result<Built> built(std::span<const Try> tries, const Target& target) {
     // The header is said once.
     const size_t body = text.find('\n', text.find(".address_size"));
     b.ptx += b.modules.empty() ? text : text.substr(body);
-    m.launches[0].function = name;
     b.modules.push_back(std::move(m));
+    b.names.push_back(name);
   }
   return b;
 }
@@ -166,6 +167,8 @@ class Report {
   void add(const Try& t, const std::optional<std::string>& what) {
     const std::string name = t.source->name + ", " + t.choice.algorithm;
     std::printf("%s: %s\n", name.c_str(), what ? what->c_str() : "ok");
+    // Of a kernel that never ends, nothing else would be known.
+    std::fflush(stdout);
     ++(what ? failed : passed);
     if (what) again_.push_back(name + ": " + *what);
   }
@@ -186,16 +189,21 @@ class Report {
 };
 
 void run_module(Gpu& gpu, const Built& b, Report& report) {
-  Status loaded = gpu.load(b.ptx);
+  bool together = gpu.load(b.ptx).ok();
   for (size_t i = 0; i < b.tries.size(); ++i) {
-    if (!loaded) {
-      report.add(b.tries[i], "the driver does not take its PTX: " + loaded.error().first().message);
+    const Case& c = *b.tries[i].source;
+    cuda::Launch launch = b.modules[i].launches[0];
+    if (together) {
+      launch.function = b.names[i];
+      const auto what = wrong(gpu, c, launch);
+      report.add(b.tries[i], what);
+      // A fault took the module as well.
+      if (what) together = gpu.load(b.ptx).ok();
       continue;
     }
-    const auto what = wrong(gpu, *b.tries[i].source, b.modules[i].launches[0]);
-    report.add(b.tries[i], what);
-    // A fault took the module as well.
-    if (what) loaded = gpu.load(b.ptx);
+    // The driver does not take one of them.
+    const Status loaded = gpu.load(b.modules[i].ptx);
+    report.add(b.tries[i], loaded ? wrong(gpu, c, launch) : loaded.error().first().message);
   }
 }
 
