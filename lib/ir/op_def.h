@@ -14,6 +14,7 @@ namespace rlx {
 class InferCtx;
 class KernelBuilder;
 class GraphBuilder;
+struct Node;
 
 using Values = Vec<ValueId>;
 
@@ -48,6 +49,10 @@ struct OpDef {
   bool elementwise = false;
   // Element order and values are the input's: reshape, transpose, slice, ...
   bool view = false;
+  // Two operands may change places: the result has the same bits.
+  bool commutative = false;
+  // The output is the first input under another shape: the same elements in the same order.
+  bool reshapes = false;
 
   // Attributes are an object of the operator's struct behind void*.
   void* (*make)() = nullptr;
@@ -60,6 +65,9 @@ struct OpDef {
   // Null for block operators, which expand.
   Status (*lower)(const void*, KernelBuilder&) = nullptr;
   Result<Values> (*expand)(const void*, GraphBuilder&, const Values& inputs) = nullptr;
+  // A simpler spelling of what the node alone says, of the same bits and type: its input, or what it adds
+  // to the builder; nullopt where it is simple already. It does not look at how its inputs are made.
+  std::optional<ValueId> (*canonicalise)(const void*, GraphBuilder&, const Node&) = nullptr;
 };
 
 // The operator of that name; null where there is none. Defined in op/op_table.cpp.

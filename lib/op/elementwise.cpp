@@ -98,15 +98,20 @@ constexpr ElementwiseRow variadic(std::string_view name, DTypes dtypes, Ex (*val
   return {.name = name, .arity = kVariadic, .dtypes = dtypes, .value = value, .fold = fold};
 }
 
+constexpr ElementwiseRow commutes(ElementwiseRow row) {
+  row.commutative = true;
+  return row;
+}
+
 constexpr DTypes kSigned = kFloats | kSignedInts;
 
 constexpr ElementwiseRow kElementwise[] = {
     {"abs", kUnary, kNumbers, absolute, false, fold_abs},
     scalar<macro::kAcosh>("acosh"),
-    arithmetic(
-        "add", [](Operands x) { return x[0] + x[1]; }, fold_add),
-    logical(
-        "and", [](Operands x) { return apply(Fn::kAnd, x[0], x[1]); }, fold_and),
+    commutes(arithmetic(
+        "add", [](Operands x) { return x[0] + x[1]; }, fold_add)),
+    commutes(logical(
+        "and", [](Operands x) { return apply(Fn::kAnd, x[0], x[1]); }, fold_and)),
     scalar<macro::kAsinh>("asinh"),
     scalar<macro::kAtanh>("atanh"),
     floats("ceil", 0, [](Operands x) { return apply(Fn::kCeil, x[0]); }),
@@ -114,8 +119,8 @@ constexpr ElementwiseRow kElementwise[] = {
     scalar<macro::kCosh>("cosh"),
     arithmetic(
         "div", [](Operands x) { return x[0] / x[1]; }, fold_div),
-    comparison(
-        "equal", kAnyDType, [](Operands x) { return apply(Fn::kEq, x[0], x[1]); }, fold_equal),
+    commutes(comparison(
+        "equal", kAnyDType, [](Operands x) { return apply(Fn::kEq, x[0], x[1]); }, fold_equal)),
     scalar<macro::kErf>("erf"),
     scalar<macro::kExp>("exp"),
     floats("floor", 0, [](Operands x) { return apply(Fn::kFloor, x[0]); }),
@@ -125,7 +130,12 @@ constexpr ElementwiseRow kElementwise[] = {
         "greater_or_equal", kNumbers, [](Operands x) { return apply(Fn::kGe, x[0], x[1]); },
         fold_greater_or_equal),
     floats("hard_swish", 2.5, hard_swish),
-    {"identity", kUnary, kAnyDType, [](Operands x) { return x[0]; }, false, fold_identity},
+    {.name = "identity",
+     .arity = kUnary,
+     .dtypes = kAnyDType,
+     .value = [](Operands x) { return x[0]; },
+     .fold = fold_identity,
+     .reshapes = true},
     {"is_nan", kUnary, kFloats, [](Operands x) { return apply(Fn::kIsNan, x[0]); }, true},
     comparison(
         "less", kNumbers, [](Operands x) { return apply(Fn::kLt, x[0], x[1]); }, fold_less),
@@ -133,20 +143,20 @@ constexpr ElementwiseRow kElementwise[] = {
         "less_or_equal", kNumbers, [](Operands x) { return apply(Fn::kLe, x[0], x[1]); },
         fold_less_or_equal),
     scalar<macro::kLog>("log"),
-    variadic(
-        "max", kNumbers, [](Operands x) { return fold_left(x, greater); }, fold_max_all),
-    variadic(
+    commutes(variadic(
+        "max", kNumbers, [](Operands x) { return fold_left(x, greater); }, fold_max_all)),
+    commutes(variadic(
         "mean", kFloats, [](Operands x) { return sum_of(x) / static_cast<double>(x.size()); },
-        nullptr),
-    variadic(
-        "min", kNumbers, [](Operands x) { return fold_left(x, smaller); }, fold_min_all),
+        nullptr)),
+    commutes(variadic(
+        "min", kNumbers, [](Operands x) { return fold_left(x, smaller); }, fold_min_all)),
     scalar<macro::kMish>("mish"),
-    arithmetic(
-        "mul", [](Operands x) { return x[0] * x[1]; }, fold_mul),
+    commutes(arithmetic(
+        "mul", [](Operands x) { return x[0] * x[1]; }, fold_mul)),
     {"neg", kUnary, kSigned, [](Operands x) { return -x[0]; }, false, fold_neg},
     {"not", kUnary, kBools, [](Operands x) { return negation(x[0]); }, false, fold_not},
-    logical(
-        "or", [](Operands x) { return apply(Fn::kOr, x[0], x[1]); }, fold_or),
+    commutes(logical(
+        "or", [](Operands x) { return apply(Fn::kOr, x[0], x[1]); }, fold_or)),
     {"prelu", kBinary, kNumbers,
      [](Operands x) {
        const Ex negative = apply(Fn::kLt, x[0], constant_like(x[0], 0));
@@ -164,11 +174,11 @@ constexpr ElementwiseRow kElementwise[] = {
     floats("sqrt", 0.5, [](Operands x) { return apply(Fn::kSqrt, x[0]); }),
     arithmetic(
         "sub", [](Operands x) { return x[0] - x[1]; }, fold_sub),
-    variadic("sum", kNumbers, sum_of, fold_sum_all),
+    commutes(variadic("sum", kNumbers, sum_of, fold_sum_all)),
     scalar<macro::kTan>("tan"),
     scalar<macro::kTanh>("tanh"),
-    logical(
-        "xor", [](Operands x) { return apply(Fn::kXor, x[0], x[1]); }, nullptr),
+    commutes(logical(
+        "xor", [](Operands x) { return apply(Fn::kXor, x[0], x[1]); }, nullptr)),
 };
 
 // The operator of one row.
@@ -179,6 +189,8 @@ struct Elementwise {
   static constexpr Arity arity = kElementwise[row].arity;
   static constexpr DTypes dtypes = kElementwise[row].dtypes;
   static constexpr bool elementwise = true;
+  static constexpr bool commutative = kElementwise[row].commutative;
+  static constexpr bool reshapes = kElementwise[row].reshapes;
 
   static Result<Types> infer(const Elementwise&, InferCtx& c) {
     return infer_map(c, kElementwise[row].predicate, kElementwise[row].fold);

@@ -21,6 +21,9 @@ struct ElementwiseRow {
   // The greatest error in units of the result's last place, over all floats; of what is one macro
   // kernel/functions.def says it.
   double ulp = 0;
+  // As in OpDef.
+  bool commutative = false;
+  bool reshapes = false;
 };
 
 // Sorted by name.

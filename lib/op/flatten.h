@@ -11,6 +11,7 @@ struct Flatten {
   static constexpr Arity arity{.in = 1};
   static constexpr DTypes dtypes = kAnyDType;
   static constexpr bool view = true;
+  static constexpr bool reshapes = true;
 
   int64_t axis = 1;
 

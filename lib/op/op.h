@@ -13,8 +13,8 @@
 //   RLX_OP(Softmax);   // in namespace rlx::ops
 //
 // and one sorted line in op/ops.def. Members are named as ONNX names the attribute. Optional
-// statics: `effect`, `regions`, `elementwise`, `view`; block operators have `expand` instead of
-// `lower`. Everything else (OpDef, printing, parsing, JSON, hash, equality) is derived here from
+// statics: `effect`, `regions`, `elementwise`, `view`, `commutative`, `reshapes`, and the hook
+// `canonicalise` (ir/op_def.h); block operators have `expand` instead of `lower`. Everything else (OpDef, printing, parsing, JSON, hash, equality) is derived here from
 // the struct.
 //
 // In `lower`, at most one operand of an expression adds nodes to the body: compilers differ in the
@@ -56,6 +56,10 @@ template <class O>
 inline constexpr bool kHasExpand = requires(const O& o, GraphBuilder& b, const Values& v) {
   { O::expand(o, b, v) } -> std::same_as<Result<Values>>;
 };
+template <class O>
+inline constexpr bool kHasCanonicalise = requires(const O& o, GraphBuilder& b, const Node& n) {
+  { O::canonicalise(o, b, n) } -> std::same_as<std::optional<ValueId>>;
+};
 
 template <class O>
 inline constexpr bool kHasAttributes = [] {
@@ -88,6 +92,8 @@ constexpr OpDef op_def_of() {
   if constexpr (requires { O::regions; }) d.regions = O::regions;
   if constexpr (requires { O::elementwise; }) d.elementwise = O::elementwise;
   if constexpr (requires { O::view; }) d.view = O::view;
+  if constexpr (requires { O::commutative; }) d.commutative = O::commutative;
+  if constexpr (requires { O::reshapes; }) d.reshapes = O::reshapes;
   d.make = []() -> void* { return new O(); };
   d.clone = [](const void* o) -> void* { return new O(*static_cast<const O*>(o)); };
   d.destroy = [](void* o) { delete static_cast<O*>(o); };
@@ -105,6 +111,11 @@ constexpr OpDef op_def_of() {
   if constexpr (kHasExpand<O>) {
     d.expand = [](const void* o, GraphBuilder& b, const Values& v) {
       return O::expand(*static_cast<const O*>(o), b, v);
+    };
+  }
+  if constexpr (kHasCanonicalise<O>) {
+    d.canonicalise = [](const void* o, GraphBuilder& b, const Node& n) {
+      return O::canonicalise(*static_cast<const O*>(o), b, n);
     };
   }
   return d;

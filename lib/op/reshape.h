@@ -13,6 +13,7 @@ struct Reshape {
   static constexpr Arity arity{.in = 2};
   static constexpr DTypes dtypes = kAnyDType;
   static constexpr bool view = true;
+  static constexpr bool reshapes = true;
 
   int64_t allowzero = 0;
 

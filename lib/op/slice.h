@@ -1,5 +1,8 @@
 // A part of a tensor: along each named axis, every step-th element from start to before end.
 #pragma once
+#include <algorithm>
+
+#include "ir/builder.h"
 #include "op/op.h"
 #include "op/shared/part.h"
 #include "op/shared/view.h"
@@ -50,6 +53,16 @@ struct Slice {
       }
       return at;
     });
+  }
+
+  // All of the input where every axis stays whole and none is turned around.
+  static std::optional<ValueId> canonicalise(const Slice&, GraphBuilder& g, const Node& n) {
+    if (g.type(n.inputs[0]) != g.type(n.outputs[0])) return std::nullopt;
+    if (n.inputs.size() < 5 || !n.inputs[4].valid()) return n.inputs[0];
+    const Known steps = g.known(n.inputs[4]);
+    const auto forward = [](const Dim& step) { return step.constant().value_or(0) > 0; };
+    return steps && std::all_of(steps->begin(), steps->end(), forward) ? std::optional(n.inputs[0])
+                                                                       : std::nullopt;
   }
 
  private:

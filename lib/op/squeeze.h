@@ -12,6 +12,7 @@ struct Squeeze {
   static constexpr Arity arity{.in = 1, .optional = 1};
   static constexpr DTypes dtypes = kAnyDType;
   static constexpr bool view = true;
+  static constexpr bool reshapes = true;
 
   static Result<Types> infer(const Squeeze&, InferCtx& c) {
     const Type& in = c.in(0);

@@ -1,6 +1,8 @@
 // Axes in another order: axis i of the output is axis perm[i] of the input.
 #pragma once
+#include "ir/builder.h"
 #include "op/op.h"
+#include "op/reshape.h"
 #include "op/shared/view.h"
 
 namespace rlx::ops {
@@ -45,6 +47,22 @@ struct Transpose {
       for (size_t i = 0; i < at.size(); ++i) index[static_cast<size_t>(axes[i])] = at[i];
       return index;
     });
+  }
+
+  // Where only axes of extent 1 change places, it is a reshape.
+  static std::optional<ValueId> canonicalise(const Transpose& o, GraphBuilder& g, const Node& n) {
+    const Vec<Dim>& in = g.type(n.inputs[0]).shape;
+    const Vec<int> axes = order(o, static_cast<int>(in.size()));
+    int last = -1;
+    for (const int axis : axes) {
+      if (in[static_cast<size_t>(axis)].is(1)) continue;
+      if (axis < last) return std::nullopt;
+      last = axis;
+    }
+    const Vec<Dim> shape = select_axes(in, axes);
+    if (shape == in) return n.inputs[0];
+    const auto made = g.add1(attrs(Reshape{.allowzero = 1}), {n.inputs[0], g.dims(shape)});
+    return made ? std::optional(*made) : std::nullopt;
   }
 };
 RLX_OP(Transpose);

@@ -12,6 +12,7 @@ struct Unsqueeze {
   static constexpr Arity arity{.in = 2};
   static constexpr DTypes dtypes = kAnyDType;
   static constexpr bool view = true;
+  static constexpr bool reshapes = true;
 
   static Result<Types> infer(const Unsqueeze&, InferCtx& c) {
     RLX_TRY(auto given, known_integers(c, 1, "axes"));

@@ -80,7 +80,7 @@ Status visit(Graph& g, NodeId id, Replacement& replacement) {
   }
   if (!is_computable(g, id)) return {};
   const Node& node = g[id];
-  if (is_reshape(node.op()) && bytes_of_values(g, node.outputs)) {
+  if (node.op().reshapes && bytes_of_values(g, node.outputs)) {
     const ValueId out = node.outputs[0];
     replacement.emplace(out, g.add_constant(reshaped(g, node), g[out].name));
     return {};

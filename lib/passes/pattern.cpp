@@ -1,7 +1,6 @@
 #include "passes/pattern.h"
 
 #include <algorithm>
-#include <array>
 #include <cstdlib>
 
 #include "kernel/storage.h"
@@ -24,6 +23,7 @@ class Parser {
  private:
   Pattern term() {
     if (is_digit(rest_.front()) || rest_.front() == '-') return number();
+    if (take('<')) return any_with(word());
     Pattern p{.kind = Pattern::Kind::kValue, .names = {word()}};
     while (take('|')) p.names.push_back(word());
     if (take('(')) {
@@ -32,6 +32,18 @@ class Parser {
     } else if (p.names[0] == "_") {
       p.kind = Pattern::Kind::kAny;
     }
+    return p;
+  }
+
+  // The operators that have the trait.
+  Pattern any_with(std::string_view trait) {
+    check(trait == "reshapes" && take('>'));
+    Pattern p{.kind = Pattern::Kind::kOp};
+    for (const OpDef* op : all_ops()) {
+      if (op->reshapes) p.names.emplace_back(op->name);
+    }
+    check(take('('));
+    operands(p);
     return p;
   }
 
@@ -54,7 +66,7 @@ class Parser {
   }
 
   std::string word() {
-    const size_t size = std::min(rest_.find_first_of("|(), ."), rest_.size());
+    const size_t size = std::min(rest_.find_first_of("|(), .>"), rest_.size());
     check(size > 0);
     std::string result(rest_.substr(0, size));
     rest_.remove_prefix(size);
@@ -62,7 +74,7 @@ class Parser {
   }
 
   bool take(char c) {
-    check(c == '|' || c == '(' || !rest_.empty());
+    check(c == '|' || c == '(' || c == '<' || !rest_.empty());
     if (!rest_.starts_with(c)) return false;
     rest_.remove_prefix(1);
     while (rest_.starts_with(' ')) rest_.remove_prefix(1);
@@ -77,12 +89,6 @@ class Parser {
 };
 
 // ---- Matching ---------------------------------------------------------------------------------
-
-bool is_commutative(std::string_view op) {
-  constexpr std::array<std::string_view, 8> kNames{"add", "and", "equal", "max",
-                                                   "min", "mul", "or",    "xor"};
-  return std::find(kNames.begin(), kNames.end(), op) != kNames.end();
-}
 
 // Larger constants are data, not numbers.
 constexpr int64_t kMostComparedElements = 4096;
@@ -115,7 +121,7 @@ bool match_node(const Pattern& p, NodeId id, Match& m) {
   const auto values = m.values;
   const auto nodes = m.nodes;
   if (match_operands(p, node.inputs, m)) return true;
-  if (wanted != 2 || !is_commutative(node.op_name())) return false;
+  if (wanted != 2 || !node.op().commutative) return false;
   m.values = values;
   m.nodes = nodes;
   return match_operands(p, {node.inputs[1], node.inputs[0]}, m);

@@ -3,7 +3,8 @@
 //   {Math::kExact, "neg(neg(x))", "x"}
 //   {Math::kExact, "relu(clip(x, low, high))", "clip(x, low, high)", is_not_negative}
 //
-// In a pattern a name with brackets is an operator, or several joined by `|`; a number is a
+// In a pattern a name with brackets is an operator, or several joined by `|`; `<reshapes>` in its place is
+// any operator with that trait; a number is a
 // constant all of whose elements are that number; `_` is any value; another name is a value, the
 // same one wherever the name stands. Operands are matched from the first on; all of a node's inputs
 // are named unless the list ends in `...`. Operands of commutative operators match in both orders.

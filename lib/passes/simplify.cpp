@@ -62,6 +62,7 @@ class Simplifier {
     for (auto at = first; plain && at != last; ++at) {
       if (apply(*at->second, region, id)) return;
     }
+    if (plain && canonicalise(region, id)) return;
     g_[region].nodes.push_back(id);
   }
 
@@ -71,8 +72,24 @@ class Simplifier {
     if (p.rule->guard && !p.rule->guard(m)) return false;
     const size_t nodes = g_[region].nodes.size();
     GraphBuilder builder(g_, region, origin_of(m));
+    return take(p.to ? build(*p.to, m, builder) : p.rule->build(m, builder), region, nodes, id);
+  }
+
+  // What the operator itself knows.
+  bool canonicalise(RegionId region, NodeId id) {
+    // Copied: new nodes move the others.
+    const Node node = g_[id];
+    if (!node.op().canonicalise) return false;
+    const size_t nodes = g_[region].nodes.size();
+    GraphBuilder builder(g_, region, node.origin);
+    const auto made = node.op().canonicalise(node.attrs.data(), builder, node);
+    return take(made, region, nodes, id);
+  }
+
+  // Puts what was made in the node's place, unless that would change its type; the region had so many
+  // nodes before.
+  bool take(std::optional<ValueId> made, RegionId region, size_t nodes, NodeId id) {
     const ValueId out = g_[id].outputs[0];
-    const std::optional<ValueId> made = p.to ? build(*p.to, m, builder) : p.rule->build(m, builder);
     if (!made || g_[*made].type != g_[out].type) {
       g_[region].nodes.resize(nodes);
       return false;

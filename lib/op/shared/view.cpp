@@ -1,8 +1,5 @@
 #include "op/shared/view.h"
 
-#include <algorithm>
-#include <array>
-
 #include "op/shared/reindex.h"
 
 namespace rlx {
@@ -11,12 +8,6 @@ Result<Types> view_types(InferCtx& c, Vec<Dim> shape) {
   Type out = Type::tensor(c.in(0).dtype, std::move(shape));
   if (Known known = c.known(0)) tell(c, out, *std::move(known));
   return Types{std::move(out)};
-}
-
-bool is_reshape(const OpDef& op) {
-  constexpr std::array<std::string_view, 5> kNames{"flatten", "identity", "reshape", "squeeze",
-                                                   "unsqueeze"};
-  return std::find(kNames.begin(), kNames.end(), op.name) != kNames.end();
 }
 
 Status lower_reshape(KernelBuilder& b) {

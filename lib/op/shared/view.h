@@ -9,8 +9,6 @@ namespace rlx {
 
 // One output of the input's element type; known elements stay known under a shape of rank 0 or 1.
 Result<Types> view_types(InferCtx& c, Vec<Dim> shape);
-// Whether the operator's output is its first input under another shape.
-bool is_reshape(const OpDef& op);
 // The output is the input under another shape.
 Status lower_reshape(KernelBuilder& b);
 

@@ -35,7 +35,7 @@ std::optional<size_t> counting_axis(const Graph& g, ValueId v) {
   // The steps from v back to where the counting begins.
   Vec<const Node*> views;
   const Node* n = g.node_of(v);
-  while (n && (is_reshape(n->op()) || as<ops::Expand>(*n))) {
+  while (n && (n->op().reshapes || as<ops::Expand>(*n))) {
     views.push_back(n);
     n = g.node_of(n->inputs[0]);
   }
@@ -46,7 +46,7 @@ std::optional<size_t> counting_axis(const Graph& g, ValueId v) {
   for (size_t i = views.size(); axis && i-- > 0;) {
     const Vec<Dim>& in = g[views[i]->inputs[0]].type.shape;
     const Vec<Dim>& out = g[views[i]->outputs[0]].type.shape;
-    if (is_reshape(views[i]->op())) {
+    if (views[i]->op().reshapes) {
       axis = axis_after_reshape(in, *axis, out);
     } else {
       axis = *axis + out.size() - in.size();

@@ -36,17 +36,6 @@ std::optional<ValueId> transpose_once(const Match& m, GraphBuilder& g) {
   return transpose_by(g, m["x"], order);
 }
 
-// Whether only axes of extent 1 change places.
-bool moves_nothing(const Match& m) {
-  int last = -1;
-  for (const int axis : order_of(m, 0)) {
-    if (m.type(m["x"]).shape[static_cast<size_t>(axis)].is(1)) continue;
-    if (axis < last) return false;
-    last = axis;
-  }
-  return true;
-}
-
 // For each axis of `to` the run of axes of `from` whose product it is, in order; nullopt where an
 // axis of `to` is not such a product.
 std::optional<Vec<Vec<int>>> runs_of(const Vec<Dim>& from, const Vec<Dim>& to) {
@@ -80,16 +69,6 @@ std::optional<ValueId> transpose_whole(const Match& m, GraphBuilder& g) {
   return transpose_by(g, m["x"], order);
 }
 
-// A slice that keeps every axis whole goes forward from its start.
-bool goes_forward(const Match& m) {
-  const Values& inputs = m.node(0).inputs;
-  if (inputs.size() < 5 || !inputs[4].valid()) return true;
-  const Constant* steps = m.graph.constant_of(inputs[4]);
-  const auto integers = steps ? integers_of(*steps) : std::nullopt;
-  return integers &&
-         std::all_of(integers->begin(), integers->end(), [](int64_t s) { return s > 0; });
-}
-
 bool is_same_concat(const Match& m) {
   const int rank = m.type().rank();
   auto axis = [&](size_t i) { return axis_of(as<ops::Concat>(m.node(i))->axis, rank); };
@@ -109,22 +88,11 @@ constexpr Rule kShapes[] = {
     {Math::kExact, "concat(concat(...), ...)", {}, is_same_concat, concat_once},
     {Math::kExact, "concat(x)", "x"},
     {Math::kExact, "expand(x, _)", "x"},
-    {Math::kExact, "flatten|reshape|squeeze|unsqueeze(x, ...)", "x"},
-    {Math::kExact,
-     "flatten|reshape|squeeze|unsqueeze(transpose(flatten|reshape|squeeze|unsqueeze(x, ...)), ...)",
-     {},
-     nullptr,
-     transpose_whole},
-    {Math::kExact,
-     "flatten|reshape|squeeze|unsqueeze(flatten|reshape|squeeze|unsqueeze(x, ...), ...)",
-     {},
-     nullptr,
-     reshape_once},
-    {Math::kExact, "slice(x, ...)", "x", goes_forward},
+    {Math::kExact, "<reshapes>(x, ...)", "x"},
+    {Math::kExact, "<reshapes>(transpose(<reshapes>(x, ...)), ...)", {}, nullptr, transpose_whole},
+    {Math::kExact, "<reshapes>(<reshapes>(x, ...), ...)", {}, nullptr, reshape_once},
     {Math::kExact, "tile(x, _)", "x"},
     {Math::kExact, "transpose(transpose(x))", {}, nullptr, transpose_once},
-    {Math::kExact, "transpose(x)", "x", moves_nothing},
-    {Math::kExact, "transpose(x)", {}, moves_nothing, reshape_once},
 };
 
 }  // namespace
