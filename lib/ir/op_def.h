@@ -15,6 +15,9 @@ class InferCtx;
 class KernelBuilder;
 class GraphBuilder;
 struct Node;
+struct GradIn;
+struct JvpIn;
+struct BatchIn;
 
 using Values = Vec<ValueId>;
 
@@ -68,6 +71,11 @@ struct OpDef {
   // A simpler spelling of what the node alone says, of the same bits and type: its input, or what it adds
   // to the builder; nullopt where it is simple already. It does not look at how its inputs are made.
   std::optional<ValueId> (*canonicalise)(const void*, GraphBuilder&, const Node&) = nullptr;
+  // Graphs made of graphs (ir/hooks.h): the gradient by each input, the tangent of each output, and each
+  // output with a leading axis more. Null: the operator has none.
+  Result<Values> (*grad)(const void*, GraphBuilder&, const GradIn&) = nullptr;
+  Result<Values> (*jvp)(const void*, GraphBuilder&, const JvpIn&) = nullptr;
+  Result<Values> (*batch)(const void*, GraphBuilder&, const BatchIn&) = nullptr;
 };
 
 // The operator of that name; null where there is none. Defined in op/op_table.cpp.

@@ -1,6 +1,8 @@
 // The mean of each window.
 #pragma once
 #include "op/op.h"
+#include "op/shared/batching.h"
+#include "op/shared/conv_hooks.h"
 #include "op/shared/pool.h"
 
 namespace rlx::ops {
@@ -10,6 +12,7 @@ struct AveragePool {
   static constexpr int version = 1;
   static constexpr Arity arity{.in = 1};
   static constexpr DTypes dtypes = kFloats;
+  static constexpr bool linear = true;
 
   std::string auto_pad = "NOTSET";
   int64_t ceil_mode = 0;
@@ -33,6 +36,19 @@ struct AveragePool {
     const Ex count = cast(s.index(simplify(count_of(o, window, at), range)), x.type());
     s.store(b.output(), at, sum(s, x) / count);
     return {};
+  }
+
+  static Result<Values> grad(const AveragePool& o, GraphBuilder& b, const GradIn& in) {
+    const Window window = window_of(KernelBuilder(b.graph(), in.node), attributes_of(o));
+    Formula f(b);
+    const Wire outer = f(in.outer[0]);
+    const Wire counts = window_counts(f, outer.dtype(), window, o.count_include_pad != 0);
+    const Vec<Dim> image = f(in.inputs[0]).shape();
+    return f.values({gradient_of_window_sums(outer / counts, window, image)});
+  }
+
+  static Result<Values> batch(const AveragePool&, GraphBuilder& b, const BatchIn& in) {
+    return batch_of_images(b, in);
   }
 
  private:

@@ -2,6 +2,7 @@
 #pragma once
 #include "op/op.h"
 #include "op/shared/axes.h"
+#include "op/shared/batching.h"
 #include "op/shared/map.h"
 
 namespace rlx::ops {
@@ -28,6 +29,19 @@ struct Clip {
       if (b.has(2)) x = apply(Fn::kMin, x, load_scalar(b, s, 2));
       return x;
     });
+  }
+  // Bounds that have the axis are no scalars.
+  static Result<Values> batch(const Clip&, GraphBuilder& b, const BatchIn& in) {
+    if (!others_are_batched(in)) return batch_of_map(b, in);
+    Formula f(b);
+    Wire x = batched_input(f, in, 0);
+    for (const size_t i : {1, 2}) {
+      if (i >= in.inputs.size() || !in.inputs[i].valid()) continue;
+      Vec<Dim> shape(x.shape().size(), Dim(1));
+      if (in.batched[i]) shape[0] = in.extent;
+      x = f.make(i == 1 ? "max" : "min", {x, reshape(f(in.inputs[i]), shape)});
+    }
+    return f.values({x});
   }
 };
 RLX_OP(Clip);

@@ -1,6 +1,7 @@
 // Tensors one after the other along an axis.
 #pragma once
 #include "op/op.h"
+#include "op/shared/batching.h"
 #include "op/shared/view.h"
 
 namespace rlx::ops {
@@ -37,6 +38,40 @@ struct Concat {
       offset = offset + extent[0];
     }
     return {};
+  }
+
+  static Result<Values> grad(const Concat& o, GraphBuilder& b, const GradIn& in) {
+    Formula f(b);
+    const Wire outer = f(in.outer[0]);
+    const int axis = axis_of(o.axis, f(in.inputs[0]).rank());
+    Vec<Wire> grads;
+    Dim offset = 0;
+    for (size_t i = 0; i < in.inputs.size(); ++i) {
+      const Dim end = offset + f(in.inputs[i]).shape()[static_cast<size_t>(axis)];
+      grads.push_back(in.wanted[i] ? slice(outer, axis, offset, end) : f.none());
+      offset = end;
+    }
+    return f.values(grads);
+  }
+
+  static Result<Values> jvp(const Concat& o, GraphBuilder& b, const JvpIn& in) {
+    Formula f(b);
+    Vec<Wire> tangents;
+    for (size_t i = 0; i < in.inputs.size(); ++i) {
+      const Wire x = f(in.inputs[i]);
+      const bool varies = in.tangents[i].valid();
+      tangents.push_back(varies ? f(in.tangents[i]) : f.full(x.dtype(), x.shape(), 0));
+    }
+    return f.values({f.make(attrs(o), tangents)});
+  }
+
+  static Result<Values> batch(const Concat& o, GraphBuilder& b, const BatchIn& in) {
+    Formula f(b);
+    Vec<Wire> inputs;
+    for (size_t i = 0; i < in.inputs.size(); ++i) inputs.push_back(batched_input(f, in, i));
+    Concat further = o;
+    if (o.axis >= 0) ++further.axis;
+    return f.values({f.make(attrs(further), inputs)});
   }
 
  private:

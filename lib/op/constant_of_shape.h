@@ -1,6 +1,7 @@
 // One value, repeated.
 #pragma once
 #include "op/op.h"
+#include "op/shared/formula.h"
 #include "op/shared/view.h"
 
 namespace rlx::ops {
@@ -25,6 +26,16 @@ struct ConstantOfShape {
       if (!b.has(1)) return s.constant(DType::kF32, 0);
       return load_scalar(b, s, 1);
     });
+  }
+  static Result<Values> grad(const ConstantOfShape&, GraphBuilder& b, const GradIn& in) {
+    Formula f(b);
+    const Wire outer = f(in.outer[0]);
+    const Wire all = sum(outer, iota(0, f(in.outputs[0]).rank()));
+    return f.values({f.none(), reshape(all, f(in.inputs[1]).shape())});
+  }
+
+  static Result<Values> jvp(const ConstantOfShape&, GraphBuilder& b, const JvpIn& in) {
+    return b.add("constant_of_shape", {in.inputs[0], in.tangents[1]}, 1);
   }
 };
 RLX_OP(ConstantOfShape);

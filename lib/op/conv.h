@@ -2,7 +2,9 @@
 // window...].
 #pragma once
 #include "op/op.h"
+#include "op/shared/batching.h"
 #include "op/shared/contraction.h"
+#include "op/shared/conv_hooks.h"
 #include "op/shared/rows.h"
 #include "op/shared/window.h"
 
@@ -63,7 +65,72 @@ struct Conv {
     return {};
   }
 
+  static Result<Values> grad(const Conv& o, GraphBuilder& b, const GradIn& in) {
+    const KernelBuilder k(b.graph(), in.node);
+    const Window window = window_of(k, *attributes_of(o, k));
+    Formula f(b);
+    const Wire x = f(in.inputs[0]), w = f(in.inputs[1]), outer = f(in.outer[0]);
+    Vec<Wire> grads(in.inputs.size(), f.none());
+    if (in.wanted[0]) grads[0] = gradient_by_image(outer, w, window, o.group, x.shape());
+    if (in.wanted[1]) grads[1] = gradient_by_weights(outer, x, window, o.group, w.shape());
+    if (in.inputs.size() > 2 && in.wanted[2]) {
+      Vec<int> axes = iota(0, x.rank());
+      axes.erase(axes.begin() + 1);
+      grads[2] = reshape(sum(outer, axes), f(in.inputs[2]).shape());
+    }
+    return f.values(grads);
+  }
+
+  static Result<Values> jvp(const Conv& o, GraphBuilder& b, const JvpIn& in) {
+    Formula f(b);
+    Wire tangent = f.none();
+    for (size_t i = 0; i < 2; ++i) {
+      if (!in.tangents[i].valid()) continue;
+      Vec<Wire> operands = {f(in.inputs[0]), f(in.inputs[1])};
+      operands[i] = f(in.tangents[i]);
+      tangent = added(tangent, f.make(attrs(o), operands));
+    }
+    if (in.tangents.size() > 2 && in.tangents[2].valid()) {
+      Vec<Dim> channels(f(in.inputs[0]).shape().size() - 1, Dim(1));
+      channels[0] = f(in.tangents[2]).shape()[0];
+      tangent = added(tangent, reshape(f(in.tangents[2]), channels));
+    }
+    return f.values({expand(tangent, f(in.outputs[0]).shape())});
+  }
+
+  // Weights of each index are groups of channels of their own, of which the number has to be known.
+  static Result<Values> batch(const Conv& o, GraphBuilder& b, const BatchIn& in) {
+    if (!others_are_batched(in)) return batch_of_images(b, in);
+    const std::optional<int64_t> extent = in.extent.constant();
+    if (!extent) {
+      return Error(
+          diagnostic_of(b.graph(), in.node, kMustBeKnown,
+                        "weights over an axis of the symbolic extent " + to_text(in.extent)));
+    }
+    Formula f(b);
+    Vec<Wire> inputs = {moved_axes(batched_input(f, in, 0), {0}, 1)};
+    inputs[0] = reshape(inputs[0], joined(inputs[0].shape(), 1));
+    for (size_t i = 1; i < in.inputs.size(); ++i) {
+      const bool given = in.inputs[i].valid();
+      const Wire w = given ? batched_input(f, in, i) : f.none();
+      inputs.push_back(given ? reshape(w, joined(w.shape(), 0)) : w);
+    }
+    Conv all = o;
+    all.group = o.group * *extent;
+    Vec<Dim> apart = b.type(b.graph()[in.node].outputs[0]).shape;
+    apart.insert(apart.begin() + 1, in.extent);
+    return f.values({moved_axes(reshape(f.make(attrs(all), inputs), apart), {1}, 0)});
+  }
+
  private:
+  // With axes `a` and a + 1 as one.
+  static Vec<Dim> joined(Vec<Dim> shape, size_t a) {
+    if (a + 1 >= shape.size()) return shape;
+    shape[a] = shape[a] * shape[a + 1];
+    shape.erase(shape.begin() + static_cast<int64_t>(a) + 1);
+    return shape;
+  }
+
   // From an InferCtx or a KernelBuilder; the window's extents are those of w.
   template <class Ctx>
   static Result<WindowAttributes> attributes_of(const Conv& o, const Ctx& c) {

@@ -1,6 +1,7 @@
 // Sums of all elements up to each along an axis.
 #pragma once
 #include "op/op.h"
+#include "op/shared/formula.h"
 #include "op/shared/rows.h"
 
 namespace rlx::ops {
@@ -11,6 +12,7 @@ struct CumSum {
   static constexpr int version = 1;
   static constexpr Arity arity{.in = 2};
   static constexpr DTypes dtypes = kNumbers;
+  static constexpr bool linear = true;
 
   // The element itself is left out.
   int64_t exclusive = 0;
@@ -29,6 +31,20 @@ struct CumSum {
     StageBuilder s = b.scan(rows.extents()[0], o.exclusive != 0, o.reverse != 0);
     s.store(b.output(), rows.at(s), sum(s, s.load(b.input(0), rows.at(s))));
     return {};
+  }
+
+  // What comes back from all sums that an element is in: those the other way.
+  static Result<Values> grad(const CumSum& o, GraphBuilder& b, const GradIn& in) {
+    Formula f(b);
+    const CumSum back{.exclusive = o.exclusive, .reverse = o.reverse == 0 ? 1 : 0};
+    return f.values({f.make(attrs(back), {f(in.outer[0]), f(in.inputs[1])}), f.none()});
+  }
+
+  static Result<Values> batch(const CumSum& o, GraphBuilder& b, const BatchIn& in) {
+    Formula f(b);
+    const int64_t axis = b.known(in.inputs[1])->front().constant().value();
+    return f.values(
+        {f.make(attrs(o), {f(in.inputs[0]), f.integers(Vec<Dim>{axis < 0 ? axis : axis + 1})})});
   }
 };
 RLX_OP(CumSum);

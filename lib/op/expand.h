@@ -1,6 +1,7 @@
 // Broadcasts a tensor with a shape, as numpy does: an extent of 1 on either side takes the other's.
 #pragma once
 #include "op/op.h"
+#include "op/shared/batching.h"
 #include "op/shared/view.h"
 
 namespace rlx::ops {
@@ -11,6 +12,7 @@ struct Expand {
   static constexpr int version = 1;
   static constexpr Arity arity{.in = 2};
   static constexpr DTypes dtypes = kAnyDType;
+  static constexpr bool linear = true;
 
   static Result<Types> infer(const Expand&, InferCtx& c) {
     RLX_TRY(Vec<Dim> shape, known_extents(c, 1, "the shape"));
@@ -23,6 +25,20 @@ struct Expand {
   static Status lower(const Expand&, KernelBuilder& b) {
     return lower_map(
         b, [&](StageBuilder& s, const Vec<Dim>& at) { return load_broadcast(b, s, 0, at); });
+  }
+
+  static Result<Values> grad(const Expand&, GraphBuilder& b, const GradIn& in) {
+    Formula f(b);
+    return f.values({sum_to(f(in.outer[0]), f(in.inputs[0]).shape()), f.none()});
+  }
+
+  static Result<Values> batch(const Expand&, GraphBuilder& b, const BatchIn& in) {
+    Formula f(b);
+    const Wire x = f(in.inputs[0]);
+    const Vec<Dim> out = batched_shape(in, b.type(b.graph()[in.node].outputs[0]).shape);
+    Vec<Dim> shape = x.shape();
+    shape.insert(shape.begin() + 1, out.size() - shape.size(), Dim(1));
+    return f.values({expand(reshape(x, shape), out)});
   }
 
  private:

@@ -1,6 +1,8 @@
 // Slices of data along an axis, chosen by indices: out[a, i, b] = data[a, indices[i], b].
 #pragma once
 #include "op/op.h"
+#include "op/shared/batching.h"
+#include "op/shared/scattered.h"
 #include "op/shared/view.h"
 
 namespace rlx::ops {
@@ -11,6 +13,7 @@ struct Gather {
   static constexpr int version = 1;
   static constexpr Arity arity{.in = 2};
   static constexpr DTypes dtypes = kAnyDType;
+  static constexpr bool linear = true;
 
   int64_t axis = 0;
 
@@ -43,6 +46,43 @@ struct Gather {
       all[static_cast<size_t>(axis)] = data_index(s.load(b.input(1), chosen));
       return rlx::gather(b, s, 0, std::move(all));
     });
+  }
+
+  static Result<Values> grad(const Gather& o, GraphBuilder& b, const GradIn& in) {
+    Formula f(b);
+    const Vec<Dim> data = f(in.inputs[0]).shape();
+    const Wire indices = f(in.inputs[1]);
+    const int axis = axis_of(o.axis, static_cast<int>(data.size()));
+    const auto at = static_cast<size_t>(axis);
+    Vec<Dim> rows = data;
+    rows[at] = product(indices.shape());
+    Vec<Dim> along(data.size(), Dim(1));
+    along[at] = rows[at];
+    const Wire updates = reshape(f(in.outer[0]), rows);
+    const Wire places = expand(reshape(indices, along), rows);
+    return f.values({scattered(places, updates, data, axis), f.none()});
+  }
+
+  static Result<Values> batch(const Gather& o, GraphBuilder& b, const BatchIn& in) {
+    const Node node = b.graph()[in.node];
+    const int axis = axis_of(o.axis, b.type(node.inputs[0]).rank());
+    if (!in.batched[1]) return b.add(attrs(Gather{.axis = axis + 1}), in.inputs, 1);
+    Formula f(b);
+    const Wire data = f(in.inputs[0]), indices = f(in.inputs[1]);
+    if (!in.batched[0]) {
+      // The new axis comes out where the indices' axes do.
+      const Wire chosen = f.make(attrs(Gather{.axis = axis}), {data, indices});
+      return f.values({moved_axes(chosen, {axis}, 0)});
+    }
+    // Rows of data by the axis, whose other axes follow; then those before it come back.
+    const Wire rows = moved_axes(data, {axis + 1}, 1);
+    Vec<Dim> columns = indices.shape();
+    columns.emplace_back(1);
+    Attrs gather(find_op("gather_nd"));
+    gather.each([](std::string_view, AttrRef dims) { *std::get<int64_t*>(dims) = 1; });
+    const Wire chosen = f.make(std::move(gather), {rows, reshape(indices, columns)});
+    const int before = 1 + b.type(node.inputs[1]).rank();
+    return f.values({moved_axes(chosen, iota(before, before + axis), 1)});
   }
 
  private:

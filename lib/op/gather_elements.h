@@ -1,6 +1,8 @@
 // out[i, j] = data[indices[i, j], j] along axis 0, and so on: one element per index.
 #pragma once
 #include "op/op.h"
+#include "op/shared/batching.h"
+#include "op/shared/scattered.h"
 #include "op/shared/view.h"
 
 namespace rlx::ops {
@@ -11,6 +13,7 @@ struct GatherElements {
   static constexpr int version = 1;
   static constexpr Arity arity{.in = 2};
   static constexpr DTypes dtypes = kAnyDType;
+  static constexpr bool linear = true;
 
   int64_t axis = 0;
 
@@ -34,6 +37,21 @@ struct GatherElements {
       index[axis] = data_index(s.load(b.input(1), at));
       return rlx::gather(b, s, 0, std::move(index));
     });
+  }
+
+  static Result<Values> grad(const GatherElements& o, GraphBuilder& b, const GradIn& in) {
+    Formula f(b);
+    const Vec<Dim> data = f(in.inputs[0]).shape();
+    const int axis = axis_of(o.axis, static_cast<int>(data.size()));
+    return f.values({scattered(f(in.inputs[1]), f(in.outer[0]), data, axis), f.none()});
+  }
+
+  static Result<Values> batch(const GatherElements& o, GraphBuilder& b, const BatchIn& in) {
+    Formula f(b);
+    GatherElements further = o;
+    if (o.axis >= 0) ++further.axis;
+    const Wire data = batched_input(f, in, 0);
+    return f.values({f.make(attrs(further), {data, batched_input(f, in, 1)})});
   }
 };
 RLX_OP(GatherElements);

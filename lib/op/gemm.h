@@ -1,7 +1,9 @@
 // alpha * A * B + beta * C, A and B transposed where transA and transB say so.
 #pragma once
 #include "op/op.h"
+#include "op/shared/batching.h"
 #include "op/shared/contraction.h"
+#include "op/shared/formula.h"
 
 namespace rlx::ops {
 
@@ -53,7 +55,68 @@ struct Gemm {
     return {};
   }
 
+  static Result<Values> grad(const Gemm& o, GraphBuilder& b, const GradIn& in) {
+    Formula f(b);
+    const Wire x = f(in.inputs[0]), y = f(in.inputs[1]), outer = f(in.outer[0]);
+    const bool turns_a = o.transA != 0, turns_b = o.transB != 0;
+    Vec<Wire> grads(in.inputs.size(), f.none());
+    if (in.wanted[0]) {
+      grads[0] =
+          turns_a ? scaled(o, y, outer, turns_b, true) : scaled(o, outer, y, false, !turns_b);
+    }
+    if (in.wanted[1]) {
+      grads[1] =
+          turns_b ? scaled(o, outer, x, true, turns_a) : scaled(o, x, outer, !turns_a, false);
+    }
+    if (in.inputs.size() > 2 && in.wanted[2]) {
+      grads[2] = sum_to(outer, f(in.inputs[2]).shape()) * o.beta;
+    }
+    return f.values(grads);
+  }
+
+  static Result<Values> jvp(const Gemm& o, GraphBuilder& b, const JvpIn& in) {
+    Formula f(b);
+    const bool turns_a = o.transA != 0, turns_b = o.transB != 0;
+    Wire tangent = f.none();
+    if (in.tangents[0].valid()) {
+      tangent = scaled(o, f(in.tangents[0]), f(in.inputs[1]), turns_a, turns_b);
+    }
+    if (in.tangents[1].valid()) {
+      tangent = added(tangent, scaled(o, f(in.inputs[0]), f(in.tangents[1]), turns_a, turns_b));
+    }
+    if (in.tangents.size() > 2 && in.tangents[2].valid()) {
+      tangent = added(tangent, f(in.tangents[2]) * o.beta);
+    }
+    return f.values({expand(tangent, f(in.outputs[0]).shape())});
+  }
+
+  // A product of batches, which has no other axes than these.
+  static Result<Values> batch(const Gemm& o, GraphBuilder& b, const BatchIn& in) {
+    Formula f(b);
+    const auto operand = [&](size_t i, bool turned) {
+      const Wire x = f(in.inputs[i]);
+      return turned ? swap_last_axes(x) : x;
+    };
+    const Wire x = operand(0, o.transA != 0);
+    const Wire y = operand(1, o.transB != 0);
+    Wire product = f.make("matmul", {x, y}) * o.alpha;
+    if (in.inputs.size() > 2 && in.inputs[2].valid()) {
+      Wire c = f(in.inputs[2]);
+      Vec<Dim> shape = c.shape();
+      if (in.batched[2]) shape.insert(shape.begin() + 1, 3 - shape.size(), Dim(1));
+      c = reshape(c, shape);
+      product = product + c * o.beta;
+    }
+    return f.values(
+        {expand(product, batched_shape(in, b.type(b.graph()[in.node].outputs[0]).shape))});
+  }
+
  private:
+  static Wire scaled(const Gemm& o, Wire a, Wire b, bool turns_a, bool turns_b) {
+    const Gemm product{.alpha = o.alpha, .transA = turns_a ? 1 : 0, .transB = turns_b ? 1 : 0};
+    return a.formula->make(attrs(product), {a, b});
+  }
+
   static Vec<Dim> ordered(const Dim& row, const Dim& column, bool transposed) {
     return transposed ? Vec<Dim>{column, row} : Vec<Dim>{row, column};
   }

@@ -2,7 +2,9 @@
 #pragma once
 #include "op/op.h"
 #include "op/reductions.h"
+#include "op/shared/batching.h"
 #include "op/shared/pool.h"
+#include "op/shared/reduction_hooks.h"
 
 namespace rlx::ops {
 
@@ -16,6 +18,15 @@ struct GlobalMaxPool {
 
   static Status lower(const GlobalMaxPool&, KernelBuilder& b) {
     return lower_reduction(reduction_row("reduce_max"), b, iota(2, b.in(0).rank()), true);
+  }
+  static Result<Values> grad(const GlobalMaxPool&, GraphBuilder& b, const GradIn& in) {
+    return grad_of_reduction(b, in, iota(2, b.type(in.inputs[0]).rank()), slope_of_best);
+  }
+  static Result<Values> jvp(const GlobalMaxPool&, GraphBuilder& b, const JvpIn& in) {
+    return jvp_of_reduction(b, in, iota(2, b.type(in.inputs[0]).rank()), slope_of_best);
+  }
+  static Result<Values> batch(const GlobalMaxPool&, GraphBuilder& b, const BatchIn& in) {
+    return batch_of_images(b, in);
   }
 };
 RLX_OP(GlobalMaxPool);

@@ -2,6 +2,7 @@
 #pragma once
 #include "op/op.h"
 #include "op/shared/arg_best.h"
+#include "op/shared/batching.h"
 
 namespace rlx::ops {
 
@@ -31,6 +32,15 @@ struct Hardmax {
     const Ex zero = s.constant(b.in(0).dtype, 0);
     s.store(b.output(), rows.at(s), select(is_best, one, zero));
     return {};
+  }
+  static Result<Values> grad(const Hardmax&, GraphBuilder&, const GradIn& in) {
+    return grad_of_steps(in);
+  }
+  static Result<Values> batch(const Hardmax& o, GraphBuilder& b, const BatchIn& in) {
+    return batch_along(b, in, o);
+  }
+  static Result<Values> jvp(const Hardmax&, GraphBuilder&, const JvpIn& in) {
+    return Values(in.outputs.size());
   }
 };
 RLX_OP(Hardmax);

@@ -32,6 +32,21 @@ struct LogSoftmax {
     s.store(b.output(), rows.at(s), shifted - s.load(log_sum, {}));
     return {};
   }
+  static Result<Values> grad(const LogSoftmax& o, GraphBuilder& b, const GradIn& in) {
+    Formula f(b);
+    const Wire y = f(in.outputs[0]), outer = f(in.outer[0]);
+    const Wire total = sum(outer, {axis_of(o.axis, y.rank())});
+    return f.values({outer - f.make("exp", {y}) * total});
+  }
+  static Result<Values> jvp(const LogSoftmax& o, GraphBuilder& b, const JvpIn& in) {
+    Formula f(b);
+    const Wire y = f(in.outputs[0]), tangent = f(in.tangents[0]);
+    const Wire share = f.make("exp", {y}) * tangent;
+    return f.values({tangent - sum(share, {axis_of(o.axis, y.rank())})});
+  }
+  static Result<Values> batch(const LogSoftmax& o, GraphBuilder& b, const BatchIn& in) {
+    return batch_along(b, in, o);
+  }
 };
 RLX_OP(LogSoftmax);
 

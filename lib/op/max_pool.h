@@ -1,7 +1,9 @@
 // The maximum of each window.
 #pragma once
 #include "op/op.h"
+#include "op/shared/batching.h"
 #include "op/shared/pool.h"
+#include "op/shared/scattered.h"
 
 namespace rlx::ops {
 
@@ -40,7 +42,62 @@ struct MaxPool {
     return {};
   }
 
+  // To the greatest element of each window, the first of several.
+  static Result<Values> grad(const MaxPool& o, GraphBuilder& b, const GradIn& in) {
+    Formula f(b);
+    if (!in.outer[0].valid()) return f.values({f.none()});
+    const Wire x = f(in.inputs[0]), outer = f(in.outer[0]);
+    const Vec<Dim> image = x.shape();
+    const Places p = places_of(o, x, outer.shape());
+    const Wire share = or_zero(reshape(outer, p.windows), p);
+    return f.values({reshape(scattered(p.inside, share, p.images, 1), image)});
+  }
+
+  static Result<Values> jvp(const MaxPool& o, GraphBuilder& b, const JvpIn& in) {
+    Formula f(b);
+    Vec<Wire> tangents(in.outputs.size(), f.none());
+    const Vec<Dim> out = f(in.outputs[0]).shape();
+    const Places p = places_of(o, f(in.inputs[0]), out);
+    Attrs gather(find_op("gather_elements"));
+    gather.each([](std::string_view, AttrRef axis) { *std::get<int64_t*>(axis) = 1; });
+    const Wire pixels = reshape(f(in.tangents[0]), p.images);
+    tangents[0] = reshape(or_zero(f.make(std::move(gather), {pixels, p.inside}), p), out);
+    return f.values(tangents);
+  }
+
+  static Result<Values> batch(const MaxPool&, GraphBuilder& b, const BatchIn& in) {
+    // Places would be those of all images.
+    if (b.graph()[in.node].outputs.size() > 1) return not_batched(b, in, "the places of maxima");
+    return batch_of_images(b, in);
+  }
+
  private:
+  // Images and windows as rows, and where in its image's row each window's greatest element is; `none` of a
+  // window of padding alone.
+  struct Places {
+    Vec<Dim> images, windows;
+    Wire inside, none;
+  };
+
+  static Places places_of(const MaxPool& o, Wire x, const Vec<Dim>& out) {
+    Formula& f = *x.formula;
+    MaxPool rows = o;
+    rows.storage_order = 0;
+    const Vec<Dim> image = x.shape();
+    const Dim images = image[0] * image[1];
+    const Dim pixels = product({image.begin() + 2, image.end()});
+    Places p{.images = {images, pixels},
+             .windows = {images, product({out.begin() + 2, out.end()})}};
+    const Wire places = reshape(f.make_all(attrs(rows), {x}, 2)[1], p.windows);
+    p.none = f.make("less", {places, f.number(DType::kI64, 0.0)});
+    p.inside = f.make("mod", {places, f.number(DType::kI64, pixels)});
+    return p;
+  }
+
+  static Wire or_zero(Wire x, const Places& p) {
+    return x.formula->make("where", {p.none, x.formula->number(x.dtype(), 0.0), x});
+  }
+
   static WindowAttributes attributes_of(const MaxPool& o) {
     return {o.auto_pad, o.kernel_shape, o.strides, o.dilations, o.pads, o.ceil_mode != 0};
   }

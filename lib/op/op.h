@@ -13,15 +13,17 @@
 //   RLX_OP(Softmax);   // in namespace rlx::ops
 //
 // and one sorted line in op/ops.def. Members are named as ONNX names the attribute. Optional
-// statics: `effect`, `regions`, `elementwise`, `view`, `commutative`, `reshapes`, and the hook
-// `canonicalise` (ir/op_def.h); block operators have `expand` instead of `lower`. Everything else (OpDef, printing, parsing, JSON, hash, equality) is derived here from
-// the struct.
+// statics: `effect`, `regions`, `elementwise`, `view`, `commutative`, `reshapes`, `linear` (in input 0,
+// and in no other), and the hooks `canonicalise` (ir/op_def.h), `grad`, `jvp` and `batch` (ir/hooks.h); block
+// operators have `expand` instead of `lower`. Everything else (OpDef, printing, parsing, JSON, hash,
+// equality) is derived here from the struct.
 //
 // In `lower`, at most one operand of an expression adds nodes to the body: compilers differ in the
 // order in which they evaluate operands, and a kernel is the same whoever compiled rlx.
 #pragma once
 #include "ir/infer_ctx.h"
 #include "kernel/builder.h"
+#include "op/shared/map_hooks.h"
 #include "support/record.h"
 
 namespace rlx {
@@ -60,6 +62,24 @@ template <class O>
 inline constexpr bool kHasCanonicalise = requires(const O& o, GraphBuilder& b, const Node& n) {
   { O::canonicalise(o, b, n) } -> std::same_as<std::optional<ValueId>>;
 };
+template <class O>
+inline constexpr bool kHasGrad = requires(const O& o, GraphBuilder& b, const GradIn& in) {
+  { O::grad(o, b, in) } -> std::same_as<Result<Values>>;
+};
+template <class O>
+inline constexpr bool kHasJvp = requires(const O& o, GraphBuilder& b, const JvpIn& in) {
+  { O::jvp(o, b, in) } -> std::same_as<Result<Values>>;
+};
+template <class O>
+inline constexpr bool kHasBatch = requires(const O& o, GraphBuilder& b, const BatchIn& in) {
+  { O::batch(o, b, in) } -> std::same_as<Result<Values>>;
+};
+template <class O>
+inline constexpr bool kIsElementwise = requires { requires O::elementwise; };
+template <class O>
+inline constexpr bool kReshapes = requires { requires O::reshapes; };
+template <class O>
+inline constexpr bool kIsLinear = requires { requires O::linear; };
 
 template <class O>
 inline constexpr bool kHasAttributes = [] {
@@ -78,6 +98,40 @@ inline void name_operands(KernelBuilder& b) {
     if (b.has(i)) b.input(i);
   }
   for (int i = 0; i < b.outputs(); ++i) b.output(i);
+}
+
+// The hooks of ir/hooks.h: the struct's own, or what follows from its traits.
+template <class O>
+constexpr void set_hooks(OpDef& d) {
+  if constexpr (kHasGrad<O>) {
+    d.grad = [](const void* o, GraphBuilder& b, const GradIn& in) {
+      return O::grad(*static_cast<const O*>(o), b, in);
+    };
+  } else if constexpr (kReshapes<O>) {
+    d.grad = [](const void*, GraphBuilder& b, const GradIn& in) { return grad_of_reshape(b, in); };
+  } else if constexpr (kIsElementwise<O>) {
+    d.grad = [](const void*, GraphBuilder& b, const GradIn& in) { return grad_of_map(b, in); };
+  }
+  if constexpr (kHasJvp<O>) {
+    d.jvp = [](const void* o, GraphBuilder& b, const JvpIn& in) {
+      return O::jvp(*static_cast<const O*>(o), b, in);
+    };
+  } else if constexpr (kReshapes<O> || kIsLinear<O>) {
+    d.jvp = [](const void*, GraphBuilder& b, const JvpIn& in) { return jvp_of_linear(b, in); };
+  } else if constexpr (kIsElementwise<O>) {
+    d.jvp = [](const void*, GraphBuilder& b, const JvpIn& in) { return jvp_of_map(b, in); };
+  }
+  if constexpr (kHasBatch<O>) {
+    d.batch = [](const void* o, GraphBuilder& b, const BatchIn& in) {
+      return O::batch(*static_cast<const O*>(o), b, in);
+    };
+  } else if constexpr (kReshapes<O>) {
+    d.batch = [](const void*, GraphBuilder& b, const BatchIn& in) {
+      return batch_of_reshape(b, in);
+    };
+  } else if constexpr (kIsElementwise<O>) {
+    d.batch = [](const void*, GraphBuilder& b, const BatchIn& in) { return batch_of_map(b, in); };
+  }
 }
 
 // The OpDef of a struct, made of its statics and members.
@@ -118,6 +172,7 @@ constexpr OpDef op_def_of() {
       return O::canonicalise(*static_cast<const O*>(o), b, n);
     };
   }
+  set_hooks<O>(d);
   return d;
 }
 

@@ -2,6 +2,7 @@
 // off.
 #pragma once
 #include "op/op.h"
+#include "op/shared/batching.h"
 #include "op/shared/view.h"
 
 namespace rlx::ops {
@@ -54,7 +55,65 @@ struct Pad {
     });
   }
 
+  // What lay inside; of the constant, what lay around.
+  static Result<Values> grad(const Pad& o, GraphBuilder& b, const GradIn& in) {
+    RLX_TRY_VOID(require_constant_mode(o, b, in.node));
+    const KernelBuilder k(b.graph(), in.node);
+    const Vec<Dim> low = low_pads(k);
+    Formula f(b);
+    const Vec<Dim> shape = f(in.inputs[0]).shape(), out = f(in.outputs[0]).shape();
+    Vec<Dim> before, behind;
+    for (size_t i = 0; i < shape.size(); ++i) {
+      before.push_back(Dim(0) - low[i]);
+      behind.push_back(shape[i] + low[i] - out[i]);
+    }
+    const Wire outer = f(in.outer[0]);
+    const Wire inside = reshape(rlx::pad(outer, before, behind), shape);
+    Vec<Wire> grads(in.inputs.size(), f.none());
+    grads[0] = inside;
+    if (in.inputs.size() > 2 && in.wanted[2]) {
+      const Wire all = sum(outer, iota(0, static_cast<int>(out.size())));
+      const Wire kept = sum(inside, iota(0, static_cast<int>(shape.size())));
+      grads[2] = reshape(all - kept, f(in.inputs[2]).shape());
+    }
+    return f.values(grads);
+  }
+
+  // A tangent is 0 around, unless the constant has one.
+  static Result<Values> jvp(const Pad& o, GraphBuilder& b, const JvpIn& in) {
+    RLX_TRY_VOID(require_constant_mode(o, b, in.node));
+    Formula f(b);
+    Vec<Wire> inputs;
+    for (const ValueId v : in.inputs) inputs.push_back(f(v));
+    const Wire x = inputs[0];
+    const bool varies = in.tangents[0].valid();
+    inputs[0] = varies ? f(in.tangents[0]) : f.full(x.dtype(), x.shape(), 0);
+    if (inputs.size() > 2) inputs[2] = f(in.tangents[2]);
+    return f.values({f.make(attrs(o), inputs)});
+  }
+
+  static Result<Values> batch(const Pad& o, GraphBuilder& b, const BatchIn& in) {
+    if (others_are_batched(in)) return not_batched(b, in, "the constant");
+    const Node node = b.graph()[in.node];
+    const Vec<Dim> low = low_pads(KernelBuilder(b.graph(), in.node));
+    const Vec<Dim> shape = b.type(node.inputs[0]).shape, out = b.type(node.outputs[0]).shape;
+    Vec<Dim> pads = low, high = {0};
+    pads.insert(pads.begin(), Dim(0));
+    for (size_t i = 0; i < low.size(); ++i) high.push_back(out[i] - shape[i] - low[i]);
+    pads.insert(pads.end(), high.begin(), high.end());
+    Formula f(b);
+    Vec<Wire> inputs = {f(in.inputs[0]), f.integers(std::move(pads))};
+    if (in.inputs.size() > 2) inputs.push_back(f(in.inputs[2]));
+    return f.values({f.make(attrs(o), inputs)});
+  }
+
  private:
+  static Status require_constant_mode(const Pad& o, GraphBuilder& b, NodeId node) {
+    if (o.mode == "constant") return {};
+    return Error(diagnostic_of(b.graph(), node, kUnsupportedForm,
+                               "with mode = \"" + o.mode + "\" there is no gradient"));
+  }
+
   static std::optional<Bounds::Rule> rule_of(const Pad& o) {
     if (o.mode == "constant") return Bounds::Rule::kFill;
     if (o.mode == "reflect") return Bounds::Rule::kReflect;

@@ -3,6 +3,7 @@
 #include "kernel/functions.h"
 #include "op/op.h"
 #include "op/shared/reduced.h"
+#include "op/shared/reduction_hooks.h"
 #include "op/shared/rows.h"
 
 namespace rlx::ops {
@@ -45,6 +46,20 @@ struct ReduceLogSumExp {
     const Ex total = sum(s, apply(macro::kExp, s.load(b.input(0), rows.at(s)) - shift));
     s.store(b.output(), rows.row(o.keepdims != 0), apply(macro::kLog, total) + shift);
     return {};
+  }
+  static Result<Values> grad(const ReduceLogSumExp& o, GraphBuilder& b, const GradIn& in) {
+    return grad_of_reduction(b, in, axes_of(o, b, in.inputs), slope_of_log_sum_exp);
+  }
+  static Result<Values> jvp(const ReduceLogSumExp& o, GraphBuilder& b, const JvpIn& in) {
+    return jvp_of_reduction(b, in, axes_of(o, b, in.inputs), slope_of_log_sum_exp);
+  }
+  static Result<Values> batch(const ReduceLogSumExp& o, GraphBuilder& b, const BatchIn& in) {
+    return batch_of_reduction(b, in, attrs(o), axes_of(o, b, b.graph()[in.node].inputs));
+  }
+
+ private:
+  static Vec<int> axes_of(const ReduceLogSumExp& o, const GraphBuilder& b, const Values& inputs) {
+    return reduced_axes(b, inputs, o.noop_with_empty_axes != 0);
   }
 };
 RLX_OP(ReduceLogSumExp);

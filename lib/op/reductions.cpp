@@ -28,18 +28,21 @@ Ex logarithm(Ex x) {
 }
 
 constexpr ReductionRow kReductions[] = {
-    {"reduce_l1", kNumbers, zero, [](Ex acc, Ex x) { return acc + magnitude(x); }},
+    {"reduce_l1", kNumbers, zero, [](Ex acc, Ex x) { return acc + magnitude(x); }, nullptr, nullptr,
+     slope_of_l1},
     {"reduce_l2", kNumbers, zero, [](Ex acc, Ex x) { return acc + x * x; },
-     [](Ex acc, Ex) { return root(acc); }},
+     [](Ex acc, Ex) { return root(acc); }, nullptr, slope_of_l2},
     {"reduce_log_sum", kNumbers, zero, [](Ex acc, Ex x) { return acc + x; },
-     [](Ex acc, Ex) { return logarithm(acc); }},
-    {"reduce_max", kAnyDType, lowest, larger, nullptr, fold_max},
+     [](Ex acc, Ex) { return logarithm(acc); }, nullptr, slope_of_log_sum},
+    {"reduce_max", kAnyDType, lowest, larger, nullptr, fold_max, slope_of_best},
     {"reduce_mean", kNumbers, zero, [](Ex acc, Ex x) { return acc + x; },
-     [](Ex acc, Ex count) { return acc / count; }},
-    {"reduce_min", kAnyDType, highest, least, nullptr, fold_min},
-    {"reduce_prod", kNumbers, one, [](Ex acc, Ex x) { return acc * x; }, nullptr, fold_mul},
+     [](Ex acc, Ex count) { return acc / count; }, nullptr, slope_of_mean},
+    {"reduce_min", kAnyDType, highest, least, nullptr, fold_min, slope_of_best},
+    {"reduce_prod", kNumbers, one, [](Ex acc, Ex x) { return acc * x; }, nullptr, fold_mul,
+     slope_of_product},
     {"reduce_sum", kNumbers, zero, [](Ex acc, Ex x) { return acc + x; }, nullptr, fold_add},
-    {"reduce_sum_square", kNumbers, zero, [](Ex acc, Ex x) { return acc + x * x; }},
+    {"reduce_sum_square", kNumbers, zero, [](Ex acc, Ex x) { return acc + x * x; }, nullptr,
+     nullptr, slope_of_sum_square},
 };
 
 // The operator of one row. Inputs: data, axes (op/shared/reduced.h).
@@ -66,7 +69,20 @@ struct Reduce {
     return lower_reduction(kReductions[row], b, axes, o.keepdims != 0);
   }
 
+  static Result<Values> grad(const Reduce& o, GraphBuilder& b, const GradIn& in) {
+    return grad_of_reduction(b, in, axes_of(o, b, in.inputs), kReductions[row].slope);
+  }
+  static Result<Values> jvp(const Reduce& o, GraphBuilder& b, const JvpIn& in) {
+    return jvp_of_reduction(b, in, axes_of(o, b, in.inputs), kReductions[row].slope);
+  }
+  static Result<Values> batch(const Reduce& o, GraphBuilder& b, const BatchIn& in) {
+    return batch_of_reduction(b, in, attrs(o), axes_of(o, b, b.graph()[in.node].inputs));
+  }
+
  private:
+  static Vec<int> axes_of(const Reduce& o, const GraphBuilder& b, const Values& inputs) {
+    return reduced_axes(b, inputs, o.noop_with_empty_axes != 0);
+  }
   static void tell_reduced(InferCtx& c, const Type& out) {
     Known known = c.known(0);
     if (!known || known->empty() || c.in(0).rank() != 1) return;

@@ -5,6 +5,7 @@
 
 #include "op/op.h"
 #include "op/shared/known.h"
+#include "op/shared/reduction_hooks.h"
 
 namespace rlx {
 
@@ -18,6 +19,8 @@ struct ReductionRow {
   Ex (*finish)(Ex acc, Ex count) = nullptr;
   // Shape arithmetic on two elements; null: none.
   FoldDims fold = nullptr;
+  // Null: 1.
+  SlopeOf slope = nullptr;
 };
 
 // Sorted by name.

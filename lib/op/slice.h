@@ -4,6 +4,7 @@
 
 #include "ir/builder.h"
 #include "op/op.h"
+#include "op/shared/formula.h"
 #include "op/shared/part.h"
 #include "op/shared/view.h"
 
@@ -17,6 +18,7 @@ struct Slice {
   static constexpr Arity arity{.in = 3, .optional = 2};
   static constexpr DTypes dtypes = kAnyDType;
   static constexpr bool view = true;
+  static constexpr bool linear = true;
 
   static Result<Types> infer(const Slice&, InferCtx& c) {
     RLX_TRY(const Vec<Dim> starts, known_dims(c, 1, "starts"));
@@ -63,6 +65,50 @@ struct Slice {
     const auto forward = [](const Dim& step) { return step.constant().value_or(0) > 0; };
     return steps && std::all_of(steps->begin(), steps->end(), forward) ? std::optional(n.inputs[0])
                                                                        : std::nullopt;
+  }
+
+  // Each element goes back to its place, with zeros in between and around.
+  static Result<Values> grad(const Slice&, GraphBuilder& b, const GradIn& in) {
+    const KernelBuilder k(b.graph(), in.node);
+    const Vec<Part> parts = parts_of(k, b.graph().symbol_ranges());
+    Formula f(b);
+    const Vec<Dim> shape = f(in.inputs[0]).shape();
+    Vec<Dim> low(shape.size(), Dim(0)), high = low;
+    Vec<int64_t> steps(shape.size(), 1);
+    Vec<int> backward;
+    for (const Part& p : parts) {
+      const auto axis = static_cast<size_t>(p.axis);
+      const bool forward = p.step > 0;
+      if (!forward) backward.push_back(p.axis);
+      steps[axis] = forward ? p.step : -p.step;
+      low[axis] = forward ? p.first : p.first + (p.count - 1) * p.step;
+      high[axis] = shape[axis] - low[axis] - p.count * steps[axis];
+    }
+    const Wire apart = spread(flip(f(in.outer[0]), backward), steps);
+    Vec<Wire> grads(in.inputs.size(), f.none());
+    grads[0] = reshape(pad(apart, low, high), shape);
+    return f.values(grads);
+  }
+
+  // The same parts of axes that stand one further back.
+  static Result<Values> batch(const Slice&, GraphBuilder& b, const BatchIn& in) {
+    Formula f(b);
+    const Node node = b.graph()[in.node];
+    const int rank = b.type(node.inputs[0]).rank();
+    const auto parts = static_cast<int>(b.known(in.inputs[1])->size());
+    Vec<Dim> axes;
+    for (int i = 0; i < parts; ++i) axes.emplace_back(i + 1);
+    if (in.inputs.size() > 3 && in.inputs[3].valid()) {
+      const Known named = b.known(in.inputs[3]);
+      for (size_t i = 0; i < axes.size(); ++i) {
+        axes[i] = axis_of((*named)[i].constant().value(), rank) + 1;
+      }
+    }
+    Vec<Wire> inputs;
+    for (const ValueId v : in.inputs) inputs.push_back(f(v));
+    inputs.resize(std::max<size_t>(inputs.size(), 4), f.none());
+    inputs[3] = f.integers(std::move(axes));
+    return f.values({f.make(node.attrs, inputs)});
   }
 
  private:

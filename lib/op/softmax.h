@@ -35,6 +35,26 @@ struct Softmax {
     s.store(b.output(), rows.at(s), e * s.load(scale, {}));
     return {};
   }
+  // y (v - sum(y v)): the slope is symmetric, so that v may be a gradient or a tangent.
+  static Result<Values> grad(const Softmax& o, GraphBuilder& b, const GradIn& in) {
+    return along_slope(o, b, in.outputs[0], in.outer[0]);
+  }
+  static Result<Values> jvp(const Softmax& o, GraphBuilder& b, const JvpIn& in) {
+    return along_slope(o, b, in.outputs[0], in.tangents[0]);
+  }
+  static Result<Values> batch(const Softmax& o, GraphBuilder& b, const BatchIn& in) {
+    return batch_along(b, in, o);
+  }
+
+ private:
+  static Result<Values> along_slope(const Softmax& o, GraphBuilder& b, ValueId result,
+                                    ValueId along) {
+    Formula f(b);
+    const Wire y = f(result);
+    const Wire v = y * f(along);
+    const Wire total = sum(v, {axis_of(o.axis, y.rank())});
+    return f.values({v - y * total});
+  }
 };
 RLX_OP(Softmax);
 

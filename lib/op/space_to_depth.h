@@ -1,6 +1,7 @@
 // Blocks of pixels become channels: [n, c, h * s, w * s] to [n, s * s * c, h, w].
 #pragma once
 #include "op/op.h"
+#include "op/shared/batching.h"
 #include "op/shared/view.h"
 
 namespace rlx::ops {
@@ -10,6 +11,7 @@ struct SpaceToDepth {
   static constexpr int version = 1;
   static constexpr Arity arity{.in = 1};
   static constexpr DTypes dtypes = kAnyDType;
+  static constexpr bool linear = true;
 
   int64_t blocksize = 1;
 
@@ -31,6 +33,20 @@ struct SpaceToDepth {
       return Vec<Dim>{at[0], mod(at[1], channels), at[2] * s + floor_div(place, s),
                       at[3] * s + mod(place, s)};
     });
+  }
+
+  static Result<Values> grad(const SpaceToDepth& o, GraphBuilder& b, const GradIn& in) {
+    Formula f(b);
+    const Vec<Dim> image = f(in.inputs[0]).shape();
+    const Dim s = o.blocksize;
+    const Vec<Dim> apart = {
+        image[0], s, s, image[1], floor_div(image[2], s), floor_div(image[3], s)};
+    const Wire blocks = transpose(reshape(f(in.outer[0]), apart), {0, 3, 4, 1, 5, 2});
+    return f.values({reshape(blocks, image)});
+  }
+
+  static Result<Values> batch(const SpaceToDepth&, GraphBuilder& b, const BatchIn& in) {
+    return batch_of_images(b, in);
   }
 };
 RLX_OP(SpaceToDepth);

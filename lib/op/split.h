@@ -1,6 +1,7 @@
 // Parts of a tensor along an axis, an output each.
 #pragma once
 #include "op/op.h"
+#include "op/shared/batching.h"
 #include "op/shared/view.h"
 
 namespace rlx::ops {
@@ -13,6 +14,7 @@ struct Split {
   // As many outputs as there are parts.
   static constexpr Arity arity{.in = 1, .optional = 1, .out = 1024};
   static constexpr DTypes dtypes = kAnyDType;
+  static constexpr bool linear = true;
 
   int64_t axis = 0;
   std::optional<int64_t> num_outputs = std::nullopt;
@@ -45,6 +47,25 @@ struct Split {
       offset = offset + extent[0];
     }
     return {};
+  }
+
+  static Result<Values> grad(const Split& o, GraphBuilder& b, const GradIn& in) {
+    Formula f(b);
+    Vec<Wire> parts;
+    for (size_t i = 0; i < in.outputs.size(); ++i) {
+      const Wire y = f(in.outputs[i]);
+      const bool used = in.outer[i].valid();
+      parts.push_back(used ? f(in.outer[i]) : f.full(y.dtype(), y.shape(), 0));
+    }
+    Attrs concat(find_op("concat"));
+    concat.each([&](std::string_view, AttrRef axis) { *std::get<int64_t*>(axis) = o.axis; });
+    Vec<Wire> grads(in.inputs.size(), f.none());
+    grads[0] = f.make(std::move(concat), parts);
+    return f.values(grads);
+  }
+
+  static Result<Values> batch(const Split& o, GraphBuilder& b, const BatchIn& in) {
+    return batch_along(b, in, o);
   }
 
  private:

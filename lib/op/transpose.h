@@ -3,6 +3,7 @@
 #include "ir/builder.h"
 #include "op/op.h"
 #include "op/reshape.h"
+#include "op/shared/formula.h"
 #include "op/shared/view.h"
 
 namespace rlx::ops {
@@ -13,6 +14,7 @@ struct Transpose {
   static constexpr Arity arity{.in = 1};
   static constexpr DTypes dtypes = kAnyDType;
   static constexpr bool view = true;
+  static constexpr bool linear = true;
 
   // Empty: the axes reversed.
   Vec<int64_t> perm = {};
@@ -63,6 +65,23 @@ struct Transpose {
     if (shape == in) return n.inputs[0];
     const auto made = g.add1(attrs(Reshape{.allowzero = 1}), {n.inputs[0], g.dims(shape)});
     return made ? std::optional(*made) : std::nullopt;
+  }
+
+  static Result<Values> grad(const Transpose& o, GraphBuilder& b, const GradIn& in) {
+    Formula f(b);
+    const Vec<int> axes = order(o, f(in.inputs[0]).rank());
+    Vec<int> back(axes.size());
+    for (size_t i = 0; i < axes.size(); ++i)
+      back[static_cast<size_t>(axes[i])] = static_cast<int>(i);
+    return f.values({transpose(f(in.outer[0]), back)});
+  }
+
+  static Result<Values> batch(const Transpose& o, GraphBuilder& b, const BatchIn& in) {
+    Formula f(b);
+    const Wire x = f(in.inputs[0]);
+    Vec<int> axes = {0};
+    for (const int axis : order(o, x.rank() - 1)) axes.push_back(axis + 1);
+    return f.values({transpose(x, axes)});
   }
 };
 RLX_OP(Transpose);

@@ -1,6 +1,7 @@
 // The upper or lower triangle of matrices; the rest becomes 0.
 #pragma once
 #include "op/op.h"
+#include "op/shared/batching.h"
 #include "op/shared/view.h"
 
 namespace rlx::ops {
@@ -11,6 +12,7 @@ struct Trilu {
   static constexpr int version = 1;
   static constexpr Arity arity{.in = 1, .optional = 1};
   static constexpr DTypes dtypes = kAnyDType;
+  static constexpr bool linear = true;
 
   int64_t upper = 1;
 
@@ -29,6 +31,19 @@ struct Trilu {
       const Ex kept = apply(o.upper != 0 ? Fn::kGe : Fn::kLe, diagonal, k);
       return select(kept, x, constant_like(x, 0));
     });
+  }
+
+  static Result<Values> grad(const Trilu& o, GraphBuilder& b, const GradIn& in) {
+    Formula f(b);
+    Vec<Wire> inputs = {f(in.outer[0])};
+    if (in.inputs.size() > 1) inputs.push_back(f(in.inputs[1]));
+    Vec<Wire> grads(in.inputs.size(), f.none());
+    grads[0] = f.make(attrs(o), inputs);
+    return f.values(grads);
+  }
+
+  static Result<Values> batch(const Trilu& o, GraphBuilder& b, const BatchIn& in) {
+    return batch_with(b, in, attrs(o));
   }
 };
 RLX_OP(Trilu);

@@ -102,6 +102,7 @@ const Vec<std::string> kGolden = {
     "relu 1:",
     "reshape 1: allowzero",
     "round 1:",
+    "scatter_elements 1: axis reduction",
     "selu 1: alpha gamma",
     "shape 1: start end",
     "shrink 1: bias lambd",

@@ -395,6 +395,32 @@ Made gather_elements(Generator& g, int v) {
   return g.view("GatherElements", v, {*index}, shape, {{"axis", spelled(g, axis, g.rank(v))}});
 }
 
+// Combined, so that nothing hangs on which of several updates of one element comes last.
+Made scatter_elements(Generator& g, int v) {
+  const Value data = g.at(v);
+  const bool combines = data.dtype == DType::kF32 || data.dtype == DType::kF64 ||
+                        data.dtype == DType::kI32 || data.dtype == DType::kI64;
+  if (!combines || g.rank(v) == 0) return std::nullopt;
+  int axis = g.axis(v);
+  Vec<Dim> shape = data.shape;
+  const Dim extent = shape[static_cast<size_t>(axis)];
+  shape[static_cast<size_t>(axis)] = g.extent();
+  Made index = indexes(g, extent, shape);
+  if (!index) return index;
+  int updates = g.fresh(data.dtype, shape, 2);
+  const Value u = g.at(updates);
+  double n = static_cast<double>(std::max<int64_t>(1, g.number(shape[static_cast<size_t>(axis)])));
+  Generator::Result r{data.dtype, data.shape, data.big, data.error};
+  const bool adds = g.random.percent(60);
+  r.big = adds ? data.big + n * u.big : std::max(data.big, u.big);
+  r.error += n * (u.error + (adds ? Generator::unit(data.dtype) * r.big : 0));
+  r.exact = data.exact && u.exact && (!adds || (data.whole && u.whole));
+  r.whole = data.whole && u.whole;
+  return g.node("ScatterElements", {v, *index, updates}, r,
+                {{"axis", spelled(g, axis, g.rank(v))},
+                 {"reduction", adds ? std::string("add") : std::string("max")}});
+}
+
 // Of pairs of leading axes whose extents are one.
 Made gather_nd(Generator& g, int v) {
   if (g.rank(v) == 0) return std::nullopt;
@@ -541,6 +567,7 @@ Vec<Emitter> view_emitters() {
       {"gather", "gather", Family::kView, gather},
       {"gather_elements", "", Family::kOther, gather_elements},
       {"gather_nd", "", Family::kOther, gather_nd},
+      {"scatter_elements", "", Family::kOther, scatter_elements},
       {"tile", "", Family::kOther, tile},
       {"depth_to_space", "", Family::kOther, depth_to_space},
       {"space_to_depth", "", Family::kOther, space_to_depth},

@@ -1,6 +1,8 @@
 // What softmax and log_softmax share.
 #pragma once
 #include "kernel/functions.h"
+#include "op/shared/batching.h"
+#include "op/shared/formula.h"
 #include "op/shared/rows.h"
 
 namespace rlx {
