@@ -30,6 +30,7 @@ struct Common {
   std::string math;
   std::string precision;
   std::vector<std::string> disable, likely;
+  std::string grad, jvp, batch;
 
   void add(CLI::App& app) {
     app.set_version_flag("--version", driver::version());
@@ -55,12 +56,18 @@ struct Common {
            "--likely", likely,
            "NAME=NUMBER[,...]: what open dims mostly are; plans are weighed for it; repeats")
         ->allow_extra_args(false);
+    app.add_option("--grad", grad,
+                   "LOSS:INPUT[,INPUT]: the model of that output and its gradient by the inputs");
+    app.add_option(
+        "--jvp", jvp,
+        "OUTPUT:INPUT[,INPUT]: of that output and its derivative along inputs' tangents");
+    app.add_option("--batch", batch, "DIM:INPUT[,INPUT]: the model over a new first axis of these");
     app.add_option("--disable", disable, "passes that do not run: NAME[,NAME]; repeats")
         ->allow_extra_args(false);
   }
 
   Result<driver::Options> switches() const {
-    return driver::parse_switches({math, precision, disable, likely});
+    return driver::parse_switches({math, precision, disable, likely, grad, jvp, batch});
   }
 
   void set_log_level() const {

@@ -1,5 +1,6 @@
 #include "driver/build.h"
 
+#include <algorithm>
 #include <chrono>
 #include <filesystem>
 
@@ -9,6 +10,7 @@
 #include "driver/codes.h"
 #include "driver/open_entry.h"
 #include "driver/store_compiled.h"
+#include "driver/switches.h"
 #include "driver/toolchain.h"
 #include "support/files.h"
 #include "support/log.h"
@@ -52,9 +54,21 @@ std::string spelled(const BuildRequest& r, const Target& target) {
   return text + "\nkey=" + r.key + "\nsalt=" + r.cache.salt;
 }
 
+// The model's inputs lack the axis that --batch gives them.
 Result<Dims> wanted_dims(const Graph& g, const BuildRequest& r) {
   if (!r.dims.empty()) return r.dims;
-  return dims_of(g, r.shapes);
+  const ByInputs batch = switches_of(r.options).batch;
+  InputShapes shapes = r.shapes;
+  std::optional<int64_t> extent;
+  for (auto& [input, extents] : shapes) {
+    if (std::ranges::find(batch.inputs, input) == batch.inputs.end() || extents.empty()) continue;
+    extent = extents.front();
+    extents.erase(extents.begin());
+  }
+  RLX_TRY(Dims dims, dims_of(g, shapes));
+  const auto number = parse_dim(batch.is_asked() ? batch.name : "0");
+  if (extent && number && !number->constant()) dims.emplace_back(batch.name, *extent);
+  return dims;
 }
 
 Result<Action> action_for(const Graph& graph, const BuildRequest& r, const Target& target) {
@@ -95,7 +109,7 @@ class Builder {
       if (found) return {};
     }
     cache::Snapshot snapshot;
-    RLX_TRY(files_, watched_model(r_.model, r_.given));
+    RLX_TRY(files_, watched_model(r_.model, r_.given, inputs_asked(r_.options)));
     note("import");
     for (const auto& file : files_.files) snapshot.files.push_back(file->stamp());
     RLX_TRY_VOID(from_graph(std::move(files_.graph)));
@@ -120,7 +134,7 @@ class Builder {
     }
     if (!r_.options.empty()) {
       return Error(kSwitchesOfEntry, "entry " + r_.model + " was compiled with its own switches",
-                   "give the model, or leave --math, --precision and --disable out");
+                   "give the model, or leave --math, --precision, --grad and the like out");
     }
     RLX_TRY(const Lir shallow, lir_from_json(base.lir, {}));
     RLX_TRY(out_.target, parse_target(shallow.target));
@@ -345,7 +359,8 @@ class Builder {
 
 Result<Action> key_of(const BuildRequest& request) {
   RLX_TRY(const Target target, parse_target(request.target));
-  RLX_TRY(const ModelFile model, watched_model(request.model, request.given));
+  RLX_TRY(const ModelFile model,
+          watched_model(request.model, request.given, inputs_asked(request.options)));
   RLX_TRY(Action action, action_for(model.graph, request, target));
   RLX_TRY_VOID(check_unchanged(model));
   return action;

@@ -19,6 +19,8 @@ inline constexpr int kSwitchesOfEntry = 2016;
 inline constexpr int kUnknownPrecision = 2017;
 // --likely has what is not NAME=NUMBER, or two numbers for a name.
 inline constexpr int kBadLikely = 2018;
+// --grad, --jvp or --batch is not NAME:INPUT[,INPUT].
+inline constexpr int kBadByInputs = 2019;
 // Neither a file nor a key of the cache.
 inline constexpr int kNoModel = 3020;
 // A target whose code is neither stored nor run yet.

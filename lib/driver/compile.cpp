@@ -74,6 +74,9 @@ PassOptions pass_options(const CompileOptions& options) {
   Switches switches = switches_of(options.options);
   passes.math = switches.math;
   passes.precision = switches.precision;
+  passes.grad = std::move(switches.grad);
+  passes.jvp = std::move(switches.jvp);
+  passes.batch = std::move(switches.batch);
   passes.off = std::move(switches.disabled);
   return passes;
 }
@@ -81,7 +84,10 @@ PassOptions pass_options(const CompileOptions& options) {
 Result<Graph> bound(Graph g, const CompileOptions& options) {
   if (options.dims.empty()) return g;
   RLX_TRY(g, bind_dims(std::move(g), options.dims));
-  return optimise(std::move(g), pass_options(options));
+  // The template is the gradient already.
+  PassOptions passes = pass_options(options);
+  passes.grad = passes.jvp = passes.batch = {};
+  return optimise(std::move(g), passes);
 }
 
 // What an operator cannot do with open extents it may do with numbers.

@@ -90,6 +90,9 @@ Result<std::string> emit_from(ModelFile& model, const EmitRequest& r) {
     const Switches switches = switches_of(r.options.options);
     passes.math = switches.math;
     passes.precision = switches.precision;
+    passes.grad = switches.grad;
+    passes.jvp = switches.jvp;
+    passes.batch = switches.batch;
     RLX_TRY(const Graph g, run_passes(std::move(model.graph), *r.passes, passes));
     return to_text(g);
   }
@@ -108,7 +111,7 @@ Result<std::string> emit_from(ModelFile& model, const EmitRequest& r) {
 }
 
 Result<std::string> emit_graph(const EmitRequest& r) {
-  RLX_TRY(ModelFile model, watched_model(r.path));
+  RLX_TRY(ModelFile model, watched_model(r.path, {}, inputs_asked(r.options.options)));
   auto text = emit_from(model, r);
   // What was made of other bytes is nothing, and why it failed is no news.
   RLX_TRY_VOID(check_unchanged(model));

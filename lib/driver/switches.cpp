@@ -15,7 +15,7 @@ namespace rlx::driver {
 namespace {
 
 constexpr std::string_view kMath = "math", kPrecision = "precision", kDisable = "disable",
-                           kLikely = "likely";
+                           kLikely = "likely", kGrad = "grad", kJvp = "jvp", kBatch = "batch";
 
 Vec<std::string> split(std::string_view text) {
   Vec<std::string> names;
@@ -73,6 +73,15 @@ Result<std::string> likely_items(const std::vector<std::string>& texts) {
   return fmt::format("{}", fmt::join(items, ","));
 }
 
+Status add_by_inputs(std::string_view option, const std::string& text, Options& options) {
+  if (text.empty()) return {};
+  if (!by_inputs(text)) {
+    return Error(kBadByInputs, fmt::format("--{}: \"{}\" is not NAME:INPUT[,INPUT]", option, text));
+  }
+  options.emplace_back(option, text);
+  return {};
+}
+
 }  // namespace
 
 bool Switches::is_disabled(std::string_view name) const {
@@ -89,8 +98,11 @@ Vec<std::string> switch_names() {
 Result<Options> parse_switches(const SwitchTexts& texts) {
   // In the order of their names.
   Options options;
+  RLX_TRY_VOID(add_by_inputs(kBatch, texts.batch, options));
   RLX_TRY(std::string disabled, disabled_names(texts.disabled));
   if (!disabled.empty()) options.emplace_back(kDisable, std::move(disabled));
+  RLX_TRY_VOID(add_by_inputs(kGrad, texts.grad, options));
+  RLX_TRY_VOID(add_by_inputs(kJvp, texts.jvp, options));
   RLX_TRY(std::string likely, likely_items(texts.likely));
   if (!likely.empty()) options.emplace_back(kLikely, std::move(likely));
   const std::optional<Math> math = math_named(texts.math.empty() ? "default" : texts.math);
@@ -115,8 +127,20 @@ Switches switches_of(const Options& options) {
     if (option == kMath) s.math = math_named(value).value_or(Math::kDefault);
     if (option == kPrecision) s.precision = precision_named(value).value_or(DType::kF32);
     if (option == kDisable) s.disabled = split(value);
+    if (option == kGrad) s.grad = by_inputs(value).value_or(ByInputs());
+    if (option == kJvp) s.jvp = by_inputs(value).value_or(ByInputs());
+    if (option == kBatch) s.batch = by_inputs(value).value_or(ByInputs());
   }
   return s;
+}
+
+Vec<std::string> inputs_asked(const Options& options) {
+  const Switches s = switches_of(options);
+  Vec<std::string> names;
+  for (const ByInputs* asked : {&s.grad, &s.jvp, &s.batch}) {
+    names.insert(names.end(), asked->inputs.begin(), asked->inputs.end());
+  }
+  return names;
 }
 
 }  // namespace rlx::driver

@@ -1,5 +1,6 @@
 #include "frontend/frontend.h"
 
+#include <algorithm>
 #include <functional>
 
 #include "frontend/codes.h"
@@ -46,19 +47,37 @@ Result<Graph> whole_graph(const std::string& path, std::string_view text) {
   return std::move(valid.error());
 }
 
-}  // namespace
-
-Result<ModelFile> read_model(const std::string& path, const Vec<std::string>& given) {
-  RLX_TRY(auto file, MappedFile::open(path));
-  if (path.ends_with(".mir")) return in_file(file, "mir", whole_graph(path, text_of(*file)));
-  if (path.ends_with(".json")) return in_file(file, "json", hir_json::read_graph(text_of(*file)));
-  return onnx::read_model(std::move(file), given);
+void open_constants(Graph& g, const Vec<std::string>& names) {
+  for (size_t i = 0; i < g.values.size(); ++i) {
+    Value& v = g.values[i];
+    const bool named = std::find(names.begin(), names.end(), v.name) != names.end();
+    if (v.def.kind != ValueDef::Kind::kConstant || !named) continue;
+    Values& inputs = g.top().arguments;
+    v.def = {.kind = ValueDef::Kind::kArgument,
+             .region = Graph::kTop,
+             .index = static_cast<uint32_t>(inputs.size())};
+    inputs.emplace_back(i);
+  }
 }
 
-Result<ModelFile> watched_model(const std::string& path, const Vec<std::string>& given) {
+}  // namespace
+
+Result<ModelFile> read_model(const std::string& path, const Vec<std::string>& given,
+                             const Vec<std::string>& opened) {
+  RLX_TRY(auto file, MappedFile::open(path));
+  const bool is_text = path.ends_with(".mir");
+  if (!is_text && !path.ends_with(".json")) return onnx::read_model(std::move(file), given, opened);
+  auto model = is_text ? in_file(file, "mir", whole_graph(path, text_of(*file)))
+                       : in_file(file, "json", hir_json::read_graph(text_of(*file)));
+  if (model) open_constants(model->graph, opened);
+  return model;
+}
+
+Result<ModelFile> watched_model(const std::string& path, const Vec<std::string>& given,
+                                const Vec<std::string>& opened) {
   auto before = stamp_of(path);
   const int cut = cut_files();
-  auto model = read_model(path, given);
+  auto model = read_model(path, given, opened);
   if (model || !before) return model;
   // What was wrong with it may be that it was written over.
   auto now = stamp_of(path);

@@ -20,11 +20,14 @@ struct ModelFile {
 };
 
 // Reads .mir text and .json by their endings, else ONNX. The error lists all that the model needs and rlx
-// lacks. An input with a default of that name in `given` is an input; the others are their defaults.
-Result<ModelFile> read_model(const std::string& path, const Vec<std::string>& given = {});
+// lacks. An input with a default of that name in `given` is an input; the others are their defaults. A constant
+// of a name in `opened` is an input, the last ones in the order of the model.
+Result<ModelFile> read_model(const std::string& path, const Vec<std::string>& given = {},
+                             const Vec<std::string>& opened = {});
 
 // The same, and an error says whether the file changed while it was read (3021), whatever else it was.
-Result<ModelFile> watched_model(const std::string& path, const Vec<std::string>& given = {});
+Result<ModelFile> watched_model(const std::string& path, const Vec<std::string>& given = {},
+                                const Vec<std::string>& opened = {});
 // That no file of the model has changed since it was opened: what its constants view is what was read.
 // Error 3021.
 Status check_unchanged(const ModelFile& model);

@@ -4,13 +4,16 @@
 #include <array>
 
 #include "ir/verifier.h"
+#include "passes/batch_inputs.h"
 #include "passes/codes.h"
+#include "passes/differentiate.h"
 #include "passes/eliminate_common.h"
 #include "passes/eliminate_dead.h"
 #include "passes/expand_blocks.h"
 #include "passes/fold_constants.h"
 #include "passes/infer_types.h"
 #include "passes/precision.h"
+#include "passes/push_tangents.h"
 #include "passes/share_constants.h"
 #include "passes/simplify.h"
 #include "support/names.h"
@@ -35,20 +38,32 @@ Status precise(Graph& g, const PassOptions& options) {
   return store_products_in(g, options.precision);
 }
 
+Status differentiated(Graph& g, const PassOptions& options) {
+  return differentiate(g, options.grad);
+}
+
+Status with_tangents(Graph& g, const PassOptions& options) { return push_tangents(g, options.jvp); }
+
+Status batched(Graph& g, const PassOptions& options) { return batch_inputs(g, options.batch); }
+
 Status simplified(Graph& g, const PassOptions& options) { return simplify(g, options.math); }
 
+constexpr Pass kBatchInputs{"batch_inputs", batched, false};
+constexpr Pass kDifferentiate{"differentiate", differentiated, false};
 constexpr Pass kEliminateCommon{"eliminate_common", exact<eliminate_common>, true};
 constexpr Pass kEliminateDead{"eliminate_dead", exact<eliminate_dead>, false};
 constexpr Pass kExpandBlocks{"expand_blocks", exact<expand_blocks>, false};
 constexpr Pass kFoldConstants{"fold_constants", exact<fold_constants>, true};
 constexpr Pass kInferTypes{"infer_types", exact<infer_types>, false};
-constexpr Pass kShareConstants{"share_constants", exact<share_constants>, true};
 constexpr Pass kPrecision{"precision", precise, false};
+constexpr Pass kPushTangents{"push_tangents", with_tangents, false};
+constexpr Pass kShareConstants{"share_constants", exact<share_constants>, true};
 constexpr Pass kSimplify{"simplify", simplified, true};
 
 // Sorted by name.
-constexpr std::array kPasses{kEliminateCommon, kEliminateDead, kExpandBlocks,   kFoldConstants,
-                             kInferTypes,      kPrecision,     kShareConstants, kSimplify};
+constexpr std::array kPasses{kBatchInputs,  kDifferentiate,  kEliminateCommon, kEliminateDead,
+                             kExpandBlocks, kFoldConstants,  kInferTypes,      kPrecision,
+                             kPushTangents, kShareConstants, kSimplify};
 
 // Runs passes over one graph; after an error it runs none.
 class Runner {
@@ -101,6 +116,10 @@ Result<Graph> optimise(Graph g, const PassOptions& options) {
   runner.run(kEliminateDead);
   runner.run(kInferTypes);
   runner.run(kExpandBlocks);
+  // What is asked of the model, node by node as it stands.
+  runner.run(kDifferentiate);
+  runner.run(kPushTangents);
+  runner.run(kBatchInputs);
   runner.run(kEliminateDead);
   runner.run(kFoldConstants);
   runner.run(kSimplify);

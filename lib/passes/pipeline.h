@@ -4,6 +4,7 @@
 #include <chrono>
 
 #include "ir/graph.h"
+#include "passes/by_inputs.h"
 #include "passes/math.h"
 
 namespace rlx {
@@ -21,6 +22,9 @@ struct PassOptions {
   Math math = Math::kDefault;
   // What operands of products are stored in: f32, bf16 or f16 (passes/precision.h).
   DType precision = DType::kF32;
+  // A loss and what it is differentiated by (passes/differentiate.h), an output whose tangent follows from those of
+  // inputs (passes/push_tangents.h), a new dim and the inputs that get it (passes/batch_inputs.h).
+  ByInputs grad = {}, jvp = {}, batch = {};
   // A pass or "all": after each run of it, `print` gets the graph.
   std::string print_after = {};
   std::function<void(std::string_view pass, const Graph&)> print = {};
@@ -28,8 +32,8 @@ struct PassOptions {
   Vec<PassTime>* times = nullptr;
 };
 
-// From what a frontend read to what plan/ takes: blocks expanded, types known, constants folded,
-// nothing done twice or in vain. The graph is verified after every pass.
+// From what a frontend read to what plan/ takes: blocks expanded, types known, differentiated and batched where
+// that is asked, constants folded, nothing done twice or in vain. The graph is verified after every pass.
 Result<Graph> optimise(Graph g, const PassOptions& options = {});
 
 // The named passes in that order, for `rlxc FILE.mir --passes=a,b`.

@@ -93,6 +93,24 @@ TEST_CASE("an input whose default is given up is one like the others") {
   CHECK(with->graph[with->graph.inputs()[1]].name == "w");
 }
 
+TEST_CASE("constants that are asked for are inputs, each by itself") {
+  GraphSpec spec = small();
+  // The same bytes as w, which nothing else tells from it.
+  spec.initializers.push_back(raw_tensor("v", kFloat, {2}, "12345678"));
+  spec.nodes.push_back(node({.op = "Mul", .inputs = {"y", "v"}, .outputs = {"z"}}));
+  spec.outputs = {f32("z")};
+  const std::string bytes = model(graph(spec));
+  auto keeper = std::make_shared<const std::string>(bytes);
+  auto opened = onnx::read_model(*keeper, keeper, "", {}, {"v", "unknown"});
+  REQUIRE(opened.ok());
+  const Graph& g = opened->graph;
+  REQUIRE(g.inputs().size() == 2);
+  CHECK(g[g.inputs()[1]].name == "v");
+  CHECK(to_text(g[g.inputs()[1]].type) == "f32[2]");
+  CHECK(g.constant_of(g.nodes[1].inputs[1]) != nullptr);
+  CHECK(g.nodes[2].inputs[1] == g.inputs()[1]);
+}
+
 TEST_CASE("what the file says of a value stays with it until it is inferred") {
   GraphSpec spec = small();
   spec.outputs = {f32("y", {"batch", 3})};

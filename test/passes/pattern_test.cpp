@@ -40,6 +40,19 @@ TEST_CASE("operands of commutative operators match in both orders") {
   CHECK(!fits("add(mul(2, x), mul(2, x))", kSum));
 }
 
+TEST_CASE("a trait stands for all operators that have it") {
+  constexpr const char* kShapes = R"(
+    %x = input "x" : f32[2, 3]
+    %f = flatten(%x)
+    %s = constant [6] : i64[1]
+    %y = reshape(%f, %s)
+    output "y" = %y)";
+  CHECK(fits("<reshapes>(x, ...)", kShapes));
+  CHECK(fits("<reshapes>(<reshapes>(x, ...), ...)", kShapes));
+  CHECK(!fits("<reshapes>(x, ...)", kSum));
+  CHECK(!fits("<reshapes>(<reshapes>(<reshapes>(x, ...), ...), ...)", kShapes));
+}
+
 TEST_CASE("a name stands for one value") {
   const char* lines = R"(
     %x = input "x" : f32[2]

@@ -47,6 +47,23 @@ void drop_defaults(GraphProto& g, const Vec<std::string>& given) {
   });
 }
 
+bool is_named(const TensorProto& t, const Vec<std::string>& names) {
+  return std::ranges::find(names, t.name) != names.end();
+}
+
+// Constants that become inputs.
+void open_initializers(GraphProto& g, const Vec<std::string>& opened) {
+  for (const TensorProto& t : g.initializers) {
+    const bool is_input =
+        std::ranges::find(g.inputs, t.name, &ValueInfoProto::name) != g.inputs.end();
+    if (is_input || !is_named(t, opened)) continue;
+    TypeProto type{.kind = TypeProto::Kind::kTensor, .elem_type = t.data_type, .has_shape = true};
+    for (const int64_t extent : t.dims) type.dims.push_back({.value = extent});
+    g.inputs.push_back({.name = t.name, .type = std::move(type)});
+  }
+  std::erase_if(g.initializers, [&](const TensorProto& t) { return is_named(t, opened); });
+}
+
 std::string folder_of(const std::string& path) {
   const size_t slash = path.rfind('/');
   if (slash == std::string::npos) return ".";
@@ -56,7 +73,8 @@ std::string folder_of(const std::string& path) {
 }  // namespace
 
 Result<ModelFile> read_model(std::string_view file, std::shared_ptr<const void> keeper,
-                             std::string folder, const Vec<std::string>& given) {
+                             std::string folder, const Vec<std::string>& given,
+                             const Vec<std::string>& opened) {
   RLX_TRY(ModelProto model, parse_model(file));
   auto opset = own_opset(model);
   if (!model.graph) {
@@ -69,17 +87,18 @@ Result<ModelFile> read_model(std::string_view file, std::shared_ptr<const void> 
   check_ir_version(model.ir_version, problems);
   check_opset(*opset, problems);
   drop_defaults(*model.graph, given);
+  open_initializers(*model.graph, opened);
   GraphReader(*opset, tensors, out.graph, problems).read(*model.graph);
   if (!problems.empty()) return Error(std::move(problems));
   out.files = tensors.external_files();
   return out;
 }
 
-Result<ModelFile> read_model(std::shared_ptr<const MappedFile> file,
-                             const Vec<std::string>& given) {
+Result<ModelFile> read_model(std::shared_ptr<const MappedFile> file, const Vec<std::string>& given,
+                             const Vec<std::string>& opened) {
   const Bytes all = file->bytes();
   const std::string_view text(reinterpret_cast<const char*>(all.data()), all.size());
-  RLX_TRY(ModelFile model, read_model(text, file, folder_of(file->stamp().path), given));
+  RLX_TRY(ModelFile model, read_model(text, file, folder_of(file->stamp().path), given, opened));
   model.files.insert(model.files.begin(), std::move(file));
   return model;
 }
