@@ -97,16 +97,24 @@ bool may_need_dims(const Error& e) {
 }
 
 Result<Graph> bound_first(Graph imported, const CompileOptions& options) {
+  PassOptions passes = pass_options(options);
+  Dims dims = options.dims;
+  // The dim that is still to come is a number from the start.
+  const auto batch = std::ranges::find(dims, passes.batch.name, &Dims::value_type::first);
+  if (batch != dims.end()) {
+    passes.batch.name = std::to_string(batch->second);
+    dims.erase(batch);
+  }
   RLX_TRY(Graph g, run_passes(std::move(imported), {"eliminate_dead"}));
-  RLX_TRY(g, bind_dims(std::move(g), options.dims));
-  return optimise(std::move(g), pass_options(options));
+  RLX_TRY(g, bind_dims(std::move(g), dims));
+  return optimise(std::move(g), passes);
 }
 
 // Of a template; in what was made of one the dim may be bound.
 Status check_likely(const Graph& g, const CompileOptions& options) {
   if (!options.dims.empty()) return {};
   for (const auto& [name, value] : likely_dims(options.options)) {
-    if (g.find_symbol(name)) continue;
+    if (g.find_symbol(name) || switches_of(options.options).batch.name == name) continue;
     return Error(kUnknownDim, fmt::format("--likely: the model has no dim \"{}\"", name),
                  hint_for(name, symbol_names(g)));
   }

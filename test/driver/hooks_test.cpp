@@ -185,8 +185,9 @@ HostTensor host(const std::string& name, const Tensor& t) {
 }
 
 std::map<std::string, Tensor> compiled_run(Graph g, const driver::Options& options,
-                                           const Inputs& given) {
-  auto c = driver::compile(std::move(g), {.target = *parse_target("host"), .options = options});
+                                           const Inputs& given, const driver::Dims& dims = {}) {
+  auto c = driver::compile(std::move(g),
+                           {.target = *parse_target("host"), .dims = dims, .options = options});
   if (!c) FAIL(rlx::to_text(c.error()));
   const runtime::BlobSource source = [&](const Digest& d) -> Result<runtime::Blob> {
     const auto at = std::ranges::find(c->constants.blobs, d, [](const auto& b) { return b.first; });
@@ -469,6 +470,25 @@ TEST_CASE("a tangent of a gradient is a Hessian times a vector") {
   Numbers want;
   for (size_t i = 0; i < above.size(); ++i) want.push_back((above[i] - below[i]) / (2 * kStep));
   check_near(got.at("tangent_grad_x"), want, 2e-6);
+}
+
+// Weights have the axis in the gradient alone, so that the number of examples has to be known.
+TEST_CASE("gradients over an axis are those of each example") {
+  const HookCase c{"x[1, 2, 6, 5] w[3, 2, 3, 3]",
+                   "%z = conv(%x, %w) {pads = [1, 1, 1, 1], strides = [2, 1]}\n%y = tanh(%z)"};
+  Model m(c, seed());
+  Inputs given = m.values();
+  Vec<Tensor> images, want;
+  for (int i = 0; i < 3; ++i) {
+    images.push_back(m.values()[0].second);
+    given[0].second = images.back();
+    want.push_back(compiled_run(m.parsed(DType::kF64), {{"grad", "loss:w"}}, given).at("grad_w"));
+  }
+  given[0].second = stacked(images);
+  const driver::Options options = {{"batch", "examples:x"}, {"grad", "loss:w"}};
+  const auto got = compiled_run(m.parsed(DType::kF64), options, given, {{"examples", 3}});
+  CHECK(got.at("loss").shape == Vec<int64_t>{3});
+  check_near(got.at("grad_w"), numbers(stacked(want)), 1e-9);
 }
 
 // A row of the unit matrix for each index of the axis.
