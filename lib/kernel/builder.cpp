@@ -361,6 +361,13 @@ StageBuilder KernelBuilder::scan(const Dim& extent, bool exclusive, bool reverse
   return {*this, i};
 }
 
+StageBuilder KernelBuilder::sort(const Dim& ranks, const Dim& elements) {
+  const size_t i = add_stage(Sort{}, {ranks, elements});
+  Stage& s = kernel_.stages[i];
+  s.detail = Sort{.rank = s.loops[0].id, .over = s.loops[1].id};
+  return {*this, i};
+}
+
 StageBuilder KernelBuilder::contract(const Vec<Dim>& k_extents) {
   const size_t i = add_stage(Contract{}, k_extents);
   Stage& s = kernel_.stages[i];

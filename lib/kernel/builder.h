@@ -75,7 +75,7 @@ class StageBuilder {
   Ex constant_int(DType type, int64_t value);
   Ex index(const Dim& d);
   // The accumulator of a contract or conv (set its dtype in the detail first), or accumulator i of
-  // a reduce or scan.
+  // a reduce or scan; of a sort the index of the element whose turn it is.
   Ex acc(int i = 0);
   void store(Place to, const Vec<Dim>& index, Ex value);
   // Bounds are proven or checked; elements that several points write need a combiner other than
@@ -140,6 +140,9 @@ class KernelBuilder {
   StageBuilder reduce(const Vec<Dim>& extents);
   // Over one loop.
   StageBuilder scan(const Dim& extent, bool exclusive = false, bool reverse = false);
+  // So many elements of one loop, the first in the order of their keys; the detail's key is set by the caller.
+  // Its loops are the rank and the element.
+  StageBuilder sort(const Dim& ranks, const Dim& elements);
   // The detail's loops are filled in by the caller from grid() and loops().
   StageBuilder contract(const Vec<Dim>& k_extents);
   StageBuilder conv(const Vec<Dim>& extents);

@@ -11,6 +11,7 @@
 #include <algorithm>
 #include <array>
 #include <cstring>
+#include <numeric>
 
 #include <fmt/format.h>
 
@@ -307,6 +308,51 @@ class StageRun {
     });
   }
 
+  Status run(const Sort& s) {
+    const size_t outer = s_.loops.size() - 2;
+    RLX_TRY(const Nest kept, nest_of(s_.loops, 0, outer));
+    RLX_TRY(const Nest sorted, nest_of(s_.loops, outer, s_.loops.size()));
+    return each_strip(kept, [&]() -> Status {
+      RLX_TRY(const Vec<Vec<int64_t>> keys, keys_of(s, sorted.extents[1]));
+      Vec<Vec<int64_t>> orders;
+      for (size_t p = 0; p < points(); ++p) orders.push_back(order_of_keys(keys, p));
+      Vec<Column> index(1, Column(points()));
+      for (int64_t rank = 0; rank < sorted.extents[0]; ++rank) {
+        strip_.set(s.rank, rank);
+        auto* at = reinterpret_cast<int64_t*>(bytes_of(index[0]));
+        for (size_t p = 0; p < points(); ++p) at[p] = orders[p][static_cast<size_t>(rank)];
+        RLX_TRY_VOID(finish(index));
+      }
+      return {};
+    });
+  }
+
+  // By element, then by point of the strip.
+  Result<Vec<Vec<int64_t>>> keys_of(const Sort& s, int64_t elements) {
+    const Vec<bool> cone = needed(s_, {s.key});
+    const DType type = s_.body[s.key.index].type;
+    Vec<Vec<int64_t>> keys;
+    Vec<Column> none;
+    for (int64_t i = 0; i < elements; ++i) {
+      strip_.set(s.over, i);
+      RLX_TRY_VOID(evaluate(cone, none));
+      Vec<int64_t> wide(points());
+      const std::byte* key[] = {values_[s.key.index]};
+      eval(Fn::kCast, type, DType::kI64, key, reinterpret_cast<std::byte*>(wide.data()),
+           strip_.count());
+      keys.push_back(std::move(wide));
+    }
+    return keys;
+  }
+
+  static Vec<int64_t> order_of_keys(const Vec<Vec<int64_t>>& keys, size_t point) {
+    Vec<int64_t> order(keys.size());
+    std::iota(order.begin(), order.end(), int64_t{0});
+    std::ranges::stable_sort(order, {},
+                             [&](int64_t i) { return keys[static_cast<size_t>(i)][point]; });
+    return order;
+  }
+
   Status run(const Contract& c) { return run_sum(c.a, c.b, c.acc); }
   Status run(const Conv& c) { return run_sum(c.x, c.w, c.acc); }
 
@@ -476,7 +522,14 @@ class Machine {
       if (!l.carry.empty()) return std::max<int64_t>(all, 1);
       bytes += bytes_of_local(l);
     }
+    for (const Stage& s : k_.stages) bytes += bytes_to_sort(s);
     return std::clamp<int64_t>(kMostLocalBytes / bytes, 1, kStrip);
+  }
+
+  // Keys and order of a point.
+  static int64_t bytes_to_sort(const Stage& s) {
+    if (s.kind() != Kind::kSort) return 0;
+    return s.loops.back().extent.constant().value_or(0) * 2 * int64_t{sizeof(int64_t)};
   }
 
   static int64_t bytes_of_local(const Local& l) {

@@ -14,6 +14,7 @@ std::string_view name(Kind kind) {
     case Kind::kScan: return "scan";
     case Kind::kContract: return "contract";
     case Kind::kConv: return "conv";
+    case Kind::kSort: return "sort";
   }
   return {};
 }
@@ -178,7 +179,8 @@ Vec<ExprId> operands(const Stage& s) {
     case Kind::kConv: return {s.conv().x, s.conv().w};
     case Kind::kMap:
     case Kind::kReduce:
-    case Kind::kScan: return {};
+    case Kind::kScan:
+    case Kind::kSort: return {};
   }
   return {};
 }
@@ -199,6 +201,7 @@ namespace {
 Vec<LoopId> ended(const Map&) { return {}; }
 Vec<LoopId> ended(const Reduction& r) { return r.over; }
 Vec<LoopId> ended(const Scan&) { return {}; }
+Vec<LoopId> ended(const Sort& s) { return {s.over}; }
 Vec<LoopId> ended(const Contract& c) { return c.k; }
 
 Vec<LoopId> ended(const Conv& c) {

@@ -111,7 +111,7 @@ struct Access {
 // Each struct says its kind, and is a record whose members generic code walks by their types:
 // visit_detail() in kernel/detail.h.
 
-enum class Kind : uint8_t { kMap, kReduce, kScan, kContract, kConv };
+enum class Kind : uint8_t { kMap, kReduce, kScan, kContract, kConv, kSort };
 
 std::string_view name(Kind kind);
 
@@ -213,7 +213,21 @@ struct Scan {
   bool operator==(const Scan&) const = default;
 };
 
-using Detail = std::variant<Map, Reduction, Scan, Contract, Conv>;
+// The first elements of `over` in ascending order of their keys, of equal ones the lower index first: `rank` counts
+// them, no further than there are elements. kAcc 0 is the index of that element; results use it, most of them as
+// the index of what they load. The innermost loops are `rank` and then `over`. The key is an i32 or i64 that does
+// not use `rank`: op/shared/sort_key.h makes it of any number, and a descending order by the complement.
+struct Sort {
+  static constexpr Kind kKind = Kind::kSort;
+
+  LoopId rank, over;
+  ExprId key = {};
+  DType acc = DType::kI64;
+
+  bool operator==(const Sort&) const = default;
+};
+
+using Detail = std::variant<Map, Reduction, Scan, Contract, Conv, Sort>;
 
 struct Stage {
   Detail detail = {};
@@ -237,6 +251,7 @@ struct Stage {
   const Contract& contract() const { return std::get<Contract>(detail); }
   const Conv& conv() const { return std::get<Conv>(detail); }
   const Scan& scan() const { return std::get<Scan>(detail); }
+  const Sort& sort() const { return std::get<Sort>(detail); }
   bool operator==(const Stage&) const = default;
 };
 

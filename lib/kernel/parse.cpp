@@ -154,6 +154,13 @@ class StageParser {
     return {};
   }
 
+  Status detail(Sort& s) {
+    if (in_.eat("key")) return operand(s.key);
+    if (in_.eat("over")) return loop(s.over);
+    RLX_TRY_VOID(in_.expect("rank"));
+    return loop(s.rank);
+  }
+
   Status detail(Contract& c) {
     if (in_.eat("batch")) return loops(c.batch);
     if (in_.eat("m")) return loops(c.m);
@@ -216,6 +223,7 @@ class StageParser {
   Status accumulator(uint32_t number, Scan& s) {
     return accumulator(number, s.acc, s.init, s.combine);
   }
+  Status accumulator(uint32_t number, Sort& s) { return sum(number, s.acc); }
   Status accumulator(uint32_t number, Contract& c) { return sum(number, c.acc); }
   Status accumulator(uint32_t number, Conv& c) { return sum(number, c.acc); }
 

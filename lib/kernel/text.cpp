@@ -188,6 +188,11 @@ class StagePrinter {
     print_accumulators(s.acc, s.init);
   }
 
+  void print(const Sort& s) {
+    line(fmt::format("rank {} over {}", loop_text(s.rank), loop_text(s.over)));
+    line(fmt::format("acc0 : {}", name(s.acc)));
+  }
+
   void print(const Contract& c) {
     line(fmt::format("batch {} m {} n {} k {}", loops_text(c.batch), loops_text(c.m),
                      loops_text(c.n), loops_text(c.k)));
@@ -206,6 +211,7 @@ class StagePrinter {
   void print_nodes(const Map&) {}
   void print_nodes(const Reduction& r) { print_next_values(r.combine); }
   void print_nodes(const Scan& s) { print_next_values(s.combine); }
+  void print_nodes(const Sort& s) { line("key = " + node_text(s.key)); }
 
   void print_nodes(const Contract& c) {
     line("a = " + node_text(c.a));

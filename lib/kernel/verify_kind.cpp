@@ -4,6 +4,8 @@
 //  reduce    `over` are the innermost loops, in order; results and writes do not use them; lanes and
 //            runs need a function that merges them
 //  scan      `over` is the innermost loop
+//  sort      `rank` and `over` are the innermost loops, the first no longer than the second; the key is an i32 or
+//            i64 and uses neither `rank` nor the index; results and writes do not use `over`
 //  contract  two operands of the sum's type that do not use it; each stage loop is m, n, batch or k;
 //            a uses no n, b no m; results are made of the sum alone; nothing is written per k
 //  conv      the same of window and in_channel; x and w are read where kernel.h says
@@ -80,6 +82,21 @@ class KindVerifier {
     verify_accumulators(scan.acc, scan.init, scan.combine);
   }
 
+  void verify(const Sort& sort) {
+    if (!require(are_innermost({sort.rank, sort.over}), "it does not sort its innermost loop"))
+      return;
+    const std::optional<int64_t> ranks = find_loop(s_.loops, sort.rank)->extent.constant();
+    const std::optional<int64_t> elements = find_loop(s_.loops, sort.over)->extent.constant();
+    require(!ranks || !elements || *ranks <= *elements, "it has more ranks than elements");
+    require(sort.acc == DType::kI64, "its index is no i64");
+    if (!require(sort.key.index < s_.body.size(), "its key is no node of the body")) return;
+    const DType key = s_.body[sort.key.index].type;
+    require(key == DType::kI32 || key == DType::kI64, "its key is neither an i32 nor an i64");
+    require(!uses_in(sort.key, {sort.rank}), "its key uses the rank");
+    require_no_acc(sort.key, "its key uses the index");
+    verify_results_outside({sort.over});
+  }
+
   // Results and writes come after these loops.
   void verify_results_outside(const Vec<LoopId>& loops) {
     Vec<ExprId> roots = s_.results;
@@ -112,11 +129,15 @@ class KindVerifier {
     const bool there = operand.index < s_.body.size();
     if (!require(there, "an operand is no node of the body")) return false;
     require(s_.body[operand.index].type == acc, "an operand has another dtype than the sum");
-    const Vec<bool> cone = needed(s_, {operand});
-    for (size_t i = 0; i < cone.size(); ++i) {
-      require(!cone[i] || s_.body[i].fn != Fn::kAcc, "an operand uses the sum");
-    }
+    require_no_acc(operand, "an operand uses the sum");
     return true;
+  }
+
+  void require_no_acc(ExprId root, std::string_view problem) {
+    const Vec<bool> cone = needed(s_, {root});
+    for (size_t i = 0; i < cone.size(); ++i) {
+      require(!cone[i] || s_.body[i].fn != Fn::kAcc, problem);
+    }
   }
 
   bool uses_in(ExprId root, const Vec<LoopId>& loops) const {

@@ -134,7 +134,8 @@ bool accepts(const Stage& s, const Access& composed) {
   switch (s.kind()) {
     case Kind::kMap:
     case Kind::kReduce:
-    case Kind::kScan: return true;
+    case Kind::kScan:
+    case Kind::kSort: return true;
     case Kind::kContract: return is_affine(composed);
     // Their geometry is checked against their accesses.
     case Kind::kConv: return false;

@@ -41,6 +41,7 @@ size_t place_of_moved(const Stage& s) {
   switch (s.kind()) {
     case Kind::kReduce: return s.loops.size() - s.reduction().over.size();
     case Kind::kScan: return s.loops.size() - 1;
+    case Kind::kSort: return s.loops.size() - 2;
     case Kind::kContract: return s.loops.size() - s.contract().k.size();
     case Kind::kMap:
     case Kind::kConv: break;

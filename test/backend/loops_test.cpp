@@ -369,6 +369,37 @@ kernel "s" {
   }
 }
 
+TEST_CASE("sorts, of few ranks and of all, with equal keys") {
+  const std::string text = R"(
+kernel "s" {
+  arg %0 : f32[3, n] row_major
+  arg %1 : f32[3, k] row_major written
+  arg %2 : i64[3, k] row_major written
+  grid i0 in 3
+  sort %1.0 for i1 in k, i2 in n {
+    rank i1 over i2
+    acc0 : i64
+    v0 = load %0[i0, i2]
+    v1 : f32 = const 4.0
+    v2 = mul(v0, v1)
+    v3 : KEY = cast(v2)
+    v4 = acc0
+    v5 = load %0[i0, at v4]
+    key = v3
+    %1[i0, i1] = v5
+    %2[i0, i1] = v4
+  }
+})";
+  for (std::string_view key : {"i32", "i64"}) {
+    const std::string typed = filled(text, {{"KEY", std::string(key)}});
+    for (const int64_t n : {1, 2, 3, 16, 37, 300}) {
+      check_same(typed, {{"n", n}, {"k", n}});
+      check_same(typed, {{"n", n}, {"k", (n + 3) / 4}});
+      check_same(typed, {{"n", n}, {"k", 0}});
+    }
+  }
+}
+
 TEST_CASE("an empty tensor is no work") {
   std::string text = map_text({.rows = "n", .columns = "m", .result = "v0"});
   check_same(text, {{"n", 0}, {"m", 5}});

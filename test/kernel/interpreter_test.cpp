@@ -237,6 +237,13 @@ TEST_CASE("scans") {
   CHECK(scan(" exclusive reverse") == Vec<float>{50, 42, 33, 23, 12, 0});
 }
 
+TEST_CASE("sorts give the places of the least, of equal ones the first") {
+  Vec<int32_t> x = {5, 1, 4, 1, 0, 9, 7, 7, 7, 7, 7, 7, 6, 5, 4, 3, 2, 1, -1, 1, -2, 2, -2, 0};
+  Vec<int64_t> y(12);
+  check_run(std::string(kSmallest), {}, x, y);
+  CHECK(y == Vec<int64_t>{4, 1, 3, 0, 1, 2, 5, 4, 3, 2, 4, 0});
+}
+
 TEST_CASE("a contraction is a chain of fma") {
   for (int64_t m : {1, 3, 400}) {
     Vec<float> a = random_floats(static_cast<size_t>(m) * 7), b = random_floats(35, 2);

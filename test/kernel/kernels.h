@@ -109,6 +109,21 @@ inline constexpr std::string_view kMatmul = R"(kernel "matmul" {
 }
 )";
 
+inline constexpr std::string_view kSmallest = R"(kernel "smallest" {
+  arg %x : i32[4, 6] row_major
+  arg %y : i64[4, 3] row_major written
+  grid i0 in 4
+  sort %y.0 for i1 in 3, i2 in 6 {
+    rank i1 over i2
+    acc0 : i64
+    v0 = load %x[i0, i2]
+    v1 = acc0
+    key = v0
+    %y[i0, i1] = v1
+  }
+}
+)";
+
 inline constexpr std::string_view kCumsum = R"(kernel "cumsum" {
   arg %x : f32[4, 6] row_major
   arg %y : f32[4, 6] row_major written

@@ -28,7 +28,7 @@ std::string row_text(std::string_view body) {
 }  // namespace
 
 TEST_CASE("kernel text reads back") {
-  for (auto text : {kSoftmax, kConv, kMatmul, kCumsum, kScatter}) {
+  for (auto text : {kSoftmax, kConv, kMatmul, kCumsum, kSmallest, kScatter}) {
     check_exact(text);
     auto sound = verify(kernel_of(text));
     INFO(text);

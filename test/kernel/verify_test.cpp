@@ -116,6 +116,18 @@ TEST_CASE("reductions are checked") {
         "kernel cumsum, stage %y.0: it does not scan over its innermost loop");
 }
 
+TEST_CASE("sorts are checked") {
+  const auto refused = [](std::string_view from, std::string_view to, std::string_view problem) {
+    return broken(kSmallest, from, to) == "kernel smallest, stage %y.0: " + std::string(problem);
+  };
+  CHECK(refused("rank i1 over i2", "rank i2 over i1", "it does not sort its innermost loop"));
+  CHECK(refused("i1 in 3, i2 in 6", "i1 in 3, i2 in 2", "it has more ranks than elements"));
+  CHECK(refused("key = v0", "key = v1", "its key uses the index"));
+  CHECK(refused("x[i0, i2]", "x[i0, i1]", "its key uses the rank"));
+  CHECK(refused("%x : i32", "%x : i16", "its key is neither an i32 nor an i64"));
+  CHECK(refused("[i0, i1] = v1", "[i0, i2] = v1", "a write uses a loop that has ended"));
+}
+
 TEST_CASE("orders are checked") {
   const auto refused = [](std::string_view from, std::string_view to) {
     return broken(kSoftmax, from, to);
@@ -344,7 +356,7 @@ TEST_CASE("what nothing uses goes") {
   }
 }
 )");
-  for (auto text : {kSoftmax, kConv, kMatmul, kCumsum, kScatter}) {
+  for (auto text : {kSoftmax, kConv, kMatmul, kCumsum, kSmallest, kScatter}) {
     Kernel whole = kernel_of(text);
     remove_unused(whole);
     CHECK(to_text(whole) == text);

@@ -125,6 +125,7 @@ const Vec<std::string> kGolden = {
     "tanh 1:",
     "thresholded_relu 1: alpha",
     "tile 1:",
+    "top_k 1: axis largest sorted",
     "transpose 1: perm",
     "trilu 1: upper",
     "unsqueeze 1:",

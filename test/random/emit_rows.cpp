@@ -199,6 +199,26 @@ Made hardmax(Generator& g, int v) {
   return g.node("Hardmax", {v}, r, {{"axis", spelled(g, g.axis(v), g.rank(v))}});
 }
 
+Made top_k(Generator& g, int v) {
+  const Value in = g.at(v);
+  if (!in.exact || in.dtype == DType::kBool || g.rank(v) == 0) return std::nullopt;
+  const int axis = g.axis(v);
+  Vec<Dim> shape = in.shape;
+  Dim& extent = shape[static_cast<size_t>(axis)];
+  const int64_t most = std::max<int64_t>(1, g.number(extent));
+  const int64_t count = g.random.percent(30) ? most : g.random.between(1, most);
+  if (!g.need(extent, count)) return std::nullopt;
+  extent = count;
+  const int k = g.integers({count});
+  Attributes a = {{"axis", spelled(g, axis, g.rank(v))}};
+  if (g.random.percent(50)) a.emplace_back("largest", int64_t{0});
+  const Generator::Result values{in.dtype, shape, in.big, in.error, in.exact, in.whole};
+  const Generator::Result places{DType::kI64, shape, static_cast<double>(most)};
+  const Vec<int> outputs = g.nodes("TopK", {v, k}, {values, places}, a);
+  if (outputs.empty()) return std::nullopt;
+  return g.random.pick(outputs);
+}
+
 Made cum_sum(Generator& g, int v) {
   const Value in = g.at(v);
   if (in.dtype == DType::kBool || g.rank(v) == 0) return std::nullopt;
@@ -284,6 +304,7 @@ Vec<Emitter> row_emitters() {
       {"arg_min", "arg", Family::kRow, arg_min},
       {"hardmax", "arg", Family::kRow, hardmax},
       {"cum_sum", "scan", Family::kRow, cum_sum},
+      {"top_k", "sort", Family::kRow, top_k},
       {"max_pool", "pool", Family::kRow, max_pool},
       {"max_pool", "pool", Family::kRow, max_pool},
       {"average_pool", "pool", Family::kRow, average_pool},

@@ -206,11 +206,28 @@ void give_memory(Kernel& k) {
   }
 }
 
+bool sorts(const Kernel& k) {
+  return std::ranges::any_of(k.stages, [](const Stage& s) { return s.kind() == Kind::kSort; });
+}
+
+void add_sorted(Grouped& n) {
+  for (size_t i = 0; i < n.kernel.stages.size(); ++i) {
+    const Stage& s = n.kernel.stages[i];
+    if (s.kind() != Kind::kSort) continue;
+    const Vec<Dim> ranks = {find_loop(s.loops, s.sort().rank)->extent};
+    Vec<Local>& locals = n.kernel.locals;
+    n.sorted.emplace(i, static_cast<uint32_t>(locals.size()));
+    locals.push_back({.dtype = s.body[s.sort().key.index].type, .shape = ranks});
+    locals.push_back({.dtype = s.sort().acc, .shape = ranks});
+  }
+}
+
 size_t kept_loops(const Stage& s) {
   switch (s.kind()) {
     case Kind::kMap: return s.loops.size();
     case Kind::kReduce: return s.loops.size() - s.reduction().over.size();
     case Kind::kScan: return s.loops.size() - 1;
+    case Kind::kSort: return s.loops.size() - 2;
     case Kind::kContract: return s.loops.size() - s.contract().k.size();
     case Kind::kConv: break;
   }

@@ -30,6 +30,9 @@ struct Grouped {
   int lanes = 1;
   bool wide = false;
 
+  // By stage that sorts: the local of its keys, behind which is that of their indexes (add_sorted).
+  std::map<size_t, uint32_t> sorted = {};
+
   bool lanes_in_grid() const { return lane_loop.valid(); }
   RefOptions options(const Group& g) const;
 };
@@ -44,6 +47,11 @@ Vec<StageRefs> refs_of(const Grouped& n);
 // Locals of one element become rows of one, so that all of them lie in memory: where others than who wrote them
 // read them.
 void give_memory(Kernel& k);
+
+// Whether a stage sorts: points of a vector would go different ways.
+bool sorts(const Kernel& k);
+// Gives each stage that sorts memory for the keys and indexes of the elements that come first, as locals.
+void add_sorted(Grouped& n);
 
 // How many of the stage's loops come before those that it reduces over (all of them in a map).
 size_t kept_loops(const Stage& s);

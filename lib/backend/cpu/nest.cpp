@@ -87,7 +87,7 @@ bool writes_vary(const Kernel& k, LoopId loop) {
 }
 
 LoopId choose_lane_loop(const Kernel& k, int lanes) {
-  if (must_run_in_order(k) || carries_registers(k) || !rows_fit(k)) return {};
+  if (must_run_in_order(k) || carries_registers(k) || sorts(k) || !rows_fit(k)) return {};
   size_t last_sequential = 0;
   for (size_t i = 0; i < k.grid.size(); ++i) {
     if (k.grid[i].sequential) last_sequential = i + 1;
@@ -176,6 +176,7 @@ Nest plan_nest(const Kernel& k, const Isa& isa) {
     g.vector = !n.lanes_in_grid() && !must_run_in_order(n.kernel) && is_vectorisable(s);
   }
   cut_tiles(n);
+  add_sorted(n);
   lay_out_scratch(n);
   return n;
 }

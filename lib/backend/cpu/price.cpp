@@ -114,6 +114,8 @@ int64_t step_parts(const Stage& s, int64_t lanes) {
     case Kind::kReduce: return weight(s, s.reduction().combine) * kParts / 2 / lanes;
     // One element after the other.
     case Kind::kScan: return (weight(s, s.scan().combine) + 4) * kParts;
+    // Most elements are compared with the last of those that come first, and stay behind it.
+    case Kind::kSort: return (weight(s, {s.sort().key}) + 8) * kParts;
     // A chain of sums, a step of which takes four cycles.
     case Kind::kContract:
     case Kind::kConv: return std::max<int64_t>(4, weight(s, operands(s)) / 2) * kParts / lanes;

@@ -29,7 +29,8 @@ bool block_takes(const Stage& s) {
     case Kind::kReduce: return only_sets(s);
     case Kind::kContract: return only_sets(s) && is_row_product(s) && !s.contract().order.is_cut();
     case Kind::kScan:
-    case Kind::kConv: break;
+    case Kind::kConv:
+    case Kind::kSort: break;
   }
   return false;
 }

@@ -15,7 +15,7 @@ constexpr int64_t kMostThreads = 1024;
 constexpr int64_t kMostBlocks = 2048;
 
 bool has_rows(const Kernel& k) {
-  if (must_run_in_order(k) || first_sequential(k) < k.grid.size()) return false;
+  if (must_run_in_order(k) || sorts(k) || first_sequential(k) < k.grid.size()) return false;
   if (std::ranges::any_of(k.locals, [](const Local& l) { return !l.carry.empty(); })) return false;
   return std::ranges::any_of(k.stages, [](const Stage& s) { return !s.loops.empty(); });
 }

@@ -22,6 +22,7 @@ PointsPlan plan_points(const Kernel& k) {
   merge_grid_loops(p.kernel, {});
   p.groups = group_stages(p.kernel);
   p.parallel = parallel_loops(p.kernel);
+  add_sorted(p);
   p.memory = local_memory(p.kernel);
   p.points = 1;
   for (size_t i = 0; i < p.parallel; ++i) p.points = p.points * p.kernel.grid[i].extent;

@@ -4,6 +4,7 @@
 #include <functional>
 
 #include "backend/llvm/emit_reduce.h"
+#include "backend/llvm/emit_sort.h"
 
 namespace rlx::backend {
 
@@ -148,6 +149,7 @@ class GroupEmitter {
       case Kind::kMap:
       case Kind::kReduce: return emit_shared_loops(at);
       case Kind::kScan: return emit_scan(s, at);
+      case Kind::kSort: return emit_sort(s, at);
       case Kind::kContract: return emit_sum(s, at, s.stage->loops);
       case Kind::kConv: return emit_sum(s, at, conv_loops(*s.stage));
     }
@@ -328,6 +330,13 @@ class GroupEmitter {
       emit_results(f_, s, p, locals_, scan.exclusive ? acc : next);
       return next;
     });
+  }
+
+  // ---- Sorts ----------------------------------------------------------------------------------
+
+  void emit_sort(const StageRefs& s, const Point& at) {
+    const uint32_t keys = nest_.sorted.at(group_.first);
+    Sorter(f_, s, f_.local(keys), f_.local(keys + 1)).emit(at, locals_);
   }
 
   // ---- Sums of products -----------------------------------------------------------------------

@@ -16,7 +16,9 @@ class Rows {
   const Vec<Dim>& extents() const { return extents_; }
   Dim length() const { return product(extents_); }
   // The element of the row at the stage's loops, in a tensor shaped as input 0.
-  Vec<Dim> at(const StageBuilder& s) const { return interleave(axes_, s.loops(), grid_); }
+  Vec<Dim> at(const StageBuilder& s) const { return at(s.loops()); }
+  // That at these places along its axes.
+  Vec<Dim> at(const Vec<Dim>& places) const { return interleave(axes_, places, grid_); }
   // The row itself in a tensor where its axes are gone, or have extent 1.
   Vec<Dim> row(bool keep_axes) const {
     return keep_axes ? interleave(axes_, Vec<Dim>(axes_.size(), Dim(0)), grid_) : grid_;
