@@ -49,8 +49,9 @@ std::string type_given(const Function& f, DType operand) {
 void add_functions(Corpus& c) {
   for (int id = 0; id < kFnCount; ++id) {
     const Function& f = function_of(Fn{static_cast<uint8_t>(id)});
-    if (f.operands == 0 || f.fn == Fn::kCast || f.fn == Fn::kBitcast || f.fn == Fn::kSelect)
-      continue;
+    // Of one type.
+    const bool is_plain = f.fn != Fn::kCast && f.fn != Fn::kBitcast && f.fn != Fn::kSelect;
+    if (f.operands == 0 || !is_plain) continue;
     const char* const operands[] = {"v0", "v0, v1", "v0, v1, v0"};
     const std::string body = "v2 = " + std::string(f.name) + "(" + operands[f.operands - 1] + ")";
     for (const DType t : all_dtypes()) {

@@ -12,6 +12,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <memory>
 
 #include "backend/cpu/object.h"
 #include "backend/cuda/module.h"
@@ -154,7 +155,8 @@ struct Thread {
   State state = State::kReady;
   int32_t value = 0, distance = 0;
   ucontext_t at = {};
-  Vec<std::byte> stack = Vec<std::byte>(64 << 10);
+  static constexpr size_t kStackBytes = 64 << 10;
+  std::unique_ptr<std::byte[]> stack = std::make_unique_for_overwrite<std::byte[]>(kStackBytes);
 };
 
 class Block {
@@ -184,8 +186,8 @@ class Block {
     t.block = this;
     t.state = Thread::State::kReady;
     getcontext(&t.at);
-    t.at.uc_stack.ss_sp = t.stack.data();
-    t.at.uc_stack.ss_size = t.stack.size();
+    t.at.uc_stack.ss_sp = t.stack.get();
+    t.at.uc_stack.ss_size = Thread::kStackBytes;
     t.at.uc_link = &main_;
     // makecontext passes ints alone.
     const auto address = reinterpret_cast<uintptr_t>(&t);
@@ -318,6 +320,21 @@ std::map<std::string, int64_t>& shims_run() {
   return counts;
 }
 
+namespace {
+
+// Tests run one kernel over several extents: the code of the last one is kept.
+Shim& shim_of(const Kernel& k, const Target& target, const Choice& choice) {
+  static Kernel last;
+  static std::map<std::string, Shim> shims;
+  if (k != last) shims.clear();
+  last = k;
+  const auto found = shims.find(choice.algorithm);
+  if (found != shims.end()) return found->second;
+  return shims.try_emplace(choice.algorithm, k, target, choice).first->second;
+}
+
+}  // namespace
+
 void check_shim(const Kernel& k, const Symbols& symbols, const Fill& fill) {
   constexpr int64_t kMostFibers = 1 << 16;
   static const Target target = *parse_target("cuda:sm_80");
@@ -326,7 +343,7 @@ void check_shim(const Kernel& k, const Symbols& symbols, const Fill& fill) {
   Vec<Memory> want = interpreted(k, symbols, fill);
   for (const Alternative& row : *rows) {
     if (!find_alternative(*rows, k, row.choice.algorithm)) continue;
-    Shim shim(k, target, row.choice);
+    Shim& shim = shim_of(k, target, row.choice);
     if (shim.meets() && shim.threads(symbols) > kMostFibers) continue;
     for (const bool reverse : {false, true}) {
       Vec<Memory> got = buffers_of(k, symbols, fill);

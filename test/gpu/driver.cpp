@@ -64,7 +64,9 @@ class Driver final : public Gpu {
     int options[] = {kErrorLog, kErrorLogBytes};
     void* values[] = {log.data(), reinterpret_cast<void*>(log.size())};
     const Code code = load_(&module_, ptx.c_str(), 2, options, values);
-    return code == 0 ? Status() : Error(7103, words_of(code) + ": " + log.c_str());
+    // The log ends with a 0.
+    const char* said = log.data();
+    return code == 0 ? Status() : Error(7103, words_of(code) + ": " + said);
   }
 
   Result<Address> allocate(size_t bytes) override {
