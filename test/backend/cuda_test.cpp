@@ -2,9 +2,16 @@
 // that other tests here compile go through the shim too: check_same().
 #include <catch2/catch.hpp>
 
+#include <algorithm>
 #include <cstdio>
+#include <filesystem>
+#include <fstream>
 
 #include "backend/cuda/algorithm.h"
+#include "ir/text.h"
+#include "kernel/estimate.h"
+#include "passes/pipeline.h"
+#include "plan/plan.h"
 #include "test/backend/corpus.h"
 #include "test/backend/kernels.h"
 #include "test/backend/shim.h"
@@ -140,6 +147,52 @@ TEST_CASE("rows beyond shared memory lie in scratch") {
       cuda::compile({{parse_kernel(softmax_text("3", "2000")), {"blocks", {128}}}}, {}, sm("sm_90"))
           ->launches[0]
           .scratch_bytes.is(0));
+}
+
+namespace {
+
+// What the interpreter and fibers do in a moment, and whose indexes are all inside.
+bool is_tried(const Kernel& k) {
+  constexpr double kMostWork = 3e6;
+  double work = 0;
+  for (const Stage& s : k.stages) {
+    work += estimated_work(k, s);
+    for (const Vec<Access>* list : {&s.reads, &s.writes}) {
+      for (const Access& a : *list) {
+        const auto checked = [](const Bounds& b) { return b.rule == Bounds::Rule::kChecked; };
+        if (std::ranges::any_of(a.bounds, checked)) return false;
+      }
+    }
+  }
+  return work < kMostWork;
+}
+
+}  // namespace
+
+TEST_CASE("kernels that plans make for a GPU go through the shim") {
+  int64_t kernels = 0;
+  for (const auto& file : std::filesystem::directory_iterator(RLX_TEST_SOURCE_DIR "/plan")) {
+    if (file.path().extension() != ".mir") continue;
+    INFO(file.path());
+    std::ifstream in(file.path());
+    const std::string text(std::istreambuf_iterator<char>(in), {});
+    auto graph = parse_graph(text);
+    if (!graph) FAIL(to_text(graph.error()));
+    auto optimised = optimise(std::move(*graph), {});
+    if (!optimised) FAIL(to_text(optimised.error()));
+    auto planned = plan(std::move(*optimised), sm("sm_90"), cuda::menu, {});
+    if (!planned) FAIL(to_text(planned.error()));
+    for (const PlannedKernel& p : planned->kernels) {
+      if (!is_tried(p.kernel)) continue;
+      INFO(to_text(p.kernel));
+      Symbols symbols;
+      for (const std::string& name : symbols_of(p.kernel)) symbols[name] = 24;
+      check_shim(p.kernel, symbols, random_values(7));
+      ++kernels;
+    }
+  }
+  std::printf("%lld planned kernels\n", static_cast<long long>(kernels));
+  CHECK(kernels > 50);
 }
 
 TEST_CASE("GPU kernels through the shim") {
