@@ -8,7 +8,7 @@
 namespace rlx {
 
 // Reverse mode. The hook gives for each input the gradient of what is differentiated, of the input's type,
-// or nothing where it is zero: of integers, of a step. Of an input that stands twice, both.
+// or nothing where it is zero: of integers, of a step. Those of an input that stands twice are added up.
 struct GradIn {
   NodeId node;
   Values inputs, outputs;

@@ -32,14 +32,15 @@ Partials select(Operands x, Real) {
   return {rlx::select(x[0], one, zero), rlx::select(x[0], zero, one)};
 }
 
+// Of equal ones the second is the one: relu, the maximum of x and 0, is flat at 0.
 Partials min(Operands x, Real) {
-  const Real chosen[] = {x[1].test(Fn::kLt, x[0]), x[1], x[0]};
+  const Real chosen[] = {x[1].test(Fn::kLe, x[0]), x[1], x[0]};
   Partials by = select(chosen, x[0]);
   return {by[1], by[0]};
 }
 
 Partials max(Operands x, Real) {
-  const Real chosen[] = {x[1].test(Fn::kGt, x[0]), x[1], x[0]};
+  const Real chosen[] = {x[1].test(Fn::kGe, x[0]), x[1], x[0]};
   Partials by = select(chosen, x[0]);
   return {by[1], by[0]};
 }

@@ -2,6 +2,7 @@
 #pragma once
 #include "kernel/functions.h"
 #include "op/op.h"
+#include "op/shared/formula.h"
 #include "op/shared/map.h"
 
 namespace rlx::ops {
@@ -26,6 +27,24 @@ struct Celu {
       const Ex low = apply(Fn::kMin, tail, zero);
       return apply(Fn::kMax, x, zero) + low;
     });
+  }
+  // Smooth at 0 too, where its two terms are not: e^(min(x, 0) / alpha).
+  static Result<Values> grad(const Celu& o, GraphBuilder& b, const GradIn& in) {
+    Formula f(b);
+    const Wire s = slope(o, f(in.inputs[0]));
+    return f.values({f(in.outer[0]) * s});
+  }
+  static Result<Values> jvp(const Celu& o, GraphBuilder& b, const JvpIn& in) {
+    Formula f(b);
+    const Wire s = slope(o, f(in.inputs[0]));
+    return f.values({f(in.tangents[0]) * s});
+  }
+
+ private:
+  static Wire slope(const Celu& o, Wire x) {
+    Formula& f = *x.formula;
+    const Wire low = f.make("min", {x, f.number(x.dtype(), 0.0)});
+    return f.make("exp", {low * (1 / o.alpha)});
   }
 };
 RLX_OP(Celu);

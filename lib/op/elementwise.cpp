@@ -166,7 +166,7 @@ constexpr ElementwiseRow kElementwise[] = {
     {"relu", kUnary, kSigned, [](Operands x) { return greater(x[0], constant_like(x[0], 0)); }},
     floats("round", 0, [](Operands x) { return apply(Fn::kRoundEven, x[0]); }),
     scalar<macro::kSigmoid>("sigmoid"),
-    {"sign", kUnary, kNumbers, sign},
+    {.name = "sign", .arity = kUnary, .dtypes = kNumbers, .value = sign, .is_flat = true},
     scalar<macro::kSin>("sin"),
     scalar<macro::kSinh>("sinh"),
     scalar<macro::kSoftplus>("softplus"),
@@ -200,6 +200,17 @@ struct Elementwise {
     return lower_map(b, [&](StageBuilder& s, const Vec<Dim>& at) {
       return kElementwise[row].value(read_all(b, s, at));
     });
+  }
+
+  static Result<Values> grad(const Elementwise&, GraphBuilder&, const GradIn& in)
+    requires(kElementwise[row].is_flat)
+  {
+    return grad_of_steps(in);
+  }
+  static Result<Values> jvp(const Elementwise&, GraphBuilder&, const JvpIn& in)
+    requires(kElementwise[row].is_flat)
+  {
+    return Values(in.outputs.size());
   }
 };
 

@@ -24,6 +24,8 @@ struct ElementwiseRow {
   // As in OpDef.
   bool commutative = false;
   bool reshapes = false;
+  // Flat but for its steps, whatever its expression says of them.
+  bool is_flat = false;
 };
 
 // Sorted by name.

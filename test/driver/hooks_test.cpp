@@ -472,6 +472,44 @@ TEST_CASE("a tangent of a gradient is a Hessian times a vector") {
   check_near(got.at("tangent_grad_x"), want, 2e-6);
 }
 
+// Where two branches meet, differences see their mean.
+TEST_CASE("gradients at 0") {
+  struct Corner {
+    const char* lines;
+    double slope;
+  };
+  for (const Corner& c : {Corner{"%y = relu(%x)", 0},
+                          {"%y = abs(%x)", 1},
+                          {"%y = celu(%x)", 1},
+                          {"%y = elu(%x)", 1},
+                          {"%y = softsign(%x)", 1},
+                          {"%y = sign(%x)", 0},
+                          {"%y = celu(%x) {alpha = 0.5}", 1},
+                          {"%y = gelu(%x)", 0.5},
+                          {"%y = reduce_l2(%x)", 0},
+                          {"%y = reduce_l1(%x)", 0}}) {
+    INFO(c.lines);
+    const HookCase one{"x[1]", c.lines};
+    Model m(one, seed());
+    const Inputs given = {{"x", real({1}, {0})}, {"weights", real({1}, {1})}};
+    const auto got = compiled_run(m.parsed(DType::kF64), {{"grad", "loss:x"}}, given);
+    check_near(got.at("grad_x"), {c.slope}, 1e-12);
+    Inputs along = given;
+    along.emplace_back("tangent_x", real({1}, {1}));
+    check_near(compiled_run(m.parsed(DType::kF64), {{"jvp", "y:x"}}, along).at("tangent_y"),
+               {c.slope}, 1e-12);
+  }
+}
+
+// What comes back is infinite where relu is flat: nothing of it goes on.
+TEST_CASE("gradients choose") {
+  const HookCase c{"x[2]", "%r = relu(%x)\n%y = reciprocal(%r)"};
+  Model m(c, seed());
+  const Inputs given = {{"x", real({2}, {-1, 2})}, {"weights", real({2}, {1, 1})}};
+  const auto got = compiled_run(m.parsed(DType::kF64), {{"grad", "loss:x"}}, given);
+  check_near(got.at("grad_x"), {0, -0.25}, 1e-12);
+}
+
 // Weights have the axis in the gradient alone, so that the number of examples has to be known.
 TEST_CASE("gradients over an axis are those of each example") {
   const HookCase c{"x[1, 2, 6, 5] w[3, 2, 3, 3]",
