@@ -110,7 +110,9 @@ Status batch_inputs(Graph& g, const ByInputs& asked) {
   RLX_TRY_VOID(eliminate_dead(g));
   RLX_TRY(const Dim extent, extent_named(g, asked.name));
   RLX_TRY(const Values inputs, inputs_named(g, asked.inputs, kAnyDType, "--batch"));
-  return Batcher(g, extent).run(inputs);
+  RLX_TRY_VOID(Batcher(g, extent).run(inputs));
+  keep_assumptions(g, "the batch");
+  return {};
 }
 
 }  // namespace rlx

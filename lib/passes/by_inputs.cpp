@@ -85,6 +85,11 @@ Vec<bool> depending_on(const Graph& g, const Values& sources, DTypes dtypes) {
   return depends;
 }
 
+void keep_assumptions(Graph& g, std::string_view made) {
+  // bind_dims leaves facts of nodes that there are to inference.
+  g.facts.change_each([&](Fact& f) { f.node = fmt::format("{} of {}", made, f.node); });
+}
+
 void set_outputs(Graph& g, Values values, Vec<std::string> names) {
   g.top().results = std::move(values);
   g.output_names = std::move(names);

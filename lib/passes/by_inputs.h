@@ -27,6 +27,10 @@ Result<ValueId> output_named(const Graph& g, const std::string& name, std::strin
 Error no_way_through(const Graph& g, NodeId node, std::string_view what);
 // Whether nodes of the top region depend on these values through elements of `dtypes`, by value.
 Vec<bool> depending_on(const Graph& g, const Values& sources, DTypes dtypes);
+// What the graph assumes of extents so far stays assumed when dims are bound. Inference would see a broadcast
+// where one of two extents that were to be equal is bound to 1, and what was made of the node without it would
+// be wrong. `made` says what that is, in messages: "the gradient".
+void keep_assumptions(Graph& g, std::string_view made);
 // Makes these all that the graph gives.
 void set_outputs(Graph& g, Values values, Vec<std::string> names);
 

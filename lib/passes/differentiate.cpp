@@ -109,6 +109,7 @@ Status differentiate(Graph& g, const ByInputs& asked) {
     names.push_back("grad_" + g[input].name);
   }
   set_outputs(g, std::move(outputs), std::move(names));
+  keep_assumptions(g, "the gradient");
   return {};
 }
 

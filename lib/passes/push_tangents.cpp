@@ -98,6 +98,7 @@ Status push_tangents(Graph& g, const ByInputs& asked) {
   RLX_TRY_VOID(pusher.run());
   RLX_TRY(const ValueId tangent, pusher.of(output));
   set_outputs(g, {output, tangent}, {asked.name, "tangent_" + asked.name});
+  keep_assumptions(g, "the tangent");
   return {};
 }
 
