@@ -3,6 +3,7 @@
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <charconv>
+#include <sstream>
 #include <string>
 #include <thread>
 #include <vector>
@@ -125,6 +126,21 @@ inline Result<driver::Dims> parse_bindings(const std::vector<std::string>& texts
     if (other == dims.end()) dims.push_back(std::move(binding));
   }
   return dims;
+}
+
+// "sr=16000" or "shape=1,80": each element of an input, as dims that go by "sr.0".
+inline Result<driver::Dims> parse_values(const std::vector<std::string>& texts) {
+  std::vector<std::string> bindings;
+  for (const std::string& text : texts) {
+    const size_t at = text.find('=');
+    if (at == std::string::npos) return Error(2011, "--set wants NAME=NUMBER,..., got " + text);
+    std::stringstream values(text.substr(at + 1));
+    int element = 0;
+    for (std::string value; std::getline(values, value, ','); ++element) {
+      bindings.push_back(text.substr(0, at) + "." + std::to_string(element) + "=" + value);
+    }
+  }
+  return parse_bindings(bindings);
 }
 
 // "KEY  hit|built  TARGET  MODEL" with a line end.

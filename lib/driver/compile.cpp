@@ -43,12 +43,13 @@ Result<image::Image> with_code(const Lir& lir, const Vec<PlannedKernel>& kernels
   Code none{.entries = Vec<CodeEntry>(kernels.size())};
   RLX_TRY(image::Image image, build_image(lir, kernels, std::move(none)));
   const Digest key = code_key_of(image, kernels);
-  if (auto known = options.find_code(key); known && known->kernels.size() == kernels.size()) {
+  if (auto known = options.find_code(key); known && known->kernels.size() == image.kernels.size()) {
     known->buffers = std::move(image.buffers);
     return std::move(*known);
   }
   options.phase("generating code");
-  RLX_TRY(Code code, emit_code(kernels, symbol_names(lir.graph), options.target, options.jobs));
+  RLX_TRY(Code code,
+          emit_code(with_stages(kernels), symbol_names(lir.graph), options.target, options.jobs));
   RLX_TRY(image, build_image(lir, kernels, std::move(code)));
   image.code_key = key;
   return image;
@@ -141,6 +142,11 @@ Result<Plan> planned(Graph imported, const CompileOptions& options) {
   return plan_graph(std::move(g), options);
 }
 
+Vec<PlannedKernel> with_stages(Vec<PlannedKernel> kernels) {
+  std::erase_if(kernels, [](const PlannedKernel& p) { return p.kernel.stages.empty(); });
+  return kernels;
+}
+
 Result<Compiled> emitted(Plan p, const CompileOptions& options) {
   Compiled out;
   // Constants come last: they may go into a cache, which is not to be held up while code is made.
@@ -169,7 +175,10 @@ Result<Compiled> compile_bound(const Lir& base, const CompileOptions& given) {
 
 Result<image::Image> compile_lir(const Lir& lir, const Target& target, int jobs) {
   RLX_TRY(const Vec<PlannedKernel> kernels, replay(lir));
-  return with_code(lir, kernels, {.target = target, .jobs = jobs});
+  RLX_TRY(image::Image image, with_code(lir, kernels, {.target = target, .jobs = jobs}));
+  // Lifetimes are what the LIR says, and nobody else looks at them.
+  RLX_TRY_VOID(image::verify(image));
+  return image;
 }
 
 }  // namespace rlx::driver

@@ -100,6 +100,8 @@ struct Guard {
   Extent predicate = {};
   std::string text = {};
   std::string node = {};
+  // The first of a block: asked where control comes there. 0: before the run.
+  uint32_t command = 0;
 
   bool operator==(const Guard&) const = default;
 };
@@ -135,19 +137,25 @@ struct Trap {
 };
 inline constexpr int64_t kTrapBytes = 64;
 
+// Commands are a tree, written in the order in which control may come to them: a command that chooses what runs next
+// owns blocks of those behind it.
 struct Command {
-  enum class Kind : uint8_t { kLaunch = 0, kCopy = 1, kFill = 2 };
+  enum class Kind : uint8_t { kLaunch = 0, kCopy = 1, kFill = 2, kIf = 3 };
 
   Kind kind = Kind::kLaunch;
   // kLaunch
   uint32_t kernel = 0;
   // kLaunch: the function's buffers, in order. kCopy: to, from (same bytes). kFill: the buffer, which then
-  // holds its pattern.
+  // holds its pattern. kIf: the condition, a byte: the first block runs where it is not 0, else the second.
   Vec<uint32_t> buffers = {};
   // Earlier commands that must have ended: those that make what this one reads, and those that use what
   // it overwrites. That placement gives the memory of one buffer to another is not told here, the runtime
-  // sees to that.
+  // sees to that. Of a block that has ended none, but the command that owns it. What a block's owner waits for, the block
+  // does too.
   Vec<uint32_t> waits = {};
+  // kIf: where each of its blocks ends, the command behind its last one. The first begins with the next command, each
+  // other where the one before ends.
+  Vec<uint32_t> ends = {};
   // Device and stream; one of each today.
   uint16_t device = 0, stream = 0;
   // The source model's nodes.
@@ -187,18 +195,24 @@ std::string to_text(const Image& image);
 std::string to_text(const Extent& e, const Vec<Symbol>& symbols);
 std::string_view name(Command::Kind kind);
 
+// By command: whether a block begins with it, and whether one has ended before it.
+struct BlockEdges {
+  Vec<bool> begins, ended;
+};
+BlockEdges block_edges(const Image& image);
+
 // Where arena buffers lie once the symbols are known.
 struct Placement {
   // By buffer; -1 for buffers outside the arena.
   Vec<int64_t> offsets;
-  // Sizes in bytes of every buffer.
+  // Sizes in bytes of every buffer; -1 where it has none for these dims: one of a block that cannot run then.
   Vec<int64_t> bytes;
   int64_t arena_bytes = 0;
 };
 
 // Greedy by size over lifetimes; slots get their own memory. Offsets are multiples of 64, and buffers that
-// lie side by side differ in their offsets modulo 4096. Error 5xxx where an extent cannot be evaluated,
-// 11xxx where memory is out of range.
+// lie side by side differ in their offsets modulo 4096. Error 5xxx where an extent cannot be evaluated of a buffer that
+// is not some block's alone, 11xxx where memory is out of range.
 Result<Placement> place(const Image& image, const Vec<int64_t>& symbols);
 
 }  // namespace rlx::image

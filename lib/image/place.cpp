@@ -32,11 +32,28 @@ struct Request {
   int64_t end() const { return offset + bytes; }
 };
 
+// Whether the buffer lives in one block.
+bool is_inner(const Image& image, const Buffer& buffer) {
+  if (buffer.kind != Buffer::Kind::kArena) return false;
+  for (uint32_t i = 0; i < buffer.first; ++i) {
+    uint32_t begin = i + 1;
+    for (const uint32_t end : image.commands[i].ends) {
+      if (begin <= buffer.first && buffer.last < end) return true;
+      begin = end;
+    }
+  }
+  return false;
+}
+
 Result<Vec<int64_t>> sizes_of(const Image& image, const Vec<int64_t>& symbols) {
   Vec<int64_t> sizes;
   int64_t sum = 0;
   for (const Buffer& buffer : image.buffers) {
     std::optional<int64_t> bytes = evaluate(buffer.bytes, symbols);
+    if ((!bytes || *bytes < 0) && is_inner(image, buffer)) {
+      sizes.push_back(-1);
+      continue;
+    }
     if (!bytes || *bytes < 0) {
       std::string text = to_text(buffer.bytes, image.symbols);
       return Error(kBadExtent, fmt::format("a buffer's size {} has no value for these dims", text));
@@ -195,7 +212,7 @@ Requests requests_of(const Image& image, const Vec<int64_t>& sizes) {
     mine = buffer.slot < 0 ? next : slots.try_emplace(buffer.slot, next).first->second;
     if (mine != next) continue;
     const bool always = is_private(buffer);
-    requests.all.push_back({.bytes = padded(sizes[i]),
+    requests.all.push_back({.bytes = padded(std::max<int64_t>(sizes[i], 0)),
                             .first = always ? 0 : buffer.first,
                             .last = always ? UINT32_MAX : buffer.last});
   }

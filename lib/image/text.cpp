@@ -41,7 +41,7 @@ class Listing {
     table("buffers", image_.buffers);
     table("guards", image_.guards);
     table("kernels", image_.kernels);
-    table("commands", image_.commands);
+    commands();
     text_ += fmt::format("code {} bytes\n", image_.code.size());
     return std::move(text_);
   }
@@ -52,6 +52,26 @@ class Listing {
     if (items.empty()) return;
     text_ += fmt::format("{}\n", head);
     for (size_t i = 0; i < items.size(); ++i) text_ += fmt::format("  {} {}\n", i, line(items[i]));
+  }
+
+  // A block is indented; "else" stands before the second one of a command.
+  void commands() {
+    if (!image_.commands.empty()) text_ += "commands\n";
+    // The commands whose blocks are open, and where the blocks that are to come end, the next one last.
+    Vec<Vec<uint32_t>> open;
+    for (uint32_t i = 0; i < image_.commands.size(); ++i) {
+      while (!open.empty() && open.back().back() == i) {
+        open.back().pop_back();
+        if (open.back().empty()) {
+          open.pop_back();
+        } else {
+          text_ += fmt::format("{:{}}else\n", "", 2 * open.size());
+        }
+      }
+      const Command& c = image_.commands[i];
+      text_ += fmt::format("{:{}}{} {}\n", "", 2 + 2 * open.size(), i, line(c));
+      if (!c.ends.empty()) open.emplace_back(c.ends.rbegin(), c.ends.rend());
+    }
   }
 
   std::string of(const Extent& extent) const { return to_text(extent, image_.symbols); }
@@ -80,7 +100,8 @@ class Listing {
     return text;
   }
   std::string line(const Guard& g) const {
-    return fmt::format("{}: {} [{}]", of(g.predicate), g.text, g.node);
+    const std::string text = fmt::format("{}: {} [{}]", of(g.predicate), g.text, g.node);
+    return g.command == 0 ? text : fmt::format("{} before {}", text, g.command);
   }
   std::string line(const Kernel& k) const {
     std::string text = fmt::format("{} at {:#x}, {} tiles, {} bytes of scratch", k.name, k.entry,
@@ -93,6 +114,7 @@ class Listing {
     if (c.kind == Command::Kind::kLaunch) text += fmt::format(" {}", kernel_name(c.kernel));
     text += fmt::format(" ({})", fmt::join(c.buffers, ", "));
     if (!c.waits.empty()) text += fmt::format(" after {}", fmt::join(c.waits, ", "));
+    if (!c.ends.empty()) text += fmt::format(", blocks to {}", fmt::join(c.ends, ", "));
     if (c.device != 0 || c.stream != 0) text += fmt::format(" on {}.{}", c.device, c.stream);
     if (!c.origin.empty()) text += fmt::format(" [{}]", fmt::join(c.origin, ", "));
     return text;
@@ -112,6 +134,7 @@ std::string_view name(Command::Kind kind) {
     case Command::Kind::kLaunch: return "launch";
     case Command::Kind::kCopy: return "copy";
     case Command::Kind::kFill: return "fill";
+    case Command::Kind::kIf: return "if";
   }
   return "?";
 }

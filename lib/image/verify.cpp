@@ -6,7 +6,9 @@
 // - each input has an input buffer of its own; an output lies in an output, input or constant buffer
 // - arena buffers are used within their lifetimes; buffers of one slot agree in size and pattern
 // - only arena and output buffers have patterns; copies and fills write neither inputs nor constants
-// - commands wait for earlier ones only
+// - an If has a condition, which lives as long as its blocks, and two blocks; blocks stand inside of each other
+// - commands wait for earlier ones only, and for none of a block that has ended
+// - a guard belongs to the whole or to the first command of a block
 #include <algorithm>
 #include <unordered_map>
 #include <unordered_set>
@@ -40,7 +42,7 @@ class Names {
 };
 
 bool is_known(BufferKind kind) { return kind <= BufferKind::kConstant; }
-bool is_known(CommandKind kind) { return kind <= CommandKind::kFill; }
+bool is_known(CommandKind kind) { return kind <= CommandKind::kIf; }
 bool is_known(DType t) { return std::find(kDTypes.begin(), kDTypes.end(), t) != kDTypes.end(); }
 
 // Of an i64 scalar, or of a vector whose extent is a number.
@@ -156,10 +158,15 @@ Status verify_kernels(const Image& image) {
   return {};
 }
 
-Status verify_guards(const Image& image) {
+Status verify_guards(const Image& image, const BlockEdges& edges) {
   for (size_t i = 0; i < image.guards.size(); ++i) {
-    if (well_formed(image.guards[i].predicate, image.symbols.size())) continue;
-    return wrong(at("guards", i), "its predicate is malformed");
+    const Guard& guard = image.guards[i];
+    if (!well_formed(guard.predicate, image.symbols.size())) {
+      return wrong(at("guards", i), "its predicate is malformed");
+    }
+    const bool belongs = guard.command == 0 ||
+                         (guard.command < image.commands.size() && edges.begins[guard.command]);
+    if (!belongs) return wrong(at("guards", i), "it belongs to no block");
   }
   return {};
 }
@@ -179,23 +186,57 @@ std::string_view problem_of(const Image& image, const Command& command) {
     case CommandKind::kFill:
       if (command.buffers.size() != 1 || !writes()) return "a fill needs one buffer to write";
       return image.buffers[command.buffers[0]].pattern.empty() ? "its buffer has no pattern" : "";
+    case CommandKind::kIf: return command.buffers.size() == 1 ? "" : "an if has one condition";
   }
   return "its kind is unknown";
 }
 
-Status verify_command(const Image& image, size_t index) {
+// Where the innermost block around each command ends.
+using BlockEnds = Vec<uint32_t>;
+
+// Fills in `around`.
+Status verify_blocks(const Image& image, BlockEnds& around) {
+  Vec<uint32_t> open{static_cast<uint32_t>(image.commands.size())};
+  for (uint32_t i = 0; i < image.commands.size(); ++i) {
+    while (open.back() == i) open.pop_back();
+    around.push_back(open.back());
+    const Command& command = image.commands[i];
+    const size_t blocks = command.kind == CommandKind::kIf ? 2 : 0;
+    if (command.ends.size() != blocks) {
+      return wrong(at("commands", i), "its blocks are too many or too few");
+    }
+    uint32_t begin = i + 1;
+    for (const uint32_t end : command.ends) {
+      if (end < begin || end > open.back()) {
+        return wrong(at("commands", i), "a block ends elsewhere");
+      }
+      begin = end;
+    }
+    open.insert(open.end(), command.ends.rbegin(), command.ends.rend());
+  }
+  return {};
+}
+
+// A command with blocks uses its buffers until they end.
+size_t last_use(const Command& command, size_t index) {
+  return command.ends.empty() ? index : std::max<size_t>(index + 1, command.ends.back()) - 1;
+}
+
+Status verify_command(const Image& image, const BlockEnds& around, size_t index) {
   const Command& command = image.commands[index];
-  if (!is_known(command.kind)) return wrong(at("commands", index), "its kind is unknown");
   for (uint32_t b : command.buffers) {
     if (b >= image.buffers.size()) return wrong(at("commands", index), "its buffer is unknown");
     const Buffer& buffer = image.buffers[b];
-    const bool alive = buffer.first <= index && index <= buffer.last;
+    const bool alive = buffer.first <= index && last_use(command, index) <= buffer.last;
     if (buffer.kind == BufferKind::kArena && !alive) {
       return wrong(at("commands", index), fmt::format("buffer {} is not alive", b));
     }
   }
   for (const uint32_t earlier : command.waits) {
     if (earlier >= index) return wrong(at("commands", index), "it waits for a later command");
+    if (around[earlier] <= index) {
+      return wrong(at("commands", index), "it waits for what may not run");
+    }
   }
   const std::string_view problem = problem_of(image, command);
   return problem.empty() ? Status() : wrong(at("commands", index), problem);
@@ -203,16 +244,35 @@ Status verify_command(const Image& image, size_t index) {
 
 }  // namespace
 
+BlockEdges block_edges(const Image& image) {
+  const size_t commands = image.commands.size() + 1;
+  BlockEdges edges{Vec<bool>(commands), Vec<bool>(commands)};
+  for (size_t i = 0; i < image.commands.size(); ++i) {
+    size_t begin = i + 1;
+    for (const uint32_t end : image.commands[i].ends) {
+      if (begin < end) edges.begins[begin] = true;
+      edges.ended[end] = true;
+      begin = end;
+    }
+  }
+  return edges;
+}
+
 Status verify(const Image& image) {
+  for (size_t i = 0; i < image.commands.size(); ++i) {
+    if (!is_known(image.commands[i].kind)) return wrong(at("commands", i), "its kind is unknown");
+  }
+  BlockEnds around;
+  RLX_TRY_VOID(verify_blocks(image, around));
   RLX_TRY_VOID(verify_tensors(image, image.inputs, "inputs"));
   RLX_TRY_VOID(verify_tensors(image, image.outputs, "outputs"));
   RLX_TRY_VOID(verify_symbols(image));
   RLX_TRY_VOID(verify_buffers(image));
   RLX_TRY_VOID(verify_input_buffers(image));
   RLX_TRY_VOID(verify_output_buffers(image));
-  RLX_TRY_VOID(verify_guards(image));
+  RLX_TRY_VOID(verify_guards(image, block_edges(image)));
   RLX_TRY_VOID(verify_kernels(image));
-  for (size_t i = 0; i < image.commands.size(); ++i) RLX_TRY_VOID(verify_command(image, i));
+  for (size_t i = 0; i < image.commands.size(); ++i) RLX_TRY_VOID(verify_command(image, around, i));
   return {};
 }
 

@@ -11,7 +11,7 @@ Result<Values> GraphBuilder::add(Attrs attrs, Values inputs, Vec<RegionId> regio
       graph_.add_node(region_, std::move(attrs), std::move(inputs), std::move(unknown), origin_);
   graph_[id].regions = std::move(regions);
   Vec<Diagnostic> problems;
-  infer_node(graph_, id, known_, problems);
+  infer_node(graph_, region_, id, known_, problems);
   if (!problems.empty()) return Error(std::move(problems));
   return graph_[id].outputs;
 }

@@ -23,7 +23,6 @@ class Compaction {
     Graph out;
     out.name = g_.name;
     out.symbols = g_.symbols;
-    out.facts = g_.facts;
     out.output_names = g_.output_names;
     out.regions.clear();
     for (const ValueId v : order_.values) add(out, g_[v]);
@@ -66,7 +65,10 @@ class Compaction {
   }
 
   Region moved(const Region& r) const {
-    Region out{.arguments = to(r.arguments), .captures = to(r.captures), .results = to(r.results)};
+    Region out{.arguments = to(r.arguments),
+               .captures = to(r.captures),
+               .results = to(r.results),
+               .facts = r.facts};
     for (const NodeId n : r.nodes) out.nodes.push_back(to(nodes_, n));
     return out;
   }

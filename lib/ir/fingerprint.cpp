@@ -16,11 +16,14 @@ class Fingerprint {
   Digest run() && {
     h_.field("name", g_.name);
     symbols();
-    facts();
+    facts(g_.top());
     count("values", order_.values.size());
     for (const ValueId v : order_.values) value(g_[v]);
     for (const NodeId n : order_.nodes) node(g_[n]);
-    for (const RegionId r : order_.regions) region(g_[r]);
+    for (const RegionId r : order_.regions) {
+      region(g_[r]);
+      if (r != Graph::kTop) facts(g_[r]);
+    }
     names("outputs", g_.output_names);
     return h_.finish();
   }
@@ -50,9 +53,9 @@ class Fingerprint {
     }
   }
 
-  void facts() {
-    count("facts", g_.facts.size());
-    for (const Fact& f : g_.facts) {
+  void facts(const Region& r) {
+    count("facts", r.facts.size());
+    for (const Fact& f : r.facts) {
       h_.field("relation", static_cast<uint8_t>(f.relation));
       h_.field("a", std::string_view(to_text(f.a)));
       h_.field("b", std::string_view(to_text(f.b)));

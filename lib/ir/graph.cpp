@@ -136,6 +136,24 @@ Vec<RegionId> Graph::live_regions() const {
   return live;
 }
 
+Vec<NodeId> Graph::region_owners() const {
+  Vec<NodeId> owners(regions.size());
+  for (const RegionId r : live_regions()) {
+    for (const NodeId n : (*this)[r].nodes) {
+      for (const RegionId inner : (*this)[n].regions) owners[inner.index] = n;
+    }
+  }
+  return owners;
+}
+
+Vec<RegionId> Graph::node_regions() const {
+  Vec<RegionId> regions_of(nodes.size());
+  for (const RegionId r : live_regions()) {
+    for (const NodeId n : (*this)[r].nodes) regions_of[n.index] = r;
+  }
+  return regions_of;
+}
+
 Vec<int> Graph::count_uses() const {
   Vec<int> uses(values.size());
   auto count = [&](const Values& used) {
@@ -168,6 +186,12 @@ std::map<ValueId, ValueId> ends_of(const std::map<ValueId, ValueId>& replacement
   return ends;
 }
 
+// Whether it belongs to no region.
+bool is_free(const Graph& g, ValueId v) {
+  const ValueDef::Kind kind = g[v].def.kind;
+  return kind == ValueDef::Kind::kConstant || kind == ValueDef::Kind::kDims;
+}
+
 void drop_repeats(Values& values) {
   auto end = values.begin();
   for (const ValueId v : values) {
@@ -191,6 +215,7 @@ void Graph::replace_uses(const std::map<ValueId, ValueId>& replacement) {
     for (const NodeId n : region.nodes) replace((*this)[n].inputs);
     replace(region.results);
     replace(region.captures);
+    std::erase_if(region.captures, [&](ValueId v) { return is_free(*this, v); });
     drop_repeats(region.captures);
   }
 }
@@ -219,6 +244,25 @@ Vec<std::string> symbol_names(const Graph& g) {
   Vec<std::string> names;
   for (const Symbol& s : g.symbols) names.push_back(s.name);
   return names;
+}
+
+Vec<bool> kept_values(const Graph& g) {
+  Vec<bool> kept(g.values.size());
+  const auto keep = [&](const Values& values) {
+    for (const ValueId v : values) {
+      if (v.valid()) kept[v.index] = true;
+    }
+  };
+  for (const RegionId r : g.live_regions()) {
+    keep(g[r].results);
+    keep(g[r].captures);
+    for (const NodeId n : g[r].nodes) {
+      if (g[n].regions.empty()) continue;
+      keep(g[n].inputs);
+      keep(g[n].outputs);
+    }
+  }
+  return kept;
 }
 
 std::optional<Vec<int64_t>> integers_of(const Constant& c) {

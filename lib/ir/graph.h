@@ -84,15 +84,6 @@ struct Node {
   std::string_view op_name() const { return attrs.op()->name; }
 };
 
-// Nodes run in order. Values that enclosing regions define are used only through captures; constants and
-// dims belong to no region and are used everywhere.
-struct Region {
-  Values arguments = {};
-  Values captures = {};
-  Vec<NodeId> nodes = {};
-  Values results = {};
-};
-
 struct Symbol {
   enum class Source : uint8_t { kInput, kData };
   using Key = SymbolName;
@@ -137,6 +128,17 @@ struct Fact {
   bool operator==(const Fact&) const = default;
 };
 
+// Nodes run in order. Values that enclosing regions define are used only through captures; constants and
+// dims belong to no region and are used everywhere.
+struct Region {
+  Values arguments = {};
+  Values captures = {};
+  Vec<NodeId> nodes = {};
+  Values results = {};
+  // What its nodes need of symbols: it holds here and in the regions inside, and is asked where control comes here.
+  KeyedList<Fact> facts = {};
+};
+
 class Graph {
  public:
   Graph() : regions(1) {}
@@ -148,7 +150,6 @@ class Graph {
   Vec<Region> regions;
   Vec<Constant> constants;
   KeyedList<Symbol> symbols;
-  KeyedList<Fact> facts;
   // The outputs' names, by position (one value may be two outputs); inputs are named by their values.
   Vec<std::string> output_names;
 
@@ -193,6 +194,10 @@ class Graph {
   Vec<int> count_uses() const;
   // The regions that are not dead, each after the one around it.
   Vec<RegionId> live_regions() const;
+  // By region: the node that owns it; invalid: it is the graph itself, or dead.
+  Vec<NodeId> region_owners() const;
+  // By node: the region in which it stands; invalid: it is dead.
+  Vec<RegionId> node_regions() const;
   // The range of a symbol for simplify(), as long as this graph lives; loops have lo 0.
   RangeOf symbol_ranges() const;
 
@@ -205,6 +210,10 @@ class Graph {
 
 // In the order of the graph, which is that of the `symbols` argument of every kernel.
 Vec<std::string> symbol_names(const Graph& g);
+
+// By value: whether others than kernels look at it. Outputs of the graph; of regions, what they give, and what nodes
+// that own them read, use inside, and give.
+Vec<bool> kept_values(const Graph& g);
 
 // The graph without what is dead; ids are dense and in the order in which the text form defines them.
 Graph compacted(const Graph& g);

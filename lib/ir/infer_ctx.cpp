@@ -59,8 +59,14 @@ Known known_elements(const Graph& g, ValueId v, const Vec<Known>& told) {
   return v.index < told.size() ? told[v.index] : std::nullopt;
 }
 
-InferCtx::InferCtx(Graph& graph, NodeId node, const Vec<Known>& known, Vec<Diagnostic>& problems)
-    : graph_(graph), node_(node), known_(known), problems_(problems) {
+InferCtx::InferCtx(Graph& graph, RegionId region, NodeId node, const Types& before,
+                   const Vec<Known>& known, Vec<Diagnostic>& problems)
+    : graph_(graph),
+      region_(region),
+      node_(node),
+      before_(before),
+      known_(known),
+      problems_(problems) {
   told_.resize(this->node().outputs.size());
 }
 
@@ -76,6 +82,15 @@ bool InferCtx::has(int i) const {
 const Type& InferCtx::in(int i) const {
   RLX_CHECK(has(i), "inference looks at an input that is left out");
   return graph_[node().inputs[static_cast<size_t>(i)]].type;
+}
+
+int InferCtx::results(int i) const {
+  return static_cast<int>(graph_[node().regions[static_cast<size_t>(i)]].results.size());
+}
+
+const Type& InferCtx::result(int i, int result) const {
+  const Region& region = graph_[node().regions[static_cast<size_t>(i)]];
+  return graph_[region.results[static_cast<size_t>(result)]].type;
 }
 
 Known InferCtx::known(int i) const {
@@ -117,6 +132,15 @@ Dim InferCtx::new_symbol() {
   return Dim::symbol(name);
 }
 
+Dim InferCtx::told_extent(int output, int axis) {
+  const Type& before = before_[static_cast<size_t>(output)];
+  if (!before.is_tensor() || axis >= before.rank()) return new_symbol();
+  const Dim& d = before.shape[static_cast<size_t>(axis)];
+  const auto name = d.as_symbol();
+  const Symbol* symbol = name ? graph_.find_symbol(*name) : nullptr;
+  return symbol && symbol->source == Symbol::Source::kData ? d : new_symbol();
+}
+
 Dim InferCtx::simplified(const Dim& d) const { return simplify(d, graph_.symbol_ranges()); }
 
 bool InferCtx::can_equal(const Dim& a, const Dim& b) const {
@@ -148,9 +172,11 @@ Status InferCtx::require_at_most(const Dim& a, const Dim& b) {
 }
 
 void InferCtx::add_fact(Fact::Relation relation, Dim a, Dim b) {
-  if (graph_.facts.find({relation, a, b})) return;
+  for (const RegionId r : {Graph::kTop, region_}) {
+    if (graph_[r].facts.find({relation, a, b})) return;
+  }
   std::string origin = node().origin.empty() ? std::string() : node().origin.front();
-  graph_.facts.push_back(
+  graph_[region_].facts.push_back(
       {.relation = relation, .a = std::move(a), .b = std::move(b), .node = std::move(origin)});
 }
 
@@ -197,10 +223,16 @@ Result<Vec<Dim>> InferCtx::broadcast(const Vec<Dim>& a, const Vec<Dim>& b) {
 
 namespace {
 
-bool has_unknown_input(const Graph& g, const Node& node) {
-  return std::any_of(node.inputs.begin(), node.inputs.end(), [&](ValueId v) {
+bool has_unknown(const Graph& g, const Values& values) {
+  return std::any_of(values.begin(), values.end(), [&](ValueId v) {
     return v.valid() && g[v].type.kind == Type::Kind::kUnknown;
   });
+}
+
+bool has_unknown_operand(const Graph& g, const Node& node) {
+  return has_unknown(g, node.inputs) || std::ranges::any_of(node.regions, [&](RegionId r) {
+           return has_unknown(g, g[r].results);
+         });
 }
 
 // The greatest that the extent can be for symbols of 1; nullopt beyond kMostBytes.
@@ -265,16 +297,19 @@ void store_known(const Graph& g, NodeId id, const Vec<Known>& told, Vec<Known>& 
 
 }  // namespace
 
-void infer_node(Graph& g, NodeId id, Vec<Known>& known, Vec<Diagnostic>& problems) {
+void infer_node(Graph& g, RegionId region, NodeId id, Vec<Known>& known,
+                Vec<Diagnostic>& problems) {
   const AtHand here("infer", g[id].origin);
+  Types before;
+  for (const ValueId v : g[id].outputs) before.push_back(g[v].type);
   store_types(g, id, Types(g[id].outputs.size(), Type::unknown()));
   if (const std::string problem = arity_problem(g[id]); !problem.empty()) {
     return problems.push_back(diagnostic_of(g, id, kWrongArity, "the node " + problem));
   }
-  if (has_unknown_input(g, g[id])) return;
+  if (has_unknown_operand(g, g[id])) return;
   // `infer` adds symbols and facts to the graph, but no nodes: the attributes stay where they are.
   const Attrs& attrs = g[id].attrs;
-  InferCtx ctx(g, id, known, problems);
+  InferCtx ctx(g, region, id, before, known, problems);
   auto types = attrs.op()->infer(attrs.data(), ctx);
   if (!types) return ctx.report(types.error());
   for (const Type& t : *types) {

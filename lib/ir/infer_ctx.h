@@ -9,7 +9,9 @@ using Known = std::optional<Vec<Dim>>;
 
 class InferCtx {
  public:
-  InferCtx(Graph& graph, NodeId node, const Vec<Known>& known, Vec<Diagnostic>& problems);
+  // `before`: the types that the outputs had.
+  InferCtx(Graph& graph, RegionId region, NodeId node, const Types& before, const Vec<Known>& known,
+           Vec<Diagnostic>& problems);
 
   int inputs() const;
   bool has(int i) const;
@@ -24,9 +26,12 @@ class InferCtx {
   void set_known(int output, Vec<Dim> elements);
   const Vec<Known>& told() const { return told_; }
 
-  // A fresh symbol whose value only the data tells.
+  // A fresh symbol whose value only the run tells.
   Dim new_symbol();
-  // Notes that the model needs a == b: nothing where it holds, a problem where it cannot, else a Fact.
+  // An extent of an output that only the run tells: the symbol that it has been before, or a fresh one.
+  Dim told_extent(int output, int axis);
+  // Notes that the model needs a == b: nothing where it holds, a problem where it cannot, else a Fact of the
+  // node's region.
   Status require_equal(const Dim& a, const Dim& b);
   // The same of a <= b.
   Status require_at_most(const Dim& a, const Dim& b);
@@ -42,6 +47,9 @@ class InferCtx {
 
   const Graph& graph() const { return graph_; }
   const Node& node() const { return graph_[node_]; }
+  // What region i of the node gives as its result number `result`.
+  const Type& result(int i, int result) const;
+  int results(int i) const;
 
  private:
   // Whether some values of the symbols make them equal; true where that is not decided.
@@ -49,7 +57,9 @@ class InferCtx {
   void add_fact(Fact::Relation relation, Dim a, Dim b);
 
   Graph& graph_;
+  RegionId region_;
   NodeId node_;
+  const Types& before_;
   const Vec<Known>& known_;
   Vec<Diagnostic>& problems_;
   Vec<Known> told_;
@@ -64,7 +74,8 @@ Diagnostic diagnostic_of(const Graph& g, NodeId id, int code, std::string messag
 // What is wrong with the numbers of a node's inputs, outputs and regions; empty: nothing.
 std::string arity_problem(const Node& node);
 
-// Infers the types of the node's outputs; they are unknown after a problem, or where an input is.
-void infer_node(Graph& g, NodeId id, Vec<Known>& known, Vec<Diagnostic>& problems);
+// Infers the types of the outputs of a node, which stands in that region; they are unknown after a problem, or where
+// an input is, or what one of its regions gives.
+void infer_node(Graph& g, RegionId region, NodeId id, Vec<Known>& known, Vec<Diagnostic>& problems);
 
 }  // namespace rlx

@@ -195,7 +195,12 @@ class GraphReader {
     if (relation == "<=") f.relation = Fact::Relation::kLessEqual;
     RLX_TRY(f.b, dim_at(in, "b"));
     RLX_TRY(f.node, in.string("node"));
-    g_.facts.push_back(std::move(f));
+    RegionId region = Graph::kTop;
+    if (const auto member = in.maybe("region")) {
+      RLX_TRY(const size_t i, index(*member, g_.regions.size()));
+      region = RegionId(i);
+    }
+    g_[region].facts.push_back(std::move(f));
     return {};
   }
 
@@ -242,7 +247,9 @@ class GraphReader {
     ValueDef def{.kind = ValueDef::Kind::kArgument, .region = RegionId(i)};
     RLX_TRY(Values arguments, definitions(in, "arguments", std::move(def)));
     RLX_TRY(Values captures, uses_at(in, "captures"));
-    Region region{.arguments = std::move(arguments), .captures = std::move(captures)};
+    Region region{.arguments = std::move(arguments),
+                  .captures = std::move(captures),
+                  .facts = std::move(g_.regions[i].facts)};
     RLX_TRY(const Vec<JsonReader> nodes, items_at(in, "nodes"));
     for (const JsonReader& item : nodes) {
       RLX_TRY(const NodeId n, node(item));

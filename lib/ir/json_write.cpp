@@ -38,7 +38,7 @@ class GraphWriter {
     out_.member("node_count", static_cast<uint64_t>(g_.nodes.size()));
     out_.member("region_count", static_cast<uint64_t>(g_.regions.size()));
     lines("symbols", g_.symbols, [&](const Symbol& s) { symbol(s); });
-    lines("facts", g_.facts, [&](const Fact& f) { fact(f); });
+    facts();
     lines("constants", of_kind(ValueDef::Kind::kConstant), [&](ValueId v) { constant(v); });
     lines("dims", of_kind(ValueDef::Kind::kDims), [&](ValueId v) { dims(v); });
     lines("regions", order_.regions, [&](RegionId r) { region(r); });
@@ -98,12 +98,25 @@ class GraphWriter {
     out_.end_object();
   }
 
-  void fact(const Fact& f) {
+  // Of all regions; a fact names its region, where that is not the graph itself.
+  void facts() {
+    Vec<std::pair<RegionId, const Fact*>> all;
+    for (const RegionId r : order_.regions) {
+      for (const Fact& f : g_[r].facts) all.emplace_back(r, &f);
+    }
+    lines("facts", all, [&](const auto& f) { fact(f.first, *f.second); });
+  }
+
+  void fact(RegionId r, const Fact& f) {
     out_.begin_object();
     out_.member("a", to_text(f.a));
     out_.member("relation", f.relation == Fact::Relation::kEqual ? "==" : "<=");
     out_.member("b", to_text(f.b));
     out_.member("node", f.node);
+    if (r != Graph::kTop) {
+      out_.key("region");
+      index(r.index);
+    }
     out_.end_object();
   }
 

@@ -12,6 +12,7 @@
 //     %6, %7 = loop(%3, %5) : f32[u0], f32[2] @ ["/Loop"] {
 //       region (%8 : i64[] "i", %9 : f32[2]) captures (%5) {
 //         %10 = add(%9, %5) : f32[2] @ ["/Loop/Add"]
+//         assume batch == 2 @ "/Loop/Add"
 //         yield %10
 //       }
 //     }

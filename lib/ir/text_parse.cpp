@@ -46,7 +46,6 @@ class GraphParser {
   Status top_statement() {
     if (in_.eat("symbol")) return symbol();
     if (in_.eat("output")) return output();
-    if (in_.eat("assume")) return fact();
     return statement(Graph::kTop);
   }
 
@@ -93,7 +92,7 @@ class GraphParser {
     return static_cast<int>(n);
   }
 
-  Status fact() {
+  Status fact(RegionId region) {
     Fact f;
     RLX_TRY(f.a, parse_dim(in_));
     if (in_.eat("<=")) {
@@ -105,7 +104,7 @@ class GraphParser {
     if (in_.eat("@")) {
       RLX_TRY(f.node, in_.string());
     }
-    g_.facts.push_back(std::move(f));
+    g_[region].facts.push_back(std::move(f));
     return {};
   }
 
@@ -184,6 +183,7 @@ class GraphParser {
   // ---- Statements ----
 
   Status statement(RegionId region) {
+    if (in_.eat("assume")) return fact(region);
     Vec<std::string> outputs;
     if (in_.next_is("%")) {
       do {
@@ -242,7 +242,7 @@ class GraphParser {
       RLX_TRY_VOID(define(outputs[i], v));
     }
     if (in_.eat("{")) RLX_TRY_VOID(regions(id));
-    return has_types ? Status() : inferred(id);
+    return has_types ? Status() : inferred(region, id);
   }
 
   // Regions stand in braces too, as attributes do.
@@ -277,9 +277,9 @@ class GraphParser {
     return origin;
   }
 
-  Status inferred(NodeId id) {
+  Status inferred(RegionId region, NodeId id) {
     Vec<Diagnostic> problems;
-    infer_node(g_, id, told_, problems);
+    infer_node(g_, region, id, told_, problems);
     if (!problems.empty()) return Error(std::move(problems));
     return {};
   }

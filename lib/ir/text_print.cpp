@@ -70,7 +70,7 @@ class Printer {
     for (const Symbol& s : g_.symbols) line(declaration(s));
     for (const ValueId v : g_.inputs()) input(v);
     body(g_.top());
-    for (const Fact& f : g_.facts) line(fact_text(f));
+    facts(g_.top());
     outputs();
     close();
     return std::move(out_);
@@ -100,6 +100,10 @@ class Printer {
     }
   }
 
+  void facts(const Region& region) {
+    for (const Fact& f : region.facts) line(fact_text(f));
+  }
+
   // The nodes, and what the results need.
   void body(const Region& region) {
     free_values(region.captures);
@@ -126,6 +130,7 @@ class Printer {
     if (!captures.empty()) captures = " captures (" + captures + ")";
     open("region (" + arguments + ")" + captures + " {");
     body(region);
+    facts(region);
     line(region.results.empty() ? "yield" : "yield " + values_text(region.results));
     close();
   }

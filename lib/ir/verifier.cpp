@@ -1,6 +1,7 @@
 #include "ir/verifier.h"
 
 #include <algorithm>
+#include <map>
 #include <set>
 #include <unordered_map>
 #include <unordered_set>
@@ -15,12 +16,15 @@ namespace {
 
 // ---- Types that inference gives again ---------------------------------------------------------
 
-// Whether Dims are equal by the facts of a graph.
+// Whether Dims are equal by the facts of a region and of those around it.
 class Equality {
  public:
-  explicit Equality(const Graph& g) : g_(g), range_(g.symbol_ranges()) {
-    for (const Fact& f : g.facts) {
-      if (f.relation == Fact::Relation::kEqual) add(f);
+  // `regions`: that region, and those around it.
+  Equality(const Graph& g, const Vec<RegionId>& regions) : g_(g), range_(g.symbol_ranges()) {
+    for (const RegionId r : regions) {
+      for (const Fact& f : g[r].facts) {
+        if (f.relation == Fact::Relation::kEqual) add(f);
+      }
     }
   }
 
@@ -102,7 +106,7 @@ class Verifier {
   Status run() && {
     symbols();
     for (const ValueId v : order_.values) value(v);
-    for (const Fact& f : g_.facts) known_symbols(f.a, "a fact"), known_symbols(f.b, "a fact");
+    for (const RegionId r : order_.regions) facts(g_[r]);
     for (const NodeId n : order_.nodes) node(n);
     if (g_.output_names.size() != g_.outputs().size()) problem("not every output has a name");
     if (problems_.empty() && level_ == Level::kMir) inference();
@@ -129,6 +133,10 @@ class Verifier {
         problem(place + " uses symbol " + a.symbol.text() + ", which is not in the table");
       }
     });
+  }
+
+  void facts(const Region& r) {
+    for (const Fact& f : r.facts) known_symbols(f.a, "a fact"), known_symbols(f.b, "a fact");
   }
 
   void known_symbols(const Type& t, const std::string& place) {
@@ -198,11 +206,13 @@ class Verifier {
   // Runs on a copy, whose stored types are put back, so that one wrong type is told once.
   void inference() {
     Graph copy = g_;
-    Equality equality(g_);
+    std::map<RegionId, Equality> by_region;
     Vec<Known> told;
     for (const NodeId id : order_.nodes) {
+      const RegionId region = region_of_[id.index];
+      Equality& equality = by_region.try_emplace(region, g_, regions_around(region)).first->second;
       Vec<Diagnostic> found;
-      infer_node(copy, id, told, found);
+      infer_node(copy, region, id, told, found);
       for (const Diagnostic& d : found) problem(id, "cannot be inferred again: " + d.message);
       for (const ValueId v : g_[id].outputs) {
         if (!equality.same(copy[v].type, g_[v].type)) {
@@ -212,6 +222,15 @@ class Verifier {
         copy[v].type = g_[v].type;
       }
     }
+  }
+
+  // The region first.
+  Vec<RegionId> regions_around(RegionId region) const {
+    Vec<RegionId> around{region};
+    while (around.back() != Graph::kTop) {
+      around.push_back(region_of_[owners_[around.back().index].index]);
+    }
+    return around;
   }
 
   // ---- Problems ----
@@ -228,6 +247,9 @@ class Verifier {
   const Graph& g_;
   Level level_;
   DefinitionOrder order_;
+  // By node, and by region: where it stands.
+  Vec<RegionId> region_of_ = g_.node_regions();
+  Vec<NodeId> owners_ = g_.region_owners();
   std::set<std::string> names_;
   Vec<Diagnostic> problems_;
 };

@@ -3,7 +3,7 @@
 //  1. Ids are in range; each node stands in at most one region (in none: it is dead), each region has one
 //     owner; definitions come before uses; values of an outer region are used only through captures.
 //  2. Arity, regions and the dtypes of the operator hold.
-//  3. `infer` agrees with the stored types up to facts (Level::kMir; unknown types are refused there).
+//  3. `infer` agrees with the stored types up to the facts that hold in the node's region (Level::kMir; unknown types are refused there).
 //  4. Every symbol in a type stands in the table; facts and dims use known symbols.
 //  5. Every node has an origin, sorted and without repeats; constants' bytes match dtype and shape.
 //  6. Level::kMir has no operator that only expands.

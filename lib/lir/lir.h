@@ -57,15 +57,22 @@ struct Placed {
   bool operator==(const Placed&) const = default;
 };
 
-// One kernel, in execution order.
+// One item of the plan: a kernel, or a node that owns regions, which has a block of items for each.
+//
+// Items are a tree, written in the order in which control may come to them: the blocks of an item stand behind it, one
+// after the other. Only what stands in the block that is taken runs.
 struct Group {
   std::string name;
   // Nodes whose results it makes, or the first of those of a split where it reduces the runs; empty where it copies
-  // a value into another storage.
+  // a value into another storage. Of an item with blocks the one that owns the regions.
   Vec<NodeId> nodes = {};
-  // Into Lir::placed, one per Kernel::args.
+  // Into Lir::placed, one per Kernel::args. Of an item with blocks: the node's inputs, what its regions capture, and
+  // its outputs, which the blocks write.
   Vec<uint32_t> args = {};
   Choice choice = {};
+  // Where each block ends: the item behind its last one. The first block begins with the next item, each other where
+  // the one before ends.
+  Vec<uint32_t> ends = {};
 
   bool operator==(const Group&) const = default;
 };
@@ -120,6 +127,24 @@ struct StoredConstant {
 };
 using StoredSource = std::function<Result<ConstantData>(const StoredConstant&)>;
 
+// Goes over the items in order and tells which block each one stands in.
+class BlockWalk {
+ public:
+  explicit BlockWalk(const Lir& lir) : lir_(lir) {}
+
+  // To the next item, after the first one; its own blocks are entered with the one after it.
+  void enter(uint32_t item);
+  // Of the block in which the item stands.
+  RegionId region() const;
+  // The items whose blocks these are, outermost first.
+  const Vec<uint32_t>& owners() const { return owners_; }
+
+ private:
+  const Lir& lir_;
+  uint32_t item_ = 0;
+  Vec<uint32_t> owners_;
+};
+
 // The one that lies in no other, where these elements are.
 uint32_t container_of(const Lir& lir, uint32_t placed);
 // Whether an element of one may be an element of the other.
@@ -129,7 +154,8 @@ std::string to_json(const Lir& lir);
 // `source` gives the dense bytes of constants; without it they have none (enough to list and to lower, not
 // to fold or pack).
 Result<Lir> lir_from_json(std::string_view text, const StoredSource& source);
-// Ids in range, storages of their values' rank, boxes inside of their containers, lifetimes in order.
+// Ids in range, storages of their values' rank, boxes inside of their containers, lifetimes in order, blocks inside of
+// each other and one a region.
 Status verify(const Lir& lir);
 
 }  // namespace rlx

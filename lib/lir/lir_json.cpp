@@ -5,7 +5,7 @@
 namespace rlx {
 namespace {
 
-constexpr std::string_view kSchema = "rlx.lir/1";
+constexpr std::string_view kSchema = "rlx.lir/2";
 
 using Layout = JsonWriter::Layout;
 
@@ -118,6 +118,11 @@ void write(JsonWriter& out, const Group& g) {
   out.member("algorithm", g.choice.algorithm);
   out.key("tile");
   out.values(std::span<const int64_t>(g.choice.tile));
+  if (!g.ends.empty()) {
+    const Vec<int64_t> ends(g.ends.begin(), g.ends.end());
+    out.key("ends");
+    out.values(std::span<const int64_t>(ends));
+  }
   out.end_object();
 }
 
@@ -308,20 +313,26 @@ Result<Placed> read_placed(const JsonReader& in) {
   return p;
 }
 
+Result<Vec<uint32_t>> read_indexes(const JsonReader& in) {
+  RLX_TRY(const Vec<int64_t> numbers, in.integers());
+  Vec<uint32_t> indexes;
+  for (const int64_t n : numbers) {
+    if (!fits(n, 0, INT32_MAX)) return malformed(in, "out of range");
+    indexes.push_back(static_cast<uint32_t>(n));
+  }
+  return indexes;
+}
+
 Result<Group> read_group(const JsonReader& in) {
   Group g;
   RLX_TRY(g.name, in.string("name"));
   RLX_TRY(const JsonReader nodes, in.get("nodes"));
-  RLX_TRY(const Vec<int64_t> node_ids, nodes.integers());
+  RLX_TRY(const Vec<uint32_t> node_ids, read_indexes(nodes));
+  for (const uint32_t n : node_ids) g.nodes.emplace_back(size_t{n});
   RLX_TRY(const JsonReader args, in.get("args"));
-  RLX_TRY(const Vec<int64_t> arg_ids, args.integers());
-  for (const int64_t n : node_ids) {
-    if (!fits(n, 0, INT32_MAX)) return malformed(nodes, "out of range");
-    g.nodes.emplace_back(static_cast<size_t>(n));
-  }
-  for (int64_t a : arg_ids) {
-    if (!fits(a, 0, INT32_MAX)) return malformed(args, "out of range");
-    g.args.push_back(static_cast<uint32_t>(a));
+  RLX_TRY(g.args, read_indexes(args));
+  if (std::optional<JsonReader> ends = in.maybe("ends")) {
+    RLX_TRY(g.ends, read_indexes(*ends));
   }
   RLX_TRY(g.choice.algorithm, in.string("algorithm"));
   RLX_TRY(const JsonReader tile, in.get("tile"));

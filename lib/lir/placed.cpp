@@ -18,6 +18,20 @@ void add_accumulators(Graph& g, const Split& split) {
   }
 }
 
+void BlockWalk::enter(uint32_t item) {
+  if (item > 0 && !lir_.groups[item - 1].ends.empty()) owners_.push_back(item - 1);
+  while (!owners_.empty() && lir_.groups[owners_.back()].ends.back() <= item) owners_.pop_back();
+  item_ = item;
+}
+
+RegionId BlockWalk::region() const {
+  if (owners_.empty()) return Graph::kTop;
+  const Group& owner = lir_.groups[owners_.back()];
+  size_t block = 0;
+  while (owner.ends[block] <= item_) ++block;
+  return lir_.graph[owner.nodes[0]].regions[block];
+}
+
 uint32_t container_of(const Lir& lir, uint32_t placed) {
   const std::optional<Inside>& inside = lir.placed[placed].inside;
   return inside ? inside->container : placed;

@@ -91,6 +91,28 @@ Status verify_group(const Lir& lir, const Group& g) {
   return {};
 }
 
+// One block a region, inside of the block around.
+Status verify_blocks(const Lir& lir) {
+  // Where blocks end that are open, the innermost last.
+  Vec<uint32_t> open{static_cast<uint32_t>(lir.groups.size())};
+  for (uint32_t i = 0; i < lir.groups.size(); ++i) {
+    while (open.back() == i) open.pop_back();
+    const Group& g = lir.groups[i];
+    const Vec<RegionId> none;
+    const Vec<RegionId>& regions = g.nodes.empty() ? none : lir.graph[g.nodes[0]].regions;
+    if (g.ends.size() != regions.size()) return bad(g.name + " has not a block for each region");
+    if (g.ends.empty()) continue;
+    if (g.nodes.size() != 1) return bad(g.name + " has blocks, and is a kernel");
+    uint32_t begin = i + 1;
+    for (const uint32_t end : g.ends) {
+      if (end < begin || end > open.back()) return bad("a block of " + g.name + " ends elsewhere");
+      begin = end;
+    }
+    for (size_t block = g.ends.size(); block-- > 0;) open.push_back(g.ends[block]);
+  }
+  return {};
+}
+
 }  // namespace
 
 Status verify(const Lir& lir) {
@@ -102,6 +124,7 @@ Status verify(const Lir& lir) {
   for (const Placed& p : lir.placed) RLX_TRY_VOID(verify_placed(lir, p));
   RLX_TRY_VOID(verify_sharing(lir));
   for (const Group& g : lir.groups) RLX_TRY_VOID(verify_group(lir, g));
+  RLX_TRY_VOID(verify_blocks(lir));
   for (const LirBuffer& b : lir.buffers) {
     if (b.first > b.last || b.last >= std::max<size_t>(1, lir.groups.size())) {
       return bad("a lifetime ends before it begins");

@@ -15,8 +15,8 @@
 // and one sorted line in op/ops.def. Members are named as ONNX names the attribute. Optional
 // statics: `effect`, `regions`, `elementwise`, `view`, `commutative`, `reshapes`, `linear` (in input 0,
 // and in no other), and the hooks `canonicalise` (ir/op_def.h), `grad`, `jvp` and `batch` (ir/hooks.h); block
-// operators have `expand` instead of `lower`. Everything else (OpDef, printing, parsing, JSON, hash,
-// equality) is derived here from the struct.
+// operators have `expand` instead of `lower`, those that own regions neither. Everything else (OpDef, printing,
+// parsing, JSON, hash, equality) is derived here from the struct.
 //
 // In `lower`, at most one operand of an expression adds nodes to the body: compilers differ in the
 // order in which they evaluate operands, and a kernel is the same whoever compiled rlx.
@@ -80,6 +80,11 @@ template <class O>
 inline constexpr bool kReshapes = requires { requires O::reshapes; };
 template <class O>
 inline constexpr bool kIsLinear = requires { requires O::linear; };
+
+template <class O>
+inline constexpr bool kHasRegions = requires {
+  { O::regions } -> std::convertible_to<int>;
+};
 
 template <class O>
 inline constexpr bool kHasAttributes = [] {
@@ -210,7 +215,8 @@ Attrs attrs(O value) {
   static_assert(rlx::kHasAttributes<O>, #O ": a member's type is not an attribute type");      \
   static_assert(rlx::kHasInfer<O>,                                                             \
                 #O ": needs `static Result<Types> infer(const " #O "&, InferCtx&)`");          \
-  static_assert(rlx::kHasLower<O> || rlx::kHasExpand<O>, #O ": needs `lower` or `expand`");    \
+  static_assert(rlx::kHasLower<O> || rlx::kHasExpand<O> || rlx::kHasRegions<O>,                \
+                #O ": needs `lower` or `expand`");                                             \
   RLX_LIST_OP(O)
 
 // In op_table.cpp, and nowhere else, RLX_OP also numbers the operators of the headers in ops.def.

@@ -9,6 +9,7 @@
 #include "op/shared/codes.h"
 #include "passes/codes.h"
 #include "passes/infer_types.h"
+#include "passes/input_elements.h"
 #include "passes/walk.h"
 #include "support/names.h"
 
@@ -81,10 +82,12 @@ void substitute(Graph& g, const Binding& binding) {
     in_shape(value.type.shape);
     in_shape(value.def.dims);
   }
-  g.facts.change_each([&](Fact& f) {
-    f.a = substitute_symbols(f.a, binding);
-    f.b = substitute_symbols(f.b, binding);
-  });
+  for (const RegionId r : g.live_regions()) {
+    g[r].facts.change_each([&](Fact& f) {
+      f.a = substitute_symbols(f.a, binding);
+      f.b = substitute_symbols(f.b, binding);
+    });
+  }
   // That an input's element has its value is still to be seen.
   g.symbols.change_each([&](Symbol& s) {
     auto bound = s.element < 0 ? binding.end() : binding.find(s.name);
@@ -111,8 +114,11 @@ bool cannot_hold(const Fact& f) { return (f.b - f.a).constant() && !holds(f); }
 // Inference states anew what the nodes that are left need; what those gone needed stays.
 Status infer_afresh(Graph& g) {
   const std::set<std::string> origins = live_origins(g);
-  g.facts.erase_if([&](const Fact& f) { return holds(f) || origins.contains(f.node); });
-  for (const Fact& f : g.facts) {
+  for (const RegionId r : g.live_regions()) {
+    g[r].facts.erase_if([&](const Fact& f) { return holds(f) || origins.contains(f.node); });
+  }
+  // What a region needs may not hold as long as control does not come there.
+  for (const Fact& f : g.top().facts) {
     if (!cannot_hold(f)) continue;
     return Error(Diagnostic{.code = kContradiction,
                             .message = fmt::format("the model needs {} and {} to be the same",
@@ -145,7 +151,7 @@ std::optional<std::pair<std::string, int64_t>> root_of(const Dim& d) {
 // Symbols that facts now equate to numbers.
 Binding forced(const Graph& g) {
   Binding binding;
-  for (const Fact& f : g.facts) {
+  for (const Fact& f : g.top().facts) {
     if (f.relation != Fact::Relation::kEqual) continue;
     if (auto root = root_of(f.a - f.b)) binding.emplace(root->first, root->second);
   }
@@ -168,6 +174,7 @@ Error with_values(Error e, const DimValues& values) {
 }  // namespace
 
 Result<Graph> bind_dims(Graph g, const DimValues& values) {
+  for (const auto& [name, value] : values) name_element(g, name);
   RLX_TRY(Binding binding, checked_binding(g, values));
   while (!binding.empty()) {
     substitute(g, binding);

@@ -1,6 +1,7 @@
 // Gives symbols values: what `rlx-spec bind --dim batch=1` does to a graph. All that follows from
 // the values is inferred afresh; a broadcast that had to assume an equality may now see a 1
-// instead. A symbol that the model forces to a value through the bound ones is bound too.
+// instead. A symbol that the model forces to a value through the bound ones is bound too. "INPUT.2" is an element of a
+// short integer input: what hangs on it is decided, an If by a branch, and the run checks that it has that value.
 #pragma once
 #include "ir/graph.h"
 

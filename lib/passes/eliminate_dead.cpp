@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <set>
+#include <unordered_set>
 
 #include "passes/walk.h"
 
@@ -59,6 +60,25 @@ void drop_unused_captures(Graph& g) {
   }
 }
 
+// Symbols that only the run tells and that nothing speaks of.
+void drop_untold_symbols(Graph& g) {
+  std::unordered_set<SymbolName, HashOf> used;
+  const auto look = [&](const Vec<Dim>& dims) {
+    for (const Dim& d : dims) {
+      each_atom(d, [&](const Atom& a) {
+        if (a.kind == Atom::Kind::kSymbol) used.insert(a.symbol);
+      });
+    }
+  };
+  for (const Value& v : g.values) look(v.type.shape), look(v.def.dims);
+  for (const Region& r : g.regions) {
+    for (const Fact& f : r.facts) look({f.a, f.b});
+  }
+  g.symbols.erase_if([&](const Symbol& s) {
+    return s.source == Symbol::Source::kData && !used.contains(s.key());
+  });
+}
+
 }  // namespace
 
 Status eliminate_dead(Graph& g) {
@@ -68,6 +88,7 @@ Status eliminate_dead(Graph& g) {
   }
   drop_unused_captures(g);
   g = compacted(g);
+  drop_untold_symbols(g);
   return {};
 }
 

@@ -1,5 +1,5 @@
 // Removes what no output needs: nodes whose results nobody uses and that do nothing else,
-// constants, captures. The passes before leave such nodes behind on purpose, so that none of them
+// constants, captures, symbols that only the run tells. The passes before leave such nodes behind on purpose, so that none of them
 // has to care.
 #pragma once
 #include "ir/graph.h"

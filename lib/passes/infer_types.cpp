@@ -5,11 +5,12 @@
 #include "ir/codes.h"
 #include "ir/infer_ctx.h"
 #include "kernel/storage.h"
+#include "op/if.h"
 #include "op/shared/codes.h"
 #include "passes/codes.h"
 #include "passes/evaluate.h"
 #include "passes/input_elements.h"
-#include "passes/walk.h"
+#include "passes/replacement.h"
 
 namespace rlx {
 namespace {
@@ -72,7 +73,18 @@ bool contradicts(const Type& declared, const Type& inferred) {
   return false;
 }
 
-// One walk over all nodes.
+// The branch that an If always takes; nullopt where the run decides.
+std::optional<RegionId> taken_branch(const Graph& g, const Node& node) {
+  if (!as<ops::If>(node) || !arity_problem(node).empty()) return std::nullopt;
+  const Constant* condition = g.constant_of(node.inputs[0]);
+  if (!condition || condition->dtype != DType::kBool || condition->elements() != 1) {
+    return std::nullopt;
+  }
+  const RegionId taken = node.regions[condition->data.bytes()[0] == std::byte{0} ? 1 : 0];
+  return g[taken].results.size() == node.outputs.size() ? std::optional(taken) : std::nullopt;
+}
+
+// One walk over all nodes, those of a region before the node that owns it.
 class Inference {
  public:
   explicit Inference(Graph& g) : g_(g) {}
@@ -83,7 +95,9 @@ class Inference {
       const Type type = g_[input].type;
       replacement_.emplace(input, solved_value(g_, type, elements));
     }
-    for (const NodeId id : execution_order(g_)) visit(id);
+    enter({Graph::kTop});
+    while (!open_.empty()) step();
+    g_.replace_uses(inlined_);
     for (const ValueId v : g_.inputs()) require_whole_bytes(v);
     for (const ValueId v : g_.outputs()) require_whole_bytes(v);
     if (!problems_.empty()) return Error(std::move(problems_));
@@ -96,6 +110,56 @@ class Inference {
   const Vec<Known>& known() const { return known_; }
 
  private:
+  // A region that is being walked: the nodes from `next` on are still to be visited, and after the last one
+  // the owner, where it is the owner's last region.
+  struct Frame {
+    RegionId region;
+    Vec<NodeId> nodes;
+    size_t next = 0;
+    NodeId owner = {};
+  };
+
+  // The first one opened last.
+  void enter(const Vec<RegionId>& regions, NodeId owner = {}) {
+    for (size_t i = regions.size(); i-- > 0;) {
+      const bool is_last = i + 1 == regions.size();
+      open_.push_back({.region = regions[i],
+                       .nodes = std::exchange(g_[regions[i]].nodes, {}),
+                       .owner = is_last ? owner : NodeId()});
+    }
+  }
+
+  void step() {
+    Frame& frame = open_.back();
+    if (frame.next == frame.nodes.size()) {
+      const NodeId owner = frame.owner;
+      open_.pop_back();
+      if (owner.valid()) visit(open_.back().region, owner);
+      return;
+    }
+    const NodeId id = frame.nodes[frame.next++];
+    for (ValueId& v : g_[id].inputs) v = resolved(replacement_, v);
+    if (const auto branch = taken_branch(g_, g_[id])) return take(frame, id, *branch);
+    g_[frame.region].nodes.push_back(id);
+    if (g_[id].regions.empty()) return visit(frame.region, id);
+    enter(g_[id].regions, id);
+  }
+
+  // The branch's nodes stand in the node's place.
+  void take(Frame& frame, NodeId id, RegionId branch) {
+    const Region& taken = g_[branch];
+    const auto next = frame.nodes.begin() + static_cast<ptrdiff_t>(frame.next);
+    frame.nodes.insert(next, taken.nodes.begin(), taken.nodes.end());
+    for (const Fact& f : taken.facts) g_[frame.region].facts.push_back(f);
+    for (size_t i = 0; i < taken.results.size(); ++i) {
+      const ValueId out = g_[id].outputs[i];
+      Value& result = g_[taken.results[i]];
+      if (result.name.empty()) result.name = g_[out].name;
+      inlined_.emplace(out, taken.results[i]);
+      replacement_.emplace(out, taken.results[i]);
+    }
+  }
+
   // Dims whose symbols are bound.
   void replace_constant_dims() {
     for (size_t i = 0; i < g_.values.size(); ++i) {
@@ -119,10 +183,7 @@ class Inference {
     problems_.push_back(std::move(d));
   }
 
-  void visit(NodeId id) {
-    for (ValueId& v : g_[id].inputs) {
-      if (auto found = replacement_.find(v); found != replacement_.end()) v = found->second;
-    }
+  void visit(RegionId region, NodeId id) {
     if (std::optional<Diagnostic> fault = fault_of(g_, id)) {
       problems_.push_back(*std::move(fault));
       for (const ValueId v : g_[id].outputs) g_[v].type = Type::unknown();
@@ -130,7 +191,7 @@ class Inference {
     }
     if (g_[id].op_name() == "slice") widen_operands(id);
     const size_t problems = problems_.size();
-    infer_node(g_, id, known_, problems_);
+    infer_node(g_, region, id, known_, problems_);
     if (problems_.size() > problems) {
       if (problems_.back().code == kMustBeKnown) starved_.push_back(id);
       return;
@@ -191,7 +252,10 @@ class Inference {
   Vec<Known> known_;
   Vec<Diagnostic> problems_;
   Vec<NodeId> starved_;
-  std::map<ValueId, ValueId> replacement_;
+  Replacement replacement_;
+  // What took the place of outputs whose node is gone, whatever else fails.
+  Replacement inlined_;
+  Vec<Frame> open_;
 };
 
 // ---- What is learned of symbols ---------------------------------------------------------------
@@ -242,7 +306,8 @@ bool narrows_by_cap(Graph& g, const Fact& f) {
 }
 
 // An input's extent s that has to be min(s, c) is at most c: a range is checked where the input is
-// bound, and lets all extents be s. True where a range changed.
+// bound, and lets all extents be s. Facts of the graph itself alone: those of a region hold where it runs. True where
+// a range changed.
 bool narrow_ranges(Graph& g) {
   const auto narrows = [&](const Fact& f) {
     if (f.relation == Fact::Relation::kLessEqual) return narrows_by_order(g, f);
@@ -256,7 +321,7 @@ bool narrow_ranges(Graph& g) {
     }
     return false;
   };
-  return g.facts.erase_if(narrows) > 0;
+  return g.top().facts.erase_if(narrows) > 0;
 }
 
 }  // namespace

@@ -72,6 +72,16 @@ void name_elements_of(Graph& g, int input) {
 
 }  // namespace
 
+void name_element(Graph& g, std::string_view name) {
+  const size_t dot = name.rfind('.');
+  if (dot == std::string_view::npos || g.find_symbol(name)) return;
+  const auto input =
+      std::ranges::find_if(g.inputs(), [&](ValueId v) { return g[v].name == name.substr(0, dot); });
+  if (input == g.inputs().end() || !short_vector(g[*input].type)) return;
+  const auto number = static_cast<int>(input - g.inputs().begin());
+  if (!is_named(g, number)) name_elements_of(g, number);
+}
+
 std::map<ValueId, Vec<Dim>> named_inputs(const Graph& g) {
   std::map<ValueId, Vec<Dim>> named;
   for (const Symbol& s : g.symbols) {

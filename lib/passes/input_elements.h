@@ -13,6 +13,9 @@ inline constexpr int64_t kMostShapeElements = 64;
 // The inputs that have such symbols, with their elements.
 std::map<ValueId, Vec<Dim>> named_inputs(const Graph& g);
 
+// Gives symbols to the elements of the input that "INPUT.2" speaks of; nothing where it has no such element.
+void name_element(Graph& g, std::string_view name);
+
 // Gives symbols to the elements of the short integer inputs that the operands of these nodes are
 // computed from; false where that tells nothing more.
 bool name_elements(Graph& g, const Vec<NodeId>& starved, const Vec<Known>& known);

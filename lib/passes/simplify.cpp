@@ -5,7 +5,6 @@
 #include "passes/pattern.h"
 #include "passes/replacement.h"
 #include "passes/rules/rules.h"
-#include "passes/walk.h"
 
 namespace rlx {
 namespace {
@@ -44,7 +43,7 @@ class Simplifier {
   bool run() {
     replacement_.clear();
     uses_ = g_.count_uses();
-    region_of_ = regions_of_nodes(g_);
+    region_of_ = g_.node_regions();
     for (const RegionId r : g_.live_regions()) {
       // The region's nodes once more, in order, with what replaces some of them.
       for (const NodeId id : std::exchange(g_[r].nodes, {})) visit(r, id);

@@ -38,12 +38,4 @@ Vec<NodeId> execution_order(const Graph& g) {
   return order;
 }
 
-Vec<RegionId> regions_of_nodes(const Graph& g) {
-  Vec<RegionId> regions(g.nodes.size());
-  for (const RegionId r : g.live_regions()) {
-    for (const NodeId id : g[r].nodes) regions[id.index] = r;
-  }
-  return regions;
-}
-
 }  // namespace rlx

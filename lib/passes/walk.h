@@ -7,7 +7,4 @@ namespace rlx {
 // Every node that is not dead, definitions before uses; the nodes of a region stand before the node
 // that owns it, whose types depend on them.
 Vec<NodeId> execution_order(const Graph& g);
-// The region in which each node stands, indexed by node.
-Vec<RegionId> regions_of_nodes(const Graph& g);
-
 }  // namespace rlx

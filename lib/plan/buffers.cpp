@@ -44,7 +44,9 @@ void set_lifetimes(Lir& lir, const Vec<uint32_t>& wave) {
       const uint32_t b = lir.placed[placed].buffer;
       if (!seen[b]) lir.buffers[b].first = wave[i];
       seen[b] = true;
-      lir.buffers[b].last = ends[i];
+      const Vec<uint32_t>& blocks = lir.groups[i].ends;
+      const uint32_t last = blocks.empty() ? ends[i] : blocks.back() - 1;
+      lir.buffers[b].last = std::max(lir.buffers[b].last, last);
     }
   }
 }
@@ -116,10 +118,22 @@ Vec<Use> uses_of(const Group& g, const Kernel& k) {
   return uses;
 }
 
+// By group: whether a block begins or ends before it, or it has blocks.
+Vec<bool> block_starts(const Lir& lir) {
+  Vec<bool> starts(lir.groups.size() + 1);
+  for (size_t i = 0; i < lir.groups.size(); ++i) {
+    if (lir.groups[i].ends.empty()) continue;
+    starts[i] = starts[i + 1] = true;
+    for (const uint32_t end : lir.groups[i].ends) starts[end] = true;
+  }
+  return starts;
+}
+
 }  // namespace
 
 Vec<uint32_t> waves(const Lir& lir, const Vec<PlannedKernel>& kernels) {
   Vec<uint32_t> wave(lir.groups.size());
+  const Vec<bool> is_first = block_starts(lir);
   // What the wave has used so far, by container.
   std::map<uint32_t, Vec<Use>> used;
   auto depends = [&](const Use& use) {
@@ -131,7 +145,7 @@ Vec<uint32_t> waves(const Lir& lir, const Vec<PlannedKernel>& kernels) {
   uint32_t start = 0;
   for (uint32_t i = 0; i < lir.groups.size(); ++i) {
     const Vec<Use> uses = uses_of(lir.groups[i], kernels[i].kernel);
-    if (std::ranges::any_of(uses, depends)) {
+    if (is_first[i] || std::ranges::any_of(uses, depends)) {
       start = i;
       used.clear();
     }

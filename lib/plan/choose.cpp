@@ -14,6 +14,10 @@ Result<Vec<Rows>> rows_of(const Vec<Unit>& units, const Target& target, Menu men
   Vec<Rows> rows;
   Vec<Diagnostic> problems;
   for (const Unit& u : units) {
+    if (!u.regions.empty()) {
+      rows.push_back({{.choice = {}, .needs = Vec<Need>(u.kernel.args.size())}});
+      continue;
+    }
     Result<Rows> all = likely_rows(u.kernel, target, menu, likely);
     if (all) {
       rows.push_back(std::move(*all));
@@ -34,13 +38,12 @@ class Chooser {
         menu_(menu),
         rows_(std::move(rows)),
         uses_(g.values.size()),
-        is_fixed_(g.values.size()),
+        is_fixed_(kept_values(g)),
         copy_costs_(g.values.size()) {
     for (const Rows& all : rows_) {
       picked_.push_back(static_cast<size_t>(&cheapest(all) - all.data()));
     }
     for (const ValueId v : g.inputs()) is_fixed_[v.index] = true;
-    for (const ValueId v : g.outputs()) is_fixed_[v.index] = true;
     for (size_t u = 0; u < units_.size(); ++u) note_uses(u);
   }
 

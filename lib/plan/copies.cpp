@@ -147,19 +147,22 @@ class Folder {
  public:
   Folder(Vec<Unit> units, const Graph& g)
       : units_(std::move(units), g.values.size()), symbols_(g.symbol_ranges()) {
-    for (const ValueId v : g.outputs()) outputs_.insert(v);
+    const Vec<bool> kept = kept_values(g);
+    for (size_t v = 0; v < kept.size(); ++v) {
+      if (kept[v]) kept_.insert(ValueId(v));
+    }
   }
 
   Vec<Unit> run() {
     for (UnitId u = units_.first(); u.valid(); u = units_.after(u)) fold_into_copies(u);
     for (UnitId u = units_.first(); u.valid(); u = units_.after(u)) fold(u);
     Vec<Unit> left = units_.take();
-    std::erase_if(left, [](const Unit& u) { return u.kernel.stages.empty(); });
+    std::erase_if(left, is_gone);
     return left;
   }
 
  private:
-  bool is_output(ValueId v) const { return outputs_.contains(v); }
+  bool is_kept(ValueId v) const { return kept_.contains(v); }
 
   Vec<UnitId> readers_of(ValueId v) const {
     const std::set<UnitId>& readers = units_.readers_of(v);
@@ -184,7 +187,7 @@ class Folder {
 
   void fold(UnitId u, const Copy& c, bool is_only_one) {
     const Vec<UnitId> readers = readers_of(c.to);
-    bool all_take = !is_output(c.to) && !readers.empty();
+    bool all_take = !is_kept(c.to) && !readers.empty();
     bool all_affine = all_take;
     for (const UnitId r : readers) {
       all_take &= can_read_through(c, r, false);
@@ -192,7 +195,7 @@ class Folder {
     }
     if (!all_affine && is_only_one && write_through(u, c)) return;
     // What is left of a box costs nothing.
-    const bool is_view = is_box(c) && !is_output(c.to);
+    const bool is_view = is_box(c) && !is_kept(c.to);
     if (!all_take && !is_view) return;
     for (const UnitId r : readers) read_through(u, c, r);
     remove_if_dead(u, c);
@@ -230,7 +233,7 @@ class Folder {
 
   // The writer of `from` writes `to` instead.
   bool write_through(UnitId u, const Copy& c) {
-    if (is_output(c.from) || units_.readers_of(c.from).size() != 1) return false;
+    if (is_kept(c.from) || units_.readers_of(c.from).size() != 1) return false;
     const Kernel& copy = units_[u].kernel;
     if (product(arg_of(copy, c.from)->shape) != product(arg_of(copy, c.to)->shape)) return false;
     const UnitId writer = units_.writer_of(c.from);
@@ -282,7 +285,7 @@ class Folder {
   }
 
   void remove_if_dead(UnitId u, const Copy& c) {
-    if (is_output(c.to) || !units_.readers_of(c.to).empty()) return;
+    if (is_kept(c.to) || !units_.readers_of(c.to).empty()) return;
     if (units_[u].kernel.stages.size() == 1) return remove(u);
     units_.edit(u, [&](Kernel& k) {
       k.stages.erase(k.stages.begin() + static_cast<ptrdiff_t>(c.stage));
@@ -299,7 +302,7 @@ class Folder {
 
   UnitGraph units_;
   RangeOf symbols_;
-  std::set<ValueId> outputs_;
+  std::set<ValueId> kept_;
 };
 
 }  // namespace

@@ -22,10 +22,9 @@ class Merger {
  public:
   Merger(Vec<Unit> units, const Graph& g)
       : units_(std::move(units), g.values.size()),
-        is_output_(g.values.size()),
+        is_kept_(kept_values(g)),
         unit_of_(g.nodes.size()),
         into_(units_.size()) {
-    for (const ValueId v : g.outputs()) is_output_[v.index] = true;
     for (UnitId u = units_.first(); u.valid(); u = units_.after(u)) {
       for (const NodeId n : units_[u].nodes) unit_of_[n.index] = u;
     }
@@ -50,6 +49,9 @@ class Merger {
   }
 
   Result<Unit> merged(UnitId writer, UnitId reader) const {
+    if (!units_[writer].regions.empty() || !units_[reader].regions.empty()) {
+      return refuse("what runs inside a node stays apart");
+    }
     const AtHand here("fuse", node_of(units_[reader].kernel));
     if (units_.has_path_between(writer, reader)) {
       return Error(0, "another kernel stands between them");
@@ -71,14 +73,14 @@ class Merger {
 
  private:
   bool needed_outside(ValueId v, UnitId a, UnitId b) const {
-    return is_output_[v.index] || std::ranges::any_of(units_.readers_of(v), [&](UnitId reader) {
+    return is_kept_[v.index] || std::ranges::any_of(units_.readers_of(v), [&](UnitId reader) {
              return reader != a && reader != b;
            });
   }
 
   UnitGraph units_;
-  // By value.
-  Vec<bool> is_output_;
+  // By value: also of other kernels than these, or of none.
+  Vec<bool> is_kept_;
   // By node: the unit that it was in when last asked for.
   Vec<UnitId> unit_of_;
   // By unit that is gone: the one that has its nodes.
@@ -270,15 +272,38 @@ Result<Kernel> lower_node(const Graph& g, NodeId n) {
   return k;
 }
 
+// What a node that owns regions reads, inside of them too, and gives.
+Kernel signature_of(const Graph& g, NodeId n) {
+  Kernel k{.name = std::string(g[n].op_name()) + std::to_string(n.index)};
+  const auto add = [&](const Values& values, bool written) {
+    for (const ValueId v : values) {
+      if (!v.valid() || arg_of(k, v)) continue;
+      const Type& t = g[v].type;
+      k.args.push_back({.name = "%" + std::to_string(v.index),
+                        .value = v,
+                        .dtype = t.dtype,
+                        .shape = t.shape,
+                        .storage = Storage::row_major(t.rank()),
+                        .written = written,
+                        .constant = g.constant_of(v) != nullptr});
+    }
+  };
+  add(g[n].inputs, false);
+  for (const RegionId r : g[n].regions) add(g[r].captures, false);
+  add(g[n].outputs, true);
+  return k;
+}
+
 }  // namespace
 
-Result<Vec<Unit>> units_of(const Graph& g, bool views) {
+Result<Vec<Unit>> units_of(const Graph& g, RegionId region, bool views) {
   Vec<Unit> units;
   Vec<Diagnostic> problems;
-  for (NodeId n : g.top().nodes) {
-    Result<Kernel> k = lower_node(g, n);
+  for (const NodeId n : g[region].nodes) {
+    const Vec<RegionId>& owned = g[n].regions;
+    Result<Kernel> k = owned.empty() ? lower_node(g, n) : signature_of(g, n);
     if (k) {
-      units.push_back({std::move(*k), {n}});
+      units.push_back({std::move(*k), {n}, region, owned});
     } else {
       problems.insert(problems.end(), k.error().items.begin(), k.error().items.end());
     }

@@ -12,9 +12,9 @@
 
 namespace rlx {
 
-// One kernel a node, in graph order, copies folded away (plan/copies.h) if `views`. The base of decide and
-// replay.
-Result<Vec<Unit>> units_of(const Graph& g, bool views);
+// One kernel a node of the region, in graph order, copies folded away (plan/copies.h) if `views`; a node that owns
+// regions is a unit of its own. The base of decide and replay.
+Result<Vec<Unit>> units_of(const Graph& g, RegionId region, bool views);
 
 // What a kernel costs as its best algorithm runs it; Cost::most() where none does.
 using Price = std::function<Cost(const Kernel&)>;

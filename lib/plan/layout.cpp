@@ -40,12 +40,12 @@ class Layouter {
         choices_(choices),
         in_place_(in_place),
         copies_(g_.values.size()),
-        is_output_(g_.values.size()),
+        is_kept_(kept_values(g_)),
         needs_(g_.values.size()) {
-    for (const ValueId v : g_.outputs()) is_output_[v.index] = true;
     last_reader_.resize(g_.values.size());
     for (size_t u = 0; u < units_.size(); ++u) {
       note_needs(u);
+      units_of_[units_[u].region].push_back(u);
       for (const Arg& a : units_[u].kernel.args) {
         if (!a.written) last_reader_[a.value.index] = u;
       }
@@ -54,11 +54,41 @@ class Layouter {
 
   void run() {
     for (const ValueId v : g_.inputs()) place(v, Storage::row_major(g_[v].type.rank()));
-    for (size_t u = 0; u < units_.size(); ++u) lay_out_unit(u);
+    enter(Graph::kTop);
+    while (!open_.empty()) step();
     for (size_t v = 0; v < copies_.size(); ++v) keep_elements(ValueId(v));
   }
 
  private:
+  // A region that is being laid out: units before `next` are.
+  struct Block {
+    RegionId region;
+    size_t next = 0;
+  };
+
+  void enter(RegionId r) { open_.push_back({r}); }
+
+  void step() {
+    Block& block = open_.back();
+    const Vec<size_t>& units = units_of_[block.region];
+    if (block.next == units.size()) return leave();
+    const size_t u = units[block.next++];
+    lay_out_unit(u);
+    if (units_[u].regions.empty()) return;
+    owners_.emplace_back(lir_.groups.size() - 1, u);
+    enter(units_[u].regions[0]);
+  }
+
+  void leave() {
+    open_.pop_back();
+    if (open_.empty()) return;
+    const auto [item, u] = owners_.back();
+    Vec<uint32_t>& ends = lir_.groups[item].ends;
+    ends.push_back(static_cast<uint32_t>(lir_.groups.size()));
+    if (ends.size() < units_[u].regions.size()) return enter(units_[u].regions[ends.size()]);
+    owners_.pop_back();
+  }
+
   void note_needs(size_t u) {
     const Vec<Arg>& args = units_[u].kernel.args;
     for (size_t a = 0; a < args.size(); ++a) {
@@ -83,6 +113,7 @@ class Layouter {
     Vec<uint32_t>& copies = copies_[v.index];
     const auto id = static_cast<uint32_t>(lir_.placed.size());
     lir_.placed.push_back({v, static_cast<int>(copies.size()), std::move(s), 0, std::move(inside)});
+    made_in_.push_back(open_.empty() ? Graph::kTop : open_.back().region);
     copies.push_back(id);
     return id;
   }
@@ -121,7 +152,7 @@ class Layouter {
     const std::optional<View> view = views_.of(v);
     if (view && copies_[v.index].empty()) place_view(v, *view);
     for (const uint32_t id : copies_[v.index]) {
-      if (need.is_met_by(lir_.placed[id].storage)) return id;
+      if (is_seen(id) && need.is_met_by(lir_.placed[id].storage)) return id;
     }
     Storage wanted = need.wanted(g_[v].type.rank());
     if (g_[v].def.kind == ValueDef::Kind::kConstant) return place(v, std::move(wanted));
@@ -130,6 +161,12 @@ class Layouter {
     uint32_t to = place(v, std::move(wanted));
     lir_.groups.push_back({.name = "copy" + std::to_string(to), .args = {from, to}});
     return to;
+  }
+
+  // What a kernel of another block has copied may not be there, or not any more.
+  bool is_seen(uint32_t placed) const {
+    const Placed& p = lir_.placed[placed];
+    return p.copy == 0 || g_.constant_of(p.value) || made_in_[placed] == open_.back().region;
   }
 
   // Where a unit writes: in a container that is placed with the first part of it, or where one of its operands,
@@ -152,7 +189,7 @@ class Layouter {
                                  const Vec<uint32_t>& placed) {
     const Kernel& k = units_[u].kernel;
     const ValueId v = k.args[a].value;
-    if (!in_place_ || !choices_[u].writes_once || is_output_[v.index] || views_.has_parts(v)) {
+    if (!in_place_ || !choices_[u].writes_once || is_kept_[v.index] || views_.has_parts(v)) {
       return std::nullopt;
     }
     for (size_t i = 0; i < k.args.size(); ++i) {
@@ -171,7 +208,7 @@ class Layouter {
   bool dies(size_t u, uint32_t placed) const {
     const Placed& p = lir_.placed[placed];
     const Placed& outer = lir_.placed[container_of(lir_, placed)];
-    const bool is_users = outer.copy == 0 && (is_output_[outer.value.index] ||
+    const bool is_users = outer.copy == 0 && (is_kept_[outer.value.index] ||
                                               g_[outer.value].def.kind != ValueDef::Kind::kNode);
     if (is_users || g_[p.value].def.kind == ValueDef::Kind::kConstant) return false;
     if (views_.contains(p.value) || views_.has_parts(p.value)) return false;
@@ -181,7 +218,7 @@ class Layouter {
 
   // Of v, of which the unit writes at least a part.
   Storage result_storage(ValueId v, size_t u, size_t a) const {
-    if (is_output_[v.index]) return Storage::row_major(g_[v].type.rank());
+    if (is_kept_[v.index]) return Storage::row_major(g_[v].type.rank());
     if (std::optional<Storage> s = wanted_by(needs_[v.index])) return *s;
     const Need& own = choices_[u].needs[a];
     if (own.kind != Need::Kind::kPrefers) return followed(u, a);
@@ -215,8 +252,14 @@ class Layouter {
   const bool in_place_;
   // Placed ids of each value.
   Vec<Vec<uint32_t>> copies_;
+  // By placed value.
+  Vec<RegionId> made_in_;
+  std::map<RegionId, Vec<size_t>> units_of_;
+  Vec<Block> open_;
+  // The items whose blocks are open, and their units.
+  Vec<std::pair<size_t, size_t>> owners_;
   // By value.
-  Vec<bool> is_output_;
+  Vec<bool> is_kept_;
   // By value: the storages that its readers ask for, in their order.
   Vec<Vec<const Need*>> needs_;
   // By value: the last unit that reads it.

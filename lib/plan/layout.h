@@ -1,6 +1,7 @@
 // Which storage each value gets, from what the chosen algorithms need of their operands.
 //
-// Graph inputs and outputs are row-major: they are the user's. A constant gets one packed form for each
+// Graph inputs and outputs are row-major: they are the user's. So is what goes into regions and comes out of them, which
+// is planned by itself. A constant gets one packed form for each
 // storage asked of it. Any other value gets the storage that its first reader with a need asks for, widened
 // to the halos of the readers that agree with it; else what its writer prefers; else it follows the order of
 // an operand of its writer of the same shape (so channels-last spreads through elementwise kernels); else

@@ -111,7 +111,7 @@ Result<Unit> merged_unit(Kernel k, const Unit& first, const Unit& second) {
   if (Status sound = verify(k); !sound) {
     return refuse("unsound: " + sound.error().first().message);
   }
-  Unit out{std::move(k), first.nodes};
+  Unit out{std::move(k), first.nodes, first.region};
   out.nodes.insert(out.nodes.end(), second.nodes.begin(), second.nodes.end());
   return out;
 }

@@ -1,6 +1,8 @@
 #include "plan/plan.h"
 
 #include <algorithm>
+#include <functional>
+#include <map>
 #include <set>
 
 #include "ir/builder.h"
@@ -25,6 +27,7 @@ namespace {
 Price price_of(Menu menu, const Target& target, const Graph& g, bool views,
                const LikelyDims& likely) {
   return [=, &target, &g](const Kernel& k) {
+    if (k.stages.empty()) return Cost();
     const std::optional<Kernel> left = views ? left_by_views(k, g) : std::nullopt;
     if (left && left->stages.empty()) return Cost();
     const Kernel& open = left ? *left : k;
@@ -36,9 +39,18 @@ Price price_of(Menu menu, const Target& target, const Graph& g, bool views,
 void note_kernels(Groups& groups, const Vec<Alternative>& choices) {
   for (size_t u = 0; u < groups.units.size(); ++u) {
     const Kernel& k = groups.units[u].kernel;
+    if (k.stages.empty()) continue;
     groups.report.kernels.push_back(
         {k.name, node_of(k), choices[u].choice.algorithm, choices[u].cost});
   }
+}
+
+// The units grouped; `out` notes what was merged.
+Vec<Unit> grouped(Vec<Unit> units, const Graph& g, const Price& price, Groups& out) {
+  Groups groups = decide_groups(std::move(units), g, price);
+  std::ranges::move(groups.fusions, std::back_inserter(out.fusions));
+  std::ranges::move(groups.report.neighbours, std::back_inserter(out.report.neighbours));
+  return std::move(groups.units);
 }
 
 // Whether p is a box of another value, and not all of it.
@@ -92,11 +104,45 @@ Vec<PlannedKernel> kernels_of(const Lir& lir, const Vec<Unit>& units) {
   return kernels;
 }
 
-// The base of planning and of replaying.
-Result<Vec<Unit>> units_for(const Graph& g, const PlanSwitches& on) {
-  RLX_TRY(Vec<Unit> units, units_of(g, on.views));
-  relax_products(units, g, on.relaxed);
-  return units;
+// What planning and replaying decide of the units of one region.
+using Decide = std::function<Result<Vec<Unit>>(RegionId, Vec<Unit>)>;
+
+// The units of all regions, each behind the one that owns its region.
+Result<Vec<Unit>> units_for(const Graph& g, const PlanSwitches& on, const Decide& decide) {
+  struct Open {
+    Vec<Unit> units;
+    size_t next = 0;
+  };
+  const auto units_in = [&](RegionId r) -> Result<Vec<Unit>> {
+    RLX_TRY(Vec<Unit> units, units_of(g, r, on.views));
+    relax_products(units, g, on.relaxed);
+    return decide(r, std::move(units));
+  };
+  RLX_TRY(Vec<Unit> top, units_in(Graph::kTop));
+  Vec<Unit> all;
+  Vec<Open> open;
+  open.push_back({std::move(top)});
+  while (!open.empty()) {
+    Open& last = open.back();
+    if (last.next == last.units.size()) {
+      open.pop_back();
+      continue;
+    }
+    all.push_back(std::move(last.units[last.next++]));
+    const Vec<RegionId> regions = all.back().regions;
+    // The first one is opened last.
+    for (size_t i = regions.size(); i-- > 0;) {
+      RLX_TRY(Vec<Unit> inner, units_in(regions[i]));
+      open.push_back({std::move(inner)});
+    }
+  }
+  return all;
+}
+
+Views views_of(Vec<Unit>& units, const Graph& g, const PlanSwitches& on) {
+  Views views = on.views ? take_views(units, g) : Views(g.values.size());
+  lay_results(views, units, g);
+  return views;
 }
 
 // Whether the stored values lie where these views say.
@@ -144,16 +190,17 @@ PlanSwitches switches_of(const Vec<std::pair<std::string, std::string>>& options
 Result<Plan> plan(Graph g, const Target& target, Menu menu, const PlanOptions& options) {
   Plan out;
   const PlanSwitches on = switches_of(options.options);
-  RLX_TRY(Vec<Unit> units, units_for(g, on));
-  Groups groups{.units = std::move(units)};
+  Groups groups;
   const LikelyDims likely = likely_dims(options.options);
   const Price whole = price_of(menu, target, g, on.views, likely);
   const Price least = [&](const Kernel& k) { return least_cost(k, whole); };
-  if (on.fusion) {
-    groups = decide_groups(std::move(groups.units), g, on.splits ? least : whole);
-  }
+  const auto decide = [&](RegionId, Vec<Unit> units) -> Result<Vec<Unit>> {
+    if (!on.fusion) return units;
+    return grouped(std::move(units), g, on.splits ? least : whole, groups);
+  };
+  RLX_TRY(groups.units, units_for(g, on, decide));
   if (on.splits) out.lir.splits = split_units(groups.units, g, whole, groups.report);
-  const Views views = on.views ? take_views(groups.units, g) : Views(g.values.size());
+  const Views views = views_of(groups.units, g, on);
   RLX_TRY(const Vec<Alternative> choices, on.layout
                                               ? choose(groups.units, g, target, menu, likely)
                                               : choose_undemanding(groups.units, target, menu));
@@ -171,17 +218,29 @@ Result<Plan> plan(Graph g, const Target& target, Menu menu, const PlanOptions& o
 
 Result<Vec<PlannedKernel>> replay(const Lir& lir) {
   const PlanSwitches on = switches_of(lir.options);
-  RLX_TRY(Vec<Unit> units, units_for(lir.graph, on));
-  RLX_TRY(units, replay_groups(std::move(units), lir.graph, lir.fusions));
+  const Vec<RegionId> region_of = lir.graph.node_regions();
+  std::map<RegionId, Vec<Fusion>> fusions;
+  for (const Fusion& f : lir.fusions) fusions[region_of[f.reader.index]].push_back(f);
+  if (fusions.contains(RegionId())) {
+    return Error(kPlanMismatch, "the plan names a node that has no kernel");
+  }
+  const auto decide = [&](RegionId r, Vec<Unit> units) {
+    return replay_groups(std::move(units), lir.graph, fusions[r]);
+  };
+  RLX_TRY(Vec<Unit> units, units_for(lir.graph, on, decide));
   RLX_TRY(units, replay_splits(std::move(units), lir.splits));
-  const Views views = on.views ? take_views(units, lir.graph) : Views(lir.graph.values.size());
+  const Views views = views_of(units, lir.graph, on);
   if (!fits(lir, views)) {
     return Error(kPlanMismatch, "the stored plan lays values where its graph does not");
   }
   size_t planned = 0;
-  for (const Group& group : lir.groups) {
+  BlockWalk walk(lir);
+  for (uint32_t i = 0; i < lir.groups.size(); ++i) {
+    const Group& group = lir.groups[i];
+    walk.enter(i);
     if (group.nodes.empty()) continue;
-    if (planned == units.size() || !fits(lir, group, units[planned])) {
+    if (planned == units.size() || units[planned].region != walk.region() ||
+        !fits(lir, group, units[planned])) {
       return Error(kPlanMismatch, "the stored plan does not fit its graph");
     }
     ++planned;
@@ -196,17 +255,29 @@ Result<Vec<PlannedKernel>> replay(const Lir& lir) {
   return kernels;
 }
 
+namespace {
+
+// What a new node of the region gives, which is v.
+ValueId copied_in(Graph& g, RegionId region, ValueId v, Origin origin) {
+  const OpDef* identity = find_op("identity");
+  RLX_CHECK(identity);
+  const NodeId n = g.add_node(region, Attrs(identity), {v}, {g[v].type}, std::move(origin));
+  return g[n].outputs[0];
+}
+
+}  // namespace
+
 Status own_outputs(Graph& g) {
-  std::set<ValueId> seen;
-  for (ValueId& out : g.top().results) {
-    const bool own = g[out].def.kind == ValueDef::Kind::kNode && seen.insert(out).second;
-    if (own) continue;
-    const OpDef* identity = find_op("identity");
-    RLX_CHECK(identity);
-    const Origin origin{g.output_names[static_cast<size_t>(&out - g.top().results.data())]};
-    const NodeId n = g.add_node(Graph::kTop, Attrs(identity), {out}, {g[out].type}, origin);
-    out = g[n].outputs[0];
-    seen.insert(out);
+  const Vec<NodeId> owners = g.region_owners();
+  for (const RegionId r : g.live_regions()) {
+    std::set<ValueId> made, seen;
+    for (const NodeId n : g[r].nodes) made.insert(g[n].outputs.begin(), g[n].outputs.end());
+    for (size_t i = 0; i < g[r].results.size(); ++i) {
+      const ValueId out = g[r].results[i];
+      if (made.contains(out) && seen.insert(out).second) continue;
+      Origin origin = r == Graph::kTop ? Origin{g.output_names[i]} : g[owners[r.index]].origin;
+      g[r].results[i] = copied_in(g, r, out, std::move(origin));
+    }
   }
   return {};
 }

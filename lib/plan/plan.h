@@ -29,7 +29,7 @@ struct PlanOptions {
 
 struct Plan {
   Lir lir;
-  // The kernels, one per Lir::groups.
+  // The kernels, one per Lir::groups; without stages where that has blocks.
   Vec<PlannedKernel> kernels;
   PlanReport report;
 };
@@ -40,7 +40,7 @@ Result<Plan> plan(Graph g, const Target& target, Menu menu, const PlanOptions& o
 // The kernels of a LIR read back: the same as plan() made.
 Result<Vec<PlannedKernel>> replay(const Lir& lir);
 
-// Gives each output a node of its own where it is an input, a constant or another output.
+// Gives each output, of regions too, a node of its own where it is an input, a constant, captured or another output.
 Status own_outputs(Graph& g);
 
 // Bytes of a constant in a storage, and their digest. Row-major ones are the constant's own bytes.

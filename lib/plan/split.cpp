@@ -128,8 +128,8 @@ std::optional<Halves> halves_to_weigh(const Kernel& k) {
 }
 
 void push_halves(Vec<Unit>& units, Halves halves, const Unit& whole) {
-  units.push_back({std::move(halves.runs), {whole.nodes[0]}});
-  units.push_back({std::move(halves.merged), whole.nodes});
+  units.push_back({std::move(halves.runs), {whole.nodes[0]}, whole.region});
+  units.push_back({std::move(halves.merged), whole.nodes, whole.region});
 }
 
 // Whether what the first of the two writes has the types that the plan says.

@@ -4,6 +4,8 @@
 
 namespace rlx {
 
+bool is_gone(const Unit& u) { return u.kernel.stages.empty() && u.regions.empty(); }
+
 const Arg* arg_of(const Kernel& k, ValueId v) {
   for (const Arg& a : k.args) {
     if (a.value == v) return &a;

@@ -1,4 +1,5 @@
-// A unit is a kernel on its way through planning, with the nodes that it runs.
+// A unit is a kernel on its way through planning, with the nodes that it runs; or a node that owns regions, with what it
+// reads and gives as a kernel without stages, which nothing is merged with.
 #pragma once
 #include "ir/graph.h"
 #include "kernel/substitute.h"
@@ -9,7 +10,14 @@ struct Unit {
   Kernel kernel;
   // Whose results it makes, in the order of fusion. A copy that became an index leaves no trace here.
   Vec<NodeId> nodes;
+  // In which the nodes stand.
+  RegionId region = Graph::kTop;
+  // That the node owns.
+  Vec<RegionId> regions = {};
 };
+
+// Whether nothing is left to run.
+bool is_gone(const Unit& u);
 
 // The argument that holds v, or null.
 const Arg* arg_of(const Kernel& k, ValueId v);

@@ -14,8 +14,14 @@ double heaviest_work(const Kernel& k) {
   return most;
 }
 
-Vec<ValueId> values_read(const Kernel& k) {
+Vec<ValueId> values_read(const Unit& u) {
+  const Kernel& k = u.kernel;
   Vec<ValueId> values;
+  if (!u.regions.empty()) {
+    for (const Arg& a : k.args) {
+      if (!a.written) values.push_back(a.value);
+    }
+  }
   for (const Stage& s : k.stages) {
     for (const Access& a : s.reads) {
       if (a.of == Access::Of::kArg) values.push_back(k.args[a.tensor].value);
@@ -155,9 +161,9 @@ Vec<Unit> UnitGraph::take() {
 }
 
 void UnitGraph::note_uses(UnitId u) {
-  const Kernel& k = nodes_[u.index].unit.kernel;
-  set_reads(u, values_read(k));
-  set_writes(u, values_written(k));
+  const Unit& unit = nodes_[u.index].unit;
+  set_reads(u, values_read(unit));
+  set_writes(u, values_written(unit.kernel));
 }
 
 void UnitGraph::set_reads(UnitId u, Vec<ValueId> reads) {

@@ -135,9 +135,11 @@ bool reads_all(const Vec<BoxCopy>& copies, const Vec<Dim>& shape) {
 class ViewFinder {
  public:
   ViewFinder(Vec<Unit>& units, const Graph& g)
-      : units_(units), g_(g), symbols_(g.symbol_ranges()), views_(g.values.size()) {
-    is_output_.resize(g.values.size());
-    for (const ValueId v : g.outputs()) is_output_[v.index] = true;
+      : units_(units),
+        g_(g),
+        symbols_(g.symbol_ranges()),
+        views_(g.values.size()),
+        is_kept_(kept_values(g)) {
     for (size_t u = 0; u < units_.size(); ++u) {
       if (!has_product(units_[u].kernel)) continue;
       for (const Arg& a : units_[u].kernel.args) products_[a.value].push_back(u);
@@ -147,7 +149,7 @@ class ViewFinder {
   // The last concatenation first: it holds those before it.
   Views run() {
     for (size_t u = units_.size(); u-- > 0;) visit(units_[u].kernel);
-    std::erase_if(units_, [](const Unit& u) { return u.kernel.stages.empty(); });
+    std::erase_if(units_, is_gone);
     return std::move(views_);
   }
 
@@ -245,7 +247,7 @@ class ViewFinder {
   }
 
   bool lay(ValueId v, View view) {
-    if (is_output_[v.index] || views_.contains(v)) return false;
+    if (is_kept_[v.index] || views_.contains(v)) return false;
     const std::optional<View> outer = views_.of(view.container);
     if (view.container == v || (outer && outer->container == v)) return false;
     const ValueDef::Kind kind = g_[view.container].def.kind;
@@ -274,12 +276,25 @@ class ViewFinder {
   RangeOf symbols_;
   Views views_;
   // By value.
-  Vec<bool> is_output_;
+  Vec<bool> is_kept_;
   // Units with a product that read or write the value.
   std::map<ValueId, Vec<size_t>> products_;
 };
 
 }  // namespace
+
+void lay_results(Views& views, const Vec<Unit>& units, const Graph& g) {
+  for (const Unit& u : units) {
+    for (const RegionId r : u.regions) {
+      const Values &results = g[r].results, &outputs = g[u.nodes[0]].outputs;
+      for (size_t i = 0; i < outputs.size(); ++i) {
+        const Vec<Dim>& shape = g[outputs[i]].type.shape;
+        if (g[results[i]].type.shape != shape) continue;
+        views.add(results[i], {outputs[i], Vec<Dim>(shape.size(), 0)});
+      }
+    }
+  }
+}
 
 Views take_views(Vec<Unit>& units, const Graph& g) { return ViewFinder(units, g).run(); }
 

@@ -7,7 +7,7 @@
 // Found in the kernels, after fusion: a stage that copies a box of one value to a box of another has nothing
 // to do where one of the two lies in the other. A part must be made by a kernel, whole, and be neither a graph
 // output nor in another value yet; what is left is copied by what is left of the kernel. A graph output lies
-// in no other value.
+// in no other value. What a branch of an If gives lies where the node's output does.
 //
 // The outcome is a function of the units alone: replaying a LIR gives the same views.
 #pragma once
@@ -41,6 +41,8 @@ class Views {
 
 // Removes the stages that copy what is a view now, and units that have no stage left.
 Views take_views(Vec<Unit>& units, const Graph& g);
+// What regions give lies where the outputs of the nodes that own them do, where it has their shape.
+void lay_results(Views& views, const Vec<Unit>& units, const Graph& g);
 
 // What is left of a kernel, maybe no stage, where no other's views stand in its way: what it costs before all
 // kernels are known. nullopt: all of it.

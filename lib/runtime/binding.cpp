@@ -187,14 +187,19 @@ Result<Binding> bind_inputs(const Image& image, std::span<const HostTensor> inpu
   return Binder(image, inputs).bind(given);
 }
 
+Diagnostic failed_guard(const Image& image, const image::Guard& guard,
+                        const Vec<int64_t>& symbols) {
+  return {
+      .code = kGuardFailed,
+      .message = fmt::format("{}, but {}", guard.text, values_in(image, guard.predicate, symbols)),
+      .node = guard.node};
+}
+
 Status check_guards(const Image& image, const Vec<int64_t>& symbols) {
   Vec<Diagnostic> problems;
   for (const image::Guard& guard : image.guards) {
-    if (evaluate(guard.predicate, symbols).value_or(0) != 0) continue;
-    problems.push_back({.code = kGuardFailed,
-                        .message = fmt::format("{}, but {}", guard.text,
-                                               values_in(image, guard.predicate, symbols)),
-                        .node = guard.node});
+    const bool holds = guard.command != 0 || evaluate(guard.predicate, symbols).value_or(0) != 0;
+    if (!holds) problems.push_back(failed_guard(image, guard, symbols));
   }
   return problems.empty() ? Status() : Status(Error(std::move(problems)));
 }

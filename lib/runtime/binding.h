@@ -18,8 +18,12 @@ struct Binding {
 Result<Binding> bind_inputs(const image::Image& image, std::span<const HostTensor> inputs,
                             const Vec<std::pair<std::string, int64_t>>& given);
 
-// That the model's assumptions hold for these values.
+// That the model's assumptions hold for these values, whatever runs.
 Status check_guards(const image::Image& image, const Vec<int64_t>& symbols);
+
+// What is said of a guard that does not hold.
+Diagnostic failed_guard(const image::Image& image, const image::Guard& guard,
+                        const Vec<int64_t>& symbols);
 
 // The shape for these values; an error where an extent is negative or has no value.
 Result<Vec<int64_t>> shape_of(const image::Image& image, const image::Tensor& tensor,

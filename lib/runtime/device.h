@@ -45,10 +45,18 @@ struct Trapped {
   image::Trap trap;
 };
 
+// A block that control came to and that cannot run: its guard fails, or its extents have no value (no guard).
+struct Stopped {
+  uint32_t command = 0;
+  std::optional<uint32_t> guard = std::nullopt;
+};
+
 struct Finished {
   // Of the first command in their order that met bad data: its last trap. The outputs mean nothing then.
   std::optional<Trapped> trapped;
-  // In the commands' order; empty unless it was timed.
+  // Nor where the run has ended before its end.
+  std::optional<Stopped> stopped;
+  // Of the commands that ran, in that order, but those that only choose what runs; empty unless it was timed.
   Profile times;
 };
 

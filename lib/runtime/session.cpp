@@ -52,6 +52,7 @@ struct Session::Impl {
   PlacedRuns runs = {};
   // Has its inputs and outputs.
   Run* bound = nullptr;
+  Vec<int64_t> bound_symbols = {};
   Vec<HostTensor> outputs = {};
 
   Status bind(std::span<const HostTensor> inputs);
@@ -66,6 +67,7 @@ struct Session::Impl {
   Result<HostTensor> make_output(const image::Tensor& wanted, const Vec<int64_t>& symbols) const;
   Status fits(const HostTensor& tensor, uint32_t buffer, const Vec<int64_t>& symbols) const;
   Error error_of(const Trapped& trapped) const;
+  Error error_of(const Stopped& stopped) const;
 };
 
 Result<Run*> Session::Impl::run_for(const Vec<int64_t>& symbols) {
@@ -120,6 +122,7 @@ Status Session::Impl::bind(std::span<const HostTensor> inputs) {
   RLX_TRY(outputs, make_outputs(binding.symbols));
   RLX_TRY_VOID(run->bind({binding.inputs, outputs}));
   bound = run;
+  bound_symbols = std::move(binding.symbols);
   return {};
 }
 
@@ -134,6 +137,7 @@ Status Session::Impl::run_bound(Profile* profile) {
   RLX_TRY(Finished finished, bound->finish());
   if (profile != nullptr) *profile = std::move(finished.times);
   if (finished.trapped) return error_of(*finished.trapped);
+  if (finished.stopped) return error_of(*finished.stopped);
   return {};
 }
 
@@ -147,6 +151,16 @@ Error Session::Impl::error_of(const Trapped& trapped) const {
                           .message = fmt::format("{}: got {}, the extent is {}", sites[index].text,
                                                  trapped.trap.value, trapped.trap.extent),
                           .node = sites[index].node});
+}
+
+Error Session::Impl::error_of(const Stopped& stopped) const {
+  if (stopped.guard) {
+    return Error(failed_guard(image, image.guards[*stopped.guard], bound_symbols));
+  }
+  const Vec<std::string>& origin = image.commands[stopped.command].origin;
+  return Error(Diagnostic{.code = kGuardFailed,
+                          .message = "the branch that is taken cannot run with these dims",
+                          .node = origin.empty() ? std::string() : origin.front()});
 }
 
 Session::Session(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}

@@ -61,7 +61,7 @@ bool uses(const Vec<std::string>& algorithms, std::string_view name) {
 // ---- Trying everything ------------------------------------------------------------------------
 
 Vec<Unit> units(const Graph& g) {
-  auto u = units_of(g, true);
+  auto u = units_of(g, Graph::kTop, true);
   if (!u) FAIL(to_text(u.error()));
   return std::move(*u);
 }

@@ -40,7 +40,7 @@ void forget_types(Graph& g) {
   for (Value& v : g.values) {
     if (v.def.kind == ValueDef::Kind::kNode) v.type = Type::unknown();
   }
-  g.facts.clear();
+  g.top().facts.clear();
 }
 
 std::string open_name(int64_t extent) { return "open" + std::to_string(extent); }

@@ -1,6 +1,8 @@
 // A stored plan that does not fit its graph, its kernels or its buffers is refused, whatever it says.
 #include <catch2/catch.hpp>
 
+#include <algorithm>
+
 #include "driver/compile.h"
 #include "ir/text.h"
 
@@ -116,6 +118,47 @@ TEST_CASE("a stored plan whose values lie in others where they should not is ref
   refuses_views("two values in one buffer", [&](Lir& l) { part_at(l, 24).inside.reset(); });
   refuses_views("the arguments of one kernel change places",
                 [](Lir& l) { std::swap(l.groups[0].args[0], l.groups[0].args[1]); });
+}
+
+TEST_CASE("a stored plan whose blocks are not those of its graph is refused") {
+  const char* text = R"(graph "g" {
+  %c = input "c" : bool[]
+  %x = input "x" : f32[24, 24]
+  %a = softmax(%x) {axis = 0}
+  %i = if(%c) {
+    region () captures (%a) {
+      %p = matmul(%a, %a)
+      yield %p
+    }
+    region () captures (%a) {
+      %q = softmax(%a) {axis = 0}
+      yield %q
+    }
+  }
+  %y = softmax(%i) {axis = 1}
+  output "y" = %y
+})";
+  const Lir lir = plan_of(text);
+  CHECK(compiled_again(lir).ok());
+  auto refuses_blocks = [&](const char* what, const Tamper& tamper) { refuses(what, tamper, lir); };
+  auto owner = [](Lir& l) -> Group& {
+    return *std::ranges::find_if(l.groups, [](const Group& g) { return !g.ends.empty(); });
+  };
+  auto number = [&](Lir& l) { return static_cast<uint32_t>(&owner(l) - l.groups.data()); };
+  refuses_blocks("no blocks", [&](Lir& l) { owner(l).ends.clear(); });
+  refuses_blocks("one block", [&](Lir& l) { owner(l).ends.pop_back(); });
+  refuses_blocks("blocks of a kernel", [](Lir& l) { l.groups[0].ends = {1, 1}; });
+  refuses_blocks("all in the first block", [&](Lir& l) { owner(l).ends[0] = owner(l).ends[1]; });
+  refuses_blocks("nothing in the first block", [&](Lir& l) { owner(l).ends[0] = number(l) + 1; });
+  refuses_blocks("a block that ends before it begins", [&](Lir& l) { owner(l).ends[0] = 0; });
+  refuses_blocks("a block beyond the end", [&](Lir& l) { owner(l).ends[1] = 99; });
+  refuses_blocks("a block that takes in what comes after", [&](Lir& l) { ++owner(l).ends[1]; });
+  refuses_blocks("branches that change places",
+                 [&](Lir& l) { std::swap(l.groups[number(l) + 1], l.groups[number(l) + 2]); });
+  refuses_blocks("a condition that is no byte",
+                 [&](Lir& l) { owner(l).args[0] = owner(l).args[1]; });
+  refuses_blocks("a condition that dies too early",
+                 [&](Lir& l) { l.buffers[l.placed[owner(l).args[1]].buffer].last = 0; });
 }
 
 TEST_CASE("a stored plan that lays values over what is needed is refused") {

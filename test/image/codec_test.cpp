@@ -1,7 +1,10 @@
 #include "image/codec.h"
 
 #include <catch2/catch.hpp>
+#include <fstream>
 
+#include "image/codes.h"
+#include "support/files.h"
 #include "test/image/sample.h"
 
 namespace rlx::image {
@@ -31,9 +34,34 @@ TEST_CASE("an empty image survives its bytes") {
 }
 
 TEST_CASE("the bytes are pinned: whoever changes them raises kVersion") {
-  CHECK(kVersion == 3);
+  CHECK(kVersion == 4);
   CHECK(sha256(bytes_of(encode(sample()))).hex() ==
-        "b43a9d49e1d1c546a8139313b5ccf9ee35d1c1de547fbfb5c2e21ece8837bac6");
+        "608b8862e16f895afd015847013bf92a3c29d3d8d5a559f4e25f00458876d798");
+}
+
+std::string golden(uint32_t version) {
+  const std::string path =
+      RLX_TEST_SOURCE_DIR "/../cache-format/golden/image/" + std::to_string(version);
+  auto bytes = read_file(path);
+  if (!bytes) FAIL(to_text(bytes.error()));
+  return *bytes;
+}
+
+// A version that is new has its file written by `test_image "[golden]"`, once.
+TEST_CASE("the golden image of this version is written", "[.][golden]") {
+  std::ofstream(RLX_TEST_SOURCE_DIR "/../cache-format/golden/image/" + std::to_string(kVersion))
+      << encode(sample());
+}
+
+TEST_CASE("golden images of all versions are read, or politely refused") {
+  auto current = decode(bytes_of(golden(kVersion)));
+  REQUIRE(current.ok());
+  CHECK(*current == sample());
+  for (uint32_t version = 3; version < kVersion; ++version) {
+    auto old = decode(bytes_of(golden(version)));
+    REQUIRE(!old.ok());
+    CHECK(old.error().first().code == kOtherVersion);
+  }
 }
 
 TEST_CASE("an image cut off anywhere is refused") {
@@ -67,7 +95,7 @@ TEST_CASE("another version says which") {
   bytes[kMagic.size()] = 9;
   auto image = decode(bytes_of(bytes));
   REQUIRE(!image.ok());
-  CHECK(image.error().first().message == "the image has version 9, this rlx reads version 3");
+  CHECK(image.error().first().message == "the image has version 9, this rlx reads version 4");
   CHECK(image.error().exit_code() == static_cast<int>(Exit::kCache));
 }
 

@@ -102,10 +102,60 @@ TEST_CASE("commands use what there is, when it is there") {
   CHECK(after([](Image& i) { i.commands[3].buffers = {1}; }) ==
         "commands[3]: its buffer has no pattern");
   // One after the last.
-  CHECK(after([](Image& i) { i.commands[3].kind = static_cast<Command::Kind>(3); }) ==
+  CHECK(after([](Image& i) { i.commands[3].kind = static_cast<Command::Kind>(4); }) ==
         "commands[3]: its kind is unknown");
   CHECK(after([](Image& i) { i.commands[3].kind = static_cast<Command::Kind>(255); }) ==
         "commands[3]: its kind is unknown");
+}
+
+// if (condition) { relu } else { copy }, then a fill.
+Image branching(const std::function<void(Image&)>& change = {}) {
+  Image i = sample();
+  i.buffers.push_back(
+      {.kind = Buffer::Kind::kArena, .bytes = Extent::constant(1), .first = 0, .last = 3});
+  i.commands.insert(i.commands.begin() + 1,
+                    {.kind = Command::Kind::kIf, .buffers = {6}, .waits = {0}, .ends = {3, 4}});
+  i.buffers[3].last = 2;
+  i.buffers[4].last = 4;
+  i.guards.push_back({Extent::constant(1), "1", "/relu", 2});
+  if (change) change(i);
+  return i;
+}
+
+TEST_CASE("blocks stand inside of each other, and nobody waits for one that has ended") {
+  auto problem = [](const std::function<void(Image&)>& change) {
+    const Status status = verify(branching(change));
+    return status ? std::string() : status.error().first().message.substr(27);
+  };
+  CHECK(problem([](Image&) {}).empty());
+  CHECK(decode(bytes_of(encode(branching()))).ok());
+  CHECK(to_text(branching())
+            .find("  1 if (6) after 0, blocks to 3, 4\n"
+                  "    2 launch relu (3, 1) after 0 [/relu]\n"
+                  "  else\n"
+                  "    3 copy (2, 0) [/identity]\n"
+                  "  4 fill (4) [/pad]\n") != std::string::npos);
+  CHECK(problem([](Image& i) { i.commands[1].ends = {3}; }) ==
+        "commands[1]: its blocks are too many or too few");
+  CHECK(problem([](Image& i) { i.commands[2].ends = {3}; }) ==
+        "commands[2]: its blocks are too many or too few");
+  CHECK(problem([](Image& i) { i.commands[1].ends = {3, 6}; }) ==
+        "commands[1]: a block ends elsewhere");
+  CHECK(problem([](Image& i) { i.commands[1].ends = {4, 3}; }) ==
+        "commands[1]: a block ends elsewhere");
+  CHECK(problem([](Image& i) { i.commands[1].ends = {1, 3}; }) ==
+        "commands[1]: a block ends elsewhere");
+  CHECK(problem([](Image& i) { i.commands[1].buffers = {6, 6}; }) ==
+        "commands[1]: an if has one condition");
+  CHECK(problem([](Image& i) { i.buffers[6].last = 2; }) == "commands[1]: buffer 6 is not alive");
+  CHECK(problem([](Image& i) { i.commands[4].waits = {2}; }) ==
+        "commands[4]: it waits for what may not run");
+  CHECK(problem([](Image& i) { i.commands[3].waits = {2}; }) ==
+        "commands[3]: it waits for what may not run");
+  CHECK(problem([](Image& i) { i.commands[4].waits = {1}; }).empty());
+  CHECK(problem([](Image& i) { i.guards[1].command = 4; }) == "guards[1]: it belongs to no block");
+  CHECK(problem([](Image& i) { i.guards[1].command = 9; }) == "guards[1]: it belongs to no block");
+  CHECK(problem([](Image& i) { i.guards[1].command = 3; }).empty());
 }
 
 }  // namespace

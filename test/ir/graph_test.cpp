@@ -96,20 +96,20 @@ TEST_CASE("inference broadcasts, assumes and refuses") {
   Dim a = Dim::symbol("a"), s = Dim::symbol("b"), big = Dim::symbol("big");
   CHECK(sum({a, 1}, {3}) == "f32[a, 3]");
   CHECK(sum({1, s}, {a, 1}) == "f32[a, b]");
-  CHECK(g.facts.empty());
+  CHECK(g.top().facts.empty());
   CHECK(sum({a}, {s}) == "f32[a]");
   CHECK(sum({s}, {a}) == "f32[b]");
-  REQUIRE(g.facts.size() == 1);
-  CHECK((g.facts[0].a == a && g.facts[0].b == s));
-  CHECK(g.facts[0].node == "/add");
+  REQUIRE(g.top().facts.size() == 1);
+  CHECK((g.top().facts[0].a == a && g.top().facts[0].b == s));
+  CHECK(g.top().facts[0].node == "/add");
   CHECK(sum({a}, {3}) == "f32[3]");
-  CHECK(g.facts.size() == 2);
+  CHECK(g.top().facts.size() == 2);
   std::string refused = sum({2}, {3});
   CHECK(refused.find("error RLX-E3203: extents 2 and 3 are neither the same nor 1 "
                      "[node /add, add] (x: f32[2], y: f32[3]); hint: ") == 0);
   CHECK(sum({big}, {3}).find("RLX-E3203") != std::string::npos);
   CHECK(sum({a + 1}, {a}).find("RLX-E3203") != std::string::npos);
-  CHECK(g.facts.size() == 2);
+  CHECK(g.top().facts.size() == 2);
 }
 
 TEST_CASE("shape arithmetic is told from node to node") {

@@ -164,11 +164,11 @@ TEST_CASE("types are compared by the facts") {
   })");
   // The symbol that inference makes of itself may be any.
   CHECK(problems(g).empty());
-  g.facts.clear();
+  g.top().facts.clear();
   tells(problems(g), "gives %3 the type f32[n], stored is f32[k]");
-  g.facts.push_back({.a = Dim::symbol("k") * 2, .b = Dim::symbol("n") * 2});
+  g.top().facts.push_back({.a = Dim::symbol("k") * 2, .b = Dim::symbol("n") * 2});
   tells(problems(g), "gives %3");
-  g.facts.push_back(
+  g.top().facts.push_back(
       {.a = Dim::symbol("n") + Dim::symbol("m"), .b = Dim::symbol("k") + Dim::symbol("m")});
   CHECK(problems(g).empty());
 }

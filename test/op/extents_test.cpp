@@ -180,14 +180,14 @@ TEST_CASE("what open extents need of each other is assumed") {
   auto g = graph_of(one_node("%x = input \"x\" : f32[n, m]\n%i = input \"i\" : i64[k, 2]",
                              "gather_elements(%x, %i) {axis = 1}"));
   REQUIRE(g.ok());
-  REQUIRE(g->facts.size() == 1);
-  CHECK(g->facts[0].relation == Fact::Relation::kLessEqual);
-  CHECK(rlx::to_text(g->facts[0].a) == "k");
-  CHECK(rlx::to_text(g->facts[0].b) == "n");
+  REQUIRE(g->top().facts.size() == 1);
+  CHECK(g->top().facts[0].relation == Fact::Relation::kLessEqual);
+  CHECK(rlx::to_text(g->top().facts[0].a) == "k");
+  CHECK(rlx::to_text(g->top().facts[0].b) == "n");
   // What is taken away is no axis of 1 that nobody knows.
   g = graph_of(one_node("%x = input \"x\" : f32[n, 1]", "squeeze(%x)"));
   REQUIRE(g.ok());
-  CHECK(g->facts.size() == 1);
+  CHECK(g->top().facts.size() == 1);
   // An axis to pick from has an element: the range says it.
   g = graph_of(one_node("%x = input \"x\" : f32[n, 2]", "arg_max(%x)"));
   REQUIRE(g.ok());
@@ -196,7 +196,7 @@ TEST_CASE("what open extents need of each other is assumed") {
       one_node("%x = input \"x\" : f32[1, 1, h, 4]", "space_to_depth(%x) {blocksize = 2}"));
   REQUIRE(g.ok());
   CHECK(rlx::to_text((*g)[g->outputs()[0]].type) == "f32[1, 4, h floordiv 2, 2]");
-  CHECK(g->facts.size() == 1);
+  CHECK(g->top().facts.size() == 1);
 }
 
 TEST_CASE("a shape that is an input is known by its elements") {

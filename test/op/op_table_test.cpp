@@ -65,6 +65,7 @@ const Vec<std::string> kGolden = {
     "hard_swish 1:",
     "hardmax 1: axis",
     "identity 1:",
+    "if 1:",
     "is_inf 1: detect_negative detect_positive",
     "is_nan 1:",
     "layer_normalization 1: axis epsilon stash_type",
@@ -174,10 +175,10 @@ TEST_CASE("rows are sorted") {
   CHECK(std::adjacent_find(elementwise.begin(), elementwise.end(), not_below) == elementwise.end());
 }
 
-TEST_CASE("every operator lowers or expands, and says what it takes") {
+TEST_CASE("every operator lowers, expands or owns regions, and says what it takes") {
   for (const OpDef* op : all_ops()) {
     INFO(op->name);
-    CHECK((op->lower != nullptr) != (op->expand != nullptr));
+    CHECK((op->lower != nullptr) + (op->expand != nullptr) + (op->regions > 0) == 1);
     CHECK(op->infer != nullptr);
     CHECK(op->dtypes.bits != 0);
     CHECK(op->arity.in + op->arity.optional > 0);

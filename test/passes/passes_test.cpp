@@ -129,10 +129,10 @@ TEST_CASE("binding a dim to 1 frees a broadcast from its assumption") {
     %y = input "y" : f32[b, 4]
     %z = add(%x, %y)
     output "z" = %z)");
-  CHECK(g.facts.size() == 1);
+  CHECK(g.top().facts.size() == 1);
   auto one = bind_dims(g, {{"a", 1}});
   REQUIRE(one.ok());
-  CHECK(one->facts.empty());
+  CHECK(one->top().facts.empty());
   CHECK(rlx::to_text((*one)[one->outputs()[0]].type) == "f32[b, 4]");
   auto three = bind_dims(g, {{"a", 3}});
   REQUIRE(three.ok());

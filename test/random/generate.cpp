@@ -518,7 +518,9 @@ Model Generator::make() {
     node("Identity", {pool_[0]}, {x.dtype, x.shape, x.big, x.error, x.exact, x.whole});
   }
   choose_outputs();
-  return told(pruned(m));
+  Model made = told(pruned(m));
+  put_in_branches(made);
+  return made;
 }
 
 int64_t spelled(Generator& g, int axis, int rank) {
@@ -553,6 +555,8 @@ Vec<std::string> operators_without_emitter() {
   const Vec<Emitter> all = all_emitters();
   Vec<std::string> missing;
   for (const OpDef* op : all_ops()) {
+    // What owns regions is written around other nodes.
+    if (op->regions > 0) continue;
     bool made =
         std::any_of(all.begin(), all.end(), [&](const Emitter& e) { return e.op == op->name; });
     if (!made) missing.emplace_back(op->name);

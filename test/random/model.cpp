@@ -130,13 +130,16 @@ Message attribute(const std::string& name, const Setting& s, const Binding& clos
   return test::attribute(name, std::get<Vec<int64_t>>(s));
 }
 
-Message written_node(const Model& m, const Node& n, size_t index, const Binding& closed) {
-  test::NodeSpec spec{.op = n.op};
-  for (int i : n.inputs) {
-    spec.inputs.push_back(i < 0 ? std::string_view()
-                                : std::string_view(m.values[static_cast<size_t>(i)].name));
+// The names of values are those that `name_of` says.
+template <class Namer>
+Message written_node(const Node& n, size_t index, const Binding& closed, const Namer& name_of) {
+  Vec<std::string> names;
+  for (const Vec<int>* values : {&n.inputs, &n.outputs}) {
+    for (const int i : *values) names.push_back(i < 0 ? std::string() : name_of(i));
   }
-  for (int i : n.outputs) spec.outputs.push_back(m.values[static_cast<size_t>(i)].name);
+  test::NodeSpec spec{.op = n.op};
+  spec.inputs.assign(names.begin(), names.begin() + static_cast<ptrdiff_t>(n.inputs.size()));
+  spec.outputs.assign(names.begin() + static_cast<ptrdiff_t>(n.inputs.size()), names.end());
   for (const auto& [name, setting] : n.attributes) {
     spec.attributes.push_back(attribute(name, setting, closed));
   }
@@ -144,6 +147,64 @@ Message written_node(const Model& m, const Node& n, size_t index, const Binding&
   spec.name = name;
   return test::node(spec);
 }
+
+constexpr std::string_view kCondition = "condition_of_branches";
+
+// Nodes [first, last), as they stand in the file.
+class BranchWriter {
+ public:
+  BranchWriter(const Model& m, size_t first, size_t last, const Binding& closed)
+      : m_(m), first_(first), last_(last), closed_(closed) {
+    for (size_t n = first; n < last; ++n)
+      made_.insert(m.nodes[n].outputs.begin(), m.nodes[n].outputs.end());
+  }
+
+  Message write() const {
+    const Vec<int> results = used_outside();
+    test::NodeSpec spec{.op = "If", .inputs = {kCondition}};
+    for (const int v : results) spec.outputs.push_back(value(v).name);
+    spec.attributes = {test::graph_attribute("then_branch", branch(results, "_then")),
+                       test::graph_attribute("else_branch", branch(results, "_else"))};
+    const std::string name = fmt::format("/If_{}", first_);
+    spec.name = name;
+    return test::node(spec);
+  }
+
+ private:
+  const Value& value(int v) const { return m_.values[static_cast<size_t>(v)]; }
+
+  Vec<int> used_outside() const {
+    std::set<int> used(m_.outputs.begin(), m_.outputs.end());
+    for (size_t n = 0; n < m_.nodes.size(); ++n) {
+      const bool inside = first_ <= n && n < last_;
+      if (!inside) used.insert(m_.nodes[n].inputs.begin(), m_.nodes[n].inputs.end());
+    }
+    Vec<int> results;
+    std::ranges::set_intersection(made_, used, std::back_inserter(results));
+    return results;
+  }
+
+  Message branch(const Vec<int>& results, std::string_view suffix) const {
+    const auto name_of = [&](int v) {
+      return made_.contains(v) ? value(v).name + std::string(suffix) : value(v).name;
+    };
+    test::GraphSpec g;
+    for (size_t n = first_; n < last_; ++n) {
+      g.nodes.push_back(written_node(m_.nodes[n], n, closed_, name_of));
+    }
+    for (const int v : results) {
+      Value result = value(v);
+      result.name = name_of(v);
+      g.outputs.push_back(value_info(result, closed_));
+    }
+    return test::graph(g);
+  }
+
+  const Model& m_;
+  size_t first_, last_;
+  const Binding& closed_;
+  std::set<int> made_;
+};
 
 }  // namespace
 
@@ -161,6 +222,8 @@ bool Model::is_open(const Dim& d) const {
   });
   return open;
 }
+
+bool Model::has_branches() const { return std::ranges::any_of(nodes, &Node::in_branch); }
 
 bool Model::has_open() const { return std::ranges::any_of(extents, &Extent::open); }
 
@@ -201,6 +264,26 @@ Model pruned(const Model& m) {
   return out;
 }
 
+namespace {
+
+// Numbers may decide extents, which a branch would leave to the run.
+bool gives_numbers(const Model& m, const Node& n) {
+  return std::ranges::any_of(
+      n.outputs, [&](int v) { return is_integer(m.values[static_cast<size_t>(v)].dtype); });
+}
+
+}  // namespace
+
+void put_in_branches(Model& m) {
+  Random own(mixed(m.seed, 0x1f));
+  if (!own.percent(25)) return;
+  const size_t first = own.below(m.nodes.size());
+  for (size_t i = first; i < m.nodes.size() && (i == first || own.percent(80)); ++i) {
+    if (gives_numbers(m, m.nodes[i])) return;
+    m.nodes[i].in_branch = true;
+  }
+}
+
 Model told(Model m) {
   for (Extent& e : m.extents) {
     bool given = false;
@@ -222,8 +305,15 @@ std::string to_onnx(const Model& m) {
     g.initializers.push_back(test::raw_tensor(v.name, onnx_type(v.dtype), shape_of(v, closed),
                                               bytes_of_value(m, v, closed)));
   }
-  for (size_t i = 0; i < m.nodes.size(); ++i) {
-    g.nodes.push_back(written_node(m, m.nodes[i], i, closed));
+  if (m.has_branches())
+    g.inputs.push_back(test::value_info(kCondition, onnx_type(DType::kBool), {}));
+  const auto name_of = [&](int v) { return m.values[static_cast<size_t>(v)].name; };
+  for (size_t i = 0; i < m.nodes.size();) {
+    size_t last = i;
+    while (last < m.nodes.size() && m.nodes[last].in_branch) ++last;
+    g.nodes.push_back(last == i ? written_node(m.nodes[i], i, closed, name_of)
+                                : BranchWriter(m, i, last, closed).write());
+    i = std::max(i + 1, last);
   }
   for (int v : m.outputs) g.outputs.push_back(value_info(m.values[static_cast<size_t>(v)], closed));
   return test::model(test::graph(g), 20, 9);
@@ -235,6 +325,10 @@ Vec<HostTensor> inputs_of(const Model& m, const Binding& binding) {
     if (v.role != Value::Role::kInput) continue;
     std::string bytes = bytes_of_value(m, v, binding);
     inputs.push_back({v.name, v.dtype, shape_of(v, binding), AlignedBytes(bytes_of(bytes))});
+  }
+  if (m.has_branches()) {
+    const std::byte taken[] = {std::byte{m.seed % 2 == 0}};
+    inputs.push_back({std::string(kCondition), DType::kBool, {}, AlignedBytes(std::span(taken))});
   }
   return inputs;
 }
@@ -267,6 +361,7 @@ std::string to_text(const Model& m) {
     Vec<std::string> in, out;
     for (int v : n.inputs) in.push_back(shown(v));
     for (int v : n.outputs) out.push_back(shown(v));
+    if (n.in_branch) text += "  ";
     text += fmt::format("{} = {}({})\n", fmt::join(out, ", "), n.op, fmt::join(in, ", "));
   }
   Vec<std::string> out;

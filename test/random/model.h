@@ -67,6 +67,9 @@ struct Node {
   // Indexes of values; -1: left out.
   Vec<int> inputs, outputs;
   Vec<std::pair<std::string, Setting>> attributes = {};
+  // Neighbours of which this holds are written inside of an If, in both of its branches; its condition is one more
+  // input.
+  bool in_branch = false;
 };
 
 struct Model {
@@ -82,6 +85,7 @@ struct Model {
   Binding binding() const;
   bool is_open(const Dim& d) const;
   bool has_open() const;
+  bool has_branches() const;
   bool allows(const Binding& binding) const;
 };
 
@@ -91,6 +95,9 @@ Vec<int64_t> shape_of(const Value& v, const Binding& binding);
 Model pruned(const Model& m);
 // With those open extents closed that no input gives by itself.
 Model told(Model m);
+// Of one graph in four, some neighbours into an If. What is random here has a source of its own: the graphs are what they
+// are without.
+void put_in_branches(Model& m);
 // The file. Open extents are named, others are numbers.
 std::string to_onnx(const Model& m);
 Vec<HostTensor> inputs_of(const Model& m, const Binding& binding);

@@ -13,6 +13,7 @@ class Shrinker {
   Trial run() {
     for (bool smaller = true; smaller && tries_ > 0;) {
       smaller = single_output();
+      smaller |= leave_branches();
       smaller |= earlier_outputs();
       smaller |= close_extents();
       smaller |= nodes_to_inputs();
@@ -68,6 +69,17 @@ class Shrinker {
       if (take(std::move(m))) return true;
     }
     return false;
+  }
+
+  bool leave_branches() {
+    bool any = false;
+    for (size_t i = 0; i < model().nodes.size(); ++i) {
+      if (!model().nodes[i].in_branch) continue;
+      Model m = model();
+      m.nodes[i].in_branch = false;
+      any |= take(std::move(m));
+    }
+    return any;
   }
 
   bool close_extents() {

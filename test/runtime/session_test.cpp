@@ -2,6 +2,7 @@
 
 #include <atomic>
 
+#include "runtime/codes.h"
 #include "test/runtime/images.h"
 
 namespace rlx::runtime {
@@ -215,6 +216,105 @@ ImageBuilder trapping() {
       {y});
   b.image().kernels[2].sites = {{"/late", "too late"}};
   return b;
+}
+
+// y = x + 1 where c, else x reversed and doubled; then y + 1. The counters say what ran.
+std::atomic<int> then_ran, else_ran;
+
+void in_then(void* const* buffers, const int64_t* symbols, int64_t first, int64_t last,
+             void* scratch) {
+  then_ran += static_cast<int>(last - first);
+  add_one(buffers, symbols, first, last, scratch);
+}
+
+void in_else(void* const* buffers, const int64_t* symbols, int64_t first, int64_t last,
+             void* scratch) {
+  else_ran += static_cast<int>(last - first);
+  add_reversed(buffers, symbols, first, last, scratch);
+}
+
+ImageBuilder branching() {
+  ImageBuilder b;
+  const uint32_t x = b.input("x"), y = b.output("y");
+  const uint32_t c = b.buffer({.kind = Buffer::Kind::kInput, .bytes = Extent::constant(1)});
+  b.image().inputs.push_back({"c", DType::kBool, {}, c});
+  const uint32_t one = b.kernel("add_one", add_one);
+  const uint32_t before = b.arena(0, 3), after = b.arena(1, 4);
+  b.launch(one, {before, x});
+  b.command({.kind = Command::Kind::kIf, .buffers = {c}, .ends = {3, 4}});
+  b.launch(b.kernel("then", in_then), {after, before}, {0});
+  b.launch(b.kernel("else", in_else), {after, before, before}, {0});
+  b.launch(one, {y, after}, {1});
+  return b;
+}
+
+HostTensor flag(bool value) {
+  const std::byte bytes[] = {std::byte{value}};
+  return {"c", DType::kBool, {}, AlignedBytes(std::span(bytes))};
+}
+
+TEST_CASE("of two branches the one that is taken runs, and no other, for any threads") {
+  for (const DeviceOptions& options : every_way()) {
+    auto session = branching().load(options);
+    for (const bool taken : {true, false, true}) {
+      constexpr int64_t kRows = 37;
+      then_ran = else_ran = 0;
+      const Vec<float> got = values_of(outputs_of(*session, {x_of(kRows), flag(taken)})[0]);
+      CHECK(then_ran == (taken ? kRows : 0));
+      CHECK(else_ran == (taken ? 0 : kRows));
+      const Vec<float> x = ramp(kRows * kColumns);
+      Vec<float> want = x;
+      for (int64_t r = 0; r < kRows; ++r) {
+        for (int64_t k = 0; k < kColumns; ++k) {
+          const float mine = x[r * kColumns + k] + 1, other = x[(kRows - 1 - r) * kColumns + k] + 1;
+          want[r * kColumns + k] = (taken ? mine + 1 : mine + other) + 1;
+        }
+      }
+      CHECK(got == want);
+    }
+    Profile profile;
+    REQUIRE(session->run(Vec<HostTensor>{x_of(3), flag(false)}, &profile).ok());
+    Vec<uint32_t> ran;
+    for (const Profile::Item& item : profile.items) ran.push_back(item.command);
+    CHECK(ran == Vec<uint32_t>{0, 3, 4});
+  }
+}
+
+TEST_CASE("what a branch needs of dims is asked where it is taken") {
+  ImageBuilder b = branching();
+  Extent least = b.rows();
+  least.steps.push_back({Extent::Op::kConst, 8});
+  least.steps.push_back({Extent::Op::kLe, 0});
+  b.image().guards = {{least, "rows <= 8", "/then", 2}};
+  for (const DeviceOptions& options : every_way()) {
+    auto session = b.load(options);
+    CHECK(session->run(Vec<HostTensor>{x_of(8), flag(true)}).ok());
+    CHECK(session->run(Vec<HostTensor>{x_of(9), flag(false)}).ok());
+    then_ran = 0;
+    auto refused = session->run(Vec<HostTensor>{x_of(9), flag(true)});
+    REQUIRE(!refused.ok());
+    CHECK(problem_of(refused.error()) == "rows <= 8, but rows = 9");
+    CHECK(refused.error().first().node == "/then");
+    CHECK(then_ran == 0);
+    CHECK(session->run(Vec<HostTensor>{x_of(8), flag(true)}).ok());
+  }
+}
+
+TEST_CASE("a branch whose extents have no value is no hindrance to the other one") {
+  ImageBuilder b = branching();
+  // rows - 4 rows.
+  Extent less = b.rows();
+  less.steps.push_back({Extent::Op::kConst, 4});
+  less.steps.push_back({Extent::Op::kSub, 0});
+  const uint32_t inner =
+      b.buffer({.bytes = times(less, kColumns * sizeof(float)), .first = 2, .last = 2});
+  b.image().commands[2].buffers.push_back(inner);
+  for (const DeviceOptions& options : every_way()) {
+    auto session = b.load(options);
+    CHECK(session->run(Vec<HostTensor>{x_of(5), flag(true)}).ok());
+    CHECK(session->run(Vec<HostTensor>{x_of(3), flag(false)}).ok());
+    CHECK(session->run(Vec<HostTensor>{x_of(3), flag(true)}).error().first().code == kGuardFailed);
+  }
 }
 
 TEST_CASE("bad data is reported alike for any threads: the first command, its last trap") {

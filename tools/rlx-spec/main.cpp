@@ -9,7 +9,7 @@ struct Flags {
   tools::Common common;
   std::string model;
   std::string target = "host";
-  std::vector<std::string> dims;
+  std::vector<std::string> dims, values;
 };
 
 void add_flags(CLI::App& app, Flags& f) {
@@ -18,8 +18,19 @@ void add_flags(CLI::App& app, Flags& f) {
   CLI::App* bind = app.add_subcommand("bind", "make the variant with these dims")->fallthrough();
   f.common.add_switches(*bind);
   bind->add_option("MODEL", f.model, "a model file or the key of an entry")->required();
-  bind->add_option("--dim", f.dims, "NAME=NUMBER; repeats")->required()->allow_extra_args(false);
+  CLI::App* bound = bind->add_option_group("what is bound");
+  bound->add_option("--dim", f.dims, "NAME=NUMBER; repeats")->allow_extra_args(false);
+  bound->add_option("--set", f.values, "INPUT=NUMBER,...: its elements; repeats")
+      ->allow_extra_args(false);
+  bound->require_option(1, 2);
   bind->add_option("-t,--target", f.target, "as for rlxc")->envname("RLX_TARGET");
+}
+
+Result<driver::Dims> dims_of(const Flags& f) {
+  RLX_TRY(driver::Dims dims, tools::parse_bindings(f.dims));
+  RLX_TRY(driver::Dims values, tools::parse_values(f.values));
+  dims.insert(dims.end(), values.begin(), values.end());
+  return dims;
 }
 
 void write_dims(JsonWriter& out, const driver::Dims& dims) {
@@ -31,7 +42,7 @@ void write_dims(JsonWriter& out, const driver::Dims& dims) {
 
 Status bind(const Flags& f, tools::Outcome& outcome) {
   driver::BuildRequest r{.model = f.model, .target = f.target};
-  RLX_TRY(r.dims, tools::parse_bindings(f.dims));
+  RLX_TRY(r.dims, dims_of(f));
   RLX_TRY(r.options, f.common.switches());
   RLX_TRY(r.cache, f.common.cache_options());
   RLX_TRY(r.remote, cache::remote_from_environment());
@@ -62,7 +73,7 @@ void fail(const Flags& f, const Error& e, tools::Outcome& outcome) {
     out.member("state", "failed");
     out.member("stored", false);
     out.member("target", f.target);
-    if (auto dims = tools::parse_bindings(f.dims)) write_dims(out, *dims);
+    if (auto dims = dims_of(f)) write_dims(out, *dims);
     out.end_object();
   });
 }

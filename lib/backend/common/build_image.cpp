@@ -85,6 +85,9 @@ class Builder {
     for (const Placed& p : lir.placed) {
       if (p.copy == 0) buffer_of_[p.value.index] = p.buffer;
     }
+    for (uint32_t i = 0; i < lir.groups.size(); ++i) {
+      if (!lir.groups[i].ends.empty()) owners_.push_back(i);
+    }
   }
 
   image::Image run(Code code) {
@@ -98,7 +101,10 @@ class Builder {
     for (const LirBuffer& b : lir_.buffers) out_.buffers.push_back(buffer(b));
     add_signature();
     add_guards();
-    for (size_t i = 0; i < kernels_.size(); ++i) out_.kernels.push_back(kernel(i, code.entries[i]));
+    for (const PlannedKernel& k : kernels_) {
+      if (k.kernel.stages.empty()) continue;
+      out_.kernels.push_back(kernel(k.kernel, code.entries[out_.kernels.size()]));
+    }
     add_commands();
     return std::move(out_);
   }
@@ -153,42 +159,73 @@ class Builder {
     }
   }
 
+  // Of the graph itself, and then of each block's region.
   void add_guards() {
-    for (const Fact& f : g_.facts) {
+    add_guards(Graph::kTop, 0);
+    for (uint32_t i = 0; i < lir_.groups.size(); ++i) {
+      const Group& item = lir_.groups[i];
+      uint32_t begin = i + 1;
+      for (size_t block = 0; block < item.ends.size(); ++block) {
+        if (begin < item.ends[block]) add_guards(g_[item.nodes[0]].regions[block], begin);
+        begin = item.ends[block];
+      }
+    }
+  }
+
+  void add_guards(RegionId region, uint32_t command) {
+    for (const Fact& f : g_[region].facts) {
       Postfix p(symbols_);
       p.dim(f.a);
       p.dim(f.b);
       const bool equal = f.relation == Fact::Relation::kEqual;
       p.push(equal ? Op::kEq : Op::kLe);
       out_.guards.push_back(
-          {p.take(), to_text(f.a) + (equal ? " == " : " <= ") + to_text(f.b), f.node});
+          {p.take(), to_text(f.a) + (equal ? " == " : " <= ") + to_text(f.b), f.node, command});
     }
   }
 
-  image::Kernel kernel(size_t i, const CodeEntry& entry) const {
-    return {kernels_[i].kernel.name, entry.offset, extent(entry.tiles), extent(entry.scratch_bytes),
-            entry.sites};
+  image::Kernel kernel(const Kernel& k, const CodeEntry& entry) const {
+    return {k.name, entry.offset, extent(entry.tiles), extent(entry.scratch_bytes), entry.sites};
   }
 
   void add_commands() {
+    uint32_t launched = 0;
     for (uint32_t i = 0; i < kernels_.size(); ++i) {
-      image::Command c{.kernel = i};
-      const Kernel& k = kernels_[i].kernel;
-      const Vec<uint32_t>& args = lir_.groups[i].args;
-      for (size_t a = 0; a < args.size(); ++a) {
-        c.buffers.push_back(lir_.placed[args[a]].buffer);
-        add_waits(c, {args[a], i, k.args[a].written});
-      }
-      sort_uniquely(c.waits);
-      for (size_t a = 0; a < args.size(); ++a) {
-        uses_[c.buffers[a]].push_back({args[a], i, k.args[a].written});
-      }
-      for (const Stage& s : k.stages) {
-        c.origin.insert(c.origin.end(), s.origin.begin(), s.origin.end());
-      }
-      sort_uniquely(c.origin);
-      out_.commands.push_back(std::move(c));
+      const bool launches = !kernels_[i].kernel.stages.empty();
+      out_.commands.push_back(launches ? launch(i, launched++) : branch(i));
     }
+  }
+
+  image::Command launch(uint32_t i, uint32_t number) {
+    image::Command c{.kernel = number};
+    const Kernel& k = kernels_[i].kernel;
+    const Vec<uint32_t>& args = lir_.groups[i].args;
+    for (size_t a = 0; a < args.size(); ++a) {
+      c.buffers.push_back(lir_.placed[args[a]].buffer);
+      add_waits(c, {args[a], i, k.args[a].written});
+    }
+    sort_uniquely(c.waits);
+    for (size_t a = 0; a < args.size(); ++a) {
+      uses_[c.buffers[a]].push_back({args[a], i, k.args[a].written});
+    }
+    for (const Stage& s : k.stages) {
+      c.origin.insert(c.origin.end(), s.origin.begin(), s.origin.end());
+    }
+    sort_uniquely(c.origin);
+    return c;
+  }
+
+  // The condition is the first argument.
+  image::Command branch(uint32_t i) {
+    const Group& item = lir_.groups[i];
+    image::Command c{
+        .kind = image::Command::Kind::kIf, .ends = item.ends, .origin = g_[item.nodes[0]].origin};
+    const Use condition{item.args[0], i, false};
+    c.buffers.push_back(lir_.placed[condition.placed].buffer);
+    add_waits(c, condition);
+    sort_uniquely(c.waits);
+    uses_[c.buffers[0]].push_back(condition);
+    return c;
   }
 
   struct Use {
@@ -203,8 +240,23 @@ class Builder {
     if (earlier == uses_.end()) return;
     for (const Use& e : earlier->second) {
       if (!e.written && !use.written) continue;
-      if (may_overlap(lir_, use.placed, e.placed)) c.waits.push_back(e.command);
+      if (!may_overlap(lir_, use.placed, e.placed)) continue;
+      if (const auto wait = wait_for(e.command, use.command)) c.waits.push_back(*wait);
     }
+  }
+
+  // What to wait for in place of an earlier command: the outermost item whose blocks hold it and have ended. Of two
+  // blocks of one item only one runs.
+  std::optional<uint32_t> wait_for(uint32_t earlier, uint32_t command) const {
+    for (const uint32_t i : owners_) {
+      const Vec<uint32_t>& ends = lir_.groups[i].ends;
+      if (i >= earlier) break;
+      if (ends.back() <= earlier) continue;
+      if (ends.back() <= command) return i;
+      const auto block = std::ranges::upper_bound(ends, earlier);
+      if (*block <= command) return std::nullopt;
+    }
+    return earlier;
   }
 
   const Lir& lir_;
@@ -213,6 +265,8 @@ class Builder {
   SymbolIndex symbols_;
   // By value: where its producer writes it.
   Vec<uint32_t> buffer_of_;
+  // Items with blocks.
+  Vec<uint32_t> owners_;
   // By buffer, in the order of the commands.
   std::map<uint32_t, Vec<Use>> uses_;
   image::Image out_;

@@ -5,6 +5,7 @@
 
 namespace rlx {
 
+// `kernels`: one an item of the LIR; `code`: of those with stages.
 Result<image::Image> build_image(const Lir& lir, const Vec<PlannedKernel>& kernels, Code code);
 
 }  // namespace rlx

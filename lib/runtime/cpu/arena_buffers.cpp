@@ -50,7 +50,7 @@ class ArenaBuffers final : public Buffers {
     std::byte* data = arena_.data() + placement.offsets[b];
     pointers_[b] = data;
     const std::string& pattern = image_.buffers[b].pattern;
-    if (!pattern.empty()) {
+    if (!pattern.empty() && placement.bytes[b] > 0) {
       fill_with_pattern({data, static_cast<size_t>(placement.bytes[b])}, pattern);
     }
   }

@@ -40,12 +40,14 @@ void MemoryInUse::cut(int64_t at) {
   before.end = at;
 }
 
+void Barriers::begin(uint32_t command) {
+  open_ = command;
+  in_use_.clear();
+}
+
 bool Barriers::needed_before(uint32_t command, int owner) {
   const bool needed = waits_for_open(command, owner) || shares_memory(command, owner);
-  if (needed) {
-    open_ = command;
-    in_use_.clear();
-  }
+  if (needed) begin(command);
   open(command, owner);
   return needed;
 }

@@ -2,7 +2,8 @@
 //
 // Steps since the last barrier are open: other threads may still be at them. A step must not start while
 // what it waits for is open, nor while an open step uses memory that the placement gives to another buffer
-// of this step: of such sharing the waits know nothing. What one thread runs alone (owners.h) it runs in order.
+// of this step: of such sharing the waits know nothing. All meet before a condition is read, and where control comes
+// from one of several blocks. What one thread runs alone (owners.h) it runs in order.
 #pragma once
 #include <map>
 
@@ -38,6 +39,8 @@ class Barriers {
   Barriers(const image::Image& image, const image::Placement& placement)
       : image_(image), placement_(placement) {}
 
+  // All threads are at this command, which comes next: no step is open.
+  void begin(uint32_t command);
   // Of the commands, one after the other; `owner` as owners_of() says.
   bool needed_before(uint32_t command, int owner);
 

@@ -98,10 +98,9 @@ class CpuRun final : public Run {
   void submit(bool timed) override {
     loaded_.buffers->begin_run();
     fill_outputs();
-    finished_.trapped =
-        timed ? loaded_.executor.run(program_, finished_.times) : loaded_.executor.run(program_);
+    finished_ = loaded_.executor.run(program_, timed);
     loaded_.buffers->end_run();
-    if (!finished_.trapped) copy_outputs();
+    if (!finished_.trapped && !finished_.stopped) copy_outputs();
   }
 
   Result<Finished> finish() override { return std::exchange(finished_, {}); }

@@ -70,41 +70,54 @@ Status Executor::reserve_scratch(int64_t bytes) {
   return {};
 }
 
-std::optional<Trapped> Executor::run(const Program& program) { return run_all(program, nullptr); }
-
-std::optional<Trapped> Executor::run(const Program& program, Profile& profile) {
-  profile.items.clear();
-  return run_all(program, &profile);
-}
-
-std::optional<Trapped> Executor::run_all(const Program& program, Profile* profile) {
-  Walk walk{this, &program, profile};
+Finished Executor::run(const Program& program, bool timed) {
+  Walk walk{.executor = this, .program = &program, .timed = timed};
   auto task = [](void* context, int thread) {
-    auto& [executor, steps, times] = *static_cast<Walk*>(context);
+    auto& w = *static_cast<Walk*>(context);
     const PlainFloats floats;
-    if (times != nullptr) return executor->walk_slowly(*steps, *times, thread);
-    executor->walk(*steps, thread);
+    if (w.timed) return w.executor->walk_slowly(w, thread);
+    w.executor->walk(w, thread);
   };
   pool_.run(task, &walk);
-  return first_trap();
+  walk.finished.trapped = first_trap();
+  return std::move(walk.finished);
 }
 
-void Executor::walk(const Program& program, int thread) {
-  for (const Step& step : program.steps) {
+void Executor::walk(Walk& w, int thread) {
+  const Program& program = *w.program;
+  for (size_t at = 0; at < program.steps.size();) {
+    const Step& step = program.steps[at];
     if (step.barrier) pool_.barrier(thread);
     perform(program, step, thread);
+    at = step.kind == Kind::kIf ? choose(w, step, thread) : step.next;
   }
 }
 
+size_t Executor::choose(Walk& w, const Step& step, int thread) {
+  const auto* condition = static_cast<const uint8_t*>(w.program->arguments[step.first_argument]);
+  const Branch& branch = w.program->branches[step.branch];
+  const size_t block = *condition != 0 ? 0 : 1;
+  if (!branch.stopped[block]) return branch.begin[block];
+  if (thread == 0) w.finished.stopped = branch.stopped[block];
+  return w.program->steps.size();
+}
+
 // Everyone waits for the step before: what thread 0 sees between two barriers is the step's time.
-void Executor::walk_slowly(const Program& program, Profile& profile, int thread) {
-  for (const Step& step : program.steps) {
+void Executor::walk_slowly(Walk& w, int thread) {
+  const Program& program = *w.program;
+  for (size_t at = 0; at < program.steps.size();) {
+    const Step& step = program.steps[at];
     pool_.barrier(thread);
+    if (step.kind == Kind::kIf) {
+      at = choose(w, step, thread);
+      continue;
+    }
     auto begin = Clock::now();
     perform(program, step, thread);
     pool_.barrier(thread);
     auto time = std::chrono::nanoseconds(Clock::now() - begin);
-    if (thread == 0) profile.items.push_back({step.command, time.count()});
+    if (thread == 0) w.finished.times.items.push_back({step.command, time.count()});
+    at = step.next;
   }
 }
 
@@ -116,6 +129,7 @@ void Executor::perform(const Program& program, const Step& step, int thread) {
     case Kind::kLaunch: return launch(program, step, tiles, lanes_[thread]);
     case Kind::kCopy: return copy(buffers, range_of(step, tiles));
     case Kind::kFill: return fill(buffers, step.pattern, range_of(step, tiles));
+    case Kind::kIf: return;
   }
 }
 

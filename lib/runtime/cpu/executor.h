@@ -21,8 +21,7 @@ class Executor {
   void wake() { pool_.wake(); }
   // The first command in their order that met bad data, and of its traps the last, for any number of
   // threads. Commands after it run too: whatever they read, they stay within their buffers.
-  std::optional<Trapped> run(const Program& program);
-  std::optional<Trapped> run(const Program& program, Profile& profile);
+  Finished run(const Program& program, bool timed);
 
  private:
   // Of one thread.
@@ -35,12 +34,14 @@ class Executor {
   struct Walk {
     Executor* executor;
     const Program* program;
-    Profile* profile;
+    Finished finished = {};
+    bool timed = false;
   };
 
-  std::optional<Trapped> run_all(const Program& program, Profile* profile);
-  void walk(const Program& program, int thread);
-  void walk_slowly(const Program& program, Profile& profile, int thread);
+  void walk(Walk& w, int thread);
+  void walk_slowly(Walk& w, int thread);
+  // The step behind an if; none where the run ends.
+  static size_t choose(Walk& w, const Step& step, int thread);
   void perform(const Program& program, const Step& step, int thread);
   void launch(const Program& program, const Step& step, Step::Tiles tiles, Lane& lane) const;
   std::optional<Trapped> first_trap();

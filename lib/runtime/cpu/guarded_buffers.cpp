@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <cstring>
 #include <unordered_map>
 
@@ -31,7 +32,7 @@ class GuardedBuffers final : public Buffers {
       const int32_t slot = image_.buffers[b].slot;
       std::shared_ptr<GuardedBlock>& block = slot < 0 ? own : slots[slot];
       if (block == nullptr) {
-        auto bytes = static_cast<size_t>(placement.bytes[b]);
+        auto bytes = static_cast<size_t>(std::max<int64_t>(placement.bytes[b], 0));
         RLX_TRY_VOID(check_memory(fmt::format("buffer {}", b), bytes));
         RLX_TRY(GuardedBlock made, GuardedBlock::make(bytes));
         block = std::make_shared<GuardedBlock>(std::move(made));

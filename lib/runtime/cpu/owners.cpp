@@ -65,13 +65,14 @@ class Run {
 Vec<int> owners_of(const image::Image& image, const image::Placement& placement,
                    const Vec<bool>& solo, int threads) {
   Vec<int> owners(solo.size(), kAllThreads);
+  const image::BlockEdges edges = block_edges(image);
   for (size_t first = 0; first < solo.size();) {
     if (!solo[first]) {
       ++first;
       continue;
     }
-    size_t last = first;
-    while (last < solo.size() && solo[last]) ++last;
+    size_t last = first + 1;
+    while (last < solo.size() && solo[last] && !edges.ended[last]) ++last;
     if (last - first <= kLongestRun) {
       Run(image, placement, static_cast<uint32_t>(first), static_cast<uint32_t>(last))
           .assign(owners, threads);

@@ -1,6 +1,7 @@
 #include "runtime/cpu/program.h"
 
 #include <algorithm>
+#include <map>
 
 #include <fmt/format.h>
 
@@ -35,13 +36,93 @@ class Maker {
         program_{.symbols = symbols} {}
 
   Result<Program> make() {
-    for (uint32_t i = 0; i < image_.commands.size(); ++i) RLX_TRY_VOID(add(i));
+    for (uint32_t i = 0; i < image_.commands.size(); ++i) {
+      while (!open_.empty() && open_.back().end == i) open_.pop_back();
+      RLX_TRY_VOID(add(i));
+      set_next(i);
+    }
+    stop_blocks();
     program_.arguments.resize(program_.argument_buffers.size());
     if (threads_ > 1) set_threads();
     return std::move(program_);
   }
 
  private:
+  // A block around the command that is being added.
+  struct Block {
+    uint32_t end = 0;
+    // What follows once it has ended.
+    uint32_t out = 0;
+  };
+
+  // Where control is in place of a command behind the end of blocks.
+  size_t step_at(uint32_t command) const {
+    for (size_t i = open_.size(); i-- > 0 && open_[i].end == command;) command = open_[i].out;
+    return command;
+  }
+
+  void set_next(uint32_t index) {
+    const Vec<uint32_t>& ends = image_.commands[index].ends;
+    Step& step = program_.steps[index];
+    step.next = step_at(ends.empty() ? index + 1 : ends.back());
+    if (ends.empty()) return;
+    Branch branch;
+    uint32_t begin = index + 1;
+    for (size_t block = 0; block < ends.size(); ++block) {
+      branch.begin[block] = begin < ends[block] ? begin : step.next;
+      begin = ends[block];
+    }
+    step.branch = program_.branches.size();
+    program_.branches.push_back(branch);
+    for (size_t block = ends.size(); block-- > 0;) open_.push_back({ends[block], ends.back()});
+  }
+
+  // Blocks whose guards do not hold, or of which something has no value.
+  void stop_blocks() {
+    if (program_.branches.empty()) return;
+    std::map<size_t, Stopped> stopped;
+    for (const uint32_t command : without_value_)
+      stopped.emplace(block_of(command), Stopped{command});
+    for (uint32_t i = 0; i < image_.guards.size(); ++i) {
+      const image::Guard& guard = image_.guards[i];
+      if (guard.command == 0) continue;
+      if (evaluate(guard.predicate, program_.symbols).value_or(0) != 0) continue;
+      stopped.insert_or_assign(guard.command, Stopped{guard.command, i});
+    }
+    for (Branch& branch : program_.branches) {
+      for (size_t block = 0; block < std::size(branch.begin); ++block) {
+        const auto found = stopped.find(branch.begin[block]);
+        if (found != stopped.end()) branch.stopped[block] = found->second;
+      }
+    }
+  }
+
+  // The beginning of the innermost block around it.
+  uint32_t block_of(uint32_t command) const {
+    uint32_t innermost = 0;
+    for (uint32_t i = 0; i < command; ++i) {
+      uint32_t begin = i + 1;
+      for (const uint32_t end : image_.commands[i].ends) {
+        if (begin <= command && command < end) innermost = begin;
+        begin = end;
+      }
+    }
+    return innermost;
+  }
+
+  // An error, or a reason not to enter the block around the command: one that is not entered may have extents
+  // without a value.
+  Result<int64_t> no_value_for(const Step& step, Error e) {
+    if (open_.empty()) return e;
+    without_value_.push_back(step.command);
+    return int64_t{0};
+  }
+
+  bool has_sizes(const Command& command) const {
+    return std::ranges::all_of(command.buffers,
+                               [&](uint32_t b) { return placement_.bytes[b] >= 0; });
+  }
+
   Status add(uint32_t index) {
     const Command& command = image_.commands[index];
     Step step{
@@ -50,27 +131,37 @@ class Maker {
     RLX_TRY(const int64_t tiles, prepare(command, step));
     step.share = tiles / threads_;
     step.rest = tiles % threads_;
-    solo_.push_back(tiles <= 1);
+    solo_.push_back(tiles <= 1 && command.ends.empty());
     program_.steps.push_back(step);
     return {};
   }
 
   void set_threads() {
     const Vec<int> owners = owners_of(image_, placement_, solo_, threads_);
+    const image::BlockEdges edges = block_edges(image_);
     Barriers barriers(image_, placement_);
     for (Step& step : program_.steps) {
       const int owner = owners[step.command];
       if (owner != kAllThreads) step.owner = owner;
-      step.barrier = barriers.needed_before(step.command, owner);
+      // Threads choose a block alike once its condition is there, and leave it from different places.
+      const bool begins = edges.begins[step.command];
+      const bool meet = !begins && (step.kind == Kind::kIf || edges.ended[step.command]);
+      if (begins || meet) barriers.begin(step.command);
+      step.barrier = barriers.needed_before(step.command, owner) || meet;
     }
   }
 
   // Fills in what depends on the kind; the number of tiles.
   Result<int64_t> prepare(const Command& command, Step& step) {
+    if (!has_sizes(command)) {
+      without_value_.push_back(step.command);
+      return int64_t{0};
+    }
     switch (command.kind) {
       case Kind::kLaunch: return prepare_launch(command, step);
       case Kind::kCopy: return prepare_copy(command, step);
       case Kind::kFill: return prepare_fill(command, step);
+      case Kind::kIf: return prepare_if(command);
     }
     RLX_CHECK(false, "an image with a command of an unknown kind was not verified");
   }
@@ -79,9 +170,9 @@ class Maker {
     const image::Kernel& kernel = image_.kernels[command.kernel];
     std::optional<int64_t> tiles = evaluate(kernel.tiles, program_.symbols);
     std::optional<int64_t> scratch = evaluate(kernel.scratch, program_.symbols);
-    if (!tiles || *tiles < 0) return no_value(kernel, "tiles");
+    if (!tiles || *tiles < 0) return no_value_for(step, no_value(kernel, "tiles"));
     if (!scratch || *scratch < 0 || *scratch > kMaxScratch) {
-      return no_value(kernel, "scratch bytes");
+      return no_value_for(step, no_value(kernel, "scratch bytes"));
     }
     step.function = functions_[command.kernel];
     step.bytes = static_cast<int64_t>(
@@ -102,6 +193,11 @@ class Maker {
     return tiles_in(step.bytes);
   }
 
+  Result<int64_t> prepare_if(const Command& command) const {
+    if (placement_.bytes[command.buffers[0]] > 0) return int64_t{0};
+    return Error(kDamagedImage, "a condition has no bytes");
+  }
+
   static int64_t tiles_in(int64_t bytes) { return (bytes + kBytesPerTile - 1) / kBytesPerTile; }
 
   const Image& image_;
@@ -110,6 +206,10 @@ class Maker {
   const int threads_;
   // By command: whether it has one tile at most.
   Vec<bool> solo_;
+  // Outermost first.
+  Vec<Block> open_;
+  // Commands that these dims give no sizes for.
+  Vec<uint32_t> without_value_;
   Program program_;
 };
 

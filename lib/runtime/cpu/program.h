@@ -2,11 +2,20 @@
 #pragma once
 #include "image/image.h"
 #include "runtime/cpu/function_table.h"
+#include "runtime/device.h"
 
 namespace rlx::runtime::cpu {
 
 // Copies and fills are cut into tiles of that many bytes.
 inline constexpr int64_t kBytesPerTile = 64 << 10;
+
+// What a step chooses between.
+struct Branch {
+  // The step at which each block begins, or what follows where it is empty.
+  size_t begin[2] = {};
+  // What keeps a block from running; none: nothing.
+  std::optional<Stopped> stopped[2] = {};
+};
 
 struct Step {
   image::Command::Kind kind = image::Command::Kind::kLaunch;
@@ -21,6 +30,10 @@ struct Step {
   KernelFunction function = nullptr;
   // Into Program::arguments.
   size_t first_argument = 0;
+  // The step that runs after this one.
+  size_t next = 0;
+  // Of an if: into Program::branches.
+  size_t branch = 0;
   // Of scratch, or of the buffer to copy or fill.
   int64_t bytes = 0;
   std::string_view pattern = {};
@@ -38,6 +51,7 @@ struct Step {
 
 struct Program {
   Vec<Step> steps;
+  Vec<Branch> branches;
   // The buffer behind each argument, and its address once set_pointers() knows it.
   Vec<uint32_t> argument_buffers;
   Vec<void*> arguments;
