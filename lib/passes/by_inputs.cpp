@@ -87,7 +87,9 @@ Vec<bool> depending_on(const Graph& g, const Values& sources, DTypes dtypes) {
 
 void keep_assumptions(Graph& g, std::string_view made) {
   // bind_dims leaves facts of nodes that there are to inference.
-  g.facts.change_each([&](Fact& f) { f.node = fmt::format("{} of {}", made, f.node); });
+  for (const RegionId r : g.live_regions()) {
+    g[r].facts.change_each([&](Fact& f) { f.node = fmt::format("{} of {}", made, f.node); });
+  }
 }
 
 void set_outputs(Graph& g, Values values, Vec<std::string> names) {
