@@ -71,8 +71,9 @@ struct Transpose {
     Formula f(b);
     const Vec<int> axes = order(o, f(in.inputs[0]).rank());
     Vec<int> back(axes.size());
-    for (size_t i = 0; i < axes.size(); ++i)
+    for (size_t i = 0; i < axes.size(); ++i) {
       back[static_cast<size_t>(axes[i])] = static_cast<int>(i);
+    }
     return f.values({transpose(f(in.outer[0]), back)});
   }
 

@@ -70,8 +70,9 @@ class Batcher {
 
   Status make_anew(NodeId id) {
     const Node n = g_[id];
-    if (!n.op().batch || !n.regions.empty())
+    if (!n.op().batch || !n.regions.empty()) {
       return no_way_through(g_, id, "form over one axis more");
+    }
     BatchIn in{.node = id, .extent = extent_};
     for (const ValueId v : n.inputs) {
       in.inputs.push_back(now(v));

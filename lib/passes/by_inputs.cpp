@@ -29,7 +29,8 @@ std::optional<ByInputs> by_inputs(std::string_view text) {
   ByInputs asked{.name = std::string(text.substr(0, colon))};
   for (size_t at = colon; at != std::string_view::npos;) {
     const size_t end = text.find(',', at + 1);
-    const std::string_view name = text.substr(at + 1, end == text.npos ? end : end - at - 1);
+    const std::string_view name =
+        text.substr(at + 1, end == std::string_view::npos ? end : end - at - 1);
     if (name.empty()) return std::nullopt;
     asked.inputs.emplace_back(name);
     at = end;
