@@ -140,20 +140,23 @@ inline constexpr int64_t kTrapBytes = 64;
 // Commands are a tree, written in the order in which control may come to them: a command that chooses what runs next
 // owns blocks of those behind it.
 struct Command {
-  enum class Kind : uint8_t { kLaunch = 0, kCopy = 1, kFill = 2, kIf = 3 };
+  enum class Kind : uint8_t { kLaunch = 0, kCopy = 1, kFill = 2, kIf = 3, kLoop = 4 };
 
   Kind kind = Kind::kLaunch;
   // kLaunch
   uint32_t kernel = 0;
   // kLaunch: the function's buffers, in order. kCopy: to, from (same bytes). kFill: the buffer, which then
   // holds its pattern. kIf: the condition, a byte: the first block runs where it is not 0, else the second.
+  // kLoop: the most trips (i64), the condition of the first one, the number of the trip (i64) and the condition, both
+  // written before each trip, and the condition of the next one, which its block writes; then pairs of a slice, which the
+  // block writes too, and the buffer where the slices of all trips come to lie one behind the other.
   Vec<uint32_t> buffers = {};
   // Earlier commands that must have ended: those that make what this one reads, and those that use what
   // it overwrites. That placement gives the memory of one buffer to another is not told here, the runtime
   // sees to that. Of a block that has ended none, but the command that owns it. What a block's owner waits for, the block
   // does too.
   Vec<uint32_t> waits = {};
-  // kIf: where each of its blocks ends, the command behind its last one. The first begins with the next command, each
+  // kIf and kLoop: where each of its blocks ends, the command behind its last one. The first begins with the next command, each
   // other where the one before ends.
   Vec<uint32_t> ends = {};
   // Device and stream; one of each today.

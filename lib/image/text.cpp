@@ -135,6 +135,7 @@ std::string_view name(Command::Kind kind) {
     case Command::Kind::kCopy: return "copy";
     case Command::Kind::kFill: return "fill";
     case Command::Kind::kIf: return "if";
+    case Command::Kind::kLoop: return "loop";
   }
   return "?";
 }

@@ -6,7 +6,8 @@
 // - each input has an input buffer of its own; an output lies in an output, input or constant buffer
 // - arena buffers are used within their lifetimes; buffers of one slot agree in size and pattern
 // - only arena and output buffers have patterns; copies and fills write neither inputs nor constants
-// - an If has a condition, which lives as long as its blocks, and two blocks; blocks stand inside of each other
+// - an if has a condition and two blocks, a loop its five buffers, pairs of more, and a block; they live as long as the
+//   blocks do, which stand inside of each other
 // - commands wait for earlier ones only, and for none of a block that has ended
 // - a guard belongs to the whole or to the first command of a block
 #include <algorithm>
@@ -42,7 +43,7 @@ class Names {
 };
 
 bool is_known(BufferKind kind) { return kind <= BufferKind::kConstant; }
-bool is_known(CommandKind kind) { return kind <= CommandKind::kIf; }
+bool is_known(CommandKind kind) { return kind <= CommandKind::kLoop; }
 bool is_known(DType t) { return std::find(kDTypes.begin(), kDTypes.end(), t) != kDTypes.end(); }
 
 // Of an i64 scalar, or of a vector whose extent is a number.
@@ -177,7 +178,10 @@ bool is_written_by_commands(BufferKind kind) {
 
 // What is wrong with a command whose buffers are in range; empty: nothing.
 std::string_view problem_of(const Image& image, const Command& command) {
-  auto writes = [&] { return is_written_by_commands(image.buffers[command.buffers[0]].kind); };
+  auto writes_to = [&](size_t i) {
+    return is_written_by_commands(image.buffers[command.buffers[i]].kind);
+  };
+  auto writes = [&] { return writes_to(0); };
   switch (command.kind) {
     case CommandKind::kLaunch:
       return command.kernel < image.kernels.size() ? "" : "its kernel is unknown";
@@ -187,8 +191,27 @@ std::string_view problem_of(const Image& image, const Command& command) {
       if (command.buffers.size() != 1 || !writes()) return "a fill needs one buffer to write";
       return image.buffers[command.buffers[0]].pattern.empty() ? "its buffer has no pattern" : "";
     case CommandKind::kIf: return command.buffers.size() == 1 ? "" : "an if has one condition";
+    case CommandKind::kLoop:
+      if (command.buffers.size() < 5 || command.buffers.size() % 2 == 0) {
+        return "a loop has five buffers, and pairs of more";
+      }
+      for (size_t i = 2; i < command.buffers.size(); i = i == 3 ? 6 : i == 2 ? 3 : i + 2) {
+        if (!writes_to(i)) return "a loop writes where it may not";
+      }
+      return "";
   }
   return "its kind is unknown";
+}
+
+size_t blocks_of(CommandKind kind) {
+  switch (kind) {
+    case CommandKind::kIf: return 2;
+    case CommandKind::kLoop: return 1;
+    case CommandKind::kLaunch:
+    case CommandKind::kCopy:
+    case CommandKind::kFill: break;
+  }
+  return 0;
 }
 
 // Where the innermost block around each command ends.
@@ -201,7 +224,7 @@ Status verify_blocks(const Image& image, BlockEnds& around) {
     while (open.back() == i) open.pop_back();
     around.push_back(open.back());
     const Command& command = image.commands[i];
-    const size_t blocks = command.kind == CommandKind::kIf ? 2 : 0;
+    const size_t blocks = blocks_of(command.kind);
     if (command.ends.size() != blocks) {
       return wrong(at("commands", i), "its blocks are too many or too few");
     }

@@ -256,6 +256,7 @@ Vec<bool> kept_values(const Graph& g) {
   for (const RegionId r : g.live_regions()) {
     keep(g[r].results);
     keep(g[r].captures);
+    if (r != Graph::kTop) keep(g[r].arguments);
     for (const NodeId n : g[r].nodes) {
       if (g[n].regions.empty()) continue;
       keep(g[n].inputs);

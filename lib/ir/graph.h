@@ -211,7 +211,7 @@ class Graph {
 // In the order of the graph, which is that of the `symbols` argument of every kernel.
 Vec<std::string> symbol_names(const Graph& g);
 
-// By value: whether others than kernels look at it. Outputs of the graph; of regions, what they give, and what nodes
+// By value: whether others than kernels look at it. Outputs of the graph; of regions, what they are given and give, and what nodes
 // that own them read, use inside, and give.
 Vec<bool> kept_values(const Graph& g);
 

@@ -73,6 +73,10 @@ Status verify_sharing(const Lir& lir) {
   return {};
 }
 
+const Type& type_of(const Lir& lir, uint32_t placed) {
+  return lir.graph[lir.placed[placed].value].type;
+}
+
 Status verify_group(const Lir& lir, const Group& g) {
   if (g.args.empty()) return bad("kernel " + g.name + " has no arguments");
   for (const uint32_t a : g.args) {
@@ -88,7 +92,17 @@ Status verify_group(const Lir& lir, const Group& g) {
   if (g.nodes.empty() && g.args.size() != 2) {
     return bad("copy " + g.name + " has not two arguments");
   }
+  if (g.nodes.empty() && type_of(lir, g.args[0]) != type_of(lir, g.args[1])) {
+    return bad("copy " + g.name + " is between values of two types");
+  }
   return {};
+}
+
+// A branch gives the node's outputs; a loop's body takes its inputs, and gives its outputs and whether it goes on.
+bool gives_outputs(const Region& r, const Node& node) {
+  const size_t in = node.inputs.size(), out = node.outputs.size();
+  if (r.arguments.empty()) return in >= 1 && r.results.size() == out;
+  return in >= 2 && r.arguments.size() == in && r.results.size() == out + 1 && out + 2 >= in;
 }
 
 // One block a region, inside of the block around.
@@ -103,6 +117,11 @@ Status verify_blocks(const Lir& lir) {
     if (g.ends.size() != regions.size()) return bad(g.name + " has not a block for each region");
     if (g.ends.empty()) continue;
     if (g.nodes.size() != 1) return bad(g.name + " has blocks, and is a kernel");
+    const Node& node = lir.graph[g.nodes[0]];
+    for (const RegionId r : regions) {
+      if (!gives_outputs(lir.graph[r], node))
+        return bad(g.name + " has other values than its regions");
+    }
     uint32_t begin = i + 1;
     for (const uint32_t end : g.ends) {
       if (end < begin || end > open.back()) return bad("a block of " + g.name + " ends elsewhere");

@@ -6,6 +6,7 @@
 #include "ir/infer_ctx.h"
 #include "kernel/storage.h"
 #include "op/if.h"
+#include "op/loop.h"
 #include "op/shared/codes.h"
 #include "passes/codes.h"
 #include "passes/evaluate.h"
@@ -142,7 +143,16 @@ class Inference {
     if (const auto branch = taken_branch(g_, g_[id])) return take(frame, id, *branch);
     g_[frame.region].nodes.push_back(id);
     if (g_[id].regions.empty()) return visit(frame.region, id);
+    if (as<ops::Loop>(g_[id]) && arity_problem(g_[id]).empty()) type_arguments(g_[id]);
     enter(g_[id].regions, id);
+  }
+
+  // Of what a loop's body is given; that it takes something else is said of the node.
+  void type_arguments(const Node& loop) {
+    const Values& arguments = g_[loop.regions[0]].arguments;
+    Types types = ops::Loop::argument_types(g_, loop);
+    if (types.size() != arguments.size()) return;
+    for (size_t i = 0; i < arguments.size(); ++i) g_[arguments[i]].type = std::move(types[i]);
   }
 
   // The branch's nodes stand in the node's place.

@@ -291,6 +291,12 @@ Kernel signature_of(const Graph& g, NodeId n) {
   add(g[n].inputs, false);
   for (const RegionId r : g[n].regions) add(g[r].captures, false);
   add(g[n].outputs, true);
+  // What lives as long as a loop does.
+  for (const RegionId r : g[n].regions) {
+    if (g[r].arguments.empty()) continue;
+    add(g[r].arguments, true);
+    add(g[r].results, true);
+  }
   return k;
 }
 

@@ -80,6 +80,7 @@ class Layouter {
   }
 
   void leave() {
+    if (!owners_.empty() && is_loop(owners_.back().second)) carry_on(owners_.back().second);
     open_.pop_back();
     if (open_.empty()) return;
     const auto [item, u] = owners_.back();
@@ -87,6 +88,28 @@ class Layouter {
     ends.push_back(static_cast<uint32_t>(lir_.groups.size()));
     if (ends.size() < units_[u].regions.size()) return enter(units_[u].regions[ends.size()]);
     owners_.pop_back();
+  }
+
+  bool is_loop(size_t u) const {
+    const Vec<RegionId>& regions = units_[u].regions;
+    return !regions.empty() && !g_[regions[0]].arguments.empty();
+  }
+
+  // What is carried begins where the loop's outputs lie: there the first trip finds it.
+  void begin_carrying(size_t u) {
+    const Node& loop = g_[units_[u].nodes[0]];
+    for (size_t i = 2; i < loop.inputs.size(); ++i) carry(loop.inputs[i], loop.outputs[i - 2]);
+  }
+
+  void carry_on(size_t u) {
+    const Node& loop = g_[units_[u].nodes[0]];
+    const Values& results = g_[loop.regions[0]].results;
+    for (size_t i = 2; i < loop.inputs.size(); ++i) carry(results[i - 1], loop.outputs[i - 2]);
+  }
+
+  void carry(ValueId from, ValueId to) {
+    const uint32_t args[] = {operand(from, {}), copies_[to.index][0]};
+    lir_.groups.push_back({.name = "carry" + std::to_string(args[1]), .args = {args[0], args[1]}});
   }
 
   void note_needs(size_t u) {
@@ -144,6 +167,7 @@ class Layouter {
     for (size_t a = 0; a < k.args.size(); ++a) {
       if (k.args[a].written) group.args[a] = result(u, a, group.args);
     }
+    if (is_loop(u)) begin_carrying(u);
     lir_.groups.push_back(std::move(group));
   }
 

@@ -167,6 +167,33 @@ bool fits(const Lir& lir, const Group& group, const Unit& unit) {
   return true;
 }
 
+// Whether items [first, first + carried) copy these values to the loop's outputs.
+bool are_carried(const Lir& lir, const Node& loop, size_t first, const ValueId* from) {
+  for (size_t i = 0; i + 2 < loop.inputs.size(); ++i) {
+    const Group& copy = lir.groups[first + i];
+    if (!copy.nodes.empty()) return false;
+    const Placed &source = lir.placed[copy.args[0]], &target = lir.placed[copy.args[1]];
+    if (source.value != from[i] || source.copy != 0) return false;
+    if (target.value != loop.outputs[i] || target.copy != 0) return false;
+  }
+  return true;
+}
+
+// Whether each loop begins with what it is given and each of its trips with what the one before gave.
+bool are_carried(const Lir& lir) {
+  for (size_t i = 0; i < lir.groups.size(); ++i) {
+    const Group& item = lir.groups[i];
+    if (item.ends.size() != 1) continue;
+    const Node& loop = lir.graph[item.nodes[0]];
+    const size_t carried = loop.inputs.size() - 2;
+    if (i < carried || item.ends[0] < i + 1 + carried) return false;
+    const Values& results = lir.graph[loop.regions[0]].results;
+    if (!are_carried(lir, loop, i - carried, loop.inputs.data() + 2)) return false;
+    if (!are_carried(lir, loop, item.ends[0] - carried, results.data() + 1)) return false;
+  }
+  return true;
+}
+
 }  // namespace
 
 Vec<std::string> plan_switches() { return {"fusion", "layout", "splits", "views"}; }
@@ -248,6 +275,9 @@ Result<Vec<PlannedKernel>> replay(const Lir& lir) {
   if (planned != units.size()) {
     return Error(kPlanMismatch, "the stored plan does not cover its graph");
   }
+  if (!are_carried(lir)) {
+    return Error(kPlanMismatch, "the stored plan does not carry what its loops do");
+  }
   Vec<PlannedKernel> kernels = kernels_of(lir, units);
   if (!is_in_place_sound(lir, kernels, views)) {
     return Error(kPlanMismatch, "the stored plan lays values over what is needed");
@@ -267,7 +297,25 @@ ValueId copied_in(Graph& g, RegionId region, ValueId v, Origin origin) {
 
 }  // namespace
 
+namespace {
+
+// Shape arithmetic that a node with regions reads gets a place in memory.
+void own_inputs(Graph& g, RegionId r) {
+  for (const NodeId id : std::exchange(g[r].nodes, {})) {
+    for (size_t i = 0; !g[id].regions.empty() && i < g[id].inputs.size(); ++i) {
+      const ValueId v = g[id].inputs[i];
+      if (g[v].def.kind != ValueDef::Kind::kDims) continue;
+      const ValueId own = copied_in(g, r, v, Origin(g[id].origin));
+      g[id].inputs[i] = own;
+    }
+    g[r].nodes.push_back(id);
+  }
+}
+
+}  // namespace
+
 Status own_outputs(Graph& g) {
+  for (const RegionId r : g.live_regions()) own_inputs(g, r);
   const Vec<NodeId> owners = g.region_owners();
   for (const RegionId r : g.live_regions()) {
     std::set<ValueId> made, seen;

@@ -283,11 +283,20 @@ class ViewFinder {
 
 }  // namespace
 
+namespace {
+
+// The arguments of a loop's body but the number of the trip and the condition.
+Values carried_in(const Region& body) { return {body.arguments.begin() + 2, body.arguments.end()}; }
+
+}  // namespace
+
 void lay_results(Views& views, const Vec<Unit>& units, const Graph& g) {
   for (const Unit& u : units) {
     for (const RegionId r : u.regions) {
-      const Values &results = g[r].results, &outputs = g[u.nodes[0]].outputs;
-      for (size_t i = 0; i < outputs.size(); ++i) {
+      const Region& region = g[r];
+      const Values& outputs = g[u.nodes[0]].outputs;
+      const Values results = region.arguments.empty() ? region.results : carried_in(region);
+      for (size_t i = 0; i < results.size(); ++i) {
         const Vec<Dim>& shape = g[outputs[i]].type.shape;
         if (g[results[i]].type.shape != shape) continue;
         views.add(results[i], {outputs[i], Vec<Dim>(shape.size(), 0)});

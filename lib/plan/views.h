@@ -41,7 +41,8 @@ class Views {
 
 // Removes the stages that copy what is a view now, and units that have no stage left.
 Views take_views(Vec<Unit>& units, const Graph& g);
-// What regions give lies where the outputs of the nodes that own them do, where it has their shape.
+// What branches give lies where the outputs of their node do, where it has their shape; what a loop carries lies there
+// from the beginning.
 void lay_results(Views& views, const Vec<Unit>& units, const Graph& g);
 
 // What is left of a kernel, maybe no stage, where no other's views stand in its way: what it costs before all

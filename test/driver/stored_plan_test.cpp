@@ -161,6 +161,46 @@ TEST_CASE("a stored plan whose blocks are not those of its graph is refused") {
                  [&](Lir& l) { l.buffers[l.placed[owner(l).args[1]].buffer].last = 0; });
 }
 
+TEST_CASE("a stored plan that does not carry what its loops do is refused") {
+  const char* text = R"(graph "g" {
+  %m = input "m" : i64[]
+  %a = input "a" : f32[24, 24]
+  %b = input "b" : f32[24, 24]
+  %yes = constant true : bool[]
+  %x, %y = loop(%m, %yes, %a, %b) {
+    region (%i : i64[], %c : bool[], %p : f32[24, 24], %q : f32[24, 24]) {
+      %s = matmul(%p, %q)
+      yield %c, %q, %s
+    }
+  }
+  output "x" = %x
+  output "y" = %y
+})";
+  const Lir lir = plan_of(text);
+  CHECK(compiled_again(lir).ok());
+  auto refuses_loop = [&](const char* what, const Tamper& tamper) { refuses(what, tamper, lir); };
+  auto loop = [](Lir& l) {
+    return static_cast<size_t>(
+        std::ranges::find_if(l.groups, [](const Group& g) { return !g.ends.empty(); }) -
+        l.groups.begin());
+  };
+  REQUIRE(lir.groups.back().nodes.empty());
+  refuses_loop("the first trip finds something else",
+               [&](Lir& l) { std::swap(l.groups[loop(l) - 1].args, l.groups[loop(l) - 2].args); });
+  refuses_loop("the next trip finds something else",
+               [&](Lir& l) { l.groups.back().args[0] = l.groups[l.groups.size() - 2].args[0]; });
+  refuses_loop("what is carried goes nowhere",
+               [&](Lir& l) { l.groups.back().args[1] = l.groups.back().args[0]; });
+  refuses_loop("nothing is carried", [&](Lir& l) {
+    l.groups.pop_back();
+    --l.groups[loop(l)].ends[0];
+  });
+  refuses_loop("a copy between two types",
+               [&](Lir& l) { l.groups.back().args[0] = l.groups[loop(l)].args[0]; });
+  refuses_loop("two blocks",
+               [&](Lir& l) { l.groups[loop(l)].ends.push_back(l.groups[loop(l)].ends[0]); });
+}
+
 TEST_CASE("a stored plan that lays values over what is needed is refused") {
   // The scores die in the first softmax, the values of the second product do not in the second.
   const char* text = R"(graph "g" {

@@ -102,7 +102,7 @@ TEST_CASE("commands use what there is, when it is there") {
   CHECK(after([](Image& i) { i.commands[3].buffers = {1}; }) ==
         "commands[3]: its buffer has no pattern");
   // One after the last.
-  CHECK(after([](Image& i) { i.commands[3].kind = static_cast<Command::Kind>(4); }) ==
+  CHECK(after([](Image& i) { i.commands[3].kind = static_cast<Command::Kind>(5); }) ==
         "commands[3]: its kind is unknown");
   CHECK(after([](Image& i) { i.commands[3].kind = static_cast<Command::Kind>(255); }) ==
         "commands[3]: its kind is unknown");
@@ -156,6 +156,35 @@ TEST_CASE("blocks stand inside of each other, and nobody waits for one that has 
   CHECK(problem([](Image& i) { i.guards[1].command = 4; }) == "guards[1]: it belongs to no block");
   CHECK(problem([](Image& i) { i.guards[1].command = 9; }) == "guards[1]: it belongs to no block");
   CHECK(problem([](Image& i) { i.guards[1].command = 3; }).empty());
+}
+
+TEST_CASE("a loop has its buffers and one block") {
+  auto problem = [](const std::function<void(Command&, Image&)>& change) {
+    Image i = sample();
+    for (const int64_t bytes : {8, 1, 8, 1, 1}) {
+      i.buffers.push_back({.bytes = Extent::constant(bytes), .first = 0, .last = 3});
+    }
+    i.commands.insert(i.commands.begin() + 1,
+                      {.kind = Command::Kind::kLoop, .buffers = {6, 7, 8, 9, 10}, .ends = {4}});
+    i.buffers[3].last = 2;
+    i.buffers[4].last = 4;
+    change(i.commands[1], i);
+    const Status status = verify(i);
+    return status ? std::string() : status.error().first().message.substr(27);
+  };
+  CHECK(problem([](Command&, Image&) {}).empty());
+  CHECK(problem([](Command& c, Image&) { c.buffers.pop_back(); }) ==
+        "commands[1]: a loop has five buffers, and pairs of more");
+  CHECK(problem([](Command& c, Image&) { c.buffers.push_back(6); }) ==
+        "commands[1]: a loop has five buffers, and pairs of more");
+  CHECK(problem([](Command& c, Image&) { c.buffers.insert(c.buffers.end(), {6, 0}); }) ==
+        "commands[1]: a loop writes where it may not");
+  CHECK(problem([](Command& c, Image&) { c.buffers[3] = 5; }) ==
+        "commands[1]: a loop writes where it may not");
+  CHECK(problem([](Command& c, Image&) { c.ends = {3, 4}; }) ==
+        "commands[1]: its blocks are too many or too few");
+  CHECK(problem([](Command&, Image& i) { i.buffers[10].last = 2; }) ==
+        "commands[1]: buffer 10 is not alive");
 }
 
 }  // namespace

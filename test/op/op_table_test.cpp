@@ -74,6 +74,7 @@ const Vec<std::string> kGolden = {
     "less_or_equal 1:",
     "log 1:",
     "log_softmax 1: axis",
+    "loop 1:",
     "matmul 1:",
     "max 1:",
     "max_pool 1: auto_pad ceil_mode dilations kernel_shape pads storage_order strides",

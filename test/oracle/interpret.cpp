@@ -67,12 +67,47 @@ class Run {
 
   Status run(RegionId r) {
     for (const NodeId id : g_[r].nodes) {
-      RLX_TRY_VOID(g_[id].regions.empty() ? run(id) : run_branch(g_[id]));
+      const Node& node = g_[id];
+      const bool loops = node.regions.size() == 1;
+      RLX_TRY_VOID(node.regions.empty() ? run(id) : loops ? run_loop(node) : run_branch(node));
     }
     return {};
   }
 
-  // Of an If, the only one that owns regions.
+  Status run_loop(const Node& node) {
+    const Region& body = g_[node.regions[0]];
+    const size_t carried = node.inputs.size() - 2;
+    int64_t trips = 0;
+    std::memcpy(&trips, value(node.inputs[0]).bytes.data(), sizeof trips);
+    bool goes_on = value(node.inputs[1]).bytes[0] != 0;
+    Vec<Tensor> state;
+    for (size_t i = 0; i < carried; ++i) state.push_back(value(node.inputs[2 + i]));
+    Vec<std::string> slices(node.outputs.size() - carried);
+    for (int64_t trip = 0; trip < trips && goes_on; ++trip) {
+      std::string number(sizeof trip, '\0');
+      std::memcpy(number.data(), &trip, sizeof trip);
+      values_.insert_or_assign(body.arguments[0], Tensor{DType::kI64, {}, number});
+      values_.insert_or_assign(body.arguments[1], Tensor{DType::kBool, {}, "\1"});
+      for (size_t i = 0; i < carried; ++i) {
+        values_.insert_or_assign(body.arguments[2 + i], state[i]);
+      }
+      RLX_TRY_VOID(run(node.regions[0]));
+      goes_on = value(body.results[0]).bytes[0] != 0;
+      for (size_t i = 0; i < carried; ++i) state[i] = value(body.results[1 + i]);
+      for (size_t i = 0; i < slices.size(); ++i) {
+        slices[i] += value(body.results[1 + carried + i]).bytes;
+      }
+    }
+    for (size_t i = 0; i < node.outputs.size(); ++i) {
+      const ValueId v = node.outputs[i];
+      Tensor t{g_[v].type.dtype, shape_of(v), {}};
+      t.bytes = i < carried ? state[i].bytes : slices[i - carried];
+      values_.insert_or_assign(v, std::move(t));
+    }
+    return {};
+  }
+
+  // Of an If.
   Status run_branch(const Node& node) {
     const bool condition = value(node.inputs[0]).bytes[0] != 0;
     const RegionId taken = node.regions[condition ? 0 : 1];

@@ -280,6 +280,84 @@ TEST_CASE("of two branches the one that is taken runs, and no other, for any thr
   }
 }
 
+// y = x + trips, and the first element of y after each trip; the body writes the condition of the next one.
+std::atomic<int64_t> stop_after;
+
+void count_on(void* const* buffers, const int64_t*, int64_t first, int64_t, void*) {
+  if (first != 0) return;
+  *static_cast<uint8_t*>(buffers[0]) = *static_cast<const int64_t*>(buffers[1]) + 1 < stop_after;
+  *static_cast<float*>(buffers[2]) = row(buffers[3], 0)[0];
+}
+
+ImageBuilder looping(int64_t room) {
+  ImageBuilder b;
+  const uint32_t x = b.input("x"), y = b.output("y");
+  const auto small = [&](Buffer::Kind kind, int64_t bytes) {
+    return b.buffer({.kind = kind, .bytes = Extent::constant(bytes), .first = 0, .last = 4});
+  };
+  const uint32_t most = small(Buffer::Kind::kInput, 8), yes = small(Buffer::Kind::kInput, 1);
+  b.image().inputs.push_back({"most", DType::kI64, {}, most});
+  b.image().inputs.push_back({"c", DType::kBool, {}, yes});
+  const uint32_t number = small(Buffer::Kind::kArena, 8), now = small(Buffer::Kind::kArena, 1);
+  const uint32_t next = small(Buffer::Kind::kArena, 1), slice = small(Buffer::Kind::kArena, 4);
+  const uint32_t all = small(Buffer::Kind::kOutput, 4 * room), more = b.arena(0, 4);
+  b.image().buffers[all].pattern = std::string(1, '\0');
+  b.image().outputs.push_back({"all", DType::kF32, {Extent::constant(room)}, all});
+  b.command({.kind = Command::Kind::kCopy, .buffers = {y, x}});
+  b.command({.kind = Command::Kind::kLoop,
+             .buffers = {most, yes, number, now, next, slice, all},
+             .ends = {5}});
+  b.launch(b.kernel("add_one", add_one), {more, y});
+  b.launch(b.kernel("count", count_on), {next, number, slice, more}, {2});
+  b.command({.kind = Command::Kind::kCopy, .buffers = {y, more}, .waits = {2, 3}});
+  return b;
+}
+
+HostTensor trips_of(int64_t most) {
+  return {"most", DType::kI64, {}, AlignedBytes(std::as_bytes(std::span(&most, 1)))};
+}
+
+TEST_CASE("a loop runs as often as it is told, ten thousand times too, for any threads") {
+  constexpr int64_t kRoom = 10000;
+  for (const DeviceOptions& options : every_way()) {
+    auto session = looping(kRoom).load(options);
+    struct Case {
+      int64_t most, stop, ran;
+      bool first;
+    };
+    for (const Case& c : {Case{kRoom, INT64_MAX, kRoom, true}, Case{0, INT64_MAX, 0, true},
+                          Case{7, INT64_MAX, 0, false}, Case{INT64_MAX, 12, 12, true}}) {
+      if (options.check_memory && c.ran > 100) continue;
+      stop_after = c.stop;
+      auto outputs = outputs_of(*session, {x_of(3), trips_of(c.most), flag(c.first)});
+      Vec<float> want = ramp(3 * kColumns), all(kRoom);
+      for (float& v : want) v += static_cast<float>(c.ran);
+      for (int64_t i = 0; i < c.ran; ++i) all[i] = static_cast<float>(i + 1);
+      CHECK(values_of(outputs[0]) == want);
+      CHECK(values_of(outputs[1]) == all);
+    }
+  }
+}
+
+TEST_CASE("bad data ends a loop that would not end") {
+  ImageBuilder b = looping(1);
+  stop_after = INT64_MAX;
+  b.image().commands.insert(b.image().commands.begin() + 4, Command{.kernel = 2});
+  b.image().commands[5].waits = {2, 3};
+  b.image().commands[1].ends = {6};
+  for (Buffer& buffer : b.image().buffers) buffer.last = 5;
+  b.kernel("trap", [](void* const*, const int64_t*, int64_t, int64_t, void* scratch) {
+    *static_cast<image::Trap*>(scratch) = {.site = 1};
+  });
+  b.image().kernels[2].sites = {{"/trap", "bad"}};
+  for (const DeviceOptions& options : every_way()) {
+    auto session = b.load(options);
+    auto outputs = session->run(Vec<HostTensor>{x_of(3), trips_of(INT64_MAX), flag(true)});
+    REQUIRE(!outputs.ok());
+    CHECK(outputs.error().first().node == "/trap");
+  }
+}
+
 TEST_CASE("what a branch needs of dims is asked where it is taken") {
   ImageBuilder b = branching();
   Extent least = b.rows();

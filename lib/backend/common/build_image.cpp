@@ -192,7 +192,7 @@ class Builder {
     uint32_t launched = 0;
     for (uint32_t i = 0; i < kernels_.size(); ++i) {
       const bool launches = !kernels_[i].kernel.stages.empty();
-      out_.commands.push_back(launches ? launch(i, launched++) : branch(i));
+      out_.commands.push_back(launches ? launch(i, launched++) : choice(i));
     }
   }
 
@@ -215,17 +215,40 @@ class Builder {
     return c;
   }
 
-  // The condition is the first argument.
-  image::Command branch(uint32_t i) {
-    const Group& item = lir_.groups[i];
-    image::Command c{
-        .kind = image::Command::Kind::kIf, .ends = item.ends, .origin = g_[item.nodes[0]].origin};
-    const Use condition{item.args[0], i, false};
-    c.buffers.push_back(lir_.placed[condition.placed].buffer);
-    add_waits(c, condition);
+  // An if or a loop.
+  image::Command choice(uint32_t i) {
+    const Node& node = g_[lir_.groups[i].nodes[0]];
+    const Region& first = g_[node.regions[0]];
+    const bool loops = !first.arguments.empty();
+    image::Command c{.kind = loops ? image::Command::Kind::kLoop : image::Command::Kind::kIf,
+                     .ends = lir_.groups[i].ends,
+                     .origin = node.origin};
+    use(c, i, node.inputs[0], false);
+    if (loops) add_operands(c, i, node, first);
     sort_uniquely(c.waits);
-    uses_[c.buffers[0]].push_back(condition);
     return c;
+  }
+
+  void add_operands(image::Command& c, uint32_t i, const Node& loop, const Region& body) {
+    use(c, i, loop.inputs[1], false);
+    use(c, i, body.arguments[0], true);
+    use(c, i, body.arguments[1], true);
+    use(c, i, body.results[0], false);
+    for (size_t s = loop.inputs.size() - 2; s < loop.outputs.size(); ++s) {
+      use(c, i, body.results[1 + s], false);
+      use(c, i, loop.outputs[s], true);
+    }
+  }
+
+  // v is one of the item's arguments.
+  void use(image::Command& c, uint32_t i, ValueId v, bool written) {
+    const Vec<Arg>& args = kernels_[i].kernel.args;
+    const auto arg = std::ranges::find(args, v, &Arg::value);
+    RLX_CHECK(arg != args.end(), "an item does not name what it uses");
+    const Use use{lir_.groups[i].args[static_cast<size_t>(arg - args.begin())], i, written};
+    c.buffers.push_back(lir_.placed[use.placed].buffer);
+    add_waits(c, use);
+    uses_[c.buffers.back()].push_back(use);
   }
 
   struct Use {

@@ -150,18 +150,26 @@ Status convert_cast_like(Call& c) {
   return {};
 }
 
+// What is left out: as many trips as there can be, and one in any case.
+Status convert_loop(Call& c) {
+  if (!c.has_input(0)) c.set_input(0, c.add_constant(make_i64({INT64_MAX}, 0)));
+  if (!c.has_input(1)) c.set_input(1, c.add_constant(scalar(DType::kBool, true)));
+  return {};
+}
+
 struct Conversion {
   std::string_view op_type;
   Status (*convert)(Call&);
 };
 
-constexpr std::array<Conversion, 17> kConversions{{
+constexpr std::array<Conversion, 18> kConversions{{
     {"BatchNormalization", convert_batch_normalization},
     {"CastLike", convert_cast_like},
     {"Constant", convert_constant},
     {"ConstantOfShape", convert_constant_of_shape},
     {"DFT", convert_dft},
     {"Dropout", convert_dropout},
+    {"Loop", convert_loop},
     {"ReduceL1", convert_reduction},
     {"ReduceL2", convert_reduction},
     {"ReduceLogSum", convert_reduction},

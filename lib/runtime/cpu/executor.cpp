@@ -1,5 +1,6 @@
 #include "runtime/cpu/executor.h"
 
+#include <algorithm>
 #include <chrono>
 #include <cstring>
 #include <new>
@@ -72,6 +73,7 @@ Status Executor::reserve_scratch(int64_t bytes) {
 
 Finished Executor::run(const Program& program, bool timed) {
   Walk walk{.executor = this, .program = &program, .timed = timed};
+  walk.trips.assign(program.branches.size(), -1);
   auto task = [](void* context, int thread) {
     auto& w = *static_cast<Walk*>(context);
     const PlainFloats floats;
@@ -89,17 +91,55 @@ void Executor::walk(Walk& w, int thread) {
     const Step& step = program.steps[at];
     if (step.barrier) pool_.barrier(thread);
     perform(program, step, thread);
-    at = step.kind == Kind::kIf ? choose(w, step, thread) : step.next;
+    at = after(w, step, thread);
   }
 }
 
-size_t Executor::choose(Walk& w, const Step& step, int thread) {
-  const auto* condition = static_cast<const uint8_t*>(w.program->arguments[step.first_argument]);
+size_t Executor::after(Walk& w, const Step& step, int thread) {
+  if (step.kind != Kind::kIf && step.kind != Kind::kLoop) return step.next;
   const Branch& branch = w.program->branches[step.branch];
-  const size_t block = *condition != 0 ? 0 : 1;
+  const size_t block = step.kind == Kind::kIf ? choose(w, step) : next_trip(w, step, thread);
   if (!branch.stopped[block]) return branch.begin[block];
   if (thread == 0) w.finished.stopped = branch.stopped[block];
   return w.program->steps.size();
+}
+
+size_t Executor::choose(const Walk& w, const Step& step) {
+  const auto* condition = static_cast<const uint8_t*>(w.program->arguments[step.first_argument]);
+  return *condition != 0 ? 0 : 1;
+}
+
+size_t Executor::next_trip(Walk& w, const Step& step, int thread) {
+  if (thread == 0) w.goes_on = begin_trip(w, step);
+  pool_.barrier(thread);
+  return w.goes_on ? 0 : 1;
+}
+
+// Puts away what the trip before gave; whether there is another one, which then has its number and condition. After bad
+// data nobody knows what a condition is worth.
+bool Executor::begin_trip(Walk& w, const Step& step) const {
+  void* const* buffers = w.program->arguments.data() + step.first_argument;
+  int64_t& trip = w.trips[step.branch];
+  const Vec<Branch::Slice>& slices = w.program->branches[step.branch].slices;
+  for (size_t s = 0; trip >= 0 && s < slices.size(); ++s) {
+    const auto [bytes, room] = slices[s];
+    if (trip >= room || bytes == 0) continue;
+    auto* to = static_cast<std::byte*>(buffers[6 + 2 * s]) + trip * bytes;
+    std::memcpy(to, buffers[5 + 2 * s], static_cast<size_t>(bytes));
+  }
+  const void* condition = buffers[trip < 0 ? 1 : 4];
+  const bool trapped =
+      std::ranges::any_of(lanes_, [](const Lane& l) { return l.trapped.has_value(); });
+  ++trip;
+  const bool goes_on = !trapped && trip < *static_cast<const int64_t*>(buffers[0]) &&
+                       *static_cast<const uint8_t*>(condition) != 0;
+  if (goes_on) {
+    *static_cast<int64_t*>(buffers[2]) = trip;
+    *static_cast<uint8_t*>(buffers[3]) = 1;
+  } else {
+    trip = -1;
+  }
+  return goes_on;
 }
 
 // Everyone waits for the step before: what thread 0 sees between two barriers is the step's time.
@@ -108,8 +148,8 @@ void Executor::walk_slowly(Walk& w, int thread) {
   for (size_t at = 0; at < program.steps.size();) {
     const Step& step = program.steps[at];
     pool_.barrier(thread);
-    if (step.kind == Kind::kIf) {
-      at = choose(w, step, thread);
+    if (step.kind == Kind::kIf || step.kind == Kind::kLoop) {
+      at = after(w, step, thread);
       continue;
     }
     auto begin = Clock::now();
@@ -129,7 +169,8 @@ void Executor::perform(const Program& program, const Step& step, int thread) {
     case Kind::kLaunch: return launch(program, step, tiles, lanes_[thread]);
     case Kind::kCopy: return copy(buffers, range_of(step, tiles));
     case Kind::kFill: return fill(buffers, step.pattern, range_of(step, tiles));
-    case Kind::kIf: return;
+    case Kind::kIf:
+    case Kind::kLoop: return;
   }
 }
 

@@ -36,12 +36,19 @@ class Executor {
     const Program* program;
     Finished finished = {};
     bool timed = false;
+    // By branch of the program that is a loop: the trip that it is at; -1: it is not running. Thread 0's.
+    Vec<int64_t> trips = {};
+    // Whether the loop at which all are goes on: thread 0 says it between two meetings.
+    bool goes_on = false;
   };
 
   void walk(Walk& w, int thread);
   void walk_slowly(Walk& w, int thread);
-  // The step behind an if; none where the run ends.
-  static size_t choose(Walk& w, const Step& step, int thread);
+  // The step behind this one; none where the run ends.
+  size_t after(Walk& w, const Step& step, int thread);
+  static size_t choose(const Walk& w, const Step& step);
+  size_t next_trip(Walk& w, const Step& step, int thread);
+  bool begin_trip(Walk& w, const Step& step) const;
   void perform(const Program& program, const Step& step, int thread);
   void launch(const Program& program, const Step& step, Step::Tiles tiles, Lane& lane) const;
   std::optional<Trapped> first_trap();

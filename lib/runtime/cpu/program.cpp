@@ -67,14 +67,29 @@ class Maker {
     step.next = step_at(ends.empty() ? index + 1 : ends.back());
     if (ends.empty()) return;
     Branch branch;
+    const bool loops = step.kind == Kind::kLoop;
+    branch.begin[1] = step.next;
     uint32_t begin = index + 1;
     for (size_t block = 0; block < ends.size(); ++block) {
-      branch.begin[block] = begin < ends[block] ? begin : step.next;
+      branch.begin[block] = begin < ends[block] ? begin : loops ? index : step.next;
       begin = ends[block];
     }
+    if (loops) branch.slices = slices_of(image_.commands[index]);
     step.branch = program_.branches.size();
-    program_.branches.push_back(branch);
-    for (size_t block = ends.size(); block-- > 0;) open_.push_back({ends[block], ends.back()});
+    program_.branches.push_back(std::move(branch));
+    for (size_t block = ends.size(); block-- > 0;) {
+      open_.push_back({ends[block], loops ? index : ends.back()});
+    }
+  }
+
+  Vec<Branch::Slice> slices_of(const Command& loop) const {
+    Vec<Branch::Slice> slices;
+    for (size_t i = 5; i < loop.buffers.size(); i += 2) {
+      const int64_t bytes = placement_.bytes[loop.buffers[i]];
+      const int64_t all = placement_.bytes[loop.buffers[i + 1]];
+      slices.push_back({bytes, bytes == 0 ? INT64_MAX : all / bytes});
+    }
+    return slices;
   }
 
   // Blocks whose guards do not hold, or of which something has no value.
@@ -145,7 +160,8 @@ class Maker {
       if (owner != kAllThreads) step.owner = owner;
       // Threads choose a block alike once its condition is there, and leave it from different places.
       const bool begins = edges.begins[step.command];
-      const bool meet = !begins && (step.kind == Kind::kIf || edges.ended[step.command]);
+      const bool meet = step.kind == Kind::kLoop ||
+                        (!begins && (step.kind == Kind::kIf || edges.ended[step.command]));
       if (begins || meet) barriers.begin(step.command);
       step.barrier = barriers.needed_before(step.command, owner) || meet;
     }
@@ -161,7 +177,8 @@ class Maker {
       case Kind::kLaunch: return prepare_launch(command, step);
       case Kind::kCopy: return prepare_copy(command, step);
       case Kind::kFill: return prepare_fill(command, step);
-      case Kind::kIf: return prepare_if(command);
+      case Kind::kIf: return prepare_choice(command, {1});
+      case Kind::kLoop: return prepare_choice(command, {8, 1, 8, 1, 1});
     }
     RLX_CHECK(false, "an image with a command of an unknown kind was not verified");
   }
@@ -193,9 +210,13 @@ class Maker {
     return tiles_in(step.bytes);
   }
 
-  Result<int64_t> prepare_if(const Command& command) const {
-    if (placement_.bytes[command.buffers[0]] > 0) return int64_t{0};
-    return Error(kDamagedImage, "a condition has no bytes");
+  // `least`: of bytes that its first buffers have.
+  Result<int64_t> prepare_choice(const Command& command, const Vec<int64_t>& least) const {
+    for (size_t i = 0; i < least.size(); ++i) {
+      if (placement_.bytes[command.buffers[i]] >= least[i]) continue;
+      return Error(kDamagedImage, "a condition or a number of trips lacks bytes");
+    }
+    return int64_t{0};
   }
 
   static int64_t tiles_in(int64_t bytes) { return (bytes + kBytesPerTile - 1) / kBytesPerTile; }

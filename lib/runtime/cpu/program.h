@@ -9,12 +9,17 @@ namespace rlx::runtime::cpu {
 // Copies and fills are cut into tiles of that many bytes.
 inline constexpr int64_t kBytesPerTile = 64 << 10;
 
-// What a step chooses between.
+// What a step chooses between: the blocks of an if; of a loop its block, and what comes after it.
 struct Branch {
-  // The step at which each block begins, or what follows where it is empty.
+  // The step at which each begins, or what follows where it is empty.
   size_t begin[2] = {};
   // What keeps a block from running; none: nothing.
   std::optional<Stopped> stopped[2] = {};
+  // Of a loop: the bytes of each slice, and for how many there is room.
+  struct Slice {
+    int64_t bytes = 0, room = 0;
+  };
+  Vec<Slice> slices = {};
 };
 
 struct Step {
@@ -32,7 +37,7 @@ struct Step {
   size_t first_argument = 0;
   // The step that runs after this one.
   size_t next = 0;
-  // Of an if: into Program::branches.
+  // Of an if or a loop: into Program::branches.
   size_t branch = 0;
   // Of scratch, or of the buffer to copy or fill.
   int64_t bytes = 0;
