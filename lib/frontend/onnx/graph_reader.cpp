@@ -62,6 +62,13 @@ Status check_dtype(const Call& call, const OpDef& op) {
                     fmt::format("elements of type {} are not supported", name(type.dtype)));
 }
 
+// What nobody uses of what regions give may be left out in the file.
+size_t output_count(const Call& call, const Vec<RegionId>& regions) {
+  if (regions.empty()) return call.outputs.size();
+  const size_t results = call.graph()[regions[0]].results.size();
+  return std::max(call.outputs.size(), regions.size() == 1 ? results - 1 : results);
+}
+
 Error unsupported_operator(const Call& call) {
   return call.error(kUnsupportedOperator, fmt::format("operator {} is not supported", call.op_type),
                     "export the model without it; docs/add-an-operator.md is the way to add it");
@@ -163,6 +170,7 @@ Call GraphReader::call_of(NodeProto& n, Scope& scope) {
 }
 
 Result<Values> GraphReader::outputs_of(Call& call, const NodeProto& n, Scope& scope) {
+  if (is_own_domain(n.domain) && call.op_type == "Scan") return read_scan(call, n, scope);
   Vec<RegionId> regions;
   for (const std::string_view name : kRegionAttributes) {
     auto graph = call.take(name);
@@ -186,7 +194,7 @@ Result<Values> GraphReader::outputs_of(Call& call, const NodeProto& n, Scope& sc
   }
   Attrs attrs(op);
   if (auto problems = assign(call, attrs); !problems.empty()) return Error(std::move(problems));
-  Types types(call.outputs.size(), Type::unknown());
+  Types types(output_count(call, regions), Type::unknown());
   const NodeId id =
       graph_.add_node(scope.region(), std::move(attrs), call.inputs, std::move(types), {call.node});
   graph_[id].regions = std::move(regions);

@@ -18,6 +18,10 @@ class GraphReader {
   void read_body(GraphProto& g, Scope& scope);
   void add_inputs(const GraphProto& g, Scope& scope);
   RegionId read_region(GraphProto& g, Scope& outer);
+  // A Scan as a loop over slices, which its body gathers (scan.cpp).
+  Result<Values> read_scan(Call& call, const NodeProto& n, Scope& outer);
+  ValueId slice_of(const NodeProto& n, size_t input, int64_t axis, bool reverse, ValueId trip,
+                   Scope& body);
   void read_node(NodeProto& n, Scope& scope);
   Call call_of(NodeProto& n, Scope& scope);
   Result<Values> outputs_of(Call& call, const NodeProto& n, Scope& scope);
