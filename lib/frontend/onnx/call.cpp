@@ -42,6 +42,33 @@ ValueId Call::add_node(Attrs attrs, Values inputs) {
   return graph_[id].outputs[0];
 }
 
+Call Call::inside(RegionId r) const {
+  Call inner(graph_, r, tensors_);
+  inner.op_type = op_type;
+  inner.node = node;
+  inner.opset = opset;
+  return inner;
+}
+
+void Call::capture(RegionId r, const Values& values) {
+  for (const ValueId v : values) {
+    if (v.valid() && !graph_.constant_of(v)) graph_[r].captures.push_back(v);
+  }
+}
+
+Values Call::add_node(Attrs attrs, Values inputs, RegionId owned, size_t outputs) {
+  const NodeId id = graph_.add_node(region_, std::move(attrs), std::move(inputs),
+                                    Types(outputs, Type::unknown()), {node});
+  graph_[id].regions = {owned};
+  return graph_[id].outputs;
+}
+
+Values Call::add_node(Attrs attrs, Values inputs, size_t outputs) {
+  const NodeId id = graph_.add_node(region_, std::move(attrs), std::move(inputs),
+                                    Types(outputs, Type::unknown()), {node});
+  return graph_[id].outputs;
+}
+
 Error Call::error(int code, std::string message, std::string hint) const {
   return Error(Diagnostic{.code = code,
                           .message = std::move(message),

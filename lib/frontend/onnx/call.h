@@ -37,6 +37,15 @@ class Call {
   Result<Constant> read_tensor(const TensorProto& tensor) { return tensors_.constant(tensor); }
   ValueId add_node(std::string_view op, Values inputs);
   ValueId add_node(Attrs attrs, Values inputs);
+  // A graph inside of a node to come, and a call that makes nodes there in this one's name; what it uses from outside
+  // it captures.
+  RegionId add_region() { return graph_.add_region(); }
+  ValueId add_argument(RegionId r) { return graph_.add_argument(r, Type::unknown()); }
+  Call inside(RegionId r) const;
+  void capture(RegionId r, const Values& values);
+  void give(RegionId r, Values results) { graph_[r].results = std::move(results); }
+  Values add_node(Attrs attrs, Values inputs, RegionId owned, size_t outputs);
+  Values add_node(Attrs attrs, Values inputs, size_t outputs);
   const Graph& graph() const { return graph_; }
 
   // An error at this node.

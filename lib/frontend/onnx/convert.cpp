@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include "frontend/codes.h"
+#include "frontend/onnx/recurrent.h"
 
 namespace rlx::onnx {
 namespace {
@@ -162,14 +163,17 @@ struct Conversion {
   Status (*convert)(Call&);
 };
 
-constexpr std::array<Conversion, 18> kConversions{{
+constexpr std::array<Conversion, 21> kConversions{{
     {"BatchNormalization", convert_batch_normalization},
     {"CastLike", convert_cast_like},
     {"Constant", convert_constant},
     {"ConstantOfShape", convert_constant_of_shape},
     {"DFT", convert_dft},
     {"Dropout", convert_dropout},
+    {"GRU", convert_recurrent},
+    {"LSTM", convert_recurrent},
     {"Loop", convert_loop},
+    {"RNN", convert_recurrent},
     {"ReduceL1", convert_reduction},
     {"ReduceL2", convert_reduction},
     {"ReduceLogSum", convert_reduction},
