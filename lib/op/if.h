@@ -37,11 +37,12 @@ struct If {
       return c.error(kUnsupportedForm, "a branch gives something other than a tensor");
     }
     if (then.dtype != otherwise.dtype || then.rank() != otherwise.rank()) {
-      return c.error(kUnsupportedForm,
-                     "output " + std::to_string(i) + " is " + to_text(then) +
-                         " in one branch and " + to_text(otherwise) +
-                         " in the other: element type and rank have to agree",
-                     "bind what the condition depends on, so that one branch is left");
+      // With dims that are bound the condition may be known.
+      return c.error(
+          kMustBeKnown,
+          "output " + std::to_string(i) + " is " + to_text(then) + " in one branch and " +
+              to_text(otherwise) + " in the other: element type and rank have to agree",
+          "bind the dims, or the input, that the condition depends on, so that one branch is left");
     }
     Type common = then;
     for (int axis = 0; axis < common.rank(); ++axis) {
