@@ -257,6 +257,8 @@ Vec<bool> kept_values(const Graph& g) {
     keep(g[r].results);
     keep(g[r].captures);
     if (r != Graph::kTop) keep(g[r].arguments);
+    // Most graphs have no node that owns regions.
+    if (g.regions.size() == 1) break;
     for (const NodeId n : g[r].nodes) {
       if (g[n].regions.empty()) continue;
       keep(g[n].inputs);

@@ -211,8 +211,8 @@ class Graph {
 // In the order of the graph, which is that of the `symbols` argument of every kernel.
 Vec<std::string> symbol_names(const Graph& g);
 
-// By value: whether others than kernels look at it. Outputs of the graph; of regions, what they are given and give, and what nodes
-// that own them read, use inside, and give.
+// By value: whether others than kernels look at it. Outputs of the graph; of regions, what they are given and give; what
+// nodes that own regions read, inside too, and give.
 Vec<bool> kept_values(const Graph& g);
 
 // The graph without what is dead; ids are dense and in the order in which the text form defines them.
