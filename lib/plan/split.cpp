@@ -107,6 +107,8 @@ Kernel kernel_of_merged(const Kernel& k, const Vec<ValueId>& values) {
     r.combine.push_back(add(s.body, {.fn = merges[i], .type = type, .args = {acc, of_run}}));
   }
   s.detail = std::move(r);
+  // Merging is no product any more.
+  s.relaxed = false;
   return checked(std::move(out));
 }
 
