@@ -71,6 +71,8 @@ TEXT_TESTS = {".hir", ".kernel", ".lir", ".mir", ".test"}
 CODE = re.compile(r"\b(k\w+) = (\d{4,5})[;,]")
 LITERAL_CODE = re.compile(r"\b(?:Error\(|\.code = )(\d{4,5})\b")
 MAX_LINES = 600
+# Lists that a tool writes.
+WRITTEN = {"test/conformance/cases.txt"}
 MAX_TOOL_LINES = 155
 
 
@@ -120,7 +122,7 @@ class Tree:
 
     def check_text(self, path, lines):
         name = path.relative_to(self.root).as_posix()
-        if len(lines) > MAX_LINES:
+        if len(lines) > MAX_LINES and name not in WRITTEN:
             self.fault(path, len(lines), f"longer than {MAX_LINES} lines")
         if name.startswith("tools/") and path.suffix == ".cpp" and len(lines) > MAX_TOOL_LINES:
             self.fault(path, len(lines), f"a tool's file is longer than {MAX_TOOL_LINES} lines")

@@ -68,6 +68,7 @@ Vec<std::string> symbols_of(const Kernel& k) {
   for (const Stage& s : k.stages) {
     for (const Loop& l : s.loops) add_symbols(l.extent, names);
     visit_detail(s, [&](const Dim& d) { add_symbols(d, names); });
+    for (const Expr& e : s.body) add_symbols(e.dim, names);
   }
   return {names.begin(), names.end()};
 }

@@ -6,7 +6,6 @@
 #include <random>
 
 #include "ir/builder.h"
-#include "ir/verifier.h"
 #include "kernel/detail.h"
 #include "op/conv.h"
 #include "op/conv_transpose.h"

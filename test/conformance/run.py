@@ -30,7 +30,7 @@ INTEGERS = {6, 7}
 # The first operator set that rlx reads.
 FIRST_SET = 13
 # Or known to be no -1 and no 0, which stand for other extents in a reshape.
-MUST_BE_KNOWN = ("RLX-E4201", "RLX-E5118")
+MUST_BE_KNOWN = ("RLX-E4040", "RLX-E4201", "RLX-E5118")
 TIME_LIMIT_S = 120
 
 # ---- Protobuf -----------------------------------------------------------------------------------
