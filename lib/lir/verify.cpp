@@ -119,8 +119,9 @@ Status verify_blocks(const Lir& lir) {
     if (g.nodes.size() != 1) return bad(g.name + " has blocks, and is a kernel");
     const Node& node = lir.graph[g.nodes[0]];
     for (const RegionId r : regions) {
-      if (!gives_outputs(lir.graph[r], node))
+      if (!gives_outputs(lir.graph[r], node)) {
         return bad(g.name + " has other values than its regions");
+      }
     }
     uint32_t begin = i + 1;
     for (const uint32_t end : g.ends) {

@@ -101,7 +101,7 @@ class Model {
 
   Graph parsed(DType type) const {
     std::string text = text_;
-    for (size_t at = 0; type != DType::kF64 && (at = text.find("f64", at)) != text.npos;) {
+    for (size_t at = 0; type != DType::kF64 && (at = text.find("f64", at)) != std::string::npos;) {
       text.replace(at, 3, std::string(name(type)));
     }
     auto g = parse_graph(text);
@@ -362,14 +362,14 @@ constexpr const char* kSteps[] = {
     "%v# = max(IN, OTHER)",
     "%a# = matmul(IN, %k)\n%v# = sigmoid(%a#)",
     "%a# = transpose(IN)\n%b# = matmul(IN, %a#)\n%c# = tanh(%b#)\n%v# = matmul(%c#, IN)",
-    "%p# = constant [3, 3] : i64[2]\n%a#, %b# = split(IN, %p#) {axis = 1}\n%c# = sin(%b#)\n"
-    "%v# = concat(%c#, %a#) {axis = 1}",
+    ("%p# = constant [3, 3] : i64[2]\n%a#, %b# = split(IN, %p#) {axis = 1}\n%c# = sin(%b#)\n"
+     "%v# = concat(%c#, %a#) {axis = 1}"),
     "%i# = constant [1] : i64[1]\n%a# = reduce_mean(IN, %i#)\n%v# = sub(IN, %a#)",
     "%i# = constant [0] : i64[1]\n%a# = reduce_max(IN, %i#)\n%v# = add(OTHER, %a#)",
     "%i# = constant 1 : i64[]\n%a# = cum_sum(IN, %i#)\n%v# = tanh(%a#)",
     "%i# = constant [5, 0, 0, 3, -2, 1] : i64[6]\n%v# = gather(IN, %i#) {axis = 1}",
-    "%i# = constant [0, 2, 3] : i64[3]\n%a# = reshape(IN, %i#)\n%b# = softmax(%a#) {axis = 1}\n"
-    "%f# = flatten(%b#)\n%v# = mul(%f#, IN)",
+    ("%i# = constant [0, 2, 3] : i64[3]\n%a# = reshape(IN, %i#)\n%b# = softmax(%a#) {axis = 1}\n"
+     "%f# = flatten(%b#)\n%v# = mul(%f#, IN)"),
     "%i# = constant [0, 2, 0, -2] : i64[4]\n%a# = pad(IN, %i#)\n%v# = mul(%a#, OTHER)",
     "%l# = less(IN, OTHER)\n%v# = where(%l#, OTHER, IN)",
 };
@@ -388,7 +388,7 @@ std::string random_lines(unsigned seed, int steps) {
     for (const auto& [mark, word] : {std::pair<std::string, std::string>("OTHER", other),
                                      {"IN", in},
                                      {"#", std::to_string(step)}}) {
-      for (size_t at = 0; (at = text.find(mark, at)) != text.npos; at += word.size()) {
+      for (size_t at = 0; (at = text.find(mark, at)) != std::string::npos; at += word.size()) {
         text.replace(at, mark.size(), word);
       }
     }
@@ -401,7 +401,7 @@ std::string random_lines(unsigned seed, int steps) {
 // Words before an open bracket.
 std::set<std::string> operators_of(const std::string& lines) {
   std::set<std::string> names;
-  for (size_t at = lines.find('('); at != lines.npos; at = lines.find('(', at + 1)) {
+  for (size_t at = lines.find('('); at != std::string::npos; at = lines.find('(', at + 1)) {
     const size_t begin = lines.find_last_of(" =\n", at) + 1;
     names.insert(lines.substr(begin, at - begin));
   }

@@ -37,8 +37,8 @@ const Vec<std::string> kGolden = {
     "concat 1: axis",
     "constant_of_shape 1:",
     "conv 1: auto_pad dilations group kernel_shape pads strides",
-    "conv_transpose 1: auto_pad dilations group kernel_shape output_padding output_shape pads "
-    "strides",
+    ("conv_transpose 1: auto_pad dilations group kernel_shape output_padding output_shape pads "
+     "strides"),
     "cos 1:",
     "cosh 1:",
     "cum_sum 1: exclusive reverse",

@@ -155,8 +155,9 @@ class BranchWriter {
  public:
   BranchWriter(const Model& m, size_t first, size_t last, const Binding& closed)
       : m_(m), first_(first), last_(last), closed_(closed) {
-    for (size_t n = first; n < last; ++n)
+    for (size_t n = first; n < last; ++n) {
       made_.insert(m.nodes[n].outputs.begin(), m.nodes[n].outputs.end());
+    }
   }
 
   Message write() const {
@@ -305,8 +306,9 @@ std::string to_onnx(const Model& m) {
     g.initializers.push_back(test::raw_tensor(v.name, onnx_type(v.dtype), shape_of(v, closed),
                                               bytes_of_value(m, v, closed)));
   }
-  if (m.has_branches())
+  if (m.has_branches()) {
     g.inputs.push_back(test::value_info(kCondition, onnx_type(DType::kBool), {}));
+  }
   const auto name_of = [&](int v) { return m.values[static_cast<size_t>(v)].name; };
   for (size_t i = 0; i < m.nodes.size();) {
     size_t last = i;

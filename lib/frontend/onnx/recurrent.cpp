@@ -40,7 +40,8 @@ Status refuse_others(Call& c, bool lens, bool peepholes) {
                    "export the model for sequences of one length");
   }
   const std::optional<AttributeProto> coupled = c.take("input_forget");
-  if (!peepholes && !(coupled && coupled->i != 0)) return {};
+  const bool is_coupled = coupled && coupled->i != 0;
+  if (!peepholes && !is_coupled) return {};
   return c.error(kUnsupportedAttribute, "peepholes and coupled gates are not supported",
                  "export the model without them");
 }
@@ -56,8 +57,9 @@ Result<Vec<std::string>> take_activations(Call& c, const Vec<std::string>& usual
     names.push_back(given ? rlx_name(given->strings[i]) : usual[i % usual.size()]);
     const bool known =
         std::ranges::count(Vec<std::string>{"sigmoid", "tanh", "relu"}, names.back());
-    if (!known)
+    if (!known) {
       return c.error(kUnsupportedAttribute, "activation " + names.back() + " is not supported");
+    }
   }
   return names;
 }

@@ -57,7 +57,9 @@ class Maker {
 
   // Where control is in place of a command behind the end of blocks.
   size_t step_at(uint32_t command) const {
-    for (size_t i = open_.size(); i-- > 0 && open_[i].end == command;) command = open_[i].out;
+    for (size_t i = open_.size(); i > 0 && open_[i - 1].end == command; --i) {
+      command = open_[i - 1].out;
+    }
     return command;
   }
 
@@ -96,8 +98,9 @@ class Maker {
   void stop_blocks() {
     if (program_.branches.empty()) return;
     std::map<size_t, Stopped> stopped;
-    for (const uint32_t command : without_value_)
+    for (const uint32_t command : without_value_) {
       stopped.emplace(block_of(command), Stopped{command});
+    }
     for (uint32_t i = 0; i < image_.guards.size(); ++i) {
       const image::Guard& guard = image_.guards[i];
       if (guard.command == 0) continue;
