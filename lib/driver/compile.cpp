@@ -70,18 +70,6 @@ void note_places(Lir& lir, image::Image& image, const std::map<uint32_t, Constan
   }
 }
 
-PassOptions pass_options(const CompileOptions& options) {
-  PassOptions passes = options.passes;
-  Switches switches = switches_of(options.options);
-  passes.math = switches.math;
-  passes.precision = switches.precision;
-  passes.grad = std::move(switches.grad);
-  passes.jvp = std::move(switches.jvp);
-  passes.batch = std::move(switches.batch);
-  passes.off = std::move(switches.disabled);
-  return passes;
-}
-
 Result<Graph> bound(Graph g, const CompileOptions& options) {
   if (options.dims.empty()) return g;
   RLX_TRY(g, bind_dims(std::move(g), options.dims));
@@ -140,6 +128,18 @@ Result<Graph> optimised(Graph imported, const CompileOptions& options) {
 Result<Plan> planned(Graph imported, const CompileOptions& options) {
   RLX_TRY(Graph g, optimised(std::move(imported), options));
   return plan_graph(std::move(g), options);
+}
+
+PassOptions pass_options(const CompileOptions& options) {
+  PassOptions passes = options.passes;
+  Switches switches = switches_of(options.options);
+  passes.math = switches.math;
+  passes.precision = switches.precision;
+  passes.grad = std::move(switches.grad);
+  passes.jvp = std::move(switches.jvp);
+  passes.batch = std::move(switches.batch);
+  passes.off = std::move(switches.disabled);
+  return passes;
 }
 
 Vec<PlannedKernel> with_stages(Vec<PlannedKernel> kernels) {

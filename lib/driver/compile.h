@@ -41,6 +41,8 @@ struct Compiled {
 Result<Graph> optimised(Graph imported, const CompileOptions& options);
 // Up to the plan: --emit=kernel.
 Result<Plan> planned(Graph imported, const CompileOptions& options);
+// What is asked of passes, options included.
+PassOptions pass_options(const CompileOptions& options);
 // Those of a plan that code is made for: items with blocks have none.
 Vec<PlannedKernel> with_stages(Vec<PlannedKernel> kernels);
 // From the plan on.

@@ -86,13 +86,9 @@ Result<std::string> emit_from(ModelFile& model, const EmitRequest& r) {
   if (r.stage == "hir") return to_text(model.graph);
   if (r.passes) {
     if (r.stage != "mir") return no_stage(r);
-    PassOptions passes = r.options.passes;
-    const Switches switches = switches_of(r.options.options);
-    passes.math = switches.math;
-    passes.precision = switches.precision;
-    passes.grad = switches.grad;
-    passes.jvp = switches.jvp;
-    passes.batch = switches.batch;
+    PassOptions passes = pass_options(r.options);
+    // Those that are named run.
+    passes.off = r.options.passes.off;
     RLX_TRY(const Graph g, run_passes(std::move(model.graph), *r.passes, passes));
     return to_text(g);
   }

@@ -111,6 +111,11 @@ const Node* Graph::node_of(ValueId v) const {
   return def.kind == ValueDef::Kind::kNode ? &(*this)[def.node] : nullptr;
 }
 
+Origin Graph::origin_of(ValueId v) const {
+  const Node* node = node_of(v);
+  return node ? node->origin : Origin{(*this)[v].name};
+}
+
 Symbol& Graph::symbol(std::string_view name) {
   if (Symbol* s = symbols.find(name)) return *s;
   symbols.push_back({.name = std::string(name)});

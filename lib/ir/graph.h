@@ -137,6 +137,9 @@ struct Region {
   Values results = {};
   // What its nodes need of symbols: it holds here and in the regions inside, and is asked where control comes here.
   KeyedList<Fact> facts = {};
+
+  // A branch has no arguments.
+  bool is_loop_body() const { return !arguments.empty(); }
 };
 
 class Graph {
@@ -183,6 +186,8 @@ class Graph {
   // Null where v is not that.
   const Constant* constant_of(ValueId v) const;
   const Node* node_of(ValueId v) const;
+  // Of its node; of an input or a constant its name.
+  Origin origin_of(ValueId v) const;
   const Symbol* find_symbol(std::string_view name) const { return symbols.find(name); }
   const Symbol* find_symbol(SymbolName name) const { return symbols.find(name); }
   // Adds it where there is none.

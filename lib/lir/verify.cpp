@@ -101,7 +101,7 @@ Status verify_group(const Lir& lir, const Group& g) {
 // A branch gives the node's outputs; a loop's body takes its inputs, and gives its outputs and whether it goes on.
 bool gives_outputs(const Region& r, const Node& node) {
   const size_t in = node.inputs.size(), out = node.outputs.size();
-  if (r.arguments.empty()) return in >= 1 && r.results.size() == out;
+  if (!r.is_loop_body()) return in >= 1 && r.results.size() == out;
   return in >= 2 && r.arguments.size() == in && r.results.size() == out + 1 && out + 2 >= in;
 }
 

@@ -36,12 +36,7 @@ struct Conv {
     RLX_TRY(const Window window, window_of(c, attributes));
     RLX_TRY_VOID(c.require_equal(x.shape[1], w.shape[1] * o.group));
     RLX_TRY_VOID(divided(c, w.shape[0], o.group, "the number of output channels"));
-    if (c.has(2)) {
-      if (c.in(2).rank() != 1 || c.in(2).dtype != x.dtype) {
-        return c.error(kBadInput, "the bias is no vector of x's element type");
-      }
-      RLX_TRY_VOID(c.require_equal(c.in(2).shape[0], w.shape[0]));
-    }
+    RLX_TRY_VOID(check_bias(c, w.shape[0]));
     Vec<Dim> shape = window.out();
     shape.insert(shape.begin(), {x.shape[0], w.shape[0]});
     return Types{Type::tensor(x.dtype, std::move(shape))};
@@ -51,17 +46,13 @@ struct Conv {
     const Vec<Dim> at = b.grid(b.out().shape);
     // One input channel per group: every channel has a window of its own.
     const bool depthwise = o.group > 1 && b.in(1).shape[1].is(1);
-    std::optional<Place> local;
-    if (b.has(2)) local = b.local(b.out().dtype);
+    const BiasedOutput output(b, at);
     if (depthwise) {
-      store_windows(o, b, at, local);
+      store_windows(o, b, at, output);
     } else {
-      store_convolution(o, b, at, local);
+      store_convolution(o, b, at, output);
     }
-    if (!local) return {};
-    StageBuilder s = b.map();
-    const Ex sum = s.load(*local, {});
-    s.store(b.output(), at, sum + s.load(b.input(2), {at[1]}));
+    output.finish();
     return {};
   }
 
@@ -159,33 +150,23 @@ struct Conv {
     return {x, s.load(b.input(1), w_at)};
   }
 
-  // To the local where more stages follow, else to the output.
-  static void store(KernelBuilder& b, StageBuilder& s, const Vec<Dim>& at, Ex sum,
-                    std::optional<Place> local) {
-    if (local) {
-      s.store(*local, {}, sum);
-    } else {
-      s.store(b.output(), at, sum);
-    }
-  }
-
   static void store_windows(const Conv& o, KernelBuilder& b, const Vec<Dim>& at,
-                            std::optional<Place> local) {
+                            const BiasedOutput& output) {
     const Window window = window_of(b, *attributes_of(o, b));
     StageBuilder s = b.reduce(window.kernel());
     const Operands operands = load(o, b, s, window, at, 0, s.loops());
-    store(b, s, at, sum(s, operands.x * operands.w), local);
+    output.store(s, sum(s, operands.x * operands.w));
   }
 
   static void store_convolution(const Conv& o, KernelBuilder& b, const Vec<Dim>& at,
-                                std::optional<Place> local) {
+                                const BiasedOutput& output) {
     const Window window = window_of(b, *attributes_of(o, b));
     Vec<Dim> extents = window.kernel();
     extents.insert(extents.begin(), b.in(1).shape[1]);
     StageBuilder s = b.conv(extents);
     const Vec<Dim> k(s.loops().begin() + 1, s.loops().end());
     const Operands operands = load(o, b, s, window, at, s.loop(0), k);
-    store(b, s, at, convolve(s, at, operands.x, operands.w), local);
+    output.store(s, convolve(s, at, operands.x, operands.w));
   }
 };
 RLX_OP(Conv);

@@ -40,12 +40,7 @@ struct ConvTranspose {
     RLX_TRY_VOID(c.require_equal(x.shape[1], w.shape[0]));
     RLX_TRY_VOID(divided(c, w.shape[0], o.group, "the number of input channels"));
     Vec<Dim> shape{x.shape[0], w.shape[1] * o.group};
-    if (c.has(2)) {
-      if (c.in(2).rank() != 1 || c.in(2).dtype != x.dtype) {
-        return c.error(kBadInput, "the bias is no vector of x's element type");
-      }
-      RLX_TRY_VOID(c.require_equal(c.in(2).shape[0], shape[1]));
-    }
+    RLX_TRY_VOID(check_bias(c, shape[1]));
     for (const TransposedAxis& axis : axes) shape.push_back(axis.out);
     return Types{Type::tensor(x.dtype, std::move(shape))};
   }
@@ -53,17 +48,13 @@ struct ConvTranspose {
   static Status lower(const ConvTranspose& o, KernelBuilder& b) {
     const Vec<Dim> at = b.grid(b.out().shape);
     const Vec<TransposedAxis> axes = transposed_window_of(b, *attributes_of(o, b));
-    std::optional<Place> local;
-    if (b.has(2)) local = b.local(b.out().dtype);
+    const BiasedOutput output(b, at);
     if (o.group > 1 && floor_div(b.in(1).shape[0], o.group).is(1)) {
-      store_windows(o, b, axes, at, local);
+      store_windows(o, b, axes, at, output);
     } else {
-      store_convolution(o, b, axes, at, local);
+      store_convolution(o, b, axes, at, output);
     }
-    if (!local) return {};
-    StageBuilder s = b.map();
-    const Ex sum = s.load(*local, {});
-    s.store(b.output(), at, sum + s.load(b.input(2), {at[1]}));
+    output.finish();
     return {};
   }
 
@@ -123,34 +114,24 @@ struct ConvTranspose {
     return steps;
   }
 
-  // To the local where more stages follow, else to the output.
-  static void store(KernelBuilder& b, StageBuilder& s, const Vec<Dim>& at, Ex sum,
-                    std::optional<Place> local) {
-    if (local) {
-      s.store(*local, {}, sum);
-    } else {
-      s.store(b.output(), at, sum);
-    }
-  }
-
   // One input channel per group: every channel has a window of its own.
   static void store_windows(const ConvTranspose& o, KernelBuilder& b,
                             const Vec<TransposedAxis>& axes, const Vec<Dim>& at,
-                            std::optional<Place> local) {
+                            const BiasedOutput& output) {
     StageBuilder s = b.reduce(steps_of(axes));
     const Operands operands = load(o, b, s, axes, at, 0, s.loops());
-    store(b, s, at, sum(s, operands.x * operands.w), local);
+    output.store(s, sum(s, operands.x * operands.w));
   }
 
   static void store_convolution(const ConvTranspose& o, KernelBuilder& b,
                                 const Vec<TransposedAxis>& axes, const Vec<Dim>& at,
-                                std::optional<Place> local) {
+                                const BiasedOutput& output) {
     Vec<Dim> extents = steps_of(axes);
     extents.insert(extents.begin(), floor_div(b.in(1).shape[0], o.group));
     StageBuilder s = b.conv(extents);
     const Vec<Dim> steps(s.loops().begin() + 1, s.loops().end());
     const Operands operands = load(o, b, s, axes, at, s.loop(0), steps);
-    store(b, s, at, convolve(s, at, operands.x, operands.w), local);
+    output.store(s, convolve(s, at, operands.x, operands.w));
   }
 };
 RLX_OP(ConvTranspose);

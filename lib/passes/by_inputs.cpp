@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include "ir/infer_ctx.h"
+#include "op/shared/formula.h"
 #include "passes/codes.h"
 #include "support/names.h"
 
@@ -91,6 +92,13 @@ void keep_assumptions(Graph& g, std::string_view made) {
   for (const RegionId r : g.live_regions()) {
     g[r].facts.change_each([&](Fact& f) { f.node = fmt::format("{} of {}", made, f.node); });
   }
+}
+
+Result<ValueId> filled(GraphBuilder& b, ValueId like, double number) {
+  Formula f(b);
+  const Type type = b.graph()[like].type;
+  RLX_TRY(const Values made, f.values({f.full(type.dtype, type.shape, number)}));
+  return made[0];
 }
 
 void set_outputs(Graph& g, Values values, Vec<std::string> names) {

@@ -2,7 +2,7 @@
 #pragma once
 #include <string>
 
-#include "ir/graph.h"
+#include "ir/builder.h"
 
 namespace rlx {
 
@@ -31,6 +31,8 @@ Vec<bool> depending_on(const Graph& g, const Values& sources, DTypes dtypes);
 // where one of two extents that were to be equal is bound to 1, and what was made of the node without it would
 // be wrong. `made` says what that is, in messages: "the gradient".
 void keep_assumptions(Graph& g, std::string_view made);
+// A new value of this one's type, all of whose elements are the number.
+Result<ValueId> filled(GraphBuilder& b, ValueId like, double number);
 // Makes these all that the graph gives.
 void set_outputs(Graph& g, Values values, Vec<std::string> names);
 

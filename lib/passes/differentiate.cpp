@@ -14,8 +14,8 @@ class Differentiator {
       : g_(g), loss_(loss), depends_(depending_on(g, by, kFloats)), builder_(g, Graph::kTop, {}) {}
 
   Status run() {
-    builder_.set_origin(origin_of(loss_));
-    RLX_TRY(grads_[loss_], filled(loss_, 1));
+    builder_.set_origin(g_.origin_of(loss_));
+    RLX_TRY(grads_[loss_], filled(builder_, loss_, 1));
     const Vec<NodeId> nodes = g_.top().nodes;
     // The last node is the one whose gradient is there in whole.
     for (size_t i = nodes.size(); i-- > 0;) RLX_TRY_VOID(pass_back(nodes[i]));
@@ -24,24 +24,11 @@ class Differentiator {
 
   Result<ValueId> by(ValueId input) {
     if (auto grad = grads_.find(input); grad != grads_.end()) return grad->second;
-    builder_.set_origin(origin_of(loss_));
-    return filled(input, 0);
+    builder_.set_origin(g_.origin_of(loss_));
+    return filled(builder_, input, 0);
   }
 
  private:
-  // An input's is its name.
-  Origin origin_of(ValueId v) const {
-    const Node* node = g_.node_of(v);
-    return node ? node->origin : Origin{g_[v].name};
-  }
-
-  Result<ValueId> filled(ValueId like, double value) {
-    Formula f(builder_);
-    const Type type = g_[like].type;
-    RLX_TRY(const Values made, f.values({f.full(type.dtype, type.shape, value)}));
-    return made[0];
-  }
-
   Status pass_back(NodeId id) {
     const Node& n = g_[id];
     GradIn in{.node = id, .inputs = n.inputs, .outputs = n.outputs};

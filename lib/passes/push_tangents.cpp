@@ -4,7 +4,7 @@
 
 #include <fmt/format.h>
 
-#include "op/shared/formula.h"
+#include "ir/hooks.h"
 #include "passes/codes.h"
 
 namespace rlx {
@@ -28,12 +28,8 @@ class Pusher {
 
   Result<ValueId> of(ValueId output) {
     if (auto t = tangents_.find(output); t != tangents_.end()) return t->second;
-    const Node* node = g_.node_of(output);
-    builder_.set_origin(node ? node->origin : Origin{g_[output].name});
-    Formula f(builder_);
-    const Type type = g_[output].type;
-    RLX_TRY(const Values zeros, f.values({f.full(type.dtype, type.shape, 0)}));
-    return zeros[0];
+    builder_.set_origin(g_.origin_of(output));
+    return filled(builder_, output, 0);
   }
 
  private:

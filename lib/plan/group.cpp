@@ -293,7 +293,7 @@ Kernel signature_of(const Graph& g, NodeId n) {
   add(g[n].outputs, true);
   // What lives as long as a loop does.
   for (const RegionId r : g[n].regions) {
-    if (g[r].arguments.empty()) continue;
+    if (!g[r].is_loop_body()) continue;
     add(g[r].arguments, true);
     add(g[r].results, true);
   }

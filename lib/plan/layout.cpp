@@ -92,7 +92,7 @@ class Layouter {
 
   bool is_loop(size_t u) const {
     const Vec<RegionId>& regions = units_[u].regions;
-    return !regions.empty() && !g_[regions[0]].arguments.empty();
+    return !regions.empty() && g_[regions[0]].is_loop_body();
   }
 
   // What is carried begins where the loop's outputs lie: there the first trip finds it.
@@ -332,7 +332,7 @@ Kernel copy_kernel(const Graph& g, ValueId v, const Storage& from, const Storage
           .results = {ExprId(0)}};
   at.tensor = 1;
   s.writes = {at};
-  s.origin = g.node_of(v) ? g.node_of(v)->origin : Origin{g[v].name};
+  s.origin = g.origin_of(v);
   k.stages = {std::move(s)};
   return k;
 }

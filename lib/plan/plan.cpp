@@ -6,6 +6,7 @@
 #include <set>
 
 #include "ir/builder.h"
+#include "ir/index_sources.h"
 #include "kernel/interpreter.h"
 #include "kernel/substitute.h"
 #include "lir/codes.h"
@@ -113,9 +114,10 @@ Result<Vec<Unit>> units_for(const Graph& g, const PlanSwitches& on, const Decide
     Vec<Unit> units;
     size_t next = 0;
   };
+  const Vec<bool> is_source = index_sources(g);
   const auto units_in = [&](RegionId r) -> Result<Vec<Unit>> {
     RLX_TRY(Vec<Unit> units, units_of(g, r, on.views));
-    relax_products(units, g, on.relaxed);
+    relax_products(units, is_source, on.relaxed);
     return decide(r, std::move(units));
   };
   RLX_TRY(Vec<Unit> top, units_in(Graph::kTop));

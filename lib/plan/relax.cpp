@@ -2,7 +2,6 @@
 
 #include <algorithm>
 
-#include "ir/index_sources.h"
 #include "kernel/verify.h"
 
 namespace rlx {
@@ -21,8 +20,7 @@ bool may_relax(const Kernel& k, const Stage& s, Relaxed what) {
 
 }  // namespace
 
-void relax_products(Vec<Unit>& units, const Graph& g, Relaxed what) {
-  const Vec<bool> is_source = index_sources(g);
+void relax_products(Vec<Unit>& units, const Vec<bool>& is_source, Relaxed what) {
   for (Unit& u : units) {
     const bool decides = std::ranges::any_of(
         u.kernel.args, [&](const Arg& a) { return a.written && is_source[a.value.index]; });

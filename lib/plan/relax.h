@@ -13,6 +13,7 @@ namespace rlx {
 // Each allows what those before it do.
 enum class Relaxed : uint8_t { kNothing, kConvolutions, kProducts };
 
-void relax_products(Vec<Unit>& units, const Graph& g, Relaxed what);
+// `is_source`: index_sources of the graph.
+void relax_products(Vec<Unit>& units, const Vec<bool>& is_source, Relaxed what);
 
 }  // namespace rlx

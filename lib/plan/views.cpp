@@ -295,7 +295,7 @@ void lay_results(Views& views, const Vec<Unit>& units, const Graph& g) {
     for (const RegionId r : u.regions) {
       const Region& region = g[r];
       const Values& outputs = g[u.nodes[0]].outputs;
-      const Values results = region.arguments.empty() ? region.results : carried_in(region);
+      const Values results = region.is_loop_body() ? carried_in(region) : region.results;
       for (size_t i = 0; i < results.size(); ++i) {
         const Vec<Dim>& shape = g[outputs[i]].type.shape;
         if (g[results[i]].type.shape != shape) continue;

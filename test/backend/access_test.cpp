@@ -8,17 +8,7 @@ namespace rlx::test {
 
 TEST_CASE("bounds rules along and across lanes") {
   for (std::string rule : {"fill 2.5", "clamp", "reflect", "wrap"}) {
-    std::string text = filled(R"(
-kernel "b" {
-  arg %0 : f32[h, w] row_major
-  arg %1 : f32[h + 5, w + 6] row_major written
-  grid i0 in h + 5, i1 in w + 6
-  map %1.0 {
-    v0 = load %0[i0 - 2 RULE, i1 - 3 RULE]
-    %1[i0, i1] = v0
-  }
-})",
-                              {{"RULE", rule}});
+    const std::string text = bounds_text(rule);
     INFO(rule);
     for (int64_t w : {1, 7, 16, 17, 50}) check_same(text, {{"h", 5}, {"w", w}});
   }
@@ -69,19 +59,7 @@ kernel "take" {
 }
 
 TEST_CASE("an index out of range leaves a trap") {
-  std::string text = R"(
-kernel "take" {
-  arg %0 : f32[10] row_major
-  arg %1 : i64[t] row_major
-  arg %2 : f32[t] row_major written
-  grid i0 in t
-  map %2.0 @ ["/take"] {
-    v0 = load %1[i0]
-    v1 = load %0[at v0 checked]
-    %2[i0] = v1
-  }
-})";
-  Kernel k = parse_kernel(text);
+  Kernel k = parse_kernel(kTake);
   Program p(k, *parse_target("cpu:x86-64-v3"));
   REQUIRE(p.entry().sites.size() == 1);
   CHECK(p.entry().sites[0].node == "/take");

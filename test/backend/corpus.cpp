@@ -80,19 +80,7 @@ void add_casts(Corpus& c) {
 
 void add_accesses(Corpus& c) {
   for (const std::string rule : {"fill 2.5", "clamp", "reflect", "wrap"}) {
-    c.add("bounds " + rule,
-          filled(R"(
-kernel "b" {
-  arg %0 : f32[h, w] row_major
-  arg %1 : f32[h + 5, w + 6] row_major written
-  grid i0 in h + 5, i1 in w + 6
-  map %1.0 {
-    v0 = load %0[i0 - 2 RULE, i1 - 3 RULE]
-    %1[i0, i1] = v0
-  }
-})",
-                 {{"RULE", rule}}),
-          {{"h", 50}, {"w", 117}});
+    c.add("bounds " + rule, bounds_text(rule), {{"h", 50}, {"w", 117}});
   }
   c.add("gather", R"(
 kernel "embed" {
@@ -164,21 +152,7 @@ kernel "r" {
             {{"n", 5}, {"m", 1234}, {"p", 4}});
     }
   }
-  c.add("sums of columns", R"(
-kernel "r" {
-  arg %0 : f32[a, c] row_major
-  arg %1 : f32[c] row_major written
-  grid i0 in c
-  reduce %1.0 for i1 in a {
-    acc0 : f32 = 0.0
-    v0 = acc0
-    v1 = load %0[i1, i0]
-    v2 = add(v0, v1)
-    acc0 = v2
-    %1[i0] = v0
-  }
-})",
-        {{"a", 100}, {"c", 300}});
+  c.add("sums of columns", kColumnSums, {{"a", 100}, {"c", 300}});
   c.add("greatest and least", R"(
 kernel "r" {
   arg %0 : f32[6, 500] row_major

@@ -32,19 +32,6 @@ Vec<std::string> offered(const std::string& text) {
   return names;
 }
 
-const char* const kTake = R"(
-kernel "take" {
-  arg %0 : f32[10] row_major
-  arg %1 : i64[t] row_major
-  arg %2 : f32[t] row_major written
-  grid i0 in t
-  map %2.0 @ ["/take"] {
-    v0 = load %1[i0]
-    v1 = load %0[at v0 checked]
-    %2[i0] = v1
-  }
-})";
-
 }  // namespace
 
 TEST_CASE("rows are offered blocks, maps are not") {

@@ -119,4 +119,49 @@ kernel "layer_norm" {
   return filled(text, {{"N", n}, {"M", m}});
 }
 
+// Elements at indexes that are data, and must be inside.
+inline const std::string kTake = R"(
+kernel "take" {
+  arg %0 : f32[10] row_major
+  arg %1 : i64[t] row_major
+  arg %2 : f32[t] row_major written
+  grid i0 in t
+  map %2.0 @ ["/take"] {
+    v0 = load %1[i0]
+    v1 = load %0[at v0 checked]
+    %2[i0] = v1
+  }
+})";
+
+// Sums over the outer axis.
+inline const std::string kColumnSums = R"(
+kernel "r" {
+  arg %0 : f32[a, c] row_major
+  arg %1 : f32[c] row_major written
+  grid i0 in c
+  reduce %1.0 for i1 in a {
+    acc0 : f32 = 0.0
+    v0 = acc0
+    v1 = load %0[i1, i0]
+    v2 = add(v0, v1)
+    acc0 = v2
+    %1[i0] = v0
+  }
+})";
+
+// More than a tensor has on all sides, by a bounds rule.
+inline std::string bounds_text(const std::string& rule) {
+  return filled(R"(
+kernel "b" {
+  arg %0 : f32[h, w] row_major
+  arg %1 : f32[h + 5, w + 6] row_major written
+  grid i0 in h + 5, i1 in w + 6
+  map %1.0 {
+    v0 = load %0[i0 - 2 RULE, i1 - 3 RULE]
+    %1[i0, i1] = v0
+  }
+})",
+                {{"RULE", rule}});
+}
+
 }  // namespace rlx::test

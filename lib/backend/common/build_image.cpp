@@ -219,7 +219,7 @@ class Builder {
   image::Command choice(uint32_t i) {
     const Node& node = g_[lir_.groups[i].nodes[0]];
     const Region& first = g_[node.regions[0]];
-    const bool loops = !first.arguments.empty();
+    const bool loops = first.is_loop_body();
     image::Command c{.kind = loops ? image::Command::Kind::kLoop : image::Command::Kind::kIf,
                      .ends = lir_.groups[i].ends,
                      .origin = node.origin};

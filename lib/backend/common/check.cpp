@@ -1,6 +1,7 @@
 #include "backend/common/check.h"
 
 #include "backend/common/codes.h"
+#include "kernel/verify.h"
 
 namespace rlx::backend {
 namespace {
@@ -19,9 +20,7 @@ Status check_elements(const Kernel& k, std::string_view name) {
   for (const Stage& s : k.stages) {
     for (const Vec<Access>* accesses : {&s.reads, &s.writes}) {
       for (const Access& a : *accesses) {
-        const bool arg = a.of == Access::Of::kArg;
-        const DType t = arg ? k.args[a.tensor].dtype : k.locals[a.tensor].dtype;
-        if (t == DType::kString) return no_strings(s, name);
+        if (dtype_of(k, a) == DType::kString) return no_strings(s, name);
       }
     }
   }

@@ -25,16 +25,15 @@ const Access* main_write(const Kernel& k) {
 
 }  // namespace
 
+bool must_run_in_order(const Stage& s) {
+  return std::ranges::any_of(s.writes, [](const Access& w) {
+    return w.combine != Combine::kSet ||
+           std::ranges::any_of(w.index, [](const AxisIndex& i) { return i.expr.has_value(); });
+  });
+}
+
 bool must_run_in_order(const Kernel& k) {
-  for (const Stage& s : k.stages) {
-    for (const Access& w : s.writes) {
-      if (w.combine != Combine::kSet) return true;
-      for (const AxisIndex& index : w.index) {
-        if (index.expr) return true;
-      }
-    }
-  }
-  return false;
+  return std::ranges::any_of(k.stages, [](const Stage& s) { return must_run_in_order(s); });
 }
 
 size_t first_sequential(const Kernel& k) {

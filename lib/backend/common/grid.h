@@ -4,7 +4,8 @@
 
 namespace rlx::backend {
 
-// Whether elements may be written twice: such kernels run in order, one element at a time.
+// Whether elements may be written twice: such stages, and kernels with one, run in order, one element at a time.
+bool must_run_in_order(const Stage& s);
 bool must_run_in_order(const Kernel& k);
 // How many grid loops come before the first sequential one.
 size_t first_sequential(const Kernel& k);

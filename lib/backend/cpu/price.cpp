@@ -3,11 +3,13 @@
 #include <algorithm>
 #include <array>
 
+#include "backend/common/grid.h"
 #include "backend/cpu/isa.h"
 #include "backend/cpu/nest.h"
 #include "backend/cpu/winograd.h"
 #include "kernel/estimate.h"
 #include "kernel/functions.h"
+#include "support/integer.h"
 
 namespace rlx::backend::cpu {
 namespace {
@@ -94,17 +96,9 @@ int64_t runs_apart(const Stage& s) {
   return order && order->run ? std::max<int64_t>(1, estimate(order->parts)) : 1;
 }
 
-// Elements that several points may write go one by one, in order.
-bool is_serial(const Stage& s) {
-  return std::ranges::any_of(s.writes, [](const Access& w) {
-    return w.combine != Combine::kSet ||
-           std::ranges::any_of(w.index, [](const AxisIndex& i) { return i.expr.has_value(); });
-  });
-}
-
 // Lanes that work on the stage: grid points, or its innermost loop.
 int64_t lanes_of(const Kernel& k, const Stage& s, const Isa& isa) {
-  return !is_serial(s) && (rows_fit(k) || is_vectorisable(s)) ? isa.lanes : 1;
+  return !must_run_in_order(s) && (rows_fit(k) || is_vectorisable(s)) ? isa.lanes : 1;
 }
 
 // Parts of a cycle for a step of the stage, two instructions a cycle on all lanes.
@@ -222,8 +216,6 @@ int64_t tile_step_parts(const TileLoops& loops, const Product& p, const Tile& ti
   // A line from the second cache every few steps.
   return collide ? parts + tile.rows * kParts / 4 : parts;
 }
-
-int64_t ceil_of(int64_t a, int64_t b) { return (a + b - 1) / b; }
 
 // What operands cost that are more than a load: the left one is computed for the rows of a tile and a block of
 // columns at a time, the right one, in vectors, for each tile.

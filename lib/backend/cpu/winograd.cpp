@@ -4,6 +4,7 @@
 
 #include "backend/cpu/price.h"
 #include "backend/cpu/tile.h"
+#include "support/integer.h"
 
 namespace rlx::backend::cpu {
 namespace {
@@ -126,8 +127,6 @@ std::optional<Vec<Need>> needs_of_squares(const Kernel& k, const WinogradShape& 
   needs[stage.reads[s.loops.weights].tensor] = Need::like(weights_storage(s));
   return needs;
 }
-
-int64_t round_up(int64_t n, int64_t to) { return (n + to - 1) / to * to; }
 
 // Register tiles of squares that a tile of work has: as many as leave image and products half of the second cache.
 int64_t groups_for(const WinogradShape& s, const CpuTarget& target) {

@@ -5,6 +5,7 @@
 #include "backend/common/groups.h"
 #include "kernel/estimate.h"
 #include "kernel/functions.h"
+#include "support/integer.h"
 
 namespace rlx::backend::cuda {
 
@@ -23,8 +24,6 @@ constexpr int64_t kBarrier = 60, kMerge = 200;
 constexpr int64_t kBytes = 2400;
 // Of memory, at least.
 constexpr int64_t kSector = 32;
-
-int64_t ceil_of(int64_t a, int64_t b) { return a / b + (a % b != 0); }
 
 int64_t weight(const Expr& e) {
   if (arity(e.fn) == 0) return 0;

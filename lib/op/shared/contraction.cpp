@@ -32,6 +32,30 @@ Ex contract(KernelBuilder& b, StageBuilder& s, const Vec<Dim>& grid, const Vec<D
   return s.acc();
 }
 
+Status check_bias(InferCtx& c, const Dim& channels) {
+  if (!c.has(2)) return {};
+  if (c.in(2).rank() != 1 || c.in(2).dtype != c.in(0).dtype) {
+    return c.error(kBadInput, "the bias is no vector of x's element type");
+  }
+  return c.require_equal(c.in(2).shape[0], channels);
+}
+
+BiasedOutput::BiasedOutput(KernelBuilder& b, const Vec<Dim>& at) : b_(b), at_(at) {
+  if (b.has(2)) local_ = b.local(b.out().dtype);
+}
+
+void BiasedOutput::store(StageBuilder& s, Ex sum) const {
+  if (local_) return s.store(*local_, {}, sum);
+  s.store(b_.output(), at_, sum);
+}
+
+void BiasedOutput::finish() const {
+  if (!local_) return;
+  StageBuilder s = b_.map();
+  const Ex sum = s.load(*local_, {});
+  s.store(b_.output(), at_, sum + s.load(b_.input(2), {at_[1]}));
+}
+
 Ex convolve(StageBuilder& s, const Vec<Dim>& grid, Ex x, Ex w) {
   const Vec<LoopId> outer = loop_ids(grid), inner = loop_ids(s.loops());
   s.stage().detail = Conv{.batch = outer[0],

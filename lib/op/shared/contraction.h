@@ -13,6 +13,23 @@ Ex contract(KernelBuilder& b, StageBuilder& s, const Vec<Dim>& grid, const Vec<D
 // Makes s, whose loops are an input channel and a window, the sum of x times w over a grid of batch, output channel
 // and pixels, and gives that sum.
 Ex convolve(StageBuilder& s, const Vec<Dim>& grid, Ex x, Ex w);
+// That input 2, the bias of a convolution, has a number for each of its channels, or is left out.
+Status check_bias(InferCtx& c, const Dim& channels);
+// Where the sums of a convolution go that may have a bias: to the output, or to a local to which it is added.
+class BiasedOutput {
+ public:
+  // `at`: the output's element at a grid point, the channel on axis 1.
+  BiasedOutput(KernelBuilder& b, const Vec<Dim>& at);
+
+  void store(StageBuilder& s, Ex sum) const;
+  // Adds the bias, in a stage of its own.
+  void finish() const;
+
+ private:
+  KernelBuilder& b_;
+  const Vec<Dim>& at_;
+  std::optional<Place> local_;
+};
 // The ids of loops that are given as index expressions.
 Vec<LoopId> loop_ids(const Vec<Dim>& loops);
 

@@ -1,0 +1,10 @@
+// Division of numbers that are not negative by positive ones, rounded up. No sum is made that could overflow.
+#pragma once
+#include <cstdint>
+
+namespace rlx {
+
+constexpr int64_t ceil_of(int64_t a, int64_t b) { return a / b + (a % b != 0); }
+constexpr int64_t round_up(int64_t n, int64_t to) { return ceil_of(n, to) * to; }
+
+}  // namespace rlx
