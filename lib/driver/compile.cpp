@@ -11,6 +11,7 @@
 #include "passes/bind_dims.h"
 #include "passes/codes.h"
 #include "plan/likely.h"
+#include "plan/tell_results.h"
 #include "support/names.h"
 
 namespace rlx::driver {
@@ -18,6 +19,7 @@ namespace {
 
 Result<Plan> plan_graph(Graph g, const CompileOptions& options) {
   options.phase("planning");
+  RLX_TRY_VOID(tell_results(g));
   RLX_TRY_VOID(own_outputs(g));
   return plan(std::move(g), options.target, menu_of(options.target), {options.options});
 }

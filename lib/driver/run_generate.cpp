@@ -7,6 +7,7 @@
 
 #include "driver/run_codes.h"
 #include "driver/run_values.h"
+#include "image/told.h"
 #include "runtime/binding.h"
 #include "support/codes.h"
 
@@ -71,7 +72,13 @@ Result<Vec<int64_t>> symbols_of(const image::Image& image,
                                 const Vec<std::pair<std::string, int64_t>>& dims) {
   Vec<int64_t> values;
   Vec<std::string> missing, flags;
-  for (const image::Symbol& symbol : image.symbols) {
+  const image::ToldGroups told = told_groups(image);
+  for (size_t i = 0; i < image.symbols.size(); ++i) {
+    const image::Symbol& symbol = image.symbols[i];
+    if (told.of_symbol[i] >= 0) {
+      values.push_back(image::kUntold);
+      continue;
+    }
     auto given = std::ranges::find(dims, symbol.name, &std::pair<std::string, int64_t>::first);
     values.push_back(given == dims.end() ? 0 : given->second);
     // The other part of an element goes by the name of the first.

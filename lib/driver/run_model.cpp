@@ -129,6 +129,7 @@ class Runner {
     RunItem item = item_of(ready, set);
     RLX_TRY(Vec<int64_t> symbols, ready.session->symbols_of(set.tensors));
     for (size_t i = 0; i < symbols.size(); ++i) {
+      if (symbols[i] == image::kUntold) continue;
       item.dims.emplace_back(image.symbols[i].name, symbols[i]);
     }
     const Stopwatch watch;

@@ -58,7 +58,8 @@ Value apply(Op op, int64_t a, int64_t b) {
 Value leaf(Extent::Step step, const Vec<int64_t>& symbols) {
   if (step.op == Op::kConst) return step.operand;
   auto index = static_cast<uint64_t>(step.operand);
-  return index < symbols.size() ? Value(symbols[index]) : Value();
+  const bool is_known = index < symbols.size() && symbols[index] != kUntold;
+  return is_known ? Value(symbols[index]) : Value();
 }
 
 // Text with how tightly its outermost operator binds: 0 comparison, 1 sum, 2 product, 3 whole.

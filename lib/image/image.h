@@ -46,14 +46,17 @@ struct Extent {
 // How many values an expression may hold at once while it is evaluated.
 inline constexpr size_t kMaxExtentDepth = 256;
 
-// nullopt on overflow or a divisor that is not positive. `symbols` by index.
+// nullopt on overflow, a divisor that is not positive or a symbol that is kUntold. `symbols` by index.
 std::optional<int64_t> evaluate(const Extent& e, const Vec<int64_t>& symbols);
 // Leaves exactly one value, knows its operations and symbols.
 bool well_formed(const Extent& e, size_t symbols);
 
+// The value of a symbol that no command has told yet.
+inline constexpr int64_t kUntold = INT64_MIN;
+
 struct Symbol {
   std::string name = {};
-  // The input and axis whose extent is the value; -1: given by the caller.
+  // The input and axis whose extent is the value; -1: told by a command, or else given by the caller.
   int32_t input = -1;
   int32_t axis = -1;
   // In place of the axis: which element e of that input gives the value, max(sign * e, 0); else -1.
@@ -137,10 +140,30 @@ struct Trap {
 };
 inline constexpr int64_t kTrapBytes = 64;
 
+// What a command tells of a symbol.
+struct Told {
+  uint32_t symbol = 0;
+  // Which of the command's buffers, of i64, has the element e that gives the value, max(sign * e, 0); where the sign is
+  // 0, the element itself, which must not be negative.
+  uint32_t buffer = 0;
+  uint32_t element = 0;
+  int32_t sign = 0;
+
+  bool operator==(const Told&) const = default;
+};
+
 // Commands are a tree, written in the order in which control may come to them: a command that chooses what runs next
 // owns blocks of those behind it.
 struct Command {
-  enum class Kind : uint8_t { kLaunch = 0, kCopy = 1, kFill = 2, kIf = 3, kLoop = 4 };
+  enum class Kind : uint8_t {
+    kLaunch = 0,
+    kCopy = 1,
+    kFill = 2,
+    kIf = 3,
+    kLoop = 4,
+    kTell = 5,
+    kGive = 6
+  };
 
   Kind kind = Kind::kLaunch;
   // kLaunch
@@ -149,7 +172,9 @@ struct Command {
   // holds its pattern. kIf: the condition, a byte: the first block runs where it is not 0, else the second.
   // kLoop: the most trips (i64), the condition of the first one, the number of the trip (i64) and the condition, both
   // written before each trip, and the condition of the next one, which its block writes; then pairs of a slice, which the
-  // block writes too, and the buffer where the slices of all trips come to lie one behind the other.
+  // block writes too, and the buffer where the slices of all trips come to lie one behind the other. kTell: what is read.
+  // kGive: to, from; to gets memory for what lies in from, whatever its size says, and holds it from here on. So do the
+  // slices of a loop whose number is told.
   Vec<uint32_t> buffers = {};
   // Earlier commands that must have ended: those that make what this one reads, and those that use what
   // it overwrites. That placement gives the memory of one buffer to another is not told here, the runtime
@@ -159,6 +184,10 @@ struct Command {
   // kIf and kLoop: where each of its blocks ends, the command behind its last one. The first begins with the next command, each
   // other where the one before ends.
   Vec<uint32_t> ends = {};
+  // kTell: the symbols that have their values from here on. Buffers whose sizes speak of them hold nothing across it.
+  Vec<Told> told = {};
+  // kGive: how many bytes; else none.
+  Vec<Extent> room = {};
   // Device and stream; one of each today.
   uint16_t device = 0, stream = 0;
   // The source model's nodes.

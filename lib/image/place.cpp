@@ -6,14 +6,13 @@
 #include <fmt/format.h>
 
 #include "image/codes.h"
-#include "image/image.h"
+#include "image/pack.h"
+#include "image/told.h"
 
 namespace rlx::image {
 namespace {
 
 constexpr int64_t kAlignment = 64;
-// Above what any machine maps, and far from overflow.
-constexpr int64_t kMaxBytes = int64_t{1} << 46;
 
 // An odd number of cache lines: equal buffers side by side then differ in their addresses' low 12 bits,
 // so that a load from one does not wait for a store to the other.
@@ -49,18 +48,10 @@ Result<Vec<int64_t>> sizes_of(const Image& image, const Vec<int64_t>& symbols) {
   Vec<int64_t> sizes;
   int64_t sum = 0;
   for (const Buffer& buffer : image.buffers) {
-    std::optional<int64_t> bytes = evaluate(buffer.bytes, symbols);
-    if ((!bytes || *bytes < 0) && is_inner(image, buffer)) {
-      sizes.push_back(-1);
-      continue;
-    }
-    if (!bytes || *bytes < 0) {
-      std::string text = to_text(buffer.bytes, image.symbols);
-      return Error(kBadExtent, fmt::format("a buffer's size {} has no value for these dims", text));
-    }
-    sum += std::min(*bytes, kMaxBytes);
-    if (sum >= kMaxBytes) return Error(kTooMuchMemory, "these dims need more memory than there is");
-    sizes.push_back(*bytes);
+    RLX_TRY(const int64_t bytes, bytes_of(image, buffer, symbols));
+    sum += std::min(std::max<int64_t>(bytes, 0), kMaxArena);
+    if (sum >= kMaxArena) return Error(kTooMuchMemory, "these dims need more memory than there is");
+    sizes.push_back(bytes);
   }
   return sizes;
 }
@@ -191,44 +182,54 @@ int64_t pack(Vec<Request>& requests) {
   return end;
 }
 
-// The arena's requests, and which of them serves each buffer.
-struct Requests {
-  Vec<Request> all;
-  // By buffer; -1 outside the arena.
-  Vec<int64_t> of_buffer;
-};
-
 bool is_private(const Buffer& buffer) { return buffer.slot >= 0 || !buffer.pattern.empty(); }
-
-Requests requests_of(const Image& image, const Vec<int64_t>& sizes) {
-  Requests requests;
-  std::unordered_map<int32_t, int64_t> slots;
-  for (size_t i = 0; i < image.buffers.size(); ++i) {
-    const Buffer& buffer = image.buffers[i];
-    requests.of_buffer.push_back(-1);
-    if (buffer.kind != Buffer::Kind::kArena) continue;
-    auto next = static_cast<int64_t>(requests.all.size());
-    int64_t& mine = requests.of_buffer.back();
-    mine = buffer.slot < 0 ? next : slots.try_emplace(buffer.slot, next).first->second;
-    if (mine != next) continue;
-    const bool always = is_private(buffer);
-    requests.all.push_back({.bytes = padded(std::max<int64_t>(sizes[i], 0)),
-                            .first = always ? 0 : buffer.first,
-                            .last = always ? UINT32_MAX : buffer.last});
-  }
-  return requests;
-}
 
 }  // namespace
 
-Result<Placement> place(const Image& image, const Vec<int64_t>& symbols) {
-  RLX_TRY(Vec<int64_t> sizes, sizes_of(image, symbols));
-  Requests requests = requests_of(image, sizes);
-  Placement placement{.bytes = std::move(sizes)};
-  placement.arena_bytes = pack(requests.all);
-  for (const int64_t request : requests.of_buffer) {
-    placement.offsets.push_back(request < 0 ? -1 : requests.all[request].offset);
+Result<int64_t> bytes_of(const Image& image, const Buffer& buffer, const Vec<int64_t>& symbols) {
+  const std::optional<int64_t> bytes = evaluate(buffer.bytes, symbols);
+  if (bytes && *bytes >= 0) return *bytes;
+  if (is_untold(buffer.bytes, symbols) || is_inner(image, buffer)) return int64_t{-1};
+  const std::string text = to_text(buffer.bytes, image.symbols);
+  return Error(kBadExtent, fmt::format("a buffer's size {} has no value for these dims", text));
+}
+
+int64_t pack_buffers(const Image& image, const Vec<uint32_t>& buffers, int64_t base,
+                     Placement& placement) {
+  Vec<Request> requests;
+  // By buffer of the list.
+  Vec<size_t> request_of;
+  std::unordered_map<int32_t, size_t> slots;
+  for (const uint32_t b : buffers) {
+    const Buffer& buffer = image.buffers[b];
+    const size_t next = requests.size();
+    request_of.push_back(buffer.slot < 0 ? next
+                                         : slots.try_emplace(buffer.slot, next).first->second);
+    if (request_of.back() != next) continue;
+    const bool always = is_private(buffer) || buffer.kind != Buffer::Kind::kArena;
+    requests.push_back({.bytes = padded(std::max<int64_t>(placement.bytes[b], 0)),
+                        .first = always ? 0 : buffer.first,
+                        .last = always ? UINT32_MAX : buffer.last});
   }
+  const int64_t bytes = pack(requests);
+  for (size_t i = 0; i < buffers.size(); ++i) {
+    placement.offsets[buffers[i]] = base + requests[request_of[i]].offset;
+  }
+  return bytes;
+}
+
+Result<Placement> place(const Image& image, const Vec<int64_t>& symbols) {
+  const ToldGroups told = told_groups(image);
+  RLX_TRY(Vec<int64_t> sizes, sizes_of(image, symbols));
+  const size_t buffers = sizes.size();
+  Placement placement{.offsets = Vec<int64_t>(buffers, -1), .bytes = std::move(sizes)};
+  Vec<uint32_t> arena;
+  for (uint32_t b = 0; b < image.buffers.size(); ++b) {
+    const Buffer& buffer = image.buffers[b];
+    const bool later = !told.none() && group_of(told, buffer.bytes) >= 0;
+    if (buffer.kind == Buffer::Kind::kArena && !later) arena.push_back(b);
+  }
+  placement.arena_bytes = pack_buffers(image, arena, 0, placement);
   return placement;
 }
 

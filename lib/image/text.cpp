@@ -1,3 +1,5 @@
+#include <algorithm>
+
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
@@ -77,7 +79,9 @@ class Listing {
   std::string of(const Extent& extent) const { return to_text(extent, image_.symbols); }
 
   std::string line(const Symbol& s) const {
-    if (s.input < 0) return fmt::format("{} = given, {}", s.name, range_of(s));
+    if (s.input < 0) {
+      return fmt::format("{} = {}, {}", s.name, is_told(s) ? "told" : "given", range_of(s));
+    }
     const bool element = s.element >= 0;
     std::string_view kind = !element ? "axis" : s.sign < 0 ? "minus element" : "element";
     return fmt::format("{} = input {} {} {}, {}", s.name, s.input, kind,
@@ -113,11 +117,24 @@ class Listing {
     std::string text(image::name(c.kind));
     if (c.kind == Command::Kind::kLaunch) text += fmt::format(" {}", kernel_name(c.kernel));
     text += fmt::format(" ({})", fmt::join(c.buffers, ", "));
+    for (const Told& t : c.told) text += told(c, t);
+    for (const Extent& bytes : c.room) text += fmt::format(" {} bytes", of(bytes));
     if (!c.waits.empty()) text += fmt::format(" after {}", fmt::join(c.waits, ", "));
     if (!c.ends.empty()) text += fmt::format(", blocks to {}", fmt::join(c.ends, ", "));
     if (c.device != 0 || c.stream != 0) text += fmt::format(" on {}.{}", c.device, c.stream);
     if (!c.origin.empty()) text += fmt::format(" [{}]", fmt::join(c.origin, ", "));
     return text;
+  }
+  bool is_told(const Symbol& s) const {
+    const auto symbol = static_cast<uint32_t>(&s - image_.symbols.data());
+    return std::ranges::any_of(image_.commands, [&](const Command& c) {
+      return std::ranges::count(c.told, symbol, &Told::symbol) != 0;
+    });
+  }
+  // " u0 = 3[1]", " u0 = -3[1]".
+  std::string told(const Command& c, const Told& t) const {
+    return fmt::format(" {} = {}{}[{}]", image_.symbols[t.symbol].name, t.sign < 0 ? "-" : "",
+                       c.buffers[t.buffer], t.element);
   }
   std::string_view kernel_name(uint32_t kernel) const {
     return kernel < image_.kernels.size() ? std::string_view(image_.kernels[kernel].name) : "?";
@@ -136,6 +153,8 @@ std::string_view name(Command::Kind kind) {
     case Command::Kind::kFill: return "fill";
     case Command::Kind::kIf: return "if";
     case Command::Kind::kLoop: return "loop";
+    case Command::Kind::kTell: return "tell";
+    case Command::Kind::kGive: return "give";
   }
   return "?";
 }

@@ -9,6 +9,7 @@
 // - an if has a condition and two blocks, a loop its five buffers, pairs of more, and a block; they live as long as the
 //   blocks do, which stand inside of each other
 // - commands wait for earlier ones only, and for none of a block that has ended
+// - symbols that commands tell: verify_told.cpp
 // - a guard belongs to the whole or to the first command of a block
 #include <algorithm>
 #include <unordered_map>
@@ -18,7 +19,7 @@
 
 #include "image/codec.h"
 #include "image/codes.h"
-#include "image/image.h"
+#include "image/told.h"
 
 namespace rlx::image {
 namespace {
@@ -43,7 +44,7 @@ class Names {
 };
 
 bool is_known(BufferKind kind) { return kind <= BufferKind::kConstant; }
-bool is_known(CommandKind kind) { return kind <= CommandKind::kLoop; }
+bool is_known(CommandKind kind) { return kind <= CommandKind::kGive; }
 bool is_known(DType t) { return std::find(kDTypes.begin(), kDTypes.end(), t) != kDTypes.end(); }
 
 // Of an i64 scalar, or of a vector whose extent is a number.
@@ -199,6 +200,12 @@ std::string_view problem_of(const Image& image, const Command& command) {
         if (!writes_to(i)) return "a loop writes where it may not";
       }
       return "";
+    case CommandKind::kTell: return command.buffers.empty() ? "it tells nothing" : "";
+    case CommandKind::kGive: {
+      if (command.buffers.size() != 2 || !writes()) return "it gives nothing, or to nobody";
+      const Buffer& to = image.buffers[command.buffers[0]];
+      return to.slot == -1 && to.pattern.empty() ? "" : "it gives to what has memory of its own";
+    }
   }
   return "its kind is unknown";
 }
@@ -209,7 +216,9 @@ size_t blocks_of(CommandKind kind) {
     case CommandKind::kLoop: return 1;
     case CommandKind::kLaunch:
     case CommandKind::kCopy:
-    case CommandKind::kFill: break;
+    case CommandKind::kFill:
+    case CommandKind::kTell:
+    case CommandKind::kGive: break;
   }
   return 0;
 }
@@ -296,7 +305,7 @@ Status verify(const Image& image) {
   RLX_TRY_VOID(verify_guards(image, block_edges(image)));
   RLX_TRY_VOID(verify_kernels(image));
   for (size_t i = 0; i < image.commands.size(); ++i) RLX_TRY_VOID(verify_command(image, around, i));
-  return {};
+  return verify_told(image);
 }
 
 }  // namespace rlx::image

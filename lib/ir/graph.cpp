@@ -94,6 +94,16 @@ NodeId Graph::add_node(RegionId region, Attrs attrs, Values inputs, Types output
   return id;
 }
 
+ValueId Graph::insert_output(NodeId n, size_t at, Type type) {
+  const ValueId v = add_value(std::move(type), {}, {.node = n});
+  Values& outputs = (*this)[n].outputs;
+  outputs.insert(outputs.begin() + static_cast<ptrdiff_t>(at), v);
+  for (size_t i = at; i < outputs.size(); ++i) {
+    (*this)[outputs[i]].def.index = static_cast<uint32_t>(i);
+  }
+  return v;
+}
+
 RegionId Graph::add_region() {
   regions.emplace_back();
   return RegionId(regions.size() - 1);
@@ -251,6 +261,15 @@ Vec<std::string> symbol_names(const Graph& g) {
   return names;
 }
 
+namespace {
+
+bool tells_extents(const Graph& g) {
+  return std::ranges::any_of(g.symbols,
+                             [](const Symbol& s) { return s.source == Symbol::Source::kData; });
+}
+
+}  // namespace
+
 Vec<bool> kept_values(const Graph& g) {
   Vec<bool> kept(g.values.size());
   const auto keep = [&](const Values& values) {
@@ -262,10 +281,10 @@ Vec<bool> kept_values(const Graph& g) {
     keep(g[r].results);
     keep(g[r].captures);
     if (r != Graph::kTop) keep(g[r].arguments);
-    // Most graphs have no node that owns regions.
-    if (g.regions.size() == 1) break;
+    // Most graphs have no node that owns regions, and none that tells.
+    if (g.regions.size() == 1 && !tells_extents(g)) break;
     for (const NodeId n : g[r].nodes) {
-      if (g[n].regions.empty()) continue;
+      if (g[n].regions.empty() && !g[n].op().tells) continue;
       keep(g[n].inputs);
       keep(g[n].outputs);
     }

@@ -182,6 +182,8 @@ class Graph {
   // Appends a node with outputs of these types to region.
   NodeId add_node(RegionId region, Attrs attrs, Values inputs, Types outputs, Origin origin);
   RegionId add_region();
+  // Gives the node one more output, as the at-th.
+  ValueId insert_output(NodeId n, size_t at, Type type);
 
   // Null where v is not that.
   const Constant* constant_of(ValueId v) const;
@@ -217,7 +219,7 @@ class Graph {
 Vec<std::string> symbol_names(const Graph& g);
 
 // By value: whether others than kernels look at it. Outputs of the graph; of regions, what they are given and give; what
-// nodes that own regions read, inside too, and give.
+// nodes that own regions read, inside too, and give; what nodes that tell read.
 Vec<bool> kept_values(const Graph& g);
 
 // The graph without what is dead; ids are dense and in the order in which the text form defines them.

@@ -141,6 +141,14 @@ Dim InferCtx::told_extent(int output, int axis) {
   return symbol && symbol->source == Symbol::Source::kData ? d : new_symbol();
 }
 
+Dim InferCtx::told_symbol(const std::string& name, int sign) {
+  if (!graph_.find_symbol(name)) {
+    graph_.symbols.push_back(
+        {.name = name, .source = Symbol::Source::kData, .sign = sign, .min = 0});
+  }
+  return Dim::symbol(name);
+}
+
 Dim InferCtx::simplified(const Dim& d) const { return simplify(d, graph_.symbol_ranges()); }
 
 bool InferCtx::can_equal(const Dim& a, const Dim& b) const {

@@ -30,6 +30,9 @@ class InferCtx {
   Dim new_symbol();
   // An extent of an output that only the run tells: the symbol that it has been before, or a fresh one.
   Dim told_extent(int output, int axis);
+  // The symbol of that name, whose value the run tells of an element: of sign 1 what of it is above 0, and of sign -1
+  // what is below.
+  Dim told_symbol(const std::string& name, int sign);
   // Notes that the model needs a == b: nothing where it holds, a problem where it cannot, else a Fact of the
   // node's region.
   Status require_equal(const Dim& a, const Dim& b);

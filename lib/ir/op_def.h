@@ -56,6 +56,8 @@ struct OpDef {
   bool commutative = false;
   // The output is the first input under another shape: the same elements in the same order.
   bool reshapes = false;
+  // Nothing is computed: the run makes symbols of the operand's elements (ir/tellers.h).
+  bool tells = false;
 
   // Attributes are an object of the operator's struct behind void*.
   void* (*make)() = nullptr;
@@ -67,7 +69,8 @@ struct OpDef {
   Result<Types> (*infer)(const void*, InferCtx&) = nullptr;
   // Null for block operators, which expand.
   Status (*lower)(const void*, KernelBuilder&) = nullptr;
-  Result<Values> (*expand)(const void*, GraphBuilder&, const Values& inputs) = nullptr;
+  // The block's outputs, made of other operators: of their types, in which it may have named symbols.
+  Result<Values> (*expand)(const void*, GraphBuilder&, const Node& block) = nullptr;
   // A simpler spelling of what the node alone says, of the same bits and type: its input, or what it adds
   // to the builder; nullopt where it is simple already. It does not look at how its inputs are made.
   std::optional<ValueId> (*canonicalise)(const void*, GraphBuilder&, const Node&) = nullptr;

@@ -63,8 +63,12 @@ class GraphParser {
   }
 
   Status symbol_source(Symbol& s) {
+    const bool below = in_.eat("minus");
+    if (below) s.sign = -1;
     if (in_.eat("data")) {
       s.source = Symbol::Source::kData;
+    } else if (below) {
+      return in_.error("only data is taken with a minus in front");
     } else {
       RLX_TRY_VOID(in_.expect("input"));
       RLX_TRY(s.input, small());

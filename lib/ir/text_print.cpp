@@ -36,7 +36,7 @@ std::string node_call_text(const Graph& g, const Node& node) {
 
 std::string symbol_source(const Symbol& s) {
   switch (s.source) {
-    case Symbol::Source::kData: return "data";
+    case Symbol::Source::kData: return s.sign < 0 ? "minus data" : "data";
     case Symbol::Source::kInput: break;
   }
   const std::string input = "input " + std::to_string(s.input);

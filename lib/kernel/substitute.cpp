@@ -35,20 +35,23 @@ void substitute_loops(Stage& s, const LoopMap& loops) {
   each_index(s, [&](Dim& d) { d = substitute_loops(d, loops); });
 }
 
-Kernel at_values(Kernel k, const std::map<std::string, Dim>& values) {
-  const auto close = [&](Dim& d) { d = substitute_symbols(d, values); };
+void each_dim(Kernel& k, const std::function<void(Dim&)>& f) {
   for (Arg& a : k.args) {
-    std::ranges::for_each(a.shape, close);
+    std::ranges::for_each(a.shape, f);
     if (!a.frame) continue;
-    std::ranges::for_each(a.frame->shape, close);
-    std::ranges::for_each(a.frame->start, close);
+    std::ranges::for_each(a.frame->shape, f);
+    std::ranges::for_each(a.frame->start, f);
   }
-  for (Loop& l : k.grid) close(l.extent);
-  for (Local& l : k.locals) std::ranges::for_each(l.shape, close);
+  for (Loop& l : k.grid) f(l.extent);
+  for (Local& l : k.locals) std::ranges::for_each(l.shape, f);
   for (Stage& s : k.stages) {
-    for (Loop& l : s.loops) close(l.extent);
-    each_index(s, close);
+    for (Loop& l : s.loops) f(l.extent);
+    each_index(s, f);
   }
+}
+
+Kernel at_values(Kernel k, const std::map<std::string, Dim>& values) {
+  each_dim(k, [&](Dim& d) { d = substitute_symbols(d, values); });
   return k;
 }
 

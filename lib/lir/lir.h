@@ -64,7 +64,8 @@ struct Placed {
 struct Group {
   std::string name;
   // Nodes whose results it makes, or the first of those of a split where it reduces the runs; empty where it copies
-  // a value into another storage. Of an item with blocks the one that owns the regions.
+  // a value into another storage, or gives one to another, whose extents are told later: with memory for it (is_given).
+  // Of an item with blocks the one that owns the regions.
   Vec<NodeId> nodes = {};
   // Into Lir::placed, one per Kernel::args. Of an item with blocks: the node's inputs, what its regions capture, and
   // its outputs, which the blocks write.
@@ -145,6 +146,8 @@ class BlockWalk {
   Vec<uint32_t> owners_;
 };
 
+// Whether the item gives the value of its first argument, and memory for it, to that of its second.
+bool is_given(const Lir& lir, const Group& g);
 // The one that lies in no other, where these elements are.
 uint32_t container_of(const Lir& lir, uint32_t placed);
 // Whether an element of one may be an element of the other.

@@ -32,6 +32,14 @@ RegionId BlockWalk::region() const {
   return lir_.graph[owner.nodes[0]].regions[block];
 }
 
+bool is_given(const Lir& lir, const Group& g) {
+  if (!g.nodes.empty() || g.args.size() != 2) return false;
+  const auto type = [&](size_t i) -> const Type& {
+    return lir.graph[lir.placed[g.args[i]].value].type;
+  };
+  return type(0).shape != type(1).shape;
+}
+
 uint32_t container_of(const Lir& lir, uint32_t placed) {
   const std::optional<Inside>& inside = lir.placed[placed].inside;
   return inside ? inside->container : placed;

@@ -28,7 +28,8 @@ struct BatchNormalization {
     return Types{x};
   }
 
-  static Result<Values> expand(const BatchNormalization& o, GraphBuilder& g, const Values& inputs) {
+  static Result<Values> expand(const BatchNormalization& o, GraphBuilder& g, const Node& block) {
+    const Values& inputs = block.inputs;
     // Of a channel, so that it broadcasts over the axes behind it.
     const auto channel = [&](ValueId v) {
       Vec<int64_t> shape(g.type(inputs[0]).shape.size() - 1, 1);

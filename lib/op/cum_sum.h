@@ -1,6 +1,7 @@
 // Sums of all elements up to each along an axis.
 #pragma once
 #include "op/op.h"
+#include "op/shared/codes.h"
 #include "op/shared/formula.h"
 #include "op/shared/rows.h"
 

@@ -1,5 +1,8 @@
 // A graph that runs again and again: at most so many times, and as long as a condition holds.
 #pragma once
+#include <algorithm>
+
+#include "ir/tellers.h"
 #include "op/op.h"
 #include "op/shared/codes.h"
 
@@ -15,10 +18,19 @@ struct Loop {
   static constexpr DTypes dtypes = only(DType::kI64);
   static constexpr int regions = 1;
 
-  // The types of the region's arguments, whose inputs are typed.
+  // The types of the region's arguments, whose inputs are typed. An extent that changes is one symbol for the argument
+  // and the output: what it is in this trip, and what it was after the last.
   static Types argument_types(const Graph& g, const Node& n) {
     Types types{Type::tensor(DType::kI64, {}), Type::tensor(DType::kBool, {})};
-    for (size_t i = 2; i < n.inputs.size(); ++i) types.push_back(g[n.inputs[i]].type);
+    for (size_t i = 2; i < n.inputs.size(); ++i) {
+      Type t = g[n.inputs[i]].type;
+      const Type& out = g[n.outputs[i - 2]].type;
+      const bool comparable = t.is_tensor() && out.is_tensor() && t.rank() == out.rank();
+      for (size_t axis = 0; comparable && axis < t.shape.size(); ++axis) {
+        if (is_told(g, out.shape[axis])) t.shape[axis] = out.shape[axis];
+      }
+      types.push_back(std::move(t));
+    }
     return types;
   }
 
@@ -43,18 +55,62 @@ struct Loop {
   }
 
  private:
+  static bool is_told(const Graph& g, const Dim& d) {
+    const std::optional<SymbolName> name = d.as_symbol();
+    const Symbol* s = name ? g.find_symbol(*name) : nullptr;
+    return s && s->source == Symbol::Source::kData;
+  }
+
   static Result<Type> carried_type(InferCtx& c, int i) {
     const Type &before = c.in(2 + i), &after = c.result(0, 1 + i);
-    if (before.is_tensor() && before == after) return before;
-    return c.error(kUnsupportedForm,
-                   "what is carried is " + to_text(before) + " before a trip and " +
-                       to_text(after) + " after it",
-                   "values that change their shape from trip to trip are not supported yet");
+    const Region& body = c.graph()[c.node().regions[0]];
+    const Type& argument = c.graph()[body.arguments[static_cast<size_t>(2 + i)]].type;
+    const bool alike = before.is_tensor() && after.is_tensor() && before.dtype == after.dtype &&
+                       before.rank() == after.rank() && argument.rank() == after.rank();
+    if (!alike) {
+      return c.error(kUnsupportedForm,
+                     "what is carried is " + to_text(before) + " before a trip and " +
+                         to_text(after) + " after it",
+                     "extents may change from trip to trip, element type and rank may not");
+    }
+    Type t = before;
+    for (int axis = 0; axis < t.rank(); ++axis) {
+      const auto k = static_cast<size_t>(axis);
+      const bool stays = after.shape[k] == before.shape[k] && argument.shape[k] == before.shape[k];
+      if (!stays) t.shape[k] = c.told_extent(i, axis);
+    }
+    return t;
+  }
+
+  // Slices lie side by side, as long as no trip tells what they are like.
+  static bool is_told_inside(const InferCtx& c, const Type& slice) {
+    const Region& body = c.graph()[c.node().regions[0]];
+    const Tellers inside = tellers_of(c.graph(), body.nodes);
+    Vec<SymbolName> told;
+    for (const auto& [name, nodes] : inside) told.push_back(name);
+    for (size_t i = 2; i < body.arguments.size(); ++i) {
+      const Type& before = c.in(static_cast<int>(i));
+      const Vec<Dim>& shape = c.graph()[body.arguments[i]].type.shape;
+      for (size_t k = 0; k < shape.size(); ++k) {
+        if (shape[k] != before.shape[k] && is_told(c.graph(), shape[k])) {
+          told.push_back(*shape[k].as_symbol());
+        }
+      }
+    }
+    bool found = false;
+    for (const Dim& d : slice.shape) {
+      each_symbol(d, [&](SymbolName s) { found = found || std::ranges::count(told, s) != 0; });
+    }
+    return found;
   }
 
   static Result<Type> scanned_type(InferCtx& c, int i) {
     Type t = c.result(0, 1 + i);
     if (!t.is_tensor()) return c.error(kUnsupportedForm, "a slice is no tensor");
+    if (is_told_inside(c, t)) {
+      return c.error(kUnsupportedForm, "a slice, " + to_text(t) + ", changes from trip to trip",
+                     "carry it, or give slices of one shape");
+    }
     const Known trips = c.known(0);
     const bool counted = trips && runs_to_end(c) && is_not_negative(c, trips->at(0));
     t.shape.insert(t.shape.begin(), counted ? trips->at(0) : c.told_extent(i, 0));

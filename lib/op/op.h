@@ -13,7 +13,7 @@
 //   RLX_OP(Softmax);   // in namespace rlx::ops
 //
 // and one sorted line in op/ops.def. Members are named as ONNX names the attribute. Optional
-// statics: `effect`, `regions`, `elementwise`, `view`, `commutative`, `reshapes`, `linear` (in input 0,
+// statics: `effect`, `regions`, `elementwise`, `view`, `commutative`, `reshapes`, `tells`, `linear` (in input 0,
 // and in no other), and the hooks `canonicalise` (ir/op_def.h), `grad`, `jvp` and `batch` (ir/hooks.h); block
 // operators have `expand` instead of `lower`, those that own regions neither. Everything else (OpDef, printing,
 // parsing, JSON, hash, equality) is derived here from the struct.
@@ -55,8 +55,8 @@ inline constexpr bool kHasLower = requires(const O& o, KernelBuilder& b) {
   { O::lower(o, b) } -> std::same_as<Status>;
 };
 template <class O>
-inline constexpr bool kHasExpand = requires(const O& o, GraphBuilder& b, const Values& v) {
-  { O::expand(o, b, v) } -> std::same_as<Result<Values>>;
+inline constexpr bool kHasExpand = requires(const O& o, GraphBuilder& b, const Node& n) {
+  { O::expand(o, b, n) } -> std::same_as<Result<Values>>;
 };
 template <class O>
 inline constexpr bool kHasCanonicalise = requires(const O& o, GraphBuilder& b, const Node& n) {
@@ -81,6 +81,8 @@ inline constexpr bool kReshapes = requires { requires O::reshapes; };
 template <class O>
 inline constexpr bool kIsLinear = requires { requires O::linear; };
 
+template <class O>
+inline constexpr bool kTells = requires { requires O::tells; };
 template <class O>
 inline constexpr bool kHasRegions = requires {
   { O::regions } -> std::convertible_to<int>;
@@ -153,6 +155,7 @@ constexpr OpDef op_def_of() {
   if constexpr (requires { O::view; }) d.view = O::view;
   if constexpr (requires { O::commutative; }) d.commutative = O::commutative;
   if constexpr (requires { O::reshapes; }) d.reshapes = O::reshapes;
+  if constexpr (kTells<O>) d.tells = true;
   d.make = []() -> void* { return new O(); };
   d.clone = [](const void* o) -> void* { return new O(*static_cast<const O*>(o)); };
   d.destroy = [](void* o) { delete static_cast<O*>(o); };
@@ -168,8 +171,8 @@ constexpr OpDef op_def_of() {
     };
   }
   if constexpr (kHasExpand<O>) {
-    d.expand = [](const void* o, GraphBuilder& b, const Values& v) {
-      return O::expand(*static_cast<const O*>(o), b, v);
+    d.expand = [](const void* o, GraphBuilder& b, const Node& n) {
+      return O::expand(*static_cast<const O*>(o), b, n);
     };
   }
   if constexpr (kHasCanonicalise<O>) {
@@ -205,18 +208,18 @@ Attrs attrs(O value) {
 }  // namespace rlx
 
 // After the struct, where its type is complete: what is missing is said in one line.
-#define RLX_OP(O)                                                                              \
-  static_assert(rlx::kIsRecord<O>,                                                             \
-                #O ": an operator is a plain struct: no constructor, base or private member"); \
-  static_assert(rlx::kHasName<O>, #O ": needs `static constexpr std::string_view name`");      \
-  static_assert(rlx::kHasVersion<O>, #O ": needs `static constexpr int version`");             \
-  static_assert(rlx::kHasArity<O>, #O ": needs `static constexpr Arity arity`");               \
-  static_assert(rlx::kHasDTypes<O>, #O ": needs `static constexpr DTypes dtypes`");            \
-  static_assert(rlx::kHasAttributes<O>, #O ": a member's type is not an attribute type");      \
-  static_assert(rlx::kHasInfer<O>,                                                             \
-                #O ": needs `static Result<Types> infer(const " #O "&, InferCtx&)`");          \
-  static_assert(rlx::kHasLower<O> || rlx::kHasExpand<O> || rlx::kHasRegions<O>,                \
-                #O ": needs `lower` or `expand`");                                             \
+#define RLX_OP(O)                                                                                 \
+  static_assert(rlx::kIsRecord<O>,                                                                \
+                #O ": an operator is a plain struct: no constructor, base or private member");    \
+  static_assert(rlx::kHasName<O>, #O ": needs `static constexpr std::string_view name`");         \
+  static_assert(rlx::kHasVersion<O>, #O ": needs `static constexpr int version`");                \
+  static_assert(rlx::kHasArity<O>, #O ": needs `static constexpr Arity arity`");                  \
+  static_assert(rlx::kHasDTypes<O>, #O ": needs `static constexpr DTypes dtypes`");               \
+  static_assert(rlx::kHasAttributes<O>, #O ": a member's type is not an attribute type");         \
+  static_assert(rlx::kHasInfer<O>,                                                                \
+                #O ": needs `static Result<Types> infer(const " #O "&, InferCtx&)`");             \
+  static_assert(rlx::kHasLower<O> || rlx::kHasExpand<O> || rlx::kHasRegions<O> || rlx::kTells<O>, \
+                #O ": needs `lower` or `expand`");                                                \
   RLX_LIST_OP(O)
 
 // In op_table.cpp, and nowhere else, RLX_OP also numbers the operators of the headers in ops.def.

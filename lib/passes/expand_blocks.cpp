@@ -9,13 +9,12 @@ using Replacement = std::map<ValueId, ValueId>;
 
 Status expand(Graph& g, RegionId region, NodeId id, Replacement& replacement) {
   // Copied: new nodes move the others.
-  const Node block = g[id];
-  Values inputs = block.inputs;
-  for (ValueId& v : inputs) {
+  Node block = g[id];
+  for (ValueId& v : block.inputs) {
     if (auto found = replacement.find(v); found != replacement.end()) v = found->second;
   }
   GraphBuilder builder(g, region, block.origin);
-  RLX_TRY(Values outputs, block.op().expand(block.attrs.data(), builder, inputs));
+  RLX_TRY(Values outputs, block.op().expand(block.attrs.data(), builder, block));
   for (size_t i = 0; i < block.outputs.size(); ++i) {
     g[outputs[i]].name = g[block.outputs[i]].name;
     replacement.emplace(block.outputs[i], outputs[i]);

@@ -8,10 +8,13 @@
 #include "op/if.h"
 #include "op/loop.h"
 #include "op/shared/codes.h"
+#include "passes/changing_extents.h"
 #include "passes/codes.h"
 #include "passes/evaluate.h"
 #include "passes/input_elements.h"
 #include "passes/replacement.h"
+#include "passes/settle_symbols.h"
+#include "passes/tell_operands.h"
 
 namespace rlx {
 namespace {
@@ -167,6 +170,14 @@ class Inference {
       if (result.name.empty()) result.name = g_[out].name;
       inlined_.emplace(out, taken.results[i]);
       replacement_.emplace(out, taken.results[i]);
+      // What the branch makes is typed later.
+      const bool is_made = result.def.kind == ValueDef::Kind::kNode &&
+                           std::ranges::find(taken.nodes, result.def.node) != taken.nodes.end();
+      if (is_made) {
+        inlined_types_.emplace(taken.results[i], g_[out].type);
+      } else {
+        settle(found_out(g_, g_[out].type, result.type));
+      }
     }
   }
 
@@ -201,14 +212,41 @@ class Inference {
     }
     if (g_[id].op_name() == "slice") widen_operands(id);
     const size_t problems = problems_.size();
+    Types before;
+    for (const ValueId v : g_[id].outputs) before.push_back(g_[v].type);
     infer_node(g_, region, id, known_, problems_);
     if (problems_.size() > problems) {
       if (problems_.back().code == kMustBeKnown) starved_.push_back(id);
       return;
     }
     for (const ValueId v : g_[id].outputs) compare_with_declared(id, v);
+    find_out(id, before);
     solve(id);
     compute(id);
+  }
+
+  // What the node does not tell any more.
+  void find_out(NodeId id, const Types& before) {
+    if (g_[id].op().tells) {
+      const Known elements = known_elements(g_, g_[id].inputs[0], known_);
+      if (elements) settle(found_out(g_, id, *elements));
+    }
+    const bool has_regions = !g_[id].regions.empty();
+    for (size_t i = 0; i < before.size(); ++i) {
+      const ValueId v = g_[id].outputs[i];
+      if (has_regions) settle(found_out(g_, before[i], g_[v].type));
+      if (const auto was = inlined_types_.find(v); was != inlined_types_.end()) {
+        settle(found_out(g_, was->second, g_[v].type));
+      }
+    }
+  }
+
+  void settle(const FoundOut& found) {
+    for (const ValueId v : settle_symbols(g_, found)) {
+      // Copied: a new value may move the others.
+      const Type type = g_[v].type;
+      replacement_.emplace(v, solved_value(g_, type, Vec<Dim>(g_[v].def.dims)));
+    }
   }
 
   // Its starts and ends may be i32, for which expressions have no form; an index is none the wider.
@@ -265,6 +303,8 @@ class Inference {
   Replacement replacement_;
   // What took the place of outputs whose node is gone, whatever else fails.
   Replacement inlined_;
+  // By what took their place: the types that they had.
+  std::map<ValueId, Type> inlined_types_;
   Vec<Frame> open_;
 };
 
@@ -338,10 +378,18 @@ bool narrow_ranges(Graph& g) {
 
 Status infer_types(Graph& g) {
   do {
+    note_changing_extents(g, [](Graph& trial) {
+      // What is wrong is said of the graph itself.
+      const Status ignored = Inference(trial).run();
+      (void)ignored;
+    });
     Inference inference(g);
     Status inferred = inference.run();
     if (inferred) continue;
-    if (!name_elements(g, inference.starved(), inference.known())) return inferred;
+    if (!name_elements(g, inference.starved(), inference.known())) {
+      RLX_TRY(const bool told, tell_operands(g, inference.starved(), inference.known()));
+      if (!told) return inferred;
+    }
     // The same again, with more known.
     if (inferred = infer_types(g); !inferred) return inferred;
   } while (narrow_ranges(g));

@@ -18,11 +18,6 @@ std::optional<int64_t> short_vector(const Type& t) {
   return count && *count > 0 && *count <= kMostShapeElements ? count : std::nullopt;
 }
 
-// The first operand that may decide the shape: the others' first one is data.
-int64_t first_of_shape(const Node& n) {
-  return n.op_name() == "range" || n.op_name() == "constant_of_shape" ? 0 : 1;
-}
-
 // The inputs that operands of nodes are computed from, by way of scalars and vectors.
 std::set<int> sources_of(const Graph& g, const Vec<NodeId>& nodes, const Vec<Known>& known) {
   std::map<ValueId, int> numbers;
@@ -71,6 +66,10 @@ void name_elements_of(Graph& g, int input) {
 }
 
 }  // namespace
+
+int64_t first_of_shape(const Node& n) {
+  return n.op_name() == "range" || n.op_name() == "constant_of_shape" ? 0 : 1;
+}
 
 void name_element(Graph& g, std::string_view name) {
   const size_t dot = name.rfind('.');

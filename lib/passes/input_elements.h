@@ -10,6 +10,9 @@ namespace rlx {
 // Longer vectors are data, which decide no shape.
 inline constexpr int64_t kMostShapeElements = 64;
 
+// The first operand of a node that may decide its shape: the others' first one is data.
+int64_t first_of_shape(const Node& n);
+
 // The inputs that have such symbols, with their elements.
 std::map<ValueId, Vec<Dim>> named_inputs(const Graph& g);
 

@@ -118,11 +118,13 @@ Vec<Use> uses_of(const Group& g, const Kernel& k) {
   return uses;
 }
 
-// By group: whether a block begins or ends before it, or it has blocks.
+// By group: whether a block begins or ends before it, or it has blocks or tells, or one before it does.
 Vec<bool> block_starts(const Lir& lir) {
   Vec<bool> starts(lir.groups.size() + 1);
   for (size_t i = 0; i < lir.groups.size(); ++i) {
-    if (lir.groups[i].ends.empty()) continue;
+    const Group& item = lir.groups[i];
+    const bool tells = !item.nodes.empty() && lir.graph[item.nodes[0]].op().tells;
+    if (item.ends.empty() && !tells && !is_given(lir, item)) continue;
     starts[i] = starts[i + 1] = true;
     for (const uint32_t end : lir.groups[i].ends) starts[end] = true;
   }

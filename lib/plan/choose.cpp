@@ -14,7 +14,7 @@ Result<Vec<Rows>> rows_of(const Vec<Unit>& units, const Target& target, Menu men
   Vec<Rows> rows;
   Vec<Diagnostic> problems;
   for (const Unit& u : units) {
-    if (!u.regions.empty()) {
+    if (u.is_control) {
       rows.push_back({{.choice = {}, .needs = Vec<Need>(u.kernel.args.size())}});
       continue;
     }

@@ -4,8 +4,10 @@
 #include <map>
 #include <set>
 
+#include "ir/tellers.h"
 #include "kernel/builder.h"
 #include "kernel/estimate.h"
+#include "kernel/substitute.h"
 #include "lir/codes.h"
 #include "plan/candidates.h"
 #include "plan/copies.h"
@@ -13,6 +15,7 @@
 #include "plan/merge.h"
 #include "plan/unit_graph.h"
 #include "support/ending.h"
+#include "support/sort_uniquely.h"
 
 namespace rlx {
 namespace {
@@ -49,7 +52,7 @@ class Merger {
   }
 
   Result<Unit> merged(UnitId writer, UnitId reader) const {
-    if (!units_[writer].regions.empty() || !units_[reader].regions.empty()) {
+    if (units_[writer].is_control || units_[reader].is_control) {
       return refuse("what runs inside a node stays apart");
     }
     const AtHand here("fuse", node_of(units_[reader].kernel));
@@ -272,7 +275,7 @@ Result<Kernel> lower_node(const Graph& g, NodeId n) {
   return k;
 }
 
-// What a node that owns regions reads, inside of them too, and gives.
+// What a node that owns regions reads, inside of them too, and gives; what one that tells reads.
 Kernel signature_of(const Graph& g, NodeId n) {
   Kernel k{.name = std::string(g[n].op_name()) + std::to_string(n.index)};
   const auto add = [&](const Values& values, bool written) {
@@ -290,7 +293,7 @@ Kernel signature_of(const Graph& g, NodeId n) {
   };
   add(g[n].inputs, false);
   for (const RegionId r : g[n].regions) add(g[r].captures, false);
-  add(g[n].outputs, true);
+  if (!g[n].op().tells) add(g[n].outputs, true);
   // What lives as long as a loop does.
   for (const RegionId r : g[n].regions) {
     if (!g[r].is_loop_body()) continue;
@@ -300,6 +303,40 @@ Kernel signature_of(const Graph& g, NodeId n) {
   return k;
 }
 
+// By symbol that a node of the region tells: a value that stands for it.
+using ToldBy = std::unordered_map<SymbolName, ValueId, HashOf>;
+
+ToldBy told_in(const Graph& g, RegionId region) {
+  ToldBy told;
+  for (const auto& [symbol, tellers] : tellers_of(g, g[region].nodes)) {
+    told.emplace(symbol, g[tellers.back()].outputs[0]);
+  }
+  return told;
+}
+
+// Notes who tells what. A node that owns regions awaits all that is told before it: nobody looks inside.
+void note_told(Vec<Unit>& units, const Graph& g, RegionId region) {
+  const ToldBy told = told_in(g, region);
+  if (told.empty()) return;
+  Vec<ValueId> earlier;
+  for (Unit& u : units) {
+    if (u.regions.empty()) {
+      each_dim(u.kernel, [&](Dim& d) {
+        each_symbol(d, [&](SymbolName s) {
+          if (const auto by = told.find(s); by != told.end()) u.awaits.push_back(by->second);
+        });
+      });
+    } else {
+      u.awaits = earlier;
+    }
+    sort_uniquely(u.awaits);
+    if (!u.is_control) continue;
+    u.tells = g[u.nodes[0]].outputs[0];
+    std::erase(u.awaits, u.tells);
+    earlier.push_back(u.tells);
+  }
+}
+
 }  // namespace
 
 Result<Vec<Unit>> units_of(const Graph& g, RegionId region, bool views) {
@@ -307,15 +344,17 @@ Result<Vec<Unit>> units_of(const Graph& g, RegionId region, bool views) {
   Vec<Diagnostic> problems;
   for (const NodeId n : g[region].nodes) {
     const Vec<RegionId>& owned = g[n].regions;
-    Result<Kernel> k = owned.empty() ? lower_node(g, n) : signature_of(g, n);
+    const bool is_control = !owned.empty() || g[n].op().tells;
+    Result<Kernel> k = is_control ? signature_of(g, n) : lower_node(g, n);
     if (k) {
-      units.push_back({std::move(*k), {n}, region, owned});
+      units.push_back({std::move(*k), {n}, region, owned, is_control});
     } else {
       problems.insert(problems.end(), k.error().items.begin(), k.error().items.end());
     }
   }
   if (!problems.empty()) return Error(std::move(problems));
-  if (views) return fold_copies(std::move(units), g);
+  if (views) units = fold_copies(std::move(units), g);
+  note_told(units, g, region);
   return units;
 }
 

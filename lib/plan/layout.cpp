@@ -80,7 +80,7 @@ class Layouter {
   }
 
   void leave() {
-    if (!owners_.empty() && is_loop(owners_.back().second)) carry_on(owners_.back().second);
+    if (!owners_.empty()) hand_over(owners_.back().second);
     open_.pop_back();
     if (open_.empty()) return;
     const auto [item, u] = owners_.back();
@@ -101,6 +101,16 @@ class Layouter {
     for (size_t i = 2; i < loop.inputs.size(); ++i) carry(loop.inputs[i], loop.outputs[i - 2]);
   }
 
+  // What a block gives that does not lie where it belongs.
+  void hand_over(size_t u) {
+    if (is_loop(u)) return carry_on(u);
+    const Node& node = g_[units_[u].nodes[0]];
+    const Values& results = g_[open_.back().region].results;
+    for (size_t i = 0; i < results.size(); ++i) {
+      if (shape_of(results[i]) != shape_of(node.outputs[i])) carry(results[i], node.outputs[i]);
+    }
+  }
+
   void carry_on(size_t u) {
     const Node& loop = g_[units_[u].nodes[0]];
     const Values& results = g_[loop.regions[0]].results;
@@ -109,7 +119,9 @@ class Layouter {
 
   void carry(ValueId from, ValueId to) {
     const uint32_t args[] = {operand(from, {}), copies_[to.index][0]};
-    lir_.groups.push_back({.name = "carry" + std::to_string(args[1]), .args = {args[0], args[1]}});
+    const bool gives = shape_of(from) != shape_of(to);
+    lir_.groups.push_back(
+        {.name = (gives ? "give" : "carry") + std::to_string(args[1]), .args = {args[0], args[1]}});
   }
 
   void note_needs(size_t u) {

@@ -1,6 +1,7 @@
 #include "plan/merge.h"
 
 #include "kernel/detail.h"
+#include "support/sort_uniquely.h"
 
 namespace rlx {
 namespace {
@@ -113,6 +114,9 @@ Result<Unit> merged_unit(Kernel k, const Unit& first, const Unit& second) {
   }
   Unit out{std::move(k), first.nodes, first.region};
   out.nodes.insert(out.nodes.end(), second.nodes.begin(), second.nodes.end());
+  out.awaits = first.awaits;
+  out.awaits.insert(out.awaits.end(), second.awaits.begin(), second.awaits.end());
+  sort_uniquely(out.awaits);
   return out;
 }
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <functional>
 #include <map>
+#include <numeric>
 #include <set>
 
 #include "ir/builder.h"
@@ -85,6 +86,22 @@ void set_frames(Kernel& k, const Lir& lir, const Vec<uint32_t>& placed) {
   }
 }
 
+// What an item that gives reads and writes; no kernel runs.
+Kernel gift(const Lir& lir, const Group& group) {
+  Kernel k{.name = group.name};
+  for (const uint32_t placed : group.args) {
+    const Placed& p = lir.placed[placed];
+    const Type& t = lir.graph[p.value].type;
+    k.args.push_back({.name = k.args.empty() ? "from" : "to",
+                      .value = p.value,
+                      .dtype = t.dtype,
+                      .shape = t.shape,
+                      .storage = p.storage,
+                      .written = !k.args.empty()});
+  }
+  return k;
+}
+
 // One kernel per group, in the groups' order, with the storages that were laid out.
 Vec<PlannedKernel> kernels_of(const Lir& lir, const Vec<Unit>& units) {
   Vec<PlannedKernel> kernels;
@@ -92,6 +109,10 @@ Vec<PlannedKernel> kernels_of(const Lir& lir, const Vec<Unit>& units) {
   for (const Group& group : lir.groups) {
     const bool is_copy = group.nodes.empty();
     const Placed& first = lir.placed[group.args[0]];
+    if (is_given(lir, group)) {
+      kernels.push_back({gift(lir, group), group.choice});
+      continue;
+    }
     Kernel k = is_copy ? copy_kernel(lir.graph, first.value, first.storage,
                                      lir.placed[group.args[1]].storage)
                        : units[next++].kernel;
@@ -169,29 +190,65 @@ bool fits(const Lir& lir, const Group& group, const Unit& unit) {
   return true;
 }
 
-// Whether items [first, first + carried) copy these values to the loop's outputs.
-bool are_carried(const Lir& lir, const Node& loop, size_t first, const ValueId* from) {
-  for (size_t i = 0; i + 2 < loop.inputs.size(); ++i) {
-    const Group& copy = lir.groups[first + i];
-    if (!copy.nodes.empty()) return false;
-    const Placed &source = lir.placed[copy.args[0]], &target = lir.placed[copy.args[1]];
-    if (source.value != from[i] || source.copy != 0) return false;
-    if (target.value != loop.outputs[i] || target.copy != 0) return false;
+// Whether the item copies, or gives, the one value to the other.
+bool hands_over(const Lir& lir, const Group& item, ValueId from, ValueId to) {
+  if (!item.nodes.empty()) return false;
+  const Placed &source = lir.placed[item.args[0]], &target = lir.placed[item.args[1]];
+  return source.value == from && source.copy == 0 && target.value == to && target.copy == 0;
+}
+
+// Whether items [first, ...) hand these values over to the outputs.
+bool hand_over(const Lir& lir, const Node& node, const Vec<size_t>& outputs, size_t first,
+               const ValueId* from) {
+  for (size_t i = 0; i < outputs.size(); ++i) {
+    const size_t out = outputs[i];
+    if (!hands_over(lir, lir.groups[first + i], from[out], node.outputs[out])) return false;
   }
   return true;
 }
 
-// Whether each loop begins with what it is given and each of its trips with what the one before gave.
-bool are_carried(const Lir& lir) {
+// Outputs of an If that a branch's results do not lie in.
+Vec<size_t> given_outputs(const Graph& g, const Node& node, RegionId branch) {
+  Vec<size_t> given;
+  for (size_t i = 0; i < node.outputs.size(); ++i) {
+    const bool same = g[g[branch].results[i]].type.shape == g[node.outputs[i]].type.shape;
+    if (!same) given.push_back(i);
+  }
+  return given;
+}
+
+bool are_given(const Lir& lir, size_t item) {
+  const Node& node = lir.graph[lir.groups[item].nodes[0]];
+  size_t begin = item + 1;
+  for (size_t b = 0; b < node.regions.size(); ++b) {
+    const size_t end = lir.groups[item].ends[b];
+    const Vec<size_t> given = given_outputs(lir.graph, node, node.regions[b]);
+    const ValueId* results = lir.graph[node.regions[b]].results.data();
+    if (end < begin + given.size()) return false;
+    if (!hand_over(lir, node, given, end - given.size(), results)) return false;
+    begin = end;
+  }
+  return true;
+}
+
+bool are_carried(const Lir& lir, size_t item) {
+  const Node& loop = lir.graph[lir.groups[item].nodes[0]];
+  Vec<size_t> carried(loop.inputs.size() - 2);
+  std::iota(carried.begin(), carried.end(), size_t{0});
+  const size_t end = lir.groups[item].ends[0];
+  if (item < carried.size() || end < item + 1 + carried.size()) return false;
+  const ValueId* results = lir.graph[loop.regions[0]].results.data() + 1;
+  return hand_over(lir, loop, carried, item - carried.size(), loop.inputs.data() + 2) &&
+         hand_over(lir, loop, carried, end - carried.size(), results);
+}
+
+// Whether each loop begins with what it is given and each of its trips with what the one before gave, and each branch
+// gives what does not lie where it belongs.
+bool are_handed_over(const Lir& lir) {
   for (size_t i = 0; i < lir.groups.size(); ++i) {
-    const Group& item = lir.groups[i];
-    if (item.ends.size() != 1) continue;
-    const Node& loop = lir.graph[item.nodes[0]];
-    const size_t carried = loop.inputs.size() - 2;
-    if (i < carried || item.ends[0] < i + 1 + carried) return false;
-    const Values& results = lir.graph[loop.regions[0]].results;
-    if (!are_carried(lir, loop, i - carried, loop.inputs.data() + 2)) return false;
-    if (!are_carried(lir, loop, item.ends[0] - carried, results.data() + 1)) return false;
+    const size_t blocks = lir.groups[i].ends.size();
+    if (blocks == 1 && !are_carried(lir, i)) return false;
+    if (blocks == 2 && !are_given(lir, i)) return false;
   }
   return true;
 }
@@ -277,8 +334,8 @@ Result<Vec<PlannedKernel>> replay(const Lir& lir) {
   if (planned != units.size()) {
     return Error(kPlanMismatch, "the stored plan does not cover its graph");
   }
-  if (!are_carried(lir)) {
-    return Error(kPlanMismatch, "the stored plan does not carry what its loops do");
+  if (!are_handed_over(lir)) {
+    return Error(kPlanMismatch, "the stored plan does not hand over what its blocks give");
   }
   Vec<PlannedKernel> kernels = kernels_of(lir, units);
   if (!is_in_place_sound(lir, kernels, views)) {

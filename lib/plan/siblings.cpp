@@ -48,16 +48,16 @@ Result<LoopNames> pair_grids(Kernel& a, Kernel& b) {
 
 // An access as both kernels would have it: its value, and grid loops by their place among the moving ones; loops
 // of a stage by their place there.
-struct Place {
+struct PlaceOfRead {
   ValueId value;
   Vec<Dim> index;
 
-  bool operator==(const Place&) const = default;
+  bool operator==(const PlaceOfRead&) const = default;
 };
 
-Vec<Place> places_read(const Kernel& k) {
+Vec<PlaceOfRead> places_read(const Kernel& k) {
   const Vec<Loop> grid = moving(k);
-  Vec<Place> places;
+  Vec<PlaceOfRead> places;
   for (const Stage& s : k.stages) {
     LoopMap at;
     auto number = [&](const Vec<Loop>& loops, size_t first) {
@@ -69,7 +69,7 @@ Vec<Place> places_read(const Kernel& k) {
     number(s.loops, grid.size());
     for (const Access& a : s.reads) {
       if (a.of != Access::Of::kArg || !is_affine(a)) continue;
-      Place p{.value = k.args[a.tensor].value};
+      PlaceOfRead p{.value = k.args[a.tensor].value};
       for (const AxisIndex& i : a.index) p.index.push_back(substitute_loops(i.dim, at));
       const bool moves = std::ranges::any_of(p.index, [](const Dim& d) { return d.has_loops(); });
       if (moves) places.push_back(std::move(p));
@@ -79,9 +79,10 @@ Vec<Place> places_read(const Kernel& k) {
 }
 
 bool read_alike(const Kernel& a, const Kernel& b) {
-  const Vec<Place> there = places_read(b);
-  return std::ranges::any_of(
-      places_read(a), [&](const Place& p) { return std::ranges::find(there, p) != there.end(); });
+  const Vec<PlaceOfRead> there = places_read(b);
+  return std::ranges::any_of(places_read(a), [&](const PlaceOfRead& p) {
+    return std::ranges::find(there, p) != there.end();
+  });
 }
 
 }  // namespace

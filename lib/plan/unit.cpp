@@ -4,7 +4,7 @@
 
 namespace rlx {
 
-bool is_gone(const Unit& u) { return u.kernel.stages.empty() && u.regions.empty(); }
+bool is_gone(const Unit& u) { return u.kernel.stages.empty() && !u.is_control; }
 
 const Arg* arg_of(const Kernel& k, ValueId v) {
   for (const Arg& a : k.args) {

@@ -1,5 +1,5 @@
-// A unit is a kernel on its way through planning, with the nodes that it runs; or a node that owns regions, with what it
-// reads and gives as a kernel without stages, which nothing is merged with.
+// A unit is a kernel on its way through planning, with the nodes that it runs; or control: a node that owns regions
+// or tells extents, with what it reads and gives as a kernel without stages, which nothing is merged with.
 #pragma once
 #include "ir/graph.h"
 #include "kernel/substitute.h"
@@ -14,6 +14,12 @@ struct Unit {
   RegionId region = Graph::kTop;
   // That the node owns.
   Vec<RegionId> regions = {};
+  // Whether no kernel runs: the node owns regions, or tells extents.
+  bool is_control = false;
+  // Of control: a value that stands for the symbols that it tells; else invalid.
+  ValueId tells = {};
+  // Those of units before it that tell what this one speaks of.
+  Vec<ValueId> awaits = {};
 };
 
 // Whether nothing is left to run.

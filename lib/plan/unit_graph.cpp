@@ -16,8 +16,8 @@ double heaviest_work(const Kernel& k) {
 
 Vec<ValueId> values_read(const Unit& u) {
   const Kernel& k = u.kernel;
-  Vec<ValueId> values;
-  if (!u.regions.empty()) {
+  Vec<ValueId> values = u.awaits;
+  if (u.is_control) {
     for (const Arg& a : k.args) {
       if (!a.written) values.push_back(a.value);
     }
@@ -31,9 +31,10 @@ Vec<ValueId> values_read(const Unit& u) {
   return values;
 }
 
-Vec<ValueId> values_written(const Kernel& k) {
+Vec<ValueId> values_written(const Unit& u) {
   Vec<ValueId> values;
-  for (const Arg& a : k.args) {
+  if (u.tells.valid()) values.push_back(u.tells);
+  for (const Arg& a : u.kernel.args) {
     if (a.written) values.push_back(a.value);
   }
   sort_uniquely(values);
@@ -78,6 +79,8 @@ Vec<UnitId> UnitGraph::siblings_of(UnitId u) const {
   constexpr int kNear = 4;
   Vec<UnitId> found;
   for (const ValueId v : nodes_[u.index].reads) {
+    // What tells them both is nothing that they would share.
+    if (std::ranges::binary_search(nodes_[u.index].unit.awaits, v)) continue;
     const std::set<UnitId>& readers = readers_of(v);
     const auto here = readers.find(u);
     auto from = here;
@@ -163,7 +166,7 @@ Vec<Unit> UnitGraph::take() {
 void UnitGraph::note_uses(UnitId u) {
   const Unit& unit = nodes_[u.index].unit;
   set_reads(u, values_read(unit));
-  set_writes(u, values_written(unit.kernel));
+  set_writes(u, values_written(unit));
 }
 
 void UnitGraph::set_reads(UnitId u, Vec<ValueId> reads) {

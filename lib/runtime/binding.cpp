@@ -5,6 +5,7 @@
 
 #include <fmt/format.h>
 
+#include "image/told.h"
 #include "runtime/codes.h"
 #include "support/names.h"
 
@@ -18,7 +19,8 @@ using image::Tensor;
 // Fills a Binding and collects what is wrong on the way.
 class Binder {
  public:
-  Binder(const Image& image, std::span<const HostTensor> given) : image_(image), given_(given) {}
+  Binder(const Image& image, std::span<const HostTensor> given)
+      : image_(image), told_(told_groups(image)), given_(given) {}
 
   Result<Binding> bind(const Vec<std::pair<std::string, int64_t>>& dims) {
     binding_.inputs.resize(image_.inputs.size());
@@ -86,6 +88,9 @@ class Binder {
           symbol.element < 0 ? input.shape[symbol.axis] : element_of(input, symbol);
       check_range(symbol, value);
       return value;
+    }
+    if (told_.of_symbol[static_cast<size_t>(&symbol - image_.symbols.data())] >= 0) {
+      return image::kUntold;
     }
     auto given = std::ranges::find(dims, symbol.name, &std::pair<std::string, int64_t>::first);
     if (given == dims.end()) {
@@ -162,6 +167,7 @@ class Binder {
   }
 
   const Image& image_;
+  const image::ToldGroups told_;
   std::span<const HostTensor> given_;
   Binding binding_;
   Vec<Diagnostic> problems_;
@@ -198,7 +204,8 @@ Diagnostic failed_guard(const Image& image, const image::Guard& guard,
 Status check_guards(const Image& image, const Vec<int64_t>& symbols) {
   Vec<Diagnostic> problems;
   for (const image::Guard& guard : image.guards) {
-    const bool holds = guard.command != 0 || evaluate(guard.predicate, symbols).value_or(0) != 0;
+    const bool is_later = guard.command != 0 || is_untold(guard.predicate, symbols);
+    const bool holds = is_later || evaluate(guard.predicate, symbols).value_or(0) != 0;
     if (!holds) problems.push_back(failed_guard(image, guard, symbols));
   }
   return problems.empty() ? Status() : Status(Error(std::move(problems)));

@@ -23,8 +23,9 @@ struct Blob {
 };
 using BlobSource = std::function<Result<Blob>(const Digest&)>;
 
-// What a run reads and writes, in the image's order. Each tensor has the bytes of its buffer; an output may
-// lie in the buffer of an input, a constant or an earlier output, and gets a copy then.
+// What a run reads and writes, in the image's order. Each tensor has the bytes of its buffer, but outputs whose extents
+// the run tells: these get shape and bytes from it. An output may lie in the buffer of an input, a constant or an
+// earlier output, and gets a copy then.
 struct Io {
   std::span<const HostTensor* const> inputs;
   std::span<HostTensor> outputs;
@@ -56,6 +57,8 @@ struct Finished {
   std::optional<Trapped> trapped;
   // Nor where the run has ended before its end.
   std::optional<Stopped> stopped;
+  // Nor where data told an extent that cannot be, or one that there is no memory for.
+  std::optional<Error> failed;
   // Of the commands that ran, in that order, but those that only choose what runs; empty unless it was timed.
   Profile times;
 };

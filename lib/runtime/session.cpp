@@ -4,6 +4,7 @@
 
 #include <fmt/format.h>
 
+#include "image/told.h"
 #include "runtime/binding.h"
 #include "runtime/codes.h"
 #include "support/codes.h"
@@ -94,6 +95,9 @@ Status Session::Impl::check_inputs(const Binding& binding) const {
 
 Result<HostTensor> Session::Impl::make_output(const image::Tensor& wanted,
                                               const Vec<int64_t>& symbols) const {
+  if (is_untold(image.buffers[wanted.buffer].bytes, symbols)) {
+    return HostTensor{wanted.name, wanted.dtype};
+  }
   RLX_TRY(Vec<int64_t> shape, shape_of(image, wanted, symbols));
   std::optional<size_t> bytes = tensor_bytes(wanted.dtype, shape);
   const std::string what = fmt::format("output {} {}", wanted.name, type_text(wanted.dtype, shape));
@@ -138,6 +142,7 @@ Status Session::Impl::run_bound(Profile* profile) {
   if (profile != nullptr) *profile = std::move(finished.times);
   if (finished.trapped) return error_of(*finished.trapped);
   if (finished.stopped) return error_of(*finished.stopped);
+  if (finished.failed) return *std::move(finished.failed);
   return {};
 }
 

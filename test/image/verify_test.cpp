@@ -102,7 +102,7 @@ TEST_CASE("commands use what there is, when it is there") {
   CHECK(after([](Image& i) { i.commands[3].buffers = {1}; }) ==
         "commands[3]: its buffer has no pattern");
   // One after the last.
-  CHECK(after([](Image& i) { i.commands[3].kind = static_cast<Command::Kind>(5); }) ==
+  CHECK(after([](Image& i) { i.commands[3].kind = static_cast<Command::Kind>(7); }) ==
         "commands[3]: its kind is unknown");
   CHECK(after([](Image& i) { i.commands[3].kind = static_cast<Command::Kind>(255); }) ==
         "commands[3]: its kind is unknown");

@@ -39,8 +39,8 @@ Result<Types> If::infer(const If&, InferCtx& c) {
 
 Result<Types> Block::infer(const Block&, InferCtx& c) { return Types{c.in(0)}; }
 
-Result<Values> Block::expand(const Block&, GraphBuilder& b, const Values& inputs) {
-  return b.add("add", {inputs[0], inputs[0]});
+Result<Values> Block::expand(const Block&, GraphBuilder& b, const Node& block) {
+  return b.add("add", {block.inputs[0], block.inputs[0]});
 }
 
 namespace {
@@ -60,8 +60,8 @@ OpDef def_of() {
   };
   d.infer = [](const void* o, InferCtx& c) { return O::infer(*static_cast<const O*>(o), c); };
   if constexpr (requires { &O::expand; }) {
-    d.expand = [](const void* o, GraphBuilder& b, const Values& v) {
-      return O::expand(*static_cast<const O*>(o), b, v);
+    d.expand = [](const void* o, GraphBuilder& b, const Node& n) {
+      return O::expand(*static_cast<const O*>(o), b, n);
     };
   }
   return d;

@@ -64,7 +64,7 @@ struct Block {
   static constexpr std::string_view name = "block";
   static constexpr Arity arity{.in = 1};
   static Result<Types> infer(const Block&, InferCtx& c);
-  static Result<Values> expand(const Block&, GraphBuilder& b, const Values& inputs);
+  static Result<Values> expand(const Block&, GraphBuilder& b, const Node& block);
 };
 
 template <class O>

@@ -1,9 +1,11 @@
 #include "backend/common/build_image.h"
 
-#include "support/sort_uniquely.h"
-
 #include <algorithm>
 #include <set>
+
+#include "ir/order.h"
+#include "ir/tellers.h"
+#include "support/sort_uniquely.h"
 
 namespace rlx {
 namespace {
@@ -191,8 +193,14 @@ class Builder {
   void add_commands() {
     uint32_t launched = 0;
     for (uint32_t i = 0; i < kernels_.size(); ++i) {
-      const bool launches = !kernels_[i].kernel.stages.empty();
-      out_.commands.push_back(launches ? launch(i, launched++) : choice(i));
+      if (!kernels_[i].kernel.stages.empty()) {
+        out_.commands.push_back(launch(i, launched++));
+      } else if (lir_.groups[i].nodes.empty()) {
+        out_.commands.push_back(give(i));
+      } else {
+        const bool tells = g_[lir_.groups[i].nodes[0]].op().tells;
+        out_.commands.push_back(tells ? tell(i) : choice(i));
+      }
     }
   }
 
@@ -212,6 +220,39 @@ class Builder {
       c.origin.insert(c.origin.end(), s.origin.begin(), s.origin.end());
     }
     sort_uniquely(c.origin);
+    return c;
+  }
+
+  image::Command give(uint32_t i) {
+    const Placed& from = lir_.placed[lir_.groups[i].args[0]];
+    const Type& type = g_[from.value].type;
+    image::Command c{.kind = image::Command::Kind::kGive,
+                     .room = {extent(bytes_of(type.dtype, type.elements()))},
+                     .origin = g_.origin_of(from.value)};
+    const Vec<Arg>& args = kernels_[i].kernel.args;
+    use(c, i, args[1].value, true);
+    use(c, i, args[0].value, false);
+    sort_uniquely(c.waits);
+    return c;
+  }
+
+  image::Command tell(uint32_t i) {
+    const Node& node = g_[lir_.groups[i].nodes[0]];
+    image::Command c{.kind = image::Command::Kind::kTell, .origin = node.origin};
+    use(c, i, node.inputs[0], false);
+    const Vec<SymbolName> names = told_names(node);
+    const auto elements = static_cast<size_t>(*g_[node.inputs[0]].type.elements().constant());
+    for (size_t n = 0; n < names.size(); ++n) {
+      // A symbol that nothing speaks of is gone.
+      const Symbol* s = g_.find_symbol(names[n]);
+      if (!s) continue;
+      const bool has_parts = names.size() > elements;
+      c.told.push_back({.symbol = static_cast<uint32_t>(symbols_.at(s->name)),
+                        .buffer = 0,
+                        .element = static_cast<uint32_t>(n % elements),
+                        .sign = has_parts ? s->sign : 0});
+    }
+    sort_uniquely(c.waits);
     return c;
   }
 
@@ -298,12 +339,13 @@ class Builder {
 }  // namespace
 
 Result<image::Image> build_image(const Lir& lir, const Vec<PlannedKernel>& kernels, Code code) {
+  const Tellers tellers = tellers_of(lir.graph, definition_order(lir.graph).nodes);
   for (const Symbol& s : lir.graph.symbols) {
-    if (s.source == Symbol::Source::kData) {
-      return Error(4040,
-                   "the extent " + s.name + " depends on the data, which is not supported yet",
-                   "bind the inputs that it depends on as constants");
-    }
+    if (s.source != Symbol::Source::kData) continue;
+    const auto teller = tellers.find(s.key());
+    if (teller != tellers.end() && lir.graph[teller->second.back()].op().tells) continue;
+    return Error(4040, "the extent " + s.name + " depends on the data, which is not supported yet",
+                 "bind the inputs that it depends on as constants");
   }
   return Builder(lir, kernels).run(std::move(code));
 }

@@ -1,3 +1,8 @@
+#include <algorithm>
+#include <cstring>
+#include <map>
+
+#include "image/told.h"
 #include "runtime/cpu/buffers.h"
 #include "support/memory.h"
 
@@ -31,7 +36,37 @@ class ArenaBuffers final : public Buffers {
       RLX_TRY(arena_, Mapping::make(wanted));
     }
     for (uint32_t b = 0; b < image_.buffers.size(); ++b) {
-      if (image_.buffers[b].kind == BufferKind::kArena) place(b, placement);
+      if (image_.buffers[b].kind != BufferKind::kArena || placement.offsets[b] < 0) continue;
+      place(b, arena_.data() + placement.offsets[b], placement);
+    }
+    return {};
+  }
+
+  // Twice as much as it had, so that what grows by little is rarely moved.
+  Status make_room(uint32_t buffer, int64_t bytes) override {
+    Mapping& room = rooms_[buffer];
+    if (room.data() == nullptr || room.size() < static_cast<size_t>(bytes)) {
+      const size_t wanted = std::max(static_cast<size_t>(bytes), 2 * room.size());
+      RLX_TRY_VOID(check_memory("what the data tells", wanted));
+      RLX_TRY(Mapping larger, Mapping::make(wanted));
+      if (room.size() != 0) std::memcpy(larger.data(), room.data(), room.size());
+      room = std::move(larger);
+    }
+    pointers_[buffer] = room.data();
+    return {};
+  }
+
+  Status enter_group(const image::Placement& placement, uint32_t group,
+                     const Vec<uint32_t>& buffers, int64_t bytes) override {
+    if (told_.size() <= group) told_.resize(group + 1);
+    Mapping& memory = told_[group];
+    if (memory.size() < static_cast<size_t>(bytes)) {
+      RLX_TRY_VOID(check_memory("what the data tells", static_cast<size_t>(bytes)));
+      RLX_TRY(memory, Mapping::make(static_cast<size_t>(bytes)));
+    }
+    for (const uint32_t b : buffers) {
+      if (placement.offsets[b] < 0) continue;
+      place(b, memory.data() + placement.offsets[b] - image::told_base(group), placement);
     }
     return {};
   }
@@ -46,8 +81,7 @@ class ArenaBuffers final : public Buffers {
   void end_run() override {}
 
  private:
-  void place(uint32_t b, const image::Placement& placement) {
-    std::byte* data = arena_.data() + placement.offsets[b];
+  void place(uint32_t b, std::byte* data, const image::Placement& placement) {
     pointers_[b] = data;
     const std::string& pattern = image_.buffers[b].pattern;
     if (!pattern.empty() && placement.bytes[b] > 0) {
@@ -56,6 +90,10 @@ class ArenaBuffers final : public Buffers {
   }
 
   Mapping arena_;
+  // By group.
+  Vec<Mapping> told_;
+  // By buffer that is given room.
+  std::map<uint32_t, Mapping> rooms_;
 };
 
 }  // namespace

@@ -1,15 +1,20 @@
 #include "runtime/cpu/device.h"
 
+#include <algorithm>
 #include <cstring>
+#include <map>
+#include <set>
 #include <utility>
 
 #include <fmt/format.h>
 
+#include "runtime/binding.h"
 #include "runtime/codes.h"
 #include "runtime/cpu/buffers.h"
 #include "runtime/cpu/code_memory.h"
 #include "runtime/cpu/cores.h"
 #include "runtime/cpu/executor.h"
+#include "runtime/cpu/told_symbols.h"
 #include "support/cpu_features.h"
 
 namespace rlx::runtime::cpu {
@@ -45,13 +50,14 @@ Result<Code> load_code(const Image& image, const FunctionTable* replacement) {
   return code;
 }
 
-// By output: whether it lies in an input, a constant or an earlier output, and is copied from there.
-Vec<bool> copied_outputs(const Image& image) {
+// By output: whether it lies in an input, a constant, an earlier output or in memory of its own, and is copied from
+// there.
+Vec<bool> copied_outputs(const Image& image, const Vec<bool>& given) {
   Vec<bool> copied;
   Vec<bool> taken(image.buffers.size());
   for (const image::Tensor& output : image.outputs) {
     const bool own = image.buffers[output.buffer].kind == image::Buffer::Kind::kOutput;
-    copied.push_back(!own || taken[output.buffer]);
+    copied.push_back(!own || taken[output.buffer] || given[output.buffer]);
     taken[output.buffer] = true;
   }
   return copied;
@@ -64,12 +70,15 @@ struct Loaded {
   Code code = {};
   Constants constants = {};
   std::unique_ptr<Buffers> buffers = nullptr;
+  // By buffer: given room by who writes it.
+  Vec<bool> given = {};
   Vec<bool> copied_outputs = {};
+  ToldSymbols told;
   // Whose placement `buffers` has entered.
   const Run* entered = nullptr;
 };
 
-class CpuRun final : public Run {
+class CpuRun final : public Run, private Steward {
  public:
   CpuRun(Loaded& loaded, image::Placement placement, Program program)
       : loaded_(loaded), placement_(std::move(placement)), program_(std::move(program)) {}
@@ -91,16 +100,20 @@ class CpuRun final : public Run {
       if (!loaded_.copied_outputs[i]) buffers.set_output(image.outputs[i].buffer, io.outputs[i]);
     }
     outputs_ = io.outputs;
+    // Other tensors, and maybe other runs' memory.
+    told_.clear();
     program_.set_pointers(buffers.pointers());
     return {};
   }
 
   void submit(bool timed) override {
+    rooms_.clear();
     loaded_.buffers->begin_run();
     fill_outputs();
-    finished_ = loaded_.executor.run(program_, timed);
+    finished_ = loaded_.executor.run(program_, *this, timed);
     loaded_.buffers->end_run();
-    if (!finished_.trapped && !finished_.stopped) copy_outputs();
+    if (finished_.trapped || finished_.stopped || finished_.failed) return;
+    if (Status copied = copy_outputs(); !copied) finished_.failed = copied.error();
   }
 
   Result<Finished> finish() override { return std::exchange(finished_, {}); }
@@ -119,32 +132,137 @@ class CpuRun final : public Run {
   void fill_outputs() {
     const Image& image = loaded_.image;
     for (uint32_t b = 0; b < image.buffers.size(); ++b) {
-      const image::Buffer& buffer = image.buffers[b];
-      if (buffer.kind != image::Buffer::Kind::kOutput || buffer.pattern.empty()) continue;
-      auto* data = static_cast<std::byte*>(loaded_.buffers->pointers()[b]);
-      fill_with_pattern({data, static_cast<size_t>(placement_.bytes[b])}, buffer.pattern);
+      if (image.buffers[b].kind == image::Buffer::Kind::kOutput) fill_output(b);
     }
   }
 
-  void copy_outputs() {
+  void fill_output(uint32_t b) {
+    const std::string& pattern = loaded_.image.buffers[b].pattern;
+    // One that is not told yet has no bytes.
+    if (pattern.empty() || placement_.bytes[b] <= 0) return;
+    auto* data = static_cast<std::byte*>(loaded_.buffers->pointers()[b]);
+    fill_with_pattern({data, static_cast<size_t>(placement_.bytes[b])}, pattern);
+  }
+
+  Status run(uint32_t command) override {
+    const bool tells = loaded_.image.commands[command].kind == image::Command::Kind::kTell;
+    return tells ? tell(command) : give(loaded_.image.commands[command]);
+  }
+
+  Status give(const image::Command& command) {
+    const uint32_t to = command.buffers[0], from = command.buffers[1];
+    const int64_t bytes = evaluate(command.room[0], program_.symbols).value_or(-1);
+    if (bytes < 0 || bytes > placement_.bytes[from]) {
+      return Error(kDamagedImage, "a command gives more than there is");
+    }
+    RLX_TRY_VOID(make_room(to, bytes));
+    const Vec<void*>& pointers = loaded_.buffers->pointers();
+    if (bytes != 0) std::memcpy(pointers[to], pointers[from], static_cast<size_t>(bytes));
+    return {};
+  }
+
+  Status make_room(uint32_t command, size_t slices, int64_t bytes) override {
+    return make_room(loaded_.image.commands[command].buffers[6 + 2 * slices], bytes);
+  }
+
+  Status make_room(uint32_t buffer, int64_t bytes) {
+    const void* before = loaded_.buffers->pointers()[buffer];
+    RLX_TRY_VOID(loaded_.buffers->make_room(buffer, bytes));
+    rooms_[buffer] = bytes;
+    if (loaded_.buffers->pointers()[buffer] != before) {
+      program_.set_pointers(loaded_.buffers->pointers());
+    }
+    return {};
+  }
+
+  // Reads the symbols, and lays what they size and all commands anew where one has another value than before.
+  Status tell(uint32_t command) {
+    const Image& image = loaded_.image;
+    Buffers& buffers = *loaded_.buffers;
+    RLX_TRY(const bool changed,
+            loaded_.told.read(command, buffers.pointers(), placement_, program_.symbols));
+    if (!told_.insert(command).second && !changed) return {};
+    RLX_TRY_VOID(loaded_.told.check_guards(command, program_.symbols));
+    for (const uint32_t group : groups_told_by(loaded_.told.groups(), image.commands[command])) {
+      RLX_TRY_VOID(enter_group(group));
+    }
+    RLX_TRY(Program program, make_program(image, placement_, program_.symbols,
+                                          loaded_.code.functions, loaded_.executor.threads()));
+    RLX_TRY_VOID(loaded_.executor.reserve_scratch(program.scratch_bytes));
+    program_ = std::move(program);
+    program_.set_pointers(buffers.pointers());
+    return {};
+  }
+
+  Status enter_group(uint32_t group) {
+    const image::ToldGroups& told = loaded_.told.groups();
+    RLX_TRY(const int64_t bytes,
+            place_told(loaded_.image, told, loaded_.given, group, program_.symbols, placement_));
+    const Vec<uint32_t>& sized = told.groups[group].buffers;
+    RLX_TRY_VOID(check_rooms(sized));
     for (size_t i = 0; i < outputs_.size(); ++i) {
+      const uint32_t b = loaded_.image.outputs[i].buffer;
+      if (loaded_.copied_outputs[i] || std::ranges::count(sized, b) == 0) continue;
+      RLX_TRY_VOID(make_output(i));
+      loaded_.buffers->set_output(b, outputs_[i]);
+      fill_output(b);
+    }
+    return loaded_.buffers->enter_group(placement_, group, sized, bytes);
+  }
+
+  // What was given room has as much as is told now; a loop without trips gives its slices none.
+  Status check_rooms(const Vec<uint32_t>& sized) {
+    for (const uint32_t b : sized) {
+      if (!loaded_.given[b] || placement_.bytes[b] <= rooms_[b]) continue;
+      return Error(kDamagedImage, "a buffer is told to be larger than it was made");
+    }
+    return {};
+  }
+
+  // One whose shape the run told.
+  Status make_output(size_t i) {
+    const image::Tensor& wanted = loaded_.image.outputs[i];
+    HostTensor& output = outputs_[i];
+    RLX_TRY(output.shape, shape_of(loaded_.image, wanted, program_.symbols));
+    const auto bytes = static_cast<size_t>(std::max<int64_t>(placement_.bytes[wanted.buffer], 0));
+    if (tensor_bytes(output.dtype, output.shape) != bytes) {
+      return Error(kDamagedImage, fmt::format("'{}' does not fit its buffer", output.name));
+    }
+    if (output.data.size() == bytes && bytes != 0) return {};
+    RLX_TRY(output.data, AlignedBytes::make(bytes, "output " + output.name));
+    return {};
+  }
+
+  Status copy_outputs() {
+    for (size_t i = 0; i < outputs_.size(); ++i) {
+      if (!loaded_.copied_outputs[i]) continue;
+      const uint32_t b = loaded_.image.outputs[i].buffer;
+      if (group_of(loaded_.told.groups(), loaded_.image.buffers[b].bytes) >= 0) {
+        RLX_TRY_VOID(make_output(i));
+      }
       AlignedBytes& to = outputs_[i].data;
-      if (!loaded_.copied_outputs[i] || to.size() == 0) continue;
+      if (to.size() == 0) continue;
       const void* from = loaded_.buffers->pointers()[loaded_.image.outputs[i].buffer];
       std::memcpy(to.data(), from, to.size());
     }
+    return {};
   }
 
   Loaded& loaded_;
-  const image::Placement placement_;
+  image::Placement placement_;
   Program program_;
+  // Commands that have told what stands in the program's symbols.
+  std::set<uint32_t> told_;
+  // Bytes, by buffer that was given room in this run.
+  std::map<uint32_t, int64_t> rooms_;
   std::span<HostTensor> outputs_;
   Finished finished_;
 };
 
 class CpuModule final : public Module {
  public:
-  CpuModule(const Image& image, Executor& executor) : loaded_{image, executor} {}
+  CpuModule(const Image& image, Executor& executor)
+      : loaded_{.image = image, .executor = executor, .told = ToldSymbols(image)} {}
 
   Status load(const BlobSource& blobs, const FunctionTable* functions, bool check_memory) {
     const Image& image = loaded_.image;
@@ -152,7 +270,8 @@ class CpuModule final : public Module {
     RLX_TRY(loaded_.constants, Constants::load(image, blobs));
     loaded_.buffers = check_memory ? guarded_buffers(image, loaded_.constants)
                                    : arena_buffers(image, loaded_.constants);
-    loaded_.copied_outputs = copied_outputs(image);
+    loaded_.given = given_buffers(image);
+    loaded_.copied_outputs = copied_outputs(image, loaded_.given);
     return {};
   }
 

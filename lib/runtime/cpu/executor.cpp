@@ -71,8 +71,8 @@ Status Executor::reserve_scratch(int64_t bytes) {
   return {};
 }
 
-Finished Executor::run(const Program& program, bool timed) {
-  Walk walk{.executor = this, .program = &program, .timed = timed};
+Finished Executor::run(const Program& program, Steward& steward, bool timed) {
+  Walk walk{.executor = this, .program = &program, .steward = &steward, .timed = timed};
   walk.trips.assign(program.branches.size(), -1);
   auto task = [](void* context, int thread) {
     auto& w = *static_cast<Walk*>(context);
@@ -89,6 +89,10 @@ void Executor::walk(Walk& w, int thread) {
   const Program& program = *w.program;
   for (size_t at = 0; at < program.steps.size();) {
     const Step& step = program.steps[at];
+    if (step.kind == Kind::kTell || step.kind == Kind::kGive) {
+      at = run_alone(w, step.command, step.next, thread);
+      continue;
+    }
     if (step.barrier) pool_.barrier(thread);
     perform(program, step, thread);
     at = after(w, step, thread);
@@ -99,9 +103,27 @@ size_t Executor::after(Walk& w, const Step& step, int thread) {
   if (step.kind != Kind::kIf && step.kind != Kind::kLoop) return step.next;
   const Branch& branch = w.program->branches[step.branch];
   const size_t block = step.kind == Kind::kIf ? choose(w, step) : next_trip(w, step, thread);
+  if (w.finished.failed && !w.goes_on && step.kind == Kind::kLoop) return w.program->steps.size();
   if (!branch.stopped[block]) return branch.begin[block];
   if (thread == 0) w.finished.stopped = branch.stopped[block];
   return w.program->steps.size();
+}
+
+// Nobody looks at a step while the program changes.
+size_t Executor::run_alone(Walk& w, uint32_t command, size_t next, int thread) {
+  pool_.barrier(thread);
+  if (thread == 0) {
+    const Status done = is_trapped() ? Status() : w.steward->run(command);
+    w.goes_on = done.ok() && !is_trapped();
+    if (!done) w.finished.failed = done.error();
+  }
+  pool_.barrier(thread);
+  return w.goes_on ? next : w.program->steps.size();
+}
+
+// After bad data nobody knows what is told.
+bool Executor::is_trapped() const {
+  return std::ranges::any_of(lanes_, [](const Lane& l) { return l.trapped.has_value(); });
 }
 
 size_t Executor::choose(const Walk& w, const Step& step) {
@@ -115,23 +137,36 @@ size_t Executor::next_trip(Walk& w, const Step& step, int thread) {
   return w.goes_on ? 0 : 1;
 }
 
-// Puts away what the trip before gave; whether there is another one, which then has its number and condition. After bad
-// data nobody knows what a condition is worth.
-bool Executor::begin_trip(Walk& w, const Step& step) const {
-  void* const* buffers = w.program->arguments.data() + step.first_argument;
-  int64_t& trip = w.trips[step.branch];
-  const Vec<Branch::Slice>& slices = w.program->branches[step.branch].slices;
-  for (size_t s = 0; trip >= 0 && s < slices.size(); ++s) {
-    const auto [bytes, room] = slices[s];
+// The slices of a trip; false where there is no memory for them.
+bool Executor::put_away(Walk& w, const Step& step, int64_t trip) {
+  const Program& program = *w.program;
+  const Vec<Branch::Slice>& slices = program.branches[step.branch].slices;
+  for (size_t s = 0; s < slices.size(); ++s) {
+    const auto [bytes, room, grows] = slices[s];
     if (trip >= room || bytes == 0) continue;
+    const Status made =
+        grows ? w.steward->make_room(step.command, s, (trip + 1) * bytes) : Status();
+    if (!made) {
+      w.finished.failed = made.error();
+      return false;
+    }
+    void* const* buffers = program.arguments.data() + step.first_argument;
     auto* to = static_cast<std::byte*>(buffers[6 + 2 * s]) + trip * bytes;
     std::memcpy(to, buffers[5 + 2 * s], static_cast<size_t>(bytes));
   }
+  return true;
+}
+
+// Puts away what the trip before gave; whether there is another one, which then has its number and condition. After bad
+// data nobody knows what a condition is worth.
+bool Executor::begin_trip(Walk& w, const Step& step) const {
+  int64_t& trip = w.trips[step.branch];
+  const bool has_room = trip < 0 || put_away(w, step, trip);
+  void* const* buffers = w.program->arguments.data() + step.first_argument;
   const void* condition = buffers[trip < 0 ? 1 : 4];
-  const bool trapped =
-      std::ranges::any_of(lanes_, [](const Lane& l) { return l.trapped.has_value(); });
   ++trip;
-  const bool goes_on = !trapped && trip < *static_cast<const int64_t*>(buffers[0]) &&
+  const bool goes_on = has_room && !is_trapped() &&
+                       trip < *static_cast<const int64_t*>(buffers[0]) &&
                        *static_cast<const uint8_t*>(condition) != 0;
   if (goes_on) {
     *static_cast<int64_t*>(buffers[2]) = trip;
@@ -147,6 +182,10 @@ void Executor::walk_slowly(Walk& w, int thread) {
   const Program& program = *w.program;
   for (size_t at = 0; at < program.steps.size();) {
     const Step& step = program.steps[at];
+    if (step.kind == Kind::kTell || step.kind == Kind::kGive) {
+      at = run_alone(w, step.command, step.next, thread);
+      continue;
+    }
     pool_.barrier(thread);
     if (step.kind == Kind::kIf || step.kind == Kind::kLoop) {
       at = after(w, step, thread);
@@ -170,7 +209,9 @@ void Executor::perform(const Program& program, const Step& step, int thread) {
     case Kind::kCopy: return copy(buffers, range_of(step, tiles));
     case Kind::kFill: return fill(buffers, step.pattern, range_of(step, tiles));
     case Kind::kIf:
-    case Kind::kLoop: return;
+    case Kind::kLoop:
+    case Kind::kTell:
+    case Kind::kGive: return;
   }
 }
 

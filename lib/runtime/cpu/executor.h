@@ -9,6 +9,17 @@
 
 namespace rlx::runtime::cpu {
 
+// Who makes room for what only the run knows. Everything here happens in one thread, while all others wait, and the
+// program may be another one afterwards, of as many steps.
+class Steward {
+ public:
+  virtual ~Steward() = default;
+  // One that tells, or gives.
+  virtual Status run(uint32_t command) = 0;
+  // For so many bytes of a loop's i-th slices.
+  virtual Status make_room(uint32_t command, size_t slices, int64_t bytes) = 0;
+};
+
 class Executor {
  public:
   // With check_memory, scratch ends at a page that may not be touched and is NaN before each launch.
@@ -21,7 +32,7 @@ class Executor {
   void wake() { pool_.wake(); }
   // The first command in their order that met bad data, and of its traps the last, for any number of
   // threads. Commands after it run too: whatever they read, they stay within their buffers.
-  Finished run(const Program& program, bool timed);
+  Finished run(const Program& program, Steward& steward, bool timed);
 
  private:
   // Of one thread.
@@ -34,11 +45,12 @@ class Executor {
   struct Walk {
     Executor* executor;
     const Program* program;
+    Steward* steward;
     Finished finished = {};
     bool timed = false;
     // By branch of the program that is a loop: the trip that it is at; -1: it is not running. Thread 0's.
     Vec<int64_t> trips = {};
-    // Whether the loop at which all are goes on: thread 0 says it between two meetings.
+    // Whether the loop at which all are, or the run, goes on: thread 0 says it between two meetings.
     bool goes_on = false;
   };
 
@@ -49,6 +61,9 @@ class Executor {
   static size_t choose(const Walk& w, const Step& step);
   size_t next_trip(Walk& w, const Step& step, int thread);
   bool begin_trip(Walk& w, const Step& step) const;
+  static bool put_away(Walk& w, const Step& step, int64_t trip);
+  size_t run_alone(Walk& w, uint32_t command, size_t next, int thread);
+  bool is_trapped() const;
   void perform(const Program& program, const Step& step, int thread);
   void launch(const Program& program, const Step& step, Step::Tiles tiles, Lane& lane) const;
   std::optional<Trapped> first_trap();

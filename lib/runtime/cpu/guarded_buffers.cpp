@@ -31,15 +31,32 @@ class GuardedBuffers final : public Buffers {
       std::shared_ptr<GuardedBlock> own;
       const int32_t slot = image_.buffers[b].slot;
       std::shared_ptr<GuardedBlock>& block = slot < 0 ? own : slots[slot];
-      if (block == nullptr) {
-        auto bytes = static_cast<size_t>(std::max<int64_t>(placement.bytes[b], 0));
-        RLX_TRY_VOID(check_memory(fmt::format("buffer {}", b), bytes));
-        RLX_TRY(GuardedBlock made, GuardedBlock::make(bytes));
-        block = std::make_shared<GuardedBlock>(std::move(made));
-        fill_first(b, *block);
-      }
-      blocks_[b] = block;
-      pointers_[b] = block->data();
+      RLX_TRY_VOID(enter(b, placement, block));
+    }
+    watch();
+    return {};
+  }
+
+  Status make_room(uint32_t buffer, int64_t bytes) override {
+    const std::shared_ptr<GuardedBlock> before = blocks_[buffer];
+    RLX_TRY(GuardedBlock made, GuardedBlock::make(static_cast<size_t>(bytes)));
+    const size_t kept = std::min(before->size(), made.size());
+    copy_bytes(made.data(), {before->data(), kept});
+    blocks_[buffer] = std::make_shared<GuardedBlock>(std::move(made));
+    pointers_[buffer] = blocks_[buffer]->data();
+    watch();
+    return {};
+  }
+
+  Status enter_group(const image::Placement& placement, uint32_t, const Vec<uint32_t>& buffers,
+                     int64_t) override {
+    std::unordered_map<int32_t, std::shared_ptr<GuardedBlock>> slots;
+    for (const uint32_t b : buffers) {
+      const bool is_output = image_.buffers[b].kind == BufferKind::kOutput;
+      if (placement.offsets[b] < 0 && !(is_output && outputs_[b] != nullptr)) continue;
+      std::shared_ptr<GuardedBlock> own;
+      const int32_t slot = image_.buffers[b].slot;
+      RLX_TRY_VOID(enter(b, placement, slot < 0 ? own : slots[slot]));
     }
     watch();
     return {};
@@ -66,12 +83,28 @@ class GuardedBuffers final : public Buffers {
   void end_run() override {
     for (uint32_t b = 0; b < image_.buffers.size(); ++b) {
       RLX_CHECK(blocks_[b]->is_intact(), "a command wrote beside buffer " + std::to_string(b));
-      if (outputs_[b] == nullptr) continue;
+      // A run that fails may not have told how large an output is.
+      if (outputs_[b] == nullptr || outputs_[b]->data.size() != blocks_[b]->size()) continue;
       copy_bytes(outputs_[b]->data.data(), {blocks_[b]->data(), blocks_[b]->size()});
     }
   }
 
  private:
+  // In `block`, which is made where there is none.
+  Status enter(uint32_t b, const image::Placement& placement,
+               std::shared_ptr<GuardedBlock>& block) {
+    if (block == nullptr) {
+      const auto bytes = static_cast<size_t>(std::max<int64_t>(placement.bytes[b], 0));
+      RLX_TRY_VOID(check_memory(fmt::format("buffer {}", b), bytes));
+      RLX_TRY(GuardedBlock made, GuardedBlock::make(bytes));
+      block = std::make_shared<GuardedBlock>(std::move(made));
+      fill_first(b, *block);
+    }
+    blocks_[b] = block;
+    pointers_[b] = block->data();
+    return {};
+  }
+
   void watch() {
     Vec<WatchedBuffer> watched;
     for (uint32_t b = 0; b < blocks_.size(); ++b) {

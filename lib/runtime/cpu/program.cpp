@@ -5,6 +5,7 @@
 
 #include <fmt/format.h>
 
+#include "image/told.h"
 #include "runtime/codes.h"
 #include "runtime/cpu/barriers.h"
 #include "runtime/cpu/memory.h"
@@ -24,6 +25,9 @@ Error no_value(const image::Kernel& kernel, std::string_view what) {
   return Error(kDamagedImage, fmt::format("the {} of kernel '{}' have no value for these dims",
                                           what, kernel.name));
 }
+
+// One thread runs it, and all others wait.
+bool is_alone(Kind kind) { return kind == Kind::kTell || kind == Kind::kGive; }
 
 class Maker {
  public:
@@ -89,7 +93,8 @@ class Maker {
     for (size_t i = 5; i < loop.buffers.size(); i += 2) {
       const int64_t bytes = placement_.bytes[loop.buffers[i]];
       const int64_t all = placement_.bytes[loop.buffers[i + 1]];
-      slices.push_back({bytes, bytes == 0 ? INT64_MAX : all / bytes});
+      const bool grows = given_[loop.buffers[i + 1]];
+      slices.push_back({bytes, bytes == 0 || grows ? INT64_MAX : all / bytes, grows});
     }
     return slices;
   }
@@ -104,6 +109,7 @@ class Maker {
     for (uint32_t i = 0; i < image_.guards.size(); ++i) {
       const image::Guard& guard = image_.guards[i];
       if (guard.command == 0) continue;
+      if (image::is_untold(guard.predicate, program_.symbols)) continue;
       if (evaluate(guard.predicate, program_.symbols).value_or(0) != 0) continue;
       stopped.insert_or_assign(guard.command, Stopped{guard.command, i});
     }
@@ -130,15 +136,23 @@ class Maker {
 
   // An error, or a reason not to enter the block around the command: one that is not entered may have extents
   // without a value.
-  Result<int64_t> no_value_for(const Step& step, Error e) {
+  Result<int64_t> no_value_for(const Step& step, const image::Extent& extent, Error e) {
+    if (image::is_untold(extent, program_.symbols)) return int64_t{0};
     if (open_.empty()) return e;
     without_value_.push_back(step.command);
     return int64_t{0};
   }
 
+  // Whether a command before it tells what its buffers need.
+  bool is_untold(const Command& command) const {
+    return std::ranges::any_of(command.buffers, [&](uint32_t b) {
+      return !given_[b] && image::is_untold(image_.buffers[b].bytes, program_.symbols);
+    });
+  }
+
   bool has_sizes(const Command& command) const {
     return std::ranges::all_of(command.buffers,
-                               [&](uint32_t b) { return placement_.bytes[b] >= 0; });
+                               [&](uint32_t b) { return given_[b] || placement_.bytes[b] >= 0; });
   }
 
   Status add(uint32_t index) {
@@ -149,7 +163,7 @@ class Maker {
     RLX_TRY(const int64_t tiles, prepare(command, step));
     step.share = tiles / threads_;
     step.rest = tiles % threads_;
-    solo_.push_back(tiles <= 1 && command.ends.empty());
+    solo_.push_back(tiles <= 1 && command.ends.empty() && !is_alone(command.kind));
     program_.steps.push_back(step);
     return {};
   }
@@ -163,7 +177,7 @@ class Maker {
       if (owner != kAllThreads) step.owner = owner;
       // Threads choose a block alike once its condition is there, and leave it from different places.
       const bool begins = edges.begins[step.command];
-      const bool meet = step.kind == Kind::kLoop ||
+      const bool meet = step.kind == Kind::kLoop || is_alone(step.kind) ||
                         (!begins && (step.kind == Kind::kIf || edges.ended[step.command]));
       if (begins || meet) barriers.begin(step.command);
       step.barrier = barriers.needed_before(step.command, owner) || meet;
@@ -172,6 +186,7 @@ class Maker {
 
   // Fills in what depends on the kind; the number of tiles.
   Result<int64_t> prepare(const Command& command, Step& step) {
+    if (is_untold(command)) return int64_t{0};
     if (!has_sizes(command)) {
       without_value_.push_back(step.command);
       return int64_t{0};
@@ -182,6 +197,8 @@ class Maker {
       case Kind::kFill: return prepare_fill(command, step);
       case Kind::kIf: return prepare_choice(command, {1});
       case Kind::kLoop: return prepare_choice(command, {8, 1, 8, 1, 1});
+      case Kind::kTell:
+      case Kind::kGive: return int64_t{0};
     }
     RLX_CHECK(false, "an image with a command of an unknown kind was not verified");
   }
@@ -190,9 +207,9 @@ class Maker {
     const image::Kernel& kernel = image_.kernels[command.kernel];
     std::optional<int64_t> tiles = evaluate(kernel.tiles, program_.symbols);
     std::optional<int64_t> scratch = evaluate(kernel.scratch, program_.symbols);
-    if (!tiles || *tiles < 0) return no_value_for(step, no_value(kernel, "tiles"));
+    if (!tiles || *tiles < 0) return no_value_for(step, kernel.tiles, no_value(kernel, "tiles"));
     if (!scratch || *scratch < 0 || *scratch > kMaxScratch) {
-      return no_value_for(step, no_value(kernel, "scratch bytes"));
+      return no_value_for(step, kernel.scratch, no_value(kernel, "scratch bytes"));
     }
     step.function = functions_[command.kernel];
     step.bytes = static_cast<int64_t>(
@@ -227,6 +244,8 @@ class Maker {
   const Image& image_;
   const Placement& placement_;
   const FunctionTable& functions_;
+  // By buffer: whether who writes it gives it room.
+  const Vec<bool> given_ = given_buffers(image_);
   const int threads_;
   // By command: whether it has one tile at most.
   Vec<bool> solo_;

@@ -18,6 +18,8 @@ struct Branch {
   // Of a loop: the bytes of each slice, and for how many there is room.
   struct Slice {
     int64_t bytes = 0, room = 0;
+    // Of which there is as much as it takes: who says how many there are says it later.
+    bool grows = false;
   };
   Vec<Slice> slices = {};
 };

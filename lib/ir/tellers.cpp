@@ -1,0 +1,35 @@
+#include "ir/tellers.h"
+
+namespace rlx {
+
+Vec<SymbolName> told_names(const Node& node) {
+  Vec<SymbolName> names;
+  if (!node.op().tells) return names;
+  node.attrs.each([&](std::string_view, AttrRef attribute) {
+    if (const auto* list = std::get_if<Vec<std::string>*>(&attribute)) {
+      for (const std::string& name : **list) names.emplace_back(name);
+    }
+  });
+  return names;
+}
+
+Tellers tellers_of(const Graph& g, const Vec<NodeId>& order) {
+  Tellers tellers;
+  const auto note = [&](SymbolName name, NodeId teller) {
+    const Symbol* s = g.find_symbol(name);
+    if (!s || s->source != Symbol::Source::kData) return;
+    const bool tells = g[teller].op().tells;
+    Vec<NodeId>& nodes = tellers[name];
+    if (tells || nodes.empty()) nodes.push_back(teller);
+  };
+  for (const NodeId id : order) {
+    for (const SymbolName name : told_names(g[id])) note(name, id);
+    if (g[id].regions.empty()) continue;
+    for (const ValueId v : g[id].outputs) {
+      for (const Dim& d : g[v].type.shape) each_symbol(d, [&](SymbolName s) { note(s, id); });
+    }
+  }
+  return tellers;
+}
+
+}  // namespace rlx
