@@ -255,6 +255,16 @@ Made Generator::node(std::string_view op, Vec<int> inputs, Result r,
   return made[0];
 }
 
+int Generator::list(std::string_view op, Vec<int> inputs,
+                    Vec<std::pair<std::string, Setting>> attributes) {
+  const int v = add({.dtype = at(inputs[0]).dtype, .is_list = true});
+  m.nodes.push_back({.op = std::string(op),
+                     .inputs = std::move(inputs),
+                     .outputs = {v},
+                     .attributes = std::move(attributes)});
+  return v;
+}
+
 Made Generator::view(std::string_view op, int v, Vec<int> others, Vec<Dim> shape,
                      Vec<std::pair<std::string, Setting>> attributes) {
   const Value& x = at(v);
@@ -502,7 +512,7 @@ void Generator::choose_outputs() {
     }
   }
   for (size_t v = 0; v < m.values.size(); ++v) {
-    if (m.values[v].role != Value::Role::kNode) continue;
+    if (m.values[v].role != Value::Role::kNode || m.values[v].is_list) continue;
     bool taken = readers[v] == 0 ? random.percent(90) : random.percent(8);
     if (taken) m.outputs.push_back(static_cast<int>(v));
   }
@@ -519,7 +529,7 @@ Model Generator::make() {
   }
   choose_outputs();
   Model made = told(pruned(m));
-  put_in_branches(made);
+  put_in_regions(made);
   return made;
 }
 
@@ -531,8 +541,8 @@ namespace {
 
 Vec<Emitter> all_emitters() {
   Vec<Emitter> all;
-  for (const Vec<Emitter>& some :
-       {view_emitters(), product_emitters(), row_emitters(), elementwise_emitters()}) {
+  for (const Vec<Emitter>& some : {list_emitters(), view_emitters(), product_emitters(),
+                                   row_emitters(), elementwise_emitters()}) {
     all.insert(all.end(), some.begin(), some.end());
   }
   return all;

@@ -58,6 +58,9 @@ class Generator {
   // Appends a node of one output; nothing where the value would be too large to be worth its time.
   Made node(std::string_view op, Vec<int> inputs, Result r,
             Vec<std::pair<std::string, Setting>> attributes = {});
+  // A node that gives a sequence or an optional.
+  int list(std::string_view op, Vec<int> inputs,
+           Vec<std::pair<std::string, Setting>> attributes = {});
   // A view of v's elements.
   Made view(std::string_view op, int v, Vec<int> others, Vec<Dim> shape,
             Vec<std::pair<std::string, Setting>> attributes = {});
@@ -113,6 +116,7 @@ struct Emitter {
   Made (*emit)(Generator& g, int v);
 };
 
+Vec<Emitter> list_emitters();
 Vec<Emitter> view_emitters();
 Vec<Emitter> product_emitters();
 Vec<Emitter> row_emitters();
