@@ -69,14 +69,13 @@ Result<Dims> wanted_dims(const Graph& g, const BuildRequest& r) {
     extents.erase(extents.begin());
   }
   RLX_TRY(Dims given, dims_of(g, shapes));
+  const auto number = parse_dim(batch.is_asked() ? batch.name : "0");
+  if (extent && number && !number->constant()) given.emplace_back(batch.name, *extent);
   Dims dims = r.dims;
   for (auto& [name, value] : given) {
-    const bool is_named =
-        std::ranges::any_of(r.dims, [&](const auto& d) { return d.first == name; });
-    if (!is_named) dims.emplace_back(name, value);
+    const auto is_it = [&name = name](const auto& d) { return d.first == name; };
+    if (std::ranges::none_of(r.dims, is_it)) dims.emplace_back(std::move(name), value);
   }
-  const auto number = parse_dim(batch.is_asked() ? batch.name : "0");
-  if (extent && number && !number->constant()) dims.emplace_back(batch.name, *extent);
   return dims;
 }
 
