@@ -2,6 +2,17 @@
 #include "test/random/generate.h"
 
 namespace rlx::random {
+
+int Generator::list(std::string_view op, Vec<int> inputs,
+                    Vec<std::pair<std::string, Setting>> attributes) {
+  const int v = add({.dtype = at(inputs[0]).dtype, .is_list = true});
+  m.nodes.push_back({.op = std::string(op),
+                     .inputs = std::move(inputs),
+                     .outputs = {v},
+                     .attributes = std::move(attributes)});
+  return v;
+}
+
 namespace {
 
 Generator::Result like(const Value& x) {
@@ -125,16 +136,16 @@ Made has_element(Generator& g, int v) {
 
 Vec<Emitter> list_emitters() {
   return {
-      {"concat_from_sequence", "", Family::kOther, list_concat},
-      {"optional", "", Family::kOther, optional},
-      {"optional_get_element", "", Family::kOther, optional},
-      {"optional_has_element", "", Family::kOther, has_element},
-      {"sequence_at", "", Family::kOther, list_construct},
-      {"sequence_construct", "", Family::kOther, list_construct},
-      {"sequence_erase", "", Family::kOther, list_erase},
-      {"sequence_insert", "", Family::kOther, list_insert},
-      {"sequence_length", "", Family::kOther, list_length},
-      {"split_to_sequence", "", Family::kOther, list_split},
+      {"concat_from_sequence", "", Family::kList, list_concat},
+      {"optional", "", Family::kList, optional},
+      {"optional_get_element", "", Family::kList, optional},
+      {"optional_has_element", "", Family::kList, has_element},
+      {"sequence_at", "", Family::kList, list_construct},
+      {"sequence_construct", "", Family::kList, list_construct},
+      {"sequence_erase", "", Family::kList, list_erase},
+      {"sequence_insert", "", Family::kList, list_insert},
+      {"sequence_length", "", Family::kList, list_length},
+      {"split_to_sequence", "", Family::kList, list_split},
   };
 }
 

@@ -255,16 +255,6 @@ Made Generator::node(std::string_view op, Vec<int> inputs, Result r,
   return made[0];
 }
 
-int Generator::list(std::string_view op, Vec<int> inputs,
-                    Vec<std::pair<std::string, Setting>> attributes) {
-  const int v = add({.dtype = at(inputs[0]).dtype, .is_list = true});
-  m.nodes.push_back({.op = std::string(op),
-                     .inputs = std::move(inputs),
-                     .outputs = {v},
-                     .attributes = std::move(attributes)});
-  return v;
-}
-
 Made Generator::view(std::string_view op, int v, Vec<int> others, Vec<Dim> shape,
                      Vec<std::pair<std::string, Setting>> attributes) {
   const Value& x = at(v);
@@ -476,7 +466,15 @@ bool Generator::tower() {
 }
 
 // One operator, often behind one view or two, or behind a view of a product.
+bool Generator::listed() {
+  const Made made = random_of(random, Family::kList).emit(*this, any());
+  if (!made) return false;
+  pool_.push_back(random.percent(50) ? made_view_of(*made) : *made);
+  return true;
+}
+
 bool Generator::step() {
+  if (random.percent(6)) return listed();
   if (random.percent(65)) return meeting();
   if (random.percent(30)) return siblings();
   if (random.percent(15)) return twins();

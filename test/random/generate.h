@@ -92,6 +92,8 @@ class Generator {
   Made sum(int a, int b);
   bool tower();
   bool dense();
+  // A value through a sequence or an optional.
+  bool listed();
   // A value made from v that can stand behind it along the axis.
   Made beside(int v, int axis);
   int of_rank(size_t rank, bool exact);
@@ -105,7 +107,7 @@ class Generator {
   Vec<int> pool_;
 };
 
-enum class Family : uint8_t { kView, kProduct, kRow, kElementwise, kOther };
+enum class Family : uint8_t { kView, kProduct, kRow, kElementwise, kList, kOther };
 
 struct Emitter {
   // rlx's name of the operator.
