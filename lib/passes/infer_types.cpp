@@ -107,6 +107,7 @@ class Inference {
     for (const ValueId v : g_.outputs()) require_whole_bytes(v);
     if (!problems_.empty()) return Error(std::move(problems_));
     g_.replace_uses(replacement_);
+    check_types();
     return {};
   }
 
@@ -165,8 +166,11 @@ class Inference {
     for (size_t i = 0; i < arguments.size(); ++i) g_[arguments[i]].type = std::move(types[i]);
   }
 
-  // The regions of the owner are done.
+  // The regions of the owner are done; what they give may be what stands for another value by now.
   void leave(const Frame& last) {
+    for (const RegionId r : g_[last.owner].regions) {
+      for (ValueId& v : g_[r].results) v = resolved(replacement_, v);
+    }
     if (lists_.is_empty() || lists_.expand_results(last.owner)) {
       return visit(open_.back().region, last.owner);
     }
@@ -283,6 +287,18 @@ class Inference {
     for (const Fact& f : taken.facts) g_[frame.region].facts.push_back(f);
     for (size_t i = 0; i < taken.results.size(); ++i) {
       inline_output(g_[id].outputs[i], taken.results[i]);
+    }
+  }
+
+  // Two types that are unknown are no same type, which rewrites would take them for.
+  void check_types() const {
+    for (const RegionId r : g_.live_regions()) {
+      for (const NodeId id : g_[r].nodes) {
+        for (const ValueId v : g_[id].outputs) {
+          RLX_CHECK(g_[v].type.kind != Type::Kind::kUnknown,
+                    "an output of " + std::string(g_[id].op_name()) + " has no type");
+        }
+      }
     }
   }
 
