@@ -73,7 +73,7 @@ Result<ListInputs::Held> ListInputs::held_list(const TypeProto& type, const std:
   return Error(kUnsupportedType,
                fmt::format("input \"{}\" is {}, and nothing tells what it holds", name,
                            is_optional ? "an optional" : "a sequence"),
-               fmt::format("--shape {0}.0=2,3 for its first tensor, and so on, or --shape {0}=[] "
+               fmt::format("rlxc --shape {0}.0=2,3 for its first tensor, and so on, or --shape {0}=[] "
                            "for none; rlx-run MODEL also sees it from its inputs",
                            name));
 }
