@@ -189,13 +189,18 @@ bool ListExpansion::expand_results(NodeId id) {
   const Values results(given.begin() + std::min(skipped, std::ssize(given)), given.end());
   Values others = is_loop ? loop->second.arguments : g_[regions[1]].results;
   if (is_loop) others.erase(others.begin(), others.begin() + 2);
-  const Values outputs = g_[id].outputs;
-  if (results.size() != outputs.size() || others.size() > outputs.size()) return true;
+  const size_t outputs = g_[id].outputs.size();
+  if (results.size() != outputs || others.size() > outputs) return true;
   for (size_t i = 0; i < others.size(); ++i) {
     if (!are_alike(results[i], others[i])) return false;
   }
   for (const RegionId r : regions) g_[r].results = tensors(g_[r].results);
-  g_[id].outputs.clear();
+  expand_outputs_of(id, results);
+  return true;
+}
+
+void ListExpansion::expand_outputs_of(NodeId id, const Values& results) {
+  const Values outputs = std::exchange(g_[id].outputs, {});
   for (size_t i = 0; i < outputs.size(); ++i) {
     if (has(results[i])) {
       add_like(outputs[i], results[i], [&](ValueId v) { add_output(g_, id, v); });
@@ -203,7 +208,6 @@ bool ListExpansion::expand_results(NodeId id) {
       add_output(g_, id, outputs[i]);
     }
   }
-  return true;
 }
 
 // ---- Trips ------------------------------------------------------------------------------------

@@ -48,6 +48,8 @@ class ListExpansion {
   bool are_alike(ValueId a, ValueId b) const;
   void expand_captures(RegionId r);
   void expand_loop(NodeId id);
+  // Each output is what the result is.
+  void expand_outputs_of(NodeId id, const Values& results);
   // Makes v a list like another one, each tensor being what `make` gives.
   template <class Make>
   void add_like(ValueId v, ValueId other, const Make& make);

@@ -251,76 +251,91 @@ class RegionWriter {
                        .attributes = {test::tensor_attribute("value", tensor)}});
   }
 
+  // A loop that is being written.
+  struct Parts {
+    std::string region, id = {};
+    // What stands before it.
+    std::vector<Message> written = {};
+    Vec<std::string> inputs = {}, outputs = {};
+    test::GraphSpec body = {};
+  };
+
   // The nodes run once before the loop, which gives what is carried a shape, and anew in each trip. A value that they read
   // is that of the model in the first trip, the third and so on, and its negative in between: two carried values change
   // places. The last trip is an odd one, as a number says, or the condition.
   std::vector<Message> loop(const std::string& region) {
-    const std::string before = region + "_before", inside = region + "_trip";
-    const int a = alternating();
+    Parts l{.region = region, .id = fmt::format("loop{}{}", first_, region)};
     const bool ends_early = random_.percent(30), is_open = random_.percent(40);
-    const std::string id = fmt::format("loop{}{}", first_, region);
-    std::vector<Message> written = nodes(before);
-    Vec<std::string> inputs{ends_early ? id + "_most"
-                            : is_open  ? std::string(kTrips)
-                                       : id + "_trips",
-                            id + "_yes"},
-        outputs;
-    test::GraphSpec body;
-    body.inputs = {test::value_info(id + "_i", onnx_type(DType::kI64), {}),
-                   test::value_info(id + "_goes_on", onnx_type(DType::kBool), {})};
-    written.push_back(constant(id + "_yes", DType::kBool, 1));
-    written.push_back(constant(id + "_most", DType::kI64, 5));
-    written.push_back(constant(id + "_trips", DType::kI64, trips_of(m_)));
-    body.nodes = nodes(inside, a, id + "_p");
-    body.nodes.push_back(constant(id + "_last", DType::kI64, trips_of(m_) - 1));
-    body.nodes.push_back(ends_early ? simple("Less", {id + "_i", id + "_last"}, id + "_next")
-                                    : simple("Identity", {id + "_goes_on"}, id + "_next"));
-    body.outputs = {test::value_info(id + "_next", onnx_type(DType::kBool), {})};
-    const auto carry = [&](const Value& like, std::string first, std::string argument,
-                           std::string result, std::string last) {
-      inputs.push_back(std::move(first)), outputs.push_back(std::move(last));
-      body.inputs.push_back(info(like, argument)), body.outputs.push_back(info(like, result));
-    };
-    if (a >= 0) {
-      written.push_back(simple("Neg", {value(a).name}, id + "_negative"));
-      body.nodes.push_back(simple("Identity", {id + "_q"}, id + "_q_on"));
-      body.nodes.push_back(simple("Identity", {id + "_p"}, id + "_p_on"));
-      carry(value(a), value(a).name, id + "_p", id + "_q_on", id + "_p_last");
-      carry(value(a), id + "_negative", id + "_q", id + "_p_on", id + "_q_last");
-    }
+    begin(l, ends_early, is_open);
+    const int a = alternating();
+    std::vector<Message> own = nodes(region + "_trip", a, l.id + "_p");
+    std::ranges::move(own, std::back_inserter(l.body.nodes));
+    if (a >= 0) alternate(l, value(a));
     for (const int v : results_) {
       const std::string& name = value(v).name;
-      carry(value(v), name + before, name + region + "_old", name + inside, name + region);
+      carry(l, value(v),
+            {name + region + "_before", name + region + "_old", name + region + "_trip",
+             name + region});
     }
-    // Slices of what the last trip makes, of which one is taken: how many there are has to be known.
+    // Of slices it has to be known how many there are.
     const bool has_slices = !results_.empty() && !ends_early && !is_open && random_.percent(50);
-    if (has_slices) take_slices(region, inside, id, body, outputs);
-    written.push_back(loop_node(id, inputs, outputs, body));
-    if (has_slices) {
-      const std::string name = value(results_[0]).name + region;
-      written.push_back(constant(id + "_at", DType::kI64, trips_of(m_) - 1));
-      written.push_back(simple("Gather", {id + "_slices", id + "_at"}, name));
-    }
-    return written;
+    if (has_slices) add_slices(l, value(results_[0]));
+    l.written.push_back(node_of(l));
+    if (has_slices) take_slice(l, value(results_[0]));
+    return std::move(l.written);
   }
 
-  // The first result is a slice in place of what is carried.
-  void take_slices(const std::string& region, const std::string& inside, const std::string& id,
-                   test::GraphSpec& body, Vec<std::string>& outputs) const {
-    const Value& v = value(results_[0]);
-    std::ranges::replace(outputs, v.name + region, id + "_unused");
-    body.nodes.push_back(simple("Identity", {v.name + inside}, id + "_slice"));
-    body.outputs.push_back(info(v, id + "_slice"));
-    outputs.push_back(id + "_slices");
+  // Trips and conditions.
+  void begin(Parts& l, bool ends_early, bool is_open) const {
+    l.written = nodes(l.region + "_before");
+    l.written.push_back(constant(l.id + "_yes", DType::kBool, 1));
+    l.written.push_back(constant(l.id + "_trips", DType::kI64, ends_early ? 5 : trips_of(m_)));
+    const bool is_told = is_open && !ends_early;
+    l.inputs = {is_told ? std::string(kTrips) : l.id + "_trips", l.id + "_yes"};
+    l.body.inputs = {test::value_info(l.id + "_i", onnx_type(DType::kI64), {}),
+                     test::value_info(l.id + "_goes_on", onnx_type(DType::kBool), {})};
+    l.body.nodes = {constant(l.id + "_last", DType::kI64, trips_of(m_) - 1),
+                    ends_early ? simple("Less", {l.id + "_i", l.id + "_last"}, l.id + "_next")
+                               : simple("Identity", {l.id + "_goes_on"}, l.id + "_next")};
+    l.body.outputs = {test::value_info(l.id + "_next", onnx_type(DType::kBool), {})};
   }
 
-  static Message loop_node(const std::string& id, const Vec<std::string>& inputs,
-                           const Vec<std::string>& outputs, const test::GraphSpec& body) {
-    const std::string name = "/" + id;
+  struct Carried {
+    std::string first, argument, result, last;
+  };
+  void carry(Parts& l, const Value& like, const Carried& names) const {
+    l.inputs.push_back(names.first), l.outputs.push_back(names.last);
+    l.body.inputs.push_back(info(like, names.argument));
+    l.body.outputs.push_back(info(like, names.result));
+  }
+
+  void alternate(Parts& l, const Value& a) const {
+    l.written.push_back(simple("Neg", {a.name}, l.id + "_negative"));
+    l.body.nodes.push_back(simple("Identity", {l.id + "_q"}, l.id + "_q_on"));
+    l.body.nodes.push_back(simple("Identity", {l.id + "_p"}, l.id + "_p_on"));
+    carry(l, a, {a.name, l.id + "_p", l.id + "_q_on", l.id + "_p_last"});
+    carry(l, a, {l.id + "_negative", l.id + "_q", l.id + "_p_on", l.id + "_q_last"});
+  }
+
+  // v is a slice in place of what is carried: that of the last trip.
+  void add_slices(Parts& l, const Value& v) const {
+    std::ranges::replace(l.outputs, v.name + l.region, l.id + "_unused");
+    l.body.nodes.push_back(simple("Identity", {v.name + l.region + "_trip"}, l.id + "_slice"));
+    l.body.outputs.push_back(info(v, l.id + "_slice"));
+    l.outputs.push_back(l.id + "_slices");
+  }
+
+  void take_slice(Parts& l, const Value& v) const {
+    l.written.push_back(constant(l.id + "_at", DType::kI64, trips_of(m_) - 1));
+    l.written.push_back(simple("Gather", {l.id + "_slices", l.id + "_at"}, v.name + l.region));
+  }
+
+  static Message node_of(const Parts& l) {
+    const std::string name = "/" + l.id;
     test::NodeSpec spec{.op = "Loop", .name = name};
-    spec.inputs.assign(inputs.begin(), inputs.end());
-    spec.outputs.assign(outputs.begin(), outputs.end());
-    spec.attributes = {test::graph_attribute("body", test::graph(body))};
+    spec.inputs.assign(l.inputs.begin(), l.inputs.end());
+    spec.outputs.assign(l.outputs.begin(), l.outputs.end());
+    spec.attributes = {test::graph_attribute("body", test::graph(l.body))};
     return test::node(spec);
   }
 
