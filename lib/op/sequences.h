@@ -142,8 +142,9 @@ struct SplitToSequence {
     if (sizes.rank() == 1 && sizes.shape[0].constant()) {
       return Sizes{.count = *sizes.shape[0].constant(), .extents = c.in(1)};
     }
-    if (sizes.rank() == 1)
+    if (sizes.rank() == 1) {
       return c.error(kMustBeKnown, "how many parts there are is not known", kCure);
+    }
     RLX_TRY(const int64_t size, c.integer(1));
     if (size < 1) return c.error(kBadInput, "parts of extent " + std::to_string(size));
     return equal_sizes(o, c, data, size);

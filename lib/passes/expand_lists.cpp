@@ -97,7 +97,7 @@ void ListExpansion::add_like(ValueId v, ValueId other, const Make& make) {
 
 Result<Vec<ListResult>> ListExpansion::outputs_of(RegionId region, NodeId id,
                                                   const Vec<Known>& known) {
-  if (as<ops::SequenceMap>(g_[id])) return map_over(region, id);
+  if (as<ops::SequenceMap>(g_[id])) return map_over(region, id, known);
   const Node& node = g_[id];
   if (node.op_name() == "identity") return Vec<ListResult>{result_of(node.inputs[0])};
   ListCtx context(g_, region, id, lists_, known);
@@ -108,11 +108,12 @@ Result<Vec<ListResult>> ListExpansion::outputs_of(RegionId region, NodeId id,
   return Vec<ListResult>{std::move(output)};
 }
 
-Result<Vec<ListResult>> ListExpansion::map_over(RegionId region, NodeId id) {
+Result<Vec<ListResult>> ListExpansion::map_over(RegionId region, NodeId id,
+                                                const Vec<Known>& known) {
   // Copied: new nodes move the others.
   const Node node = g_[id];
   const RegionId body = node.regions[0];
-  ListCtx context(g_, region, id, lists_, {});
+  const ListCtx context(g_, region, id, lists_, known);
   RLX_TRY(const Values first, context.list(0));
   const Values arguments = g_[body].arguments;
   if (arguments.size() != node.inputs.size() || g_[body].results.size() < node.outputs.size()) {

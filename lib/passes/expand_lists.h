@@ -53,7 +53,7 @@ class ListExpansion {
   // Makes v a list like another one, each tensor being what `make` gives.
   template <class Make>
   void add_like(ValueId v, ValueId other, const Make& make);
-  Result<Vec<ListResult>> map_over(RegionId region, NodeId id);
+  Result<Vec<ListResult>> map_over(RegionId region, NodeId id, const Vec<Known>& known);
   // The results of a body, copied for these arguments.
   Values run_once(RegionId body, Replacement values, RegionId to);
   ValueId stacked(const Values& slices, RegionId to, const Origin& origin);

@@ -254,7 +254,7 @@ class Inference {
     // Without a trip nobody knows the extents of slices.
     if (*count <= 0 && results > carried) return std::nullopt;
     if (!ops::Loop::runs_to_end(g_, inputs[1], body)) return std::nullopt;
-    return *count;
+    return count;
   }
 
   Diagnostic not_unrolled(NodeId loop) const {

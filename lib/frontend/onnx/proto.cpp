@@ -97,10 +97,13 @@ ValueProto read_value(std::string_view message, int depth) {
   const ValueFields fields = read_value_fields(message);
   if (fields.is_tensor()) return {.tensor = read_tensor(message)};
   ValueProto list;
-  for (const std::string_view t : fields.tensors)
+  for (const std::string_view t : fields.tensors) {
     list.elements.push_back({.tensor = read_tensor(t)});
+  }
   if (!fields.has_sequences()) return list;
-  for (const std::string_view s : fields.fifth) list.elements.push_back(read_value(s, depth + 1));
+  for (const std::string_view s : fields.fifth) {
+    list.elements.push_back(read_value(s, depth + 1));
+  }
   return list;
 }
 
