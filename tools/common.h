@@ -143,6 +143,31 @@ inline Result<driver::Dims> parse_values(const std::vector<std::string>& texts) 
   return parse_bindings(bindings);
 }
 
+// "x=2,3" is the shape of x, "x.0=2,3" of the first element of a sequence, "x=[]" an empty one.
+inline Result<InputShapes> parse_shapes(const std::vector<std::string>& texts) {
+  InputShapes shapes;
+  for (const std::string& text : texts) {
+    const size_t at = text.find('=');
+    const std::string extents = at == std::string::npos ? "" : text.substr(at + 1);
+    if (extents == "[]") {
+      shapes.emplace_back(text.substr(0, at) + extents, Vec<int64_t>());
+      continue;
+    }
+    if (at == std::string::npos || at == 0 ||
+        extents.find_first_not_of("0123456789,") != std::string::npos) {
+      return Error(2020, "--shape takes NAME=NUMBER,... or NAME=[], got " + text);
+    }
+    Vec<int64_t> shape;
+    std::stringstream values(extents);
+    for (std::string value; std::getline(values, value, ',');) {
+      RLX_TRY(auto extent, parse_binding(text.substr(0, at) + "=" + value));
+      shape.push_back(extent.second);
+    }
+    shapes.emplace_back(text.substr(0, at), std::move(shape));
+  }
+  return shapes;
+}
+
 // "KEY  hit|built  TARGET  MODEL" with a line end.
 inline std::string line_of(const driver::Built& built, const std::string& model) {
   std::string state = built.state();

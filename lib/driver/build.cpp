@@ -46,17 +46,20 @@ std::string spelled(const BuildRequest& r, const Target& target) {
   for (const auto& [name, value] : dims) {
     text.append("\ndim ").append(name).append("=").append(std::to_string(value));
   }
-  for (const auto& [name, extents] : r.shapes) {
-    text.append("\nshape ").append(name).append("=");
-    for (const int64_t e : extents) text.append(std::to_string(e)).append(",");
-  }
+  const auto add_shapes = [&](const char* what, const InputShapes& shapes) {
+    for (const auto& [name, extents] : shapes) {
+      text.append(what).append(name).append("=");
+      for (const int64_t e : extents) text.append(std::to_string(e)).append(",");
+    }
+  };
+  add_shapes("\nshape ", r.shapes);
+  add_shapes("\nlist ", r.lists);
   for (const std::string& name : r.given) text.append("\ngiven ").append(name);
   return text + "\nkey=" + r.key + "\nsalt=" + r.cache.salt;
 }
 
-// The model's inputs lack the axis that --batch gives them.
+// Dims by name, then those of the shapes. The model's inputs lack the axis that --batch gives them.
 Result<Dims> wanted_dims(const Graph& g, const BuildRequest& r) {
-  if (!r.dims.empty()) return r.dims;
   const ByInputs batch = switches_of(r.options).batch;
   InputShapes shapes = r.shapes;
   std::optional<int64_t> extent;
@@ -65,9 +68,14 @@ Result<Dims> wanted_dims(const Graph& g, const BuildRequest& r) {
     extent = extents.front();
     extents.erase(extents.begin());
   }
-  RLX_TRY(Dims dims, dims_of(g, shapes));
+  RLX_TRY(Dims given, dims_of(g, shapes));
   const auto number = parse_dim(batch.is_asked() ? batch.name : "0");
-  if (extent && number && !number->constant()) dims.emplace_back(batch.name, *extent);
+  if (extent && number && !number->constant()) given.emplace_back(batch.name, *extent);
+  Dims dims = r.dims;
+  for (auto& [name, value] : given) {
+    const auto is_it = [&name = name](const auto& d) { return d.first == name; };
+    if (std::ranges::none_of(r.dims, is_it)) dims.emplace_back(std::move(name), value);
+  }
   return dims;
 }
 
@@ -109,7 +117,7 @@ class Builder {
       if (found) return {};
     }
     cache::Snapshot snapshot;
-    RLX_TRY(files_, watched_model(r_.model, r_.given, inputs_asked(r_.options)));
+    RLX_TRY(files_, watched_model(r_.model, r_.given, inputs_asked(r_.options), r_.lists));
     note("import");
     for (const auto& file : files_.files) snapshot.files.push_back(file->stamp());
     RLX_TRY_VOID(from_graph(std::move(files_.graph)));
@@ -359,8 +367,8 @@ class Builder {
 
 Result<Action> key_of(const BuildRequest& request) {
   RLX_TRY(const Target target, parse_target(request.target));
-  RLX_TRY(const ModelFile model,
-          watched_model(request.model, request.given, inputs_asked(request.options)));
+  RLX_TRY(const ModelFile model, watched_model(request.model, request.given,
+                                               inputs_asked(request.options), request.lists));
   RLX_TRY(Action action, action_for(model.graph, request, target));
   RLX_TRY_VOID(check_unchanged(model));
   return action;

@@ -12,9 +12,6 @@
 
 namespace rlx::driver {
 
-// The name of an input and the extents that are given to it.
-using InputShapes = Vec<std::pair<std::string, Vec<int64_t>>>;
-
 struct BuildRequest {
   // A model file, or the key of a stored entry; with `graph`, its name.
   std::string model;
@@ -27,10 +24,12 @@ struct BuildRequest {
   std::string target = "host";
   // Inputs with defaults that are given all the same.
   Vec<std::string> given = {};
-  // What to bind: symbols by name, or the extents of inputs, from which the symbols follow. Neither: the
+  // What to bind: symbols by name, and the extents of inputs, from which the others follow. Neither: the
   // template.
   Dims dims = {};
   InputShapes shapes = {};
+  // What inputs that are sequences or optionals hold (frontend.h).
+  InputShapes lists = {};
   // Switches (driver/switches.h), and whatever else the caller wants in the key. None for a key.
   Options options = {};
   PassOptions passes = {};

@@ -3,6 +3,7 @@
 #include <set>
 
 #include "driver/backends.h"
+#include "driver/build.h"
 #include "driver/codes.h"
 #include "driver/switches.h"
 #include "frontend/frontend.h"
@@ -106,8 +107,10 @@ Result<std::string> emit_from(ModelFile& model, const EmitRequest& r) {
   return no_stage(r);
 }
 
-Result<std::string> emit_graph(const EmitRequest& r) {
-  RLX_TRY(ModelFile model, watched_model(r.path, {}, inputs_asked(r.options.options)));
+Result<std::string> emit_graph(EmitRequest r) {
+  RLX_TRY(ModelFile model, watched_model(r.path, {}, inputs_asked(r.options.options), r.shapes));
+  RLX_TRY(const Dims dims, dims_of(model.graph, r.shapes));
+  r.options.dims.insert(r.options.dims.end(), dims.begin(), dims.end());
   auto text = emit_from(model, r);
   // What was made of other bytes is nothing, and why it failed is no news.
   RLX_TRY_VOID(check_unchanged(model));

@@ -1,6 +1,7 @@
 // Any stage of the pipeline as text: rlxc --emit, and what text tests are made of.
 #pragma once
 #include "driver/compile.h"
+#include "frontend/frontend.h"
 
 namespace rlx::driver {
 
@@ -10,6 +11,8 @@ struct EmitRequest {
   // "hir", "mir", "lir", "kernel", "image", "llvm", "asm", "ptx".
   std::string stage;
   CompileOptions options;
+  // As BuildRequest::shapes and lists.
+  InputShapes shapes = {};
   // These passes instead of the pipeline; only for FILE.mir and models, up to the stage mir.
   std::optional<Vec<std::string>> passes = {};
   // Lines after the text: why neighbours were not fused.

@@ -18,6 +18,17 @@ bool is_file(const std::string& path) {
   return std::filesystem::exists(path, error);
 }
 
+// Whether some may be elements of a sequence.
+bool may_be_lists(const InputShapes& shapes) {
+  return std::ranges::any_of(shapes, [](const auto& shape) {
+    const std::string& name = shape.first;
+    const size_t dot = name.rfind('.');
+    return name.ends_with("[]") ||
+           (dot != std::string::npos && dot + 1 < name.size() &&
+            name.find_first_not_of("0123456789", dot + 1) == std::string::npos);
+  });
+}
+
 BuildRequest build_request(const LoadRequest& request) {
   BuildRequest build{.model = request.model_or_key, .target = request.target};
   build.options = request.options;
@@ -26,6 +37,7 @@ BuildRequest build_request(const LoadRequest& request) {
   build.cache = request.cache;
   build.remote = request.remote;
   build.require_hit = request.on_miss == OnMiss::kError;
+  if (may_be_lists(request.input_shapes)) build.lists = request.input_shapes;
   // A key is run as it is, and so is a template.
   if (!is_file(request.model_or_key) || request.on_miss == OnMiss::kTemplate) return build;
   build.dims = request.dims;
@@ -62,7 +74,8 @@ Vec<std::string> others(const LoadRequest& request, const image::Image& image) {
   Vec<std::string> names;
   for (const auto& [name, shape] : request.input_shapes) {
     const auto named = [&](const image::Tensor& t) { return t.name == name; };
-    if (!name.empty() && std::ranges::none_of(image.inputs, named) &&
+    const bool is_named = !name.empty() && name[0] != '.' && !name.ends_with("[]");
+    if (is_named && std::ranges::none_of(image.inputs, named) &&
         std::ranges::none_of(image.outputs, named)) {
       names.push_back(name);
     }

@@ -5,6 +5,7 @@
 #include "cache/options.h"
 #include "cache/remote.h"
 #include "driver/key.h"
+#include "frontend/frontend.h"
 #include "image/image.h"
 #include "runtime/device.h"
 
@@ -25,9 +26,8 @@ struct LoadRequest {
   std::string model_or_key;
   // Dims by name.
   Vec<std::pair<std::string, int64_t>> dims = {};
-  // Names and extents of the inputs at hand, from which dims follow. An empty name: the model's input of
-  // that position.
-  Vec<std::pair<std::string, Vec<int64_t>>> input_shapes = {};
+  // Of the inputs at hand, from which dims follow.
+  InputShapes input_shapes = {};
   std::string target = "host";
   OnMiss on_miss = OnMiss::kBind;
   // Switches of a compile (driver/switches.h).

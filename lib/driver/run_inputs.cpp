@@ -55,10 +55,19 @@ std::string name_of(const fs::path& path) {
   return (error ? path : whole).stem().string();
 }
 
-Result<HostTensor> read_pb(const fs::path& path) {
-  RLX_TRY(onnx::TensorFile file, onnx::read_tensor_file(path));
-  return HostTensor{std::move(file.name), file.tensor.dtype, std::move(file.tensor.shape),
-                    AlignedBytes(file.tensor.data.bytes())};
+Status add_pb(TensorSet& set, const fs::path& path) {
+  RLX_TRY(Vec<onnx::TensorFile> files, onnx::read_tensor_file(path));
+  for (onnx::TensorFile& file : files) {
+    if (!file.tensor) {
+      set.shapes.emplace_back(std::move(file.label), Vec<int64_t>());
+      continue;
+    }
+    Constant& t = *file.tensor;
+    set.shapes.emplace_back(file.label, t.shape);
+    set.tensors.push_back(
+        {std::move(file.label), t.dtype, std::move(t.shape), AlignedBytes(t.data.bytes())});
+  }
+  return {};
 }
 
 // The files PREFIX0.pb, PREFIX1.pb, ... of a folder.
@@ -69,13 +78,14 @@ Result<TensorSet> read_pb_set(const fs::path& folder, std::string_view prefix) {
     if (number && ends_with(path, ".pb")) files.emplace(*number, path);
   }
   TensorSet set{.name = name_of(folder), .by_position = true};
+  int next = 0;
   for (const auto& [number, path] : files) {
-    if (number != static_cast<int>(set.tensors.size())) {
+    if (number != next) {
       return Error(kNoInputs, fmt::format("{} has {}{}.pb, but not {}{}.pb", folder.string(),
-                                          prefix, number, prefix, set.tensors.size()));
+                                          prefix, number, prefix, next));
     }
-    RLX_TRY(HostTensor tensor, read_pb(path));
-    set.tensors.push_back(std::move(tensor));
+    ++next;
+    RLX_TRY_VOID(add_pb(set, path));
   }
   return set;
 }
@@ -98,7 +108,7 @@ Result<TensorSet> read_npy_set(const fs::path& folder) {
 // The folder itself as one set; without tensors where it is none.
 Result<TensorSet> read_as_set(const fs::path& folder, std::string_view prefix) {
   RLX_TRY(TensorSet set, read_pb_set(folder, prefix));
-  if (!set.tensors.empty()) return set;
+  if (!set.shapes.empty()) return set;
   return read_npy_set(folder);
 }
 
@@ -153,7 +163,7 @@ class SetReader {
     }
     if (sets_.size() > before) return {};
     RLX_TRY(TensorSet set, read_as_set(folder, "input_"));
-    if (set.tensors.empty()) return nothing_in(folder);
+    if (set.tensors.empty() && set.shapes.empty()) return nothing_in(folder);
     sets_.push_back(std::move(set));
     return {};
   }
@@ -207,7 +217,7 @@ Result<TensorSet> read_expected(const std::string& path, const std::string& set_
   if (is_there(file)) return read_npz_set(file);
   if (is_folder(folder / set_name)) folder /= set_name;
   RLX_TRY(TensorSet set, read_as_set(folder, "output_"));
-  if (!set.tensors.empty()) return set;
+  if (!set.tensors.empty() || !set.shapes.empty()) return set;
   return Error(kNoExpected,
                fmt::format("the folder {} has no outputs for the set '{}'", path, set_name),
                fmt::format("wanted {}, or output_N.pb or .npy files", file.string()));
@@ -215,7 +225,10 @@ Result<TensorSet> read_expected(const std::string& path, const std::string& set_
 
 Status name_by_position(TensorSet& set, const Vec<image::Tensor>& model) {
   if (!set.by_position) return {};
-  if (set.tensors.size() > model.size()) {
+  const bool has_lists =
+      std::ranges::any_of(set.shapes, [](const auto& shape) { return !shape.first.empty(); });
+  // Of a sequence all elements are there.
+  if (set.tensors.size() > model.size() || (has_lists && set.tensors.size() != model.size())) {
     return Error(kNoInputs, fmt::format("set '{}' has {} tensors, the model {}", set.name,
                                         set.tensors.size(), model.size()));
   }

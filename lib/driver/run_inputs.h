@@ -1,5 +1,6 @@
 // Sets of tensors from files: what --inputs and --expect name.
 #pragma once
+#include "frontend/frontend.h"
 #include "image/image.h"
 #include "runtime/io/host_tensor.h"
 
@@ -11,6 +12,8 @@ struct TensorSet {
   Vec<HostTensor> tensors;
   // The tensors have no names of their own, but come in the model's order.
   bool by_position = false;
+  // Then, what the tensors are and where sequences are empty (frontend.h).
+  InputShapes shapes = {};
 };
 
 // The sets that these paths hold, with names that differ:

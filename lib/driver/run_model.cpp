@@ -17,7 +17,7 @@
 namespace rlx::driver {
 namespace {
 
-using Shapes = Vec<std::pair<std::string, Vec<int64_t>>>;
+using Shapes = InputShapes;
 
 // Milliseconds since it was made.
 class Stopwatch {
@@ -40,12 +40,11 @@ struct Ready {
 };
 
 Shapes shapes_of(const TensorSet& set) {
-  Shapes shapes;
-  for (const HostTensor& t : set.tensors) {
-    shapes.emplace_back(set.by_position ? "" : t.name, t.shape);
-  }
   // By name the order means nothing, by position everything.
-  if (!set.by_position) std::ranges::sort(shapes);
+  if (set.by_position) return set.shapes;
+  Shapes shapes;
+  for (const HostTensor& t : set.tensors) shapes.emplace_back(t.name, t.shape);
+  std::ranges::sort(shapes);
   return shapes;
 }
 
@@ -106,7 +105,7 @@ class Runner {
   Result<Ready*> ready_for(const Shapes& shapes) {
     if (auto known = ready_.find(shapes); known != ready_.end()) return &known->second;
     LoadRequest load = request_.load;
-    load.input_shapes = shapes;
+    load.input_shapes.insert(load.input_shapes.end(), shapes.begin(), shapes.end());
     RLX_TRY(Loaded loaded, loader_(load));
     const Stopwatch watch;
     Ready ready{.key = loaded.key,

@@ -11,7 +11,7 @@
 namespace rlx::driver {
 
 struct RunRequest {
-  // Without input_shapes: they follow from the input sets.
+  // With input_shapes only of what the input sets do not tell.
   LoadRequest load;
   // Files and folders; none: one set is generated.
   Vec<std::string> inputs = {};

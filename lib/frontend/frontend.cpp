@@ -63,10 +63,12 @@ void open_constants(Graph& g, const Vec<std::string>& names) {
 }  // namespace
 
 Result<ModelFile> read_model(const std::string& path, const Vec<std::string>& given,
-                             const Vec<std::string>& opened) {
+                             const Vec<std::string>& opened, const InputShapes& shapes) {
   RLX_TRY(auto file, MappedFile::open(path));
   const bool is_text = path.ends_with(".mir");
-  if (!is_text && !path.ends_with(".json")) return onnx::read_model(std::move(file), given, opened);
+  if (!is_text && !path.ends_with(".json")) {
+    return onnx::read_model(std::move(file), given, opened, shapes);
+  }
   auto model = is_text ? in_file(file, "mir", whole_graph(path, text_of(*file)))
                        : in_file(file, "json", hir_json::read_graph(text_of(*file)));
   if (model) open_constants(model->graph, opened);
@@ -74,10 +76,10 @@ Result<ModelFile> read_model(const std::string& path, const Vec<std::string>& gi
 }
 
 Result<ModelFile> watched_model(const std::string& path, const Vec<std::string>& given,
-                                const Vec<std::string>& opened) {
+                                const Vec<std::string>& opened, const InputShapes& shapes) {
   auto before = stamp_of(path);
   const int cut = cut_files();
-  auto model = read_model(path, given, opened);
+  auto model = read_model(path, given, opened, shapes);
   if (model || !before) return model;
   // What was wrong with it may be that it was written over.
   auto now = stamp_of(path);

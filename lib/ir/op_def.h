@@ -18,6 +18,8 @@ struct Node;
 struct GradIn;
 struct JvpIn;
 struct BatchIn;
+class ListCtx;
+struct ListResult;
 
 using Values = Vec<ValueId>;
 
@@ -67,10 +69,12 @@ struct OpDef {
   void (*each_attribute)(void*, const AttrVisitor&) = nullptr;
 
   Result<Types> (*infer)(const void*, InferCtx&) = nullptr;
-  // Null for block operators, which expand.
+  // Null for block operators, which expand, and where there is a region or a list.
   Status (*lower)(const void*, KernelBuilder&) = nullptr;
   // The block's outputs, made of other operators: of their types, in which it may have named symbols.
   Result<Values> (*expand)(const void*, GraphBuilder&, const Node& block) = nullptr;
+  // Of operators on sequences and optionals, which have neither: what the node's output is (op/shared/list_ctx.h).
+  Result<ListResult> (*on_lists)(const void*, ListCtx&) = nullptr;
   // A simpler spelling of what the node alone says, of the same bits and type: its input, or what it adds
   // to the builder; nullopt where it is simple already. It does not look at how its inputs are made.
   std::optional<ValueId> (*canonicalise)(const void*, GraphBuilder&, const Node&) = nullptr;

@@ -180,6 +180,7 @@ class Verifier {
     dtype(id);
     const bool expands_only = !op.lower && op.expand;
     if (expands_only && level_ == Level::kMir) problem(id, "is not expanded");
+    if (op.on_lists && level_ == Level::kMir) problem(id, "is about a list");
   }
 
   static bool is_strictly_sorted(const Origin& o) {

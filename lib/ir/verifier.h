@@ -6,7 +6,7 @@
 //  3. `infer` agrees with the stored types up to the facts that hold in the node's region (Level::kMir; unknown types are refused there).
 //  4. Every symbol in a type stands in the table; facts and dims use known symbols.
 //  5. Every node has an origin, sorted and without repeats; constants' bytes match dtype and shape.
-//  6. Level::kMir has no operator that only expands.
+//  6. Level::kMir has no operator that only expands, and none on lists.
 #pragma once
 #include "ir/graph.h"
 

@@ -16,7 +16,6 @@ struct If {
   static constexpr int regions = 2;
 
   static Result<Types> infer(const If&, InferCtx& c) {
-    if (c.in(0).rank() > 1) return c.error(kBadInput, "the condition is no single element");
     RLX_TRY_VOID(c.require_equal(c.in(0).elements(), 1));
     if (c.results(0) != c.outputs() || c.results(1) != c.outputs()) {
       return c.error(kBadInput, "a branch gives other results than the node has outputs");

@@ -34,10 +34,19 @@ struct Loop {
     return types;
   }
 
-  static Result<Types> infer(const Loop&, InferCtx& c) {
-    if (c.in(0).rank() > 1 || c.in(1).rank() > 1 || c.in(1).dtype != DType::kBool) {
-      return c.error(kBadInput, "the number of trips or the condition is no single element");
+  // Whether the condition, `first` before the first trip, holds before each.
+  static bool runs_to_end(const Graph& g, ValueId first, const Region& body) {
+    if (!is_true(g.constant_of(first)) || body.results.empty()) return false;
+    ValueId v = body.results[0];
+    for (const Node* n = g.node_of(v); n && n->op_name() == "identity";) {
+      v = n->inputs[0];
+      n = g.node_of(v);
     }
+    return v == body.arguments[1] || is_true(g.constant_of(v));
+  }
+
+  static Result<Types> infer(const Loop&, InferCtx& c) {
+    if (c.in(1).dtype != DType::kBool) return c.error(kBadInput, "the condition is no bool");
     RLX_TRY_VOID(c.require_equal(c.in(0).elements(), 1));
     RLX_TRY_VOID(c.require_equal(c.in(1).elements(), 1));
     const int carried = c.inputs() - 2;
@@ -111,26 +120,16 @@ struct Loop {
       return c.error(kUnsupportedForm, "a slice, " + to_text(t) + ", changes from trip to trip",
                      "carry it, or give slices of one shape");
     }
+    const Graph& g = c.graph();
     const Known trips = c.known(0);
-    const bool counted = trips && runs_to_end(c) && is_not_negative(c, trips->at(0));
+    const bool counted = trips && runs_to_end(g, c.node().inputs[1], g[c.node().regions[0]]) &&
+                         is_not_negative(c, trips->at(0));
     t.shape.insert(t.shape.begin(), counted ? trips->at(0) : c.told_extent(i, 0));
     return t;
   }
 
   static bool is_not_negative(const InferCtx& c, const Dim& d) {
     return proven_nonnegative(d, c.graph().symbol_ranges());
-  }
-
-  // Whether the condition holds before each trip.
-  static bool runs_to_end(const InferCtx& c) {
-    const Region& body = c.graph()[c.node().regions[0]];
-    if (!is_true(c.constant(1))) return false;
-    ValueId v = body.results[0];
-    for (const Node* n = c.graph().node_of(v); n && n->op_name() == "identity";) {
-      v = n->inputs[0];
-      n = c.graph().node_of(v);
-    }
-    return v == body.arguments[1] || is_true(c.graph().constant_of(v));
   }
 
   static bool is_true(const Constant* condition) {

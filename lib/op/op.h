@@ -15,7 +15,8 @@
 // and one sorted line in op/ops.def. Members are named as ONNX names the attribute. Optional
 // statics: `effect`, `regions`, `elementwise`, `view`, `commutative`, `reshapes`, `tells`, `linear` (in input 0,
 // and in no other), and the hooks `canonicalise` (ir/op_def.h), `grad`, `jvp` and `batch` (ir/hooks.h); block
-// operators have `expand` instead of `lower`, those that own regions neither. Everything else (OpDef, printing,
+// operators have `expand` instead of `lower`, those that own regions neither, those on sequences `on_lists`
+// (op/sequences.h) instead of both. Everything else (OpDef, printing,
 // parsing, JSON, hash, equality) is derived here from the struct.
 //
 // In `lower`, at most one operand of an expression adds nodes to the body: compilers differ in the
@@ -57,6 +58,10 @@ inline constexpr bool kHasLower = requires(const O& o, KernelBuilder& b) {
 template <class O>
 inline constexpr bool kHasExpand = requires(const O& o, GraphBuilder& b, const Node& n) {
   { O::expand(o, b, n) } -> std::same_as<Result<Values>>;
+};
+template <class O>
+inline constexpr bool kHasOnLists = requires(const O& o, ListCtx& c) {
+  { O::on_lists(o, c) } -> std::same_as<Result<ListResult>>;
 };
 template <class O>
 inline constexpr bool kHasCanonicalise = requires(const O& o, GraphBuilder& b, const Node& n) {
@@ -163,7 +168,16 @@ constexpr OpDef op_def_of() {
     each_member(*static_cast<O*>(o),
                 [&](std::string_view name, auto& member) { visit(name, AttrRef(&member)); });
   };
-  d.infer = [](const void* o, InferCtx& c) { return O::infer(*static_cast<const O*>(o), c); };
+  d.infer = [](const void* o, InferCtx& c) -> Result<Types> {
+    // What a list holds is more than a type says.
+    if constexpr (kHasOnLists<O>) return Types(static_cast<size_t>(c.outputs()), Type::unknown());
+    if constexpr (!kHasOnLists<O>) return O::infer(*static_cast<const O*>(o), c);
+  };
+  if constexpr (kHasOnLists<O>) {
+    d.on_lists = [](const void* o, ListCtx& c) {
+      return O::on_lists(*static_cast<const O*>(o), c);
+    };
+  }
   if constexpr (kHasLower<O>) {
     d.lower = [](const void* o, KernelBuilder& b) {
       name_operands(b);
@@ -208,18 +222,19 @@ Attrs attrs(O value) {
 }  // namespace rlx
 
 // After the struct, where its type is complete: what is missing is said in one line.
-#define RLX_OP(O)                                                                                 \
-  static_assert(rlx::kIsRecord<O>,                                                                \
-                #O ": an operator is a plain struct: no constructor, base or private member");    \
-  static_assert(rlx::kHasName<O>, #O ": needs `static constexpr std::string_view name`");         \
-  static_assert(rlx::kHasVersion<O>, #O ": needs `static constexpr int version`");                \
-  static_assert(rlx::kHasArity<O>, #O ": needs `static constexpr Arity arity`");                  \
-  static_assert(rlx::kHasDTypes<O>, #O ": needs `static constexpr DTypes dtypes`");               \
-  static_assert(rlx::kHasAttributes<O>, #O ": a member's type is not an attribute type");         \
-  static_assert(rlx::kHasInfer<O>,                                                                \
-                #O ": needs `static Result<Types> infer(const " #O "&, InferCtx&)`");             \
-  static_assert(rlx::kHasLower<O> || rlx::kHasExpand<O> || rlx::kHasRegions<O> || rlx::kTells<O>, \
-                #O ": needs `lower` or `expand`");                                                \
+#define RLX_OP(O)                                                                              \
+  static_assert(rlx::kIsRecord<O>,                                                             \
+                #O ": an operator is a plain struct: no constructor, base or private member"); \
+  static_assert(rlx::kHasName<O>, #O ": needs `static constexpr std::string_view name`");      \
+  static_assert(rlx::kHasVersion<O>, #O ": needs `static constexpr int version`");             \
+  static_assert(rlx::kHasArity<O>, #O ": needs `static constexpr Arity arity`");               \
+  static_assert(rlx::kHasDTypes<O>, #O ": needs `static constexpr DTypes dtypes`");            \
+  static_assert(rlx::kHasAttributes<O>, #O ": a member's type is not an attribute type");      \
+  static_assert(rlx::kHasInfer<O> || rlx::kHasOnLists<O>,                                      \
+                #O ": needs `static Result<Types> infer(const " #O "&, InferCtx&)`");          \
+  static_assert(rlx::kHasLower<O> || rlx::kHasExpand<O> || rlx::kHasRegions<O> ||              \
+                    rlx::kHasOnLists<O> || rlx::kTells<O>,                                     \
+                #O ": needs `lower` or `expand`");                                             \
   RLX_LIST_OP(O)
 
 // In op_table.cpp, and nowhere else, RLX_OP also numbers the operators of the headers in ops.def.

@@ -49,6 +49,8 @@ class ChangingExtents {
     bool more = false;
     each_carried([&](NodeId n, size_t i, ValueId out) {
       const Node& loop = trial[n];
+      // Lists are written out there.
+      if (loop.inputs.size() != g_[n].inputs.size()) return;
       const Region& body = trial[loop.regions[0]];
       if (body.arguments.size() <= 2 + i || body.results.size() <= 1 + i) return;
       const Type &given = trial[loop.inputs[2 + i]].type,

@@ -7,10 +7,12 @@
 #include "kernel/storage.h"
 #include "op/if.h"
 #include "op/loop.h"
+#include "op/sequences.h"
 #include "op/shared/codes.h"
 #include "passes/changing_extents.h"
 #include "passes/codes.h"
 #include "passes/evaluate.h"
+#include "passes/expand_lists.h"
 #include "passes/input_elements.h"
 #include "passes/replacement.h"
 #include "passes/settle_symbols.h"
@@ -101,11 +103,14 @@ class Inference {
     }
     enter({Graph::kTop});
     while (!open_.empty()) step();
+    lists_.expand_outputs();
+    if (g_.outputs().empty()) problems_.push_back(nothing_given());
     g_.replace_uses(inlined_);
     for (const ValueId v : g_.inputs()) require_whole_bytes(v);
     for (const ValueId v : g_.outputs()) require_whole_bytes(v);
     if (!problems_.empty()) return Error(std::move(problems_));
     g_.replace_uses(replacement_);
+    check_types();
     return {};
   }
 
@@ -121,6 +126,8 @@ class Inference {
     Vec<NodeId> nodes;
     size_t next = 0;
     NodeId owner = {};
+    // How many there were before.
+    size_t problems = 0, starved = 0;
   };
 
   // The first one opened last.
@@ -129,23 +136,27 @@ class Inference {
       const bool is_last = i + 1 == regions.size();
       open_.push_back({.region = regions[i],
                        .nodes = std::exchange(g_[regions[i]].nodes, {}),
-                       .owner = is_last ? owner : NodeId()});
+                       .owner = is_last ? owner : NodeId(),
+                       .problems = problems_.size(),
+                       .starved = starved_.size()});
     }
   }
 
   void step() {
     Frame& frame = open_.back();
     if (frame.next == frame.nodes.size()) {
-      const NodeId owner = frame.owner;
+      const Frame left = std::move(frame);
       open_.pop_back();
-      if (owner.valid()) visit(open_.back().region, owner);
+      if (left.owner.valid()) leave(left);
       return;
     }
     const NodeId id = frame.nodes[frame.next++];
     for (ValueId& v : g_[id].inputs) v = resolved(replacement_, v);
     if (const auto branch = taken_branch(g_, g_[id])) return take(frame, id, *branch);
+    if (is_about_lists(g_[id])) return write_out(frame, id);
     g_[frame.region].nodes.push_back(id);
     if (g_[id].regions.empty()) return visit(frame.region, id);
+    if (arity_problem(g_[id]).empty()) lists_.expand_operands(id);
     if (as<ops::Loop>(g_[id]) && arity_problem(g_[id]).empty()) type_arguments(g_[id]);
     enter(g_[id].regions, id);
   }
@@ -158,6 +169,134 @@ class Inference {
     for (size_t i = 0; i < arguments.size(); ++i) g_[arguments[i]].type = std::move(types[i]);
   }
 
+  // Whether the body was inferred with the extents that change; note_changing_extents knows nothing of lists.
+  bool has_arguments(const Node& loop) const {
+    const Types types = ops::Loop::argument_types(g_, loop);
+    const Values& arguments = g_[loop.regions[0]].arguments;
+    return std::ranges::equal(arguments, types, {}, [&](ValueId v) { return g_[v].type; });
+  }
+
+  Diagnostic changing_beside_lists(NodeId loop) const {
+    Diagnostic d = diagnostic_of(g_, loop, kUnsupportedForm,
+                                 "extents that change from trip to trip are carried beside "
+                                 "sequences, which is not supported yet");
+    d.hint = "carry the sequences in a loop of their own";
+    return d;
+  }
+
+  // The regions of the owner are done; what they give may be what stands for another value by now.
+  void leave(const Frame& last) {
+    for (const RegionId r : g_[last.owner].regions) {
+      for (ValueId& v : g_[r].results) v = resolved(replacement_, v);
+    }
+    if (lists_.is_empty() || lists_.expand_results(last.owner)) {
+      return visit(open_.back().region, last.owner);
+    }
+    if (as<ops::Loop>(g_[last.owner])) return unroll(last);
+    Diagnostic d = diagnostic_of(g_, last.owner, kMustBeKnown,
+                                 "the branches give sequences of different lengths");
+    d.hint =
+        "bind the dims, or the input, that the condition depends on, so that one branch is left";
+    fail(last.owner, std::move(d));
+  }
+
+  void fail(NodeId id, Diagnostic d) {
+    problems_.push_back(std::move(d));
+    for (const ValueId v : g_[id].outputs) g_[v].type = Type::unknown();
+  }
+
+  // ---- Lists ----
+
+  bool is_about_lists(const Node& node) const {
+    if (!arity_problem(node).empty()) return false;
+    if (node.op().on_lists || as<ops::SequenceMap>(node)) return true;
+    return node.op_name() == "identity" && lists_.has(node.inputs[0]);
+  }
+
+  // What stands for the outputs of a node on lists, which is no node of the graph any more.
+  void write_out(Frame& frame, NodeId id) {
+    const bool is_lost = std::ranges::any_of(g_[id].inputs, [&](ValueId v) {
+      return v.valid() && g_[v].type.kind == Type::Kind::kUnknown;
+    });
+    // The problem that it has an unknown type for has been told.
+    if (is_lost) return;
+    const size_t first = g_[frame.region].nodes.size();
+    auto outputs = lists_.outputs_of(frame.region, id, known_);
+    if (!outputs) return fail(id, outputs.error().first());
+    for (size_t i = 0; i < outputs->size(); ++i) {
+      ListResult& output = (*outputs)[i];
+      const ValueId v = g_[id].outputs[i];
+      if (output.is_list()) {
+        lists_.add(v, std::move(output));
+      } else {
+        inline_output(v, output.values[0]);
+      }
+    }
+    postpone(frame, first);
+  }
+
+  // The nodes of the frame's region from `first` on are visited next.
+  void postpone(Frame& frame, size_t first) {
+    Vec<NodeId>& nodes = g_[frame.region].nodes;
+    const auto begin = nodes.begin() + static_cast<ptrdiff_t>(first);
+    frame.nodes.insert(frame.nodes.begin() + static_cast<ptrdiff_t>(frame.next), begin,
+                       nodes.end());
+    nodes.erase(begin, nodes.end());
+  }
+
+  // The body once a trip, where a list is longer after a trip than before it. What was found wrong with a body that is
+  // for all trips is no matter.
+  void unroll(const Frame& body) {
+    const NodeId loop = body.owner;
+    const std::optional<int64_t> trips = trips_of(loop);
+    if (!trips) return fail(loop, not_unrolled(loop));
+    problems_.erase(problems_.begin() + static_cast<ptrdiff_t>(body.problems), problems_.end());
+    starved_.erase(starved_.begin() + static_cast<ptrdiff_t>(body.starved), starved_.end());
+    Frame& frame = open_.back();
+    Vec<NodeId>& nodes = g_[frame.region].nodes;
+    RLX_CHECK(nodes.back() == loop, "a loop is the last node that was opened");
+    nodes.pop_back();
+    const size_t first = nodes.size();
+    const Values outputs = lists_.unroll(loop, frame.region, *trips);
+    for (size_t i = 0; i < outputs.size(); ++i) inline_output(g_[loop].outputs[i], outputs[i]);
+    postpone(frame, first);
+  }
+
+  std::optional<int64_t> trips_of(NodeId loop) const {
+    const Values& inputs = lists_.inputs_of(loop);
+    const Region& body = lists_.body_of(loop);
+    const Known trips = known_elements(g_, inputs[0], known_);
+    const auto count = trips && trips->size() == 1 ? trips->front().constant() : std::nullopt;
+    const size_t results = g_[loop].outputs.size() + 1, carried = inputs.size() - 1;
+    if (!count || *count > kMostTrips || body.results.size() != results) return std::nullopt;
+    // Without a trip nobody knows the extents of slices.
+    if (*count <= 0 && results > carried) return std::nullopt;
+    if (!ops::Loop::runs_to_end(g_, inputs[1], body)) return std::nullopt;
+    return count;
+  }
+
+  Diagnostic not_unrolled(NodeId loop) const {
+    Diagnostic d = diagnostic_of(g_, loop, kMustBeKnown,
+                                 "a sequence that the loop carries changes its length");
+    d.hint = "that takes a number of trips which is known when the model is compiled, at most " +
+             std::to_string(kMostTrips) + ", and a condition that always holds";
+    return d;
+  }
+
+  static Diagnostic nothing_given() {
+    return {.code = kUnsupportedForm,
+            .message = "the outputs of the model hold no tensor",
+            .hint = "each is an empty sequence or optional"};
+  }
+
+  // ---- Branches ----
+
+  void inline_output(ValueId out, ValueId v) {
+    if (g_[v].name.empty()) g_[v].name = g_[out].name;
+    inlined_.emplace(out, v);
+    replacement_.emplace(out, v);
+  }
+
   // The branch's nodes stand in the node's place.
   void take(Frame& frame, NodeId id, RegionId branch) {
     const Region& taken = g_[branch];
@@ -165,18 +304,28 @@ class Inference {
     frame.nodes.insert(next, taken.nodes.begin(), taken.nodes.end());
     for (const Fact& f : taken.facts) g_[frame.region].facts.push_back(f);
     for (size_t i = 0; i < taken.results.size(); ++i) {
-      const ValueId out = g_[id].outputs[i];
-      Value& result = g_[taken.results[i]];
-      if (result.name.empty()) result.name = g_[out].name;
-      inlined_.emplace(out, taken.results[i]);
-      replacement_.emplace(out, taken.results[i]);
+      const ValueId out = g_[id].outputs[i], result = taken.results[i];
+      inline_output(out, result);
+      const ValueDef& def = g_[result].def;
+      const bool is_made = def.kind == ValueDef::Kind::kNode &&
+                           std::ranges::find(taken.nodes, def.node) != taken.nodes.end();
       // What the branch makes is typed later.
-      const bool is_made = result.def.kind == ValueDef::Kind::kNode &&
-                           std::ranges::find(taken.nodes, result.def.node) != taken.nodes.end();
       if (is_made) {
-        inlined_types_.emplace(taken.results[i], g_[out].type);
+        inlined_types_.emplace(result, g_[out].type);
       } else {
-        settle(found_out(g_, g_[out].type, result.type));
+        settle(found_out(g_, g_[out].type, g_[result].type));
+      }
+    }
+  }
+
+  // Two types that are unknown are no same type, which rewrites would take them for.
+  void check_types() const {
+    for (const RegionId r : g_.live_regions()) {
+      for (const NodeId id : g_[r].nodes) {
+        for (const ValueId v : g_[id].outputs) {
+          RLX_CHECK(g_[v].type.kind != Type::Kind::kUnknown,
+                    "an output of " + std::string(g_[id].op_name()) + " has no type");
+        }
       }
     }
   }
@@ -219,6 +368,7 @@ class Inference {
       if (problems_.back().code == kMustBeKnown) starved_.push_back(id);
       return;
     }
+    if (as<ops::Loop>(g_[id]) && !has_arguments(g_[id])) return fail(id, changing_beside_lists(id));
     for (const ValueId v : g_[id].outputs) compare_with_declared(id, v);
     find_out(id, before);
     solve(id);
@@ -305,6 +455,7 @@ class Inference {
   Replacement inlined_;
   // By what took their place: the types that they had.
   std::map<ValueId, Type> inlined_types_;
+  ListExpansion lists_{g_, replacement_};
   Vec<Frame> open_;
 };
 
@@ -374,6 +525,10 @@ bool narrow_ranges(Graph& g) {
   return g.top().facts.erase_if(narrows) > 0;
 }
 
+bool has_lists(const Graph& g) {
+  return std::ranges::any_of(g.nodes, [](const Node& n) { return n.op().on_lists != nullptr; });
+}
+
 }  // namespace
 
 Status infer_types(Graph& g) {
@@ -383,12 +538,18 @@ Status infer_types(Graph& g) {
       const Status ignored = Inference(trial).run();
       (void)ignored;
     });
+    // Lists are written out on the way, also where something else is wrong.
+    std::optional<Graph> before = has_lists(g) ? std::optional(g) : std::nullopt;
     Inference inference(g);
     Status inferred = inference.run();
     if (inferred) continue;
     if (!name_elements(g, inference.starved(), inference.known())) {
+      if (before) return inferred;
       RLX_TRY(const bool told, tell_operands(g, inference.starved(), inference.known()));
       if (!told) return inferred;
+    } else if (before) {
+      before->symbols = std::move(g.symbols);
+      g = std::move(*before);
     }
     // The same again, with more known.
     if (inferred = infer_types(g); !inferred) return inferred;

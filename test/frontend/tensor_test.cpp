@@ -14,10 +14,12 @@ namespace {
 using namespace test;  // NOLINT(google-build-using-namespace): the words of this file
 
 Result<Constant> read(const Message& message, const std::string& folder = "") {
-  auto keeper = std::make_shared<const std::string>(message.bytes);
-  auto proto = onnx::parse_tensor(*keeper);
+  // In a sequence it is a tensor, whatever it lacks.
+  const Message sequence = Message().number(2, 1).add(3, message);
+  auto keeper = std::make_shared<const std::string>(sequence.bytes);
+  auto proto = onnx::parse_value(*keeper);
   if (!proto.ok()) return std::move(proto.error());
-  return onnx::Tensors(*keeper, keeper, folder).constant(*proto);
+  return onnx::Tensors(*keeper, keeper, folder).constant(*proto->elements[0].tensor);
 }
 
 int code(const Result<Constant>& c) { return c.ok() ? 0 : c.error().first().code; }
@@ -115,10 +117,44 @@ TEST_CASE("a tensor in a file of its own") {
   REQUIRE(write_file(path, bytes_of(raw_tensor("x", kInt32, {1}, "1234").bytes)).ok());
   auto file = onnx::read_tensor_file(path);
   REQUIRE(file.ok());
-  CHECK(file->name == "x");
-  CHECK(file->tensor.shape == Vec<int64_t>{1});
+  REQUIRE(file->size() == 1);
+  CHECK(file->front().label.empty());
+  CHECK(file->front().tensor->shape == Vec<int64_t>{1});
   REQUIRE(write_file(path, bytes_of("\x0a\xff")).ok());
   CHECK(onnx::read_tensor_file(path).error().first().code == kBrokenFile);
+}
+
+// "LABEL rank", or "LABEL" of an empty list.
+Vec<std::string> held(const Folder& folder, const Message& value) {
+  const std::string path = folder.path + "/value.pb";
+  REQUIRE(write_file(path, bytes_of(value.bytes)).ok());
+  auto file = onnx::read_tensor_file(path);
+  REQUIRE(file.ok());
+  Vec<std::string> out;
+  for (const onnx::TensorFile& t : *file) {
+    out.push_back(t.label);
+    if (t.tensor) out.back() += " " + std::to_string(t.tensor->shape.size());
+  }
+  return out;
+}
+
+TEST_CASE("a sequence or an optional in a file of its own") {
+  using Labels = Vec<std::string>;
+  Folder folder;
+  const Message row = raw_tensor("", kInt32, {1}, "1234"), one = raw_tensor("", kInt32, {}, "1234");
+  const Message none = Message().text(1, "s").number(2, 1);
+  const Message two = Message().text(1, "s").number(2, 1).add(3, row).add(3, one);
+  CHECK(held(folder, none) == Labels{"[]"});
+  CHECK(held(folder, two) == Labels{".0 1", ".1 0"});
+  CHECK(held(folder, Message().text(1, "o").number(2, 3).add(5, two)) ==
+        Labels{".0.0 1", ".0.1 0"});
+  CHECK(held(folder, Message().number(2, 3).add(5, none)) == Labels{".0[]"});
+  CHECK(held(folder, Message()) == Labels{"[]"});
+  // Tensors of i8, the number of which is also that of sequences.
+  CHECK(held(folder, Message().number(2, kInt8).packed(5, {7})) == Labels{" 0"});
+  CHECK(held(folder, Message().number(2, kInt8).packed(5, {-7})) == Labels{" 0"});
+  CHECK(held(folder, Message().number(1, 2).number(2, kInt8).packed(5, {16, 1})) == Labels{" 1"});
+  CHECK(held(folder, Message().number(1, 0).number(2, kInt32)) == Labels{" 1"});
 }
 
 TEST_CASE("sizes in bytes") {

@@ -44,6 +44,31 @@ CASES = {
 }
 
 
+# The forms of one detector of speech, its own package's and the one in openWakeWord.
+SPEECH = {"input": (1, 576), "state": (2, 1, 128)}
+CASES |= {
+    "silero_vad 8k and 16k": ("silero_vad", {**SPEECH, "sr": ()}),
+    "silero_vad op15": ("silero_vad_16k_op15", {**SPEECH, "sr": ()}),
+    "silero_vad half": ("silero_vad_half", SPEECH),
+    "silero_vad openvino": ("silero_vad_openvino_16k", SPEECH),
+    "silero_vad sequence": ("silero_vad_16k_sequence", {"input": (5, 576), "h": (1, 1, 128), "c": (1, 1, 128)}),
+    "silero_vad v4": ("oww_silero_vad", {"input": (1, 1536), "sr": (), "h": (2, 1, 64), "c": (2, 1, 64)}),
+}
+# What has to be bound besides the inputs' dims: a branch is left of an If whose branches have different ranks.
+BOUND = {"silero_vad 8k and 16k": ("--dim", "sr.0=16000")}
+# openWakeWord: sound to spectrogram, to embedding, to words.
+CASES |= {f"openWakeWord {name}": (f"oww_{name}", shapes) for name, shapes in {
+    "melspectrogram": {"input": (1, 1760)},
+    "embedding_model": {"input_1": (1, 76, 32, 1)},
+    "alexa_v0.1": {"onnx::Flatten_0": (1, 16, 96)},
+    "hey_jarvis_v0.1": {"x.1": (1, 16, 96)},
+    "hey_marvin_v0.1": {"onnx::Flatten_0": (1, 16, 96)},
+    "hey_mycroft_v0.1": {"input_1": (1, 16, 96)},
+    "timer_v0.1": {"onnx::Flatten_0": (1, 34, 96)},
+    "weather_v0.1": {"onnx::Flatten_0": (1, 22, 96)},
+}.items()}
+
+
 def find_model(name, folders):
     """The first NAME.onnx of the folders, or None."""
     paths = (pathlib.Path(folder, f"{name}.onnx") for folder in folders)

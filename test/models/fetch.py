@@ -18,10 +18,12 @@ import onnx.version_converter
 
 OLDEST = 13
 OUT = pathlib.Path(__file__).resolve().parent.parent.parent / "build" / "models"
-# A package, the folder in it, what its only model is called here.
+# A package, the folder in it, what its models are called here.
 PACKAGES = [
     ("magika==1.0.3", "magika/models/standard_v3_3/", "magika"),
-    ("rapidocr-onnxruntime==1.4.4", "rapidocr_onnxruntime/models/", None),
+    ("openwakeword==0.4.0", "openwakeword/resources/models/", "oww_{}"),
+    ("rapidocr-onnxruntime==1.4.4", "rapidocr_onnxruntime/models/", "{}"),
+    ("silero-vad==6.2.3", "silero_vad/data/", "{}"),
 ]
 
 
@@ -36,7 +38,7 @@ def take(wheel, folder, name, out):
     with zipfile.ZipFile(wheel) as package:
         for member in package.namelist():
             if member.startswith(folder) and member.endswith(".onnx"):
-                stem = name or pathlib.PurePosixPath(member).stem
+                stem = name.format(pathlib.PurePosixPath(member).stem)
                 onnx.save(modern(onnx.load_from_string(package.read(member))), out / f"{stem}.onnx")
 
 

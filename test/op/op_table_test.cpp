@@ -35,6 +35,7 @@ const Vec<std::string> kGolden = {
     "celu 1: alpha",
     "clip 1:",
     "concat 1: axis",
+    "concat_from_sequence 1: axis new_axis",
     "constant_of_shape 1:",
     "conv 1: auto_pad dilations group kernel_shape pads strides",
     ("conv_transpose 1: auto_pad dilations group kernel_shape output_padding output_shape pads "
@@ -85,6 +86,9 @@ const Vec<std::string> kGolden = {
     "mul 1:",
     "neg 1:",
     "not 1:",
+    "optional 1:",
+    "optional_get_element 1:",
+    "optional_has_element 1:",
     "or 1:",
     "pad 1: mode",
     "pow 1:",
@@ -106,6 +110,12 @@ const Vec<std::string> kGolden = {
     "round 1:",
     "scatter_elements 1: axis reduction",
     "selu 1: alpha gamma",
+    "sequence_at 1:",
+    "sequence_construct 1:",
+    "sequence_erase 1:",
+    "sequence_insert 1:",
+    "sequence_length 1:",
+    "sequence_map 1:",
     "shape 1: start end",
     "shrink 1: bias lambd",
     "sigmoid 1:",
@@ -119,6 +129,7 @@ const Vec<std::string> kGolden = {
     "softsign 1:",
     "space_to_depth 1: blocksize",
     "split 1: axis num_outputs",
+    "split_to_sequence 1: axis keepdims",
     "sqrt 1:",
     "squeeze 1:",
     "sub 1:",
@@ -179,7 +190,9 @@ TEST_CASE("rows are sorted") {
 TEST_CASE("every operator lowers, expands or owns regions, and says what it takes") {
   for (const OpDef* op : all_ops()) {
     INFO(op->name);
-    CHECK((op->lower != nullptr) + (op->expand != nullptr) + (op->regions > 0) == 1);
+    CHECK((op->lower != nullptr) + (op->expand != nullptr) + (op->on_lists != nullptr) +
+              (op->regions > 0) ==
+          1);
     CHECK(op->infer != nullptr);
     CHECK(op->dtypes.bits != 0);
     CHECK(op->arity.in + op->arity.optional > 0);

@@ -466,7 +466,15 @@ bool Generator::tower() {
 }
 
 // One operator, often behind one view or two, or behind a view of a product.
+bool Generator::listed() {
+  const Made made = random_of(random, Family::kList).emit(*this, any());
+  if (!made) return false;
+  pool_.push_back(random.percent(50) ? made_view_of(*made) : *made);
+  return true;
+}
+
 bool Generator::step() {
+  if (random.percent(6)) return listed();
   if (random.percent(65)) return meeting();
   if (random.percent(30)) return siblings();
   if (random.percent(15)) return twins();
@@ -502,7 +510,7 @@ void Generator::choose_outputs() {
     }
   }
   for (size_t v = 0; v < m.values.size(); ++v) {
-    if (m.values[v].role != Value::Role::kNode) continue;
+    if (m.values[v].role != Value::Role::kNode || m.values[v].is_list) continue;
     bool taken = readers[v] == 0 ? random.percent(90) : random.percent(8);
     if (taken) m.outputs.push_back(static_cast<int>(v));
   }
@@ -519,7 +527,7 @@ Model Generator::make() {
   }
   choose_outputs();
   Model made = told(pruned(m));
-  put_in_branches(made);
+  put_in_regions(made);
   return made;
 }
 
@@ -531,8 +539,8 @@ namespace {
 
 Vec<Emitter> all_emitters() {
   Vec<Emitter> all;
-  for (const Vec<Emitter>& some :
-       {view_emitters(), product_emitters(), row_emitters(), elementwise_emitters()}) {
+  for (const Vec<Emitter>& some : {list_emitters(), view_emitters(), product_emitters(),
+                                   row_emitters(), elementwise_emitters()}) {
     all.insert(all.end(), some.begin(), some.end());
   }
   return all;

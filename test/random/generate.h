@@ -58,6 +58,9 @@ class Generator {
   // Appends a node of one output; nothing where the value would be too large to be worth its time.
   Made node(std::string_view op, Vec<int> inputs, Result r,
             Vec<std::pair<std::string, Setting>> attributes = {});
+  // A node that gives a sequence or an optional.
+  int list(std::string_view op, Vec<int> inputs,
+           Vec<std::pair<std::string, Setting>> attributes = {});
   // A view of v's elements.
   Made view(std::string_view op, int v, Vec<int> others, Vec<Dim> shape,
             Vec<std::pair<std::string, Setting>> attributes = {});
@@ -89,6 +92,8 @@ class Generator {
   Made sum(int a, int b);
   bool tower();
   bool dense();
+  // A value through a sequence or an optional.
+  bool listed();
   // A value made from v that can stand behind it along the axis.
   Made beside(int v, int axis);
   int of_rank(size_t rank, bool exact);
@@ -102,7 +107,7 @@ class Generator {
   Vec<int> pool_;
 };
 
-enum class Family : uint8_t { kView, kProduct, kRow, kElementwise, kOther };
+enum class Family : uint8_t { kView, kProduct, kRow, kElementwise, kList, kOther };
 
 struct Emitter {
   // rlx's name of the operator.
@@ -113,6 +118,7 @@ struct Emitter {
   Made (*emit)(Generator& g, int v);
 };
 
+Vec<Emitter> list_emitters();
 Vec<Emitter> view_emitters();
 Vec<Emitter> product_emitters();
 Vec<Emitter> row_emitters();

@@ -149,26 +149,27 @@ Message written_node(const Node& n, size_t index, const Binding& closed, const N
 }
 
 constexpr std::string_view kCondition = "condition_of_branches";
+constexpr std::string_view kTrips = "trips_of_loops";
+
+// Odd: what alternates is at its end what it was before.
+int64_t trips_of(const Model& m) { return m.seed / 2 % 2 == 0 ? 1 : 3; }
 
 // Nodes [first, last), as they stand in the file.
-class BranchWriter {
+class RegionWriter {
  public:
-  BranchWriter(const Model& m, size_t first, size_t last, const Binding& closed)
-      : m_(m), first_(first), last_(last), closed_(closed) {
+  RegionWriter(const Model& m, size_t first, size_t last, const Binding& closed)
+      : m_(m), first_(first), last_(last), closed_(closed), random_(mixed(m.seed, first)) {
     for (size_t n = first; n < last; ++n) {
       made_.insert(m.nodes[n].outputs.begin(), m.nodes[n].outputs.end());
     }
+    results_ = used_outside();
   }
 
-  Message write() const {
-    const Vec<int> results = used_outside();
-    test::NodeSpec spec{.op = "If", .inputs = {kCondition}};
-    for (const int v : results) spec.outputs.push_back(value(v).name);
-    spec.attributes = {test::graph_attribute("then_branch", branch(results, "_then")),
-                       test::graph_attribute("else_branch", branch(results, "_else"))};
-    const std::string name = fmt::format("/If_{}", first_);
-    spec.name = name;
-    return test::node(spec);
+  std::vector<Message> write() {
+    const Around around = m_.nodes[first_].around;
+    if (around == Around::kNothing) return nodes("");
+    if (around == Around::kLoop) return loop("");
+    return {branches(around == Around::kLoopInIf)};
   }
 
  private:
@@ -185,26 +186,165 @@ class BranchWriter {
     return results;
   }
 
-  Message branch(const Vec<int>& results, std::string_view suffix) const {
+  // What they make has a name of its own in each region.
+  std::vector<Message> nodes(const std::string& suffix, int renamed = -1,
+                             const std::string& name = {}) const {
     const auto name_of = [&](int v) {
-      return made_.contains(v) ? value(v).name + std::string(suffix) : value(v).name;
+      if (v == renamed) return name;
+      return made_.contains(v) ? value(v).name + suffix : value(v).name;
     };
-    test::GraphSpec g;
+    std::vector<Message> written;
     for (size_t n = first_; n < last_; ++n) {
-      g.nodes.push_back(written_node(m_.nodes[n], n, closed_, name_of));
+      written.push_back(written_node(m_.nodes[n], n, closed_, name_of));
     }
-    for (const int v : results) {
-      Value result = value(v);
-      result.name = name_of(v);
-      g.outputs.push_back(value_info(result, closed_));
+    return written;
+  }
+
+  Message info(const Value& like, const std::string& name) const {
+    Value v = like;
+    v.name = name;
+    return value_info(v, closed_);
+  }
+
+  Message branches(bool loops) {
+    test::NodeSpec spec{.op = "If", .inputs = {kCondition}};
+    for (const int v : results_) spec.outputs.push_back(value(v).name);
+    for (const auto& [name, suffix] :
+         {std::pair("then_branch", "_then"), {"else_branch", "_else"}}) {
+      test::GraphSpec g;
+      g.nodes = loops ? loop(suffix) : nodes(suffix);
+      for (const int v : results_) g.outputs.push_back(info(value(v), value(v).name + suffix));
+      spec.attributes.push_back(test::graph_attribute(name, test::graph(g)));
     }
-    return test::graph(g);
+    const std::string name = fmt::format("/If_{}", first_);
+    spec.name = name;
+    return test::node(spec);
+  }
+
+  // ---- Loops ----
+
+  // A float that is read from outside; -1: none.
+  int alternating() const {
+    for (size_t n = first_; n < last_; ++n) {
+      for (const int v : m_.nodes[n].inputs) {
+        const bool fits = v >= 0 && !made_.contains(v) && !value(v).is_list &&
+                          value(v).role != Value::Role::kConstant &&
+                          (value(v).dtype == DType::kF32 || value(v).dtype == DType::kF64);
+        if (fits) return v;
+      }
+    }
+    return -1;
+  }
+
+  static Message simple(std::string_view op, std::vector<std::string_view> inputs,
+                        const std::string& output) {
+    const std::string name = "/" + output;
+    return test::node({.op = op, .inputs = std::move(inputs), .outputs = {output}, .name = name});
+  }
+
+  static Message constant(const std::string& name, DType type, int64_t n) {
+    std::string bytes(static_cast<size_t>(size_of(type)), '\0');
+    put(type, static_cast<double>(n), reinterpret_cast<std::byte*>(bytes.data()));
+    const Message tensor = test::raw_tensor("", onnx_type(type), {}, bytes);
+    return test::node({.op = "Constant",
+                       .outputs = {name},
+                       .attributes = {test::tensor_attribute("value", tensor)}});
+  }
+
+  // A loop that is being written.
+  struct Parts {
+    std::string region, id = {};
+    // What stands before it.
+    std::vector<Message> written = {};
+    Vec<std::string> inputs = {}, outputs = {};
+    test::GraphSpec body = {};
+  };
+
+  // The nodes run once before the loop, which gives what is carried a shape, and anew in each trip. A value that they read
+  // is that of the model in the first trip, the third and so on, and its negative in between: two carried values change
+  // places. The last trip is an odd one, as a number says, or the condition.
+  std::vector<Message> loop(const std::string& region) {
+    Parts l{.region = region, .id = fmt::format("loop{}{}", first_, region)};
+    const bool ends_early = random_.percent(30), is_open = random_.percent(40);
+    begin(l, ends_early, is_open);
+    const int a = alternating();
+    std::vector<Message> own = nodes(region + "_trip", a, l.id + "_p");
+    std::ranges::move(own, std::back_inserter(l.body.nodes));
+    if (a >= 0) alternate(l, value(a));
+    for (const int v : results_) {
+      const std::string& name = value(v).name;
+      carry(l, value(v),
+            {name + region + "_before", name + region + "_old", name + region + "_trip",
+             name + region});
+    }
+    // Of slices it has to be known how many there are.
+    const bool has_slices = !results_.empty() && !ends_early && !is_open && random_.percent(50);
+    if (has_slices) add_slices(l, value(results_[0]));
+    l.written.push_back(node_of(l));
+    if (has_slices) take_slice(l, value(results_[0]));
+    return std::move(l.written);
+  }
+
+  // Trips and conditions.
+  void begin(Parts& l, bool ends_early, bool is_open) const {
+    l.written = nodes(l.region + "_before");
+    l.written.push_back(constant(l.id + "_yes", DType::kBool, 1));
+    l.written.push_back(constant(l.id + "_trips", DType::kI64, ends_early ? 5 : trips_of(m_)));
+    const bool is_told = is_open && !ends_early;
+    l.inputs = {is_told ? std::string(kTrips) : l.id + "_trips", l.id + "_yes"};
+    l.body.inputs = {test::value_info(l.id + "_i", onnx_type(DType::kI64), {}),
+                     test::value_info(l.id + "_goes_on", onnx_type(DType::kBool), {})};
+    l.body.nodes = {constant(l.id + "_last", DType::kI64, trips_of(m_) - 1),
+                    ends_early ? simple("Less", {l.id + "_i", l.id + "_last"}, l.id + "_next")
+                               : simple("Identity", {l.id + "_goes_on"}, l.id + "_next")};
+    l.body.outputs = {test::value_info(l.id + "_next", onnx_type(DType::kBool), {})};
+  }
+
+  struct Carried {
+    std::string first, argument, result, last;
+  };
+  void carry(Parts& l, const Value& like, const Carried& names) const {
+    l.inputs.push_back(names.first), l.outputs.push_back(names.last);
+    l.body.inputs.push_back(info(like, names.argument));
+    l.body.outputs.push_back(info(like, names.result));
+  }
+
+  void alternate(Parts& l, const Value& a) const {
+    l.written.push_back(simple("Neg", {a.name}, l.id + "_negative"));
+    l.body.nodes.push_back(simple("Identity", {l.id + "_q"}, l.id + "_q_on"));
+    l.body.nodes.push_back(simple("Identity", {l.id + "_p"}, l.id + "_p_on"));
+    carry(l, a, {a.name, l.id + "_p", l.id + "_q_on", l.id + "_p_last"});
+    carry(l, a, {l.id + "_negative", l.id + "_q", l.id + "_p_on", l.id + "_q_last"});
+  }
+
+  // v is a slice in place of what is carried: that of the last trip.
+  void add_slices(Parts& l, const Value& v) const {
+    std::ranges::replace(l.outputs, v.name + l.region, l.id + "_unused");
+    l.body.nodes.push_back(simple("Identity", {v.name + l.region + "_trip"}, l.id + "_slice"));
+    l.body.outputs.push_back(info(v, l.id + "_slice"));
+    l.outputs.push_back(l.id + "_slices");
+  }
+
+  void take_slice(Parts& l, const Value& v) const {
+    l.written.push_back(constant(l.id + "_at", DType::kI64, trips_of(m_) - 1));
+    l.written.push_back(simple("Gather", {l.id + "_slices", l.id + "_at"}, v.name + l.region));
+  }
+
+  static Message node_of(const Parts& l) {
+    const std::string name = "/" + l.id;
+    test::NodeSpec spec{.op = "Loop", .name = name};
+    spec.inputs.assign(l.inputs.begin(), l.inputs.end());
+    spec.outputs.assign(l.outputs.begin(), l.outputs.end());
+    spec.attributes = {test::graph_attribute("body", test::graph(l.body))};
+    return test::node(spec);
   }
 
   const Model& m_;
   size_t first_, last_;
   const Binding& closed_;
+  Random random_;
   std::set<int> made_;
+  Vec<int> results_;
 };
 
 }  // namespace
@@ -224,7 +364,9 @@ bool Model::is_open(const Dim& d) const {
   return open;
 }
 
-bool Model::has_branches() const { return std::ranges::any_of(nodes, &Node::in_branch); }
+bool Model::has(Around around) const {
+  return std::ranges::any_of(nodes, [&](const Node& n) { return n.around == around; });
+}
 
 bool Model::has_open() const { return std::ranges::any_of(extents, &Extent::open); }
 
@@ -267,21 +409,24 @@ Model pruned(const Model& m) {
 
 namespace {
 
-// Numbers may decide extents, which a branch would leave to the run.
-bool gives_numbers(const Model& m, const Node& n) {
-  return std::ranges::any_of(
-      n.outputs, [&](int v) { return is_integer(m.values[static_cast<size_t>(v)].dtype); });
+// Numbers may decide extents, which a region would leave to the run; of lists a file would have to say the type.
+bool stays_outside(const Model& m, const Node& n) {
+  return std::ranges::any_of(n.outputs, [&](int v) {
+    const Value& made = m.values[static_cast<size_t>(v)];
+    return is_integer(made.dtype) || made.is_list;
+  });
 }
 
 }  // namespace
 
-void put_in_branches(Model& m) {
+void put_in_regions(Model& m) {
   Random own(mixed(m.seed, 0x1f));
-  if (!own.percent(25)) return;
+  if (!own.percent(40)) return;
+  const Around around = own.pick({Around::kIf, Around::kLoop, Around::kLoop, Around::kLoopInIf});
   const size_t first = own.below(m.nodes.size());
   for (size_t i = first; i < m.nodes.size() && (i == first || own.percent(80)); ++i) {
-    if (gives_numbers(m, m.nodes[i])) return;
-    m.nodes[i].in_branch = true;
+    if (stays_outside(m, m.nodes[i])) return;
+    m.nodes[i].around = around;
   }
 }
 
@@ -309,13 +454,12 @@ std::string to_onnx(const Model& m) {
   if (m.has_branches()) {
     g.inputs.push_back(test::value_info(kCondition, onnx_type(DType::kBool), {}));
   }
-  const auto name_of = [&](int v) { return m.values[static_cast<size_t>(v)].name; };
+  if (m.has_loops()) g.inputs.push_back(test::value_info(kTrips, onnx_type(DType::kI64), {}));
   for (size_t i = 0; i < m.nodes.size();) {
-    size_t last = i;
-    while (last < m.nodes.size() && m.nodes[last].in_branch) ++last;
-    g.nodes.push_back(last == i ? written_node(m.nodes[i], i, closed, name_of)
-                                : BranchWriter(m, i, last, closed).write());
-    i = std::max(i + 1, last);
+    size_t last = i + 1;
+    while (last < m.nodes.size() && m.nodes[last].around == m.nodes[i].around) ++last;
+    for (Message& n : RegionWriter(m, i, last, closed).write()) g.nodes.push_back(std::move(n));
+    i = last;
   }
   for (int v : m.outputs) g.outputs.push_back(value_info(m.values[static_cast<size_t>(v)], closed));
   return test::model(test::graph(g), 20, 9);
@@ -331,6 +475,11 @@ Vec<HostTensor> inputs_of(const Model& m, const Binding& binding) {
   if (m.has_branches()) {
     const std::byte taken[] = {std::byte{m.seed % 2 == 0}};
     inputs.push_back({std::string(kCondition), DType::kBool, {}, AlignedBytes(std::span(taken))});
+  }
+  if (m.has_loops()) {
+    const int64_t trips[] = {trips_of(m)};
+    inputs.push_back(
+        {std::string(kTrips), DType::kI64, {}, AlignedBytes(std::as_bytes(std::span(trips)))});
   }
   return inputs;
 }
@@ -363,7 +512,7 @@ std::string to_text(const Model& m) {
     Vec<std::string> in, out;
     for (int v : n.inputs) in.push_back(shown(v));
     for (int v : n.outputs) out.push_back(shown(v));
-    if (n.in_branch) text += "  ";
+    if (n.around != Around::kNothing) text += n.around == Around::kIf ? "  if: " : "  loop: ";
     text += fmt::format("{} = {}({})\n", fmt::join(out, ", "), n.op, fmt::join(in, ", "));
   }
   Vec<std::string> out;

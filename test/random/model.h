@@ -52,6 +52,8 @@ struct Value {
   bool exact = true;
   // All elements are whole numbers, so that sums and products of them are exact.
   bool whole = false;
+  // A sequence or an optional of tensors, which the next nodes take apart.
+  bool is_list = false;
 };
 
 // A number of an attribute that is made for the type.
@@ -61,15 +63,18 @@ struct Number {
 };
 using Setting = std::variant<int64_t, float, std::string, Dim, Vec<int64_t>, Number>;
 
+// An If has them in both of its branches; its condition is one more input. A Loop has them in its body, where they are
+// computed anew in each trip; its number of trips may be one more input.
+enum class Around : uint8_t { kNothing, kIf, kLoop, kLoopInIf };
+
 struct Node {
   // ONNX's name.
   std::string op;
   // Indexes of values; -1: left out.
   Vec<int> inputs, outputs;
   Vec<std::pair<std::string, Setting>> attributes = {};
-  // Neighbours of which this holds are written inside of an If, in both of its branches; its condition is one more
-  // input.
-  bool in_branch = false;
+  // Neighbours of which this is the same are written inside of it.
+  Around around = Around::kNothing;
 };
 
 struct Model {
@@ -85,7 +90,9 @@ struct Model {
   Binding binding() const;
   bool is_open(const Dim& d) const;
   bool has_open() const;
-  bool has_branches() const;
+  bool has(Around around) const;
+  bool has_branches() const { return has(Around::kIf) || has(Around::kLoopInIf); }
+  bool has_loops() const { return has(Around::kLoop) || has(Around::kLoopInIf); }
   bool allows(const Binding& binding) const;
 };
 
@@ -95,9 +102,9 @@ Vec<int64_t> shape_of(const Value& v, const Binding& binding);
 Model pruned(const Model& m);
 // With those open extents closed that no input gives by itself.
 Model told(Model m);
-// Of one graph in four, some neighbours into an If. What is random here has a source of its own: the graphs are what they
+// Of two graphs in five, some neighbours into an If or a Loop. What is random here has a source of its own: the graphs are what they
 // are without.
-void put_in_branches(Model& m);
+void put_in_regions(Model& m);
 // The file. Open extents are named, others are numbers.
 std::string to_onnx(const Model& m);
 Vec<HostTensor> inputs_of(const Model& m, const Binding& binding);

@@ -13,7 +13,7 @@ class Shrinker {
   Trial run() {
     for (bool smaller = true; smaller && tries_ > 0;) {
       smaller = single_output();
-      smaller |= leave_branches();
+      smaller |= leave_regions();
       smaller |= earlier_outputs();
       smaller |= close_extents();
       smaller |= nodes_to_inputs();
@@ -71,12 +71,12 @@ class Shrinker {
     return false;
   }
 
-  bool leave_branches() {
+  bool leave_regions() {
     bool any = false;
     for (size_t i = 0; i < model().nodes.size(); ++i) {
-      if (!model().nodes[i].in_branch) continue;
+      if (model().nodes[i].around == Around::kNothing) continue;
       Model m = model();
-      m.nodes[i].in_branch = false;
+      m.nodes[i].around = Around::kNothing;
       any |= take(std::move(m));
     }
     return any;
@@ -102,7 +102,7 @@ class Shrinker {
         Model m = model();
         if (std::find(m.outputs.begin(), m.outputs.end(), v) != m.outputs.end()) continue;
         Value& value = m.values[static_cast<size_t>(v)];
-        if (value.role != Value::Role::kNode || is_shape(m, v)) continue;
+        if (value.role != Value::Role::kNode || value.is_list || is_shape(m, v)) continue;
         Fill whole{.kind = Fill::Kind::kWhole,
                    .lo = is_signed(value.dtype) || is_float(value.dtype) ? -3.0 : 0.0,
                    .hi = 3};
@@ -150,7 +150,8 @@ class Shrinker {
           const Value &f = model().values[static_cast<size_t>(from)],
                       &t = model().values[static_cast<size_t>(to)];
           bool node = t.role != Value::Role::kConstant || !contains_output(from);
-          if (f.dtype != t.dtype || !(f.shape == t.shape) || !node) continue;
+          if (f.dtype != t.dtype || !(f.shape == t.shape) || f.is_list || t.is_list || !node)
+            continue;
           Model m = model();
           replace(m, from, to);
           if (take(std::move(m))) {

@@ -8,7 +8,7 @@ namespace {
 struct Flags {
   tools::Common common;
   std::string model;
-  std::vector<std::string> dims;
+  std::vector<std::string> dims, shapes;
   std::string target = "host";
   std::string on_miss = "bind";
   bool require_cached = false;
@@ -26,6 +26,9 @@ void add_load_flags(CLI::App& app, Flags& f) {
   app.add_option("MODEL", f.model, "a model file, or the key of an entry")->required();
   app.add_option("-t,--target", f.target, "what to compile for")->envname("RLX_TARGET");
   app.add_option("--dim", f.dims, "NAME=NUMBER: for generated inputs, and to bind; repeats")
+      ->allow_extra_args(false);
+  app.add_option("--shape", f.shapes,
+                 "x=2,3, x.0=2,3 or x=[]: of inputs that are not given, as for rlxc; repeats")
       ->allow_extra_args(false);
   app.add_option("--on-miss", f.on_miss, "bind, template or error (exit 6)")
       ->check(CLI::IsMember(kOnMiss))
@@ -80,6 +83,7 @@ Result<driver::RunRequest> request_of(const CLI::App& app, const Flags& f) {
   RLX_TRY(r.load.cache, f.common.cache_options());
   RLX_TRY(r.load.remote, cache::remote_from_environment());
   RLX_TRY(r.load.dims, tools::parse_bindings(f.dims));
+  RLX_TRY(r.load.input_shapes, tools::parse_shapes(f.shapes));
   r.tolerance.by_largest = f.scale == "max";
   r.profile = app.got_subcommand("profile");
   if (app.got_subcommand("bench")) {

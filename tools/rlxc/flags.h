@@ -8,7 +8,7 @@ struct Flags {
   tools::Common common;
   std::vector<std::string> models;
   std::vector<std::string> targets = {"host"};
-  std::vector<std::string> dims;
+  std::vector<std::string> dims, shapes;
   std::string emit;
   std::string output;
   std::string key;
@@ -29,6 +29,10 @@ inline void add_flags(CLI::App& app, Flags& f) {
       ->allow_extra_args(false)
       ->envname("RLX_TARGET");
   app.add_option("--dim", f.dims, "bind a symbol: NAME=NUMBER; repeats")->allow_extra_args(false);
+  app.add_option("--shape", f.shapes,
+                 "the shape of an input: x=2,3, of an element of a sequence: x.0=2,3; x=[]: an "
+                 "empty one; repeats")
+      ->allow_extra_args(false);
   app.add_option("--key", f.key, "the entry's key; by default computed from all that decides it");
   app.add_option("--emit", f.emit,
                  "print hir, mir, lir, kernel, image, llvm or asm instead of storing");

@@ -63,6 +63,7 @@ Status emit(const Flags& f, const Job& job, tools::Outcome& outcome) {
   driver::EmitRequest r{.path = job.model, .stage = f.emit};
   RLX_TRY(r.options.target, parse_target(job.target));
   RLX_TRY(r.options.dims, tools::parse_bindings(f.dims));
+  RLX_TRY(r.shapes, tools::parse_shapes(f.shapes));
   Vec<PassTime> times;
   RLX_TRY(r.options.options, f.common.switches());
   r.options.passes = pass_options(f, times);
@@ -77,6 +78,8 @@ Status emit(const Flags& f, const Job& job, tools::Outcome& outcome) {
 Status build(const Flags& f, const Job& job, tools::Outcome& outcome) {
   driver::BuildRequest r{.model = job.model, .key = f.key, .target = job.target};
   RLX_TRY(r.dims, tools::parse_bindings(f.dims));
+  RLX_TRY(r.shapes, tools::parse_shapes(f.shapes));
+  r.lists = r.shapes;
   RLX_TRY(r.options, f.common.switches());
   RLX_TRY(r.cache, f.common.cache_options());
   RLX_TRY(r.remote, cache::remote_from_environment());

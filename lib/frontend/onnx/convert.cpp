@@ -158,12 +158,24 @@ Status convert_loop(Call& c) {
   return {};
 }
 
+// What an empty optional or sequence could hold does not matter.
+Status convert_optional(Call& c) {
+  c.take("type");
+  return {};
+}
+
+Status convert_sequence_empty(Call& c) {
+  c.op = "sequence_construct";
+  c.take("dtype");
+  return {};
+}
+
 struct Conversion {
   std::string_view op_type;
   Status (*convert)(Call&);
 };
 
-constexpr std::array<Conversion, 21> kConversions{{
+constexpr std::array<Conversion, 23> kConversions{{
     {"BatchNormalization", convert_batch_normalization},
     {"CastLike", convert_cast_like},
     {"Constant", convert_constant},
@@ -173,6 +185,7 @@ constexpr std::array<Conversion, 21> kConversions{{
     {"GRU", convert_recurrent},
     {"LSTM", convert_recurrent},
     {"Loop", convert_loop},
+    {"Optional", convert_optional},
     {"RNN", convert_recurrent},
     {"ReduceL1", convert_reduction},
     {"ReduceL2", convert_reduction},
@@ -184,6 +197,7 @@ constexpr std::array<Conversion, 21> kConversions{{
     {"ReduceProd", convert_reduction},
     {"ReduceSum", convert_reduction},
     {"ReduceSumSquare", convert_reduction},
+    {"SequenceEmpty", convert_sequence_empty},
     {"Split", convert_split},
 }};
 

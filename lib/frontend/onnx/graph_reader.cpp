@@ -9,6 +9,7 @@
 #include "frontend/onnx/attributes.h"
 #include "frontend/onnx/contrib.h"
 #include "frontend/onnx/convert.h"
+#include "frontend/onnx/list_inputs.h"
 #include "frontend/onnx/names.h"
 #include "frontend/onnx/order.h"
 #include "frontend/onnx/types.h"
@@ -93,26 +94,31 @@ constexpr std::array<std::string_view, 3> kRegionAttributes{"then_branch", "else
 
 }  // namespace
 
-void GraphReader::read(GraphProto& g) {
+void GraphReader::read(GraphProto& g, const InputShapes& shapes) {
   Scope scope(graph_, tensors_, Graph::kTop, nullptr);
   graph_.name = g.name;
   if (auto status = scope.declare(g); !status) report(std::move(status.error()), nullptr, scope);
-  add_inputs(g, scope);
+  add_inputs(g, shapes, scope);
   read_body(g, scope);
   for (const ValueInfoProto& v : g.outputs) graph_.output_names.emplace_back(v.name);
   if (g.outputs.empty()) report(Error(kInvalidModel, "the model has no outputs"), nullptr, scope);
 }
 
 // An input with an initializer has a default, which is taken: it is no input of the compiled model.
-void GraphReader::add_inputs(const GraphProto& g, Scope& scope) {
+void GraphReader::add_inputs(const GraphProto& g, const InputShapes& shapes, Scope& scope) {
   Vec<const ValueInfoProto*> inputs;
   for (const ValueInfoProto& v : g.inputs) {
     if (!scope.is_initializer(v.name)) inputs.push_back(&v);
   }
-  Types types = input_types(inputs, graph_, problems_);
+  const ListInputs lists(inputs, shapes, problems_);
+  Types types = input_types(lists.tensors(), graph_, problems_);
+  Values tensors;
+  for (size_t i = 0; i < types.size(); ++i) {
+    std::string name(lists.tensors()[i]->name);
+    tensors.push_back(graph_.add_input(std::move(types[i]), std::move(name)));
+  }
   for (size_t i = 0; i < inputs.size(); ++i) {
-    std::string name(inputs[i]->name);
-    define(inputs[i]->name, graph_.add_input(std::move(types[i]), std::move(name)), nullptr, scope);
+    define(inputs[i]->name, lists.value(i, tensors, graph_), nullptr, scope);
   }
 }
 

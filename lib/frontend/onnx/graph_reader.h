@@ -1,5 +1,6 @@
 // The model's graph, with the graphs inside its nodes, as a Graph of model-level operators.
 #pragma once
+#include "frontend/frontend.h"
 #include "frontend/onnx/call.h"
 #include "frontend/onnx/scope.h"
 
@@ -11,12 +12,12 @@ class GraphReader {
       : opset_(opset), tensors_(tensors), graph_(graph), problems_(problems) {}
 
   // Goes on after problems, so that all are told; with any, the Graph is of no use.
-  void read(GraphProto& g);
+  void read(GraphProto& g, const InputShapes& shapes);
 
  private:
   // Nodes in an order in which they can run, then results; inputs are defined by the caller.
   void read_body(GraphProto& g, Scope& scope);
-  void add_inputs(const GraphProto& g, Scope& scope);
+  void add_inputs(const GraphProto& g, const InputShapes& shapes, Scope& scope);
   RegionId read_region(GraphProto& g, Scope& outer);
   // A Scan as a loop over slices, which its body gathers (scan.cpp).
   Result<Values> read_scan(Call& call, const NodeProto& n, Scope& outer);

@@ -1,5 +1,7 @@
 #include "frontend/onnx/proto.h"
 
+#include <algorithm>
+
 #include "frontend/onnx/wire.h"
 
 namespace rlx::onnx {
@@ -53,6 +55,56 @@ TensorProto read_tensor(std::string_view message) {
     }
   });
   return t;
+}
+
+// The fields of a message that tell whether it is a tensor: SequenceProto and OptionalProto have a name as field 1, tensors
+// as field 3, and sequences as field 5, of elements of type 3.
+struct ValueFields {
+  bool has_extents = false, has_data = false;
+  int64_t type = 0;
+  Vec<std::string_view> tensors, fifth;
+
+  // The message of a sequence is empty, or begins with the tag of a name, a type or a tensor.
+  bool has_sequences() const {
+    constexpr int64_t kSequences = 3;
+    return type == kSequences && !has_extents && !fifth.empty() &&
+           std::ranges::all_of(fifth, [](std::string_view m) {
+             return m.empty() || (m.size() > 1 && (m[0] == 0x0a || m[0] == 0x10 || m[0] == 0x1a));
+           });
+  }
+  bool is_tensor() const {
+    if (!tensors.empty() || has_sequences()) return false;
+    return has_extents || has_data || !fifth.empty();
+  }
+};
+
+ValueFields read_value_fields(std::string_view message) {
+  ValueFields v;
+  each_field(message, "TensorProto", [&](Fields& f) {
+    const bool is_message = f.wire_type() == protozero::pbf_wire_type::length_delimited;
+    if (f.tag() == 2) return void(v.type = integer(f));
+    if (f.tag() == 3 && is_message) return v.tensors.push_back(bytes(f));
+    if (f.tag() == 5 && is_message) return v.fifth.push_back(bytes(f));
+    if (f.tag() == 1 && !is_message) v.has_extents = true;
+    if (f.tag() > 3 && f.tag() != 8 && f.tag() != 12) v.has_data = true;
+    f.skip();
+  });
+  return v;
+}
+
+ValueProto read_value(std::string_view message, int depth) {
+  check_depth(message, depth);
+  const ValueFields fields = read_value_fields(message);
+  if (fields.is_tensor()) return {.tensor = read_tensor(message)};
+  ValueProto list;
+  for (const std::string_view t : fields.tensors) {
+    list.elements.push_back({.tensor = read_tensor(t)});
+  }
+  if (!fields.has_sequences()) return list;
+  for (const std::string_view s : fields.fifth) {
+    list.elements.push_back(read_value(s, depth + 1));
+  }
+  return list;
 }
 
 DimProto read_dim(std::string_view message) {
@@ -215,8 +267,8 @@ Result<ModelProto> parse_model(std::string_view file) {
   return guarded(file, [&] { return read_model(file); });
 }
 
-Result<TensorProto> parse_tensor(std::string_view file) {
-  return guarded(file, [&] { return read_tensor(file); });
+Result<ValueProto> parse_value(std::string_view file) {
+  return guarded(file, [&] { return read_value(file, 0); });
 }
 
 }  // namespace rlx::onnx

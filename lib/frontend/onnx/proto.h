@@ -103,7 +103,12 @@ struct ModelProto {
 
 // The model in a whole file. Errors name the offset and the field.
 Result<ModelProto> parse_model(std::string_view file);
-// The one tensor in a whole file.
-Result<TensorProto> parse_tensor(std::string_view file);
+// What a file of test data holds: a tensor, or what a sequence or an optional holds. Which of the three it is, the file
+// does not say; a tensor has extents or data.
+struct ValueProto {
+  std::optional<TensorProto> tensor;
+  Vec<ValueProto> elements;
+};
+Result<ValueProto> parse_value(std::string_view file);
 
 }  // namespace rlx::onnx

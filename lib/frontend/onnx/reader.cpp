@@ -74,7 +74,7 @@ std::string folder_of(const std::string& path) {
 
 Result<ModelFile> read_model(std::string_view file, std::shared_ptr<const void> keeper,
                              std::string folder, const Vec<std::string>& given,
-                             const Vec<std::string>& opened) {
+                             const Vec<std::string>& opened, const InputShapes& shapes) {
   RLX_TRY(ModelProto model, parse_model(file));
   auto opset = own_opset(model);
   if (!model.graph) {
@@ -88,17 +88,18 @@ Result<ModelFile> read_model(std::string_view file, std::shared_ptr<const void> 
   check_opset(*opset, problems);
   drop_defaults(*model.graph, given);
   open_initializers(*model.graph, opened);
-  GraphReader(*opset, tensors, out.graph, problems).read(*model.graph);
+  GraphReader(*opset, tensors, out.graph, problems).read(*model.graph, shapes);
   if (!problems.empty()) return Error(std::move(problems));
   out.files = tensors.external_files();
   return out;
 }
 
 Result<ModelFile> read_model(std::shared_ptr<const MappedFile> file, const Vec<std::string>& given,
-                             const Vec<std::string>& opened) {
+                             const Vec<std::string>& opened, const InputShapes& shapes) {
   const Bytes all = file->bytes();
   const std::string_view text(reinterpret_cast<const char*>(all.data()), all.size());
-  RLX_TRY(ModelFile model, read_model(text, file, folder_of(file->stamp().path), given, opened));
+  RLX_TRY(ModelFile model,
+          read_model(text, file, folder_of(file->stamp().path), given, opened, shapes));
   model.files.insert(model.files.begin(), std::move(file));
   return model;
 }

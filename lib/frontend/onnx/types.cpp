@@ -65,14 +65,15 @@ class InputTypes {
     using Kind = TypeProto::Kind;
     switch (t.kind) {
       case Kind::kTensor: return tensor_type(t, name, input);
-      case Kind::kSequence: return container_type(Type::Kind::kSequence, t, name);
-      case Kind::kOptional: return container_type(Type::Kind::kOptional, t, name);
       case Kind::kNone: return Error(kInvalidModel, fmt::format("input \"{}\" has no type", name));
+      case Kind::kSequence:
+      case Kind::kOptional:
       case Kind::kOther: break;
     }
     return Error(
         kUnsupportedType,
-        fmt::format("input \"{}\" is a map, a sparse tensor or opaque, which is not supported",
+        fmt::format("input \"{}\" is or holds a map, a sparse tensor or what is opaque, which is "
+                    "not supported",
                     name));
   }
 
@@ -102,15 +103,6 @@ class InputTypes {
     return Type::tensor(*dtype, std::move(shape));
   }
 
-  Result<Type> container_type(Type::Kind kind, const TypeProto& t, std::string_view name) {
-    Type out;
-    out.kind = kind;
-    // Axes of elements differ from run to run and are no source of a symbol's value.
-    RLX_TRY(Type element, type(t.element.front(), name, -1));
-    out.element.push_back(std::move(element));
-    return out;
-  }
-
   Dim extent(const DimProto& d, std::string_view input_name, int input, int axis) {
     if (d.value && *d.value >= 0) return *d.value;
     if (!is_named(d)) return unnamed(input_name, input, axis);
@@ -136,9 +128,7 @@ class InputTypes {
   // The first axis to use a name gives its value.
   Dim symbol(const std::string& name, int input, int axis) {
     if (known_.insert(name).second) {
-      auto source = input < 0 ? Symbol::Source::kData : Symbol::Source::kInput;
-      symbols_.push_back(
-          {.name = name, .source = source, .input = input, .axis = input < 0 ? -1 : axis});
+      symbols_.push_back({.name = name, .input = input, .axis = axis});
     }
     return Dim::symbol(name);
   }

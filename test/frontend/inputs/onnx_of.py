@@ -7,6 +7,8 @@ Lines that begin with `onnx` make the model, in any file:
 
     // onnx opset 18
     // onnx input x f32[n, 8]
+    // onnx sequence s f32[n, 8]
+    // onnx optional o f32[8]
     // onnx constant axes i64[2] 1 -1
     // onnx external w f32[4, 8] weights.bin 4096
     // onnx node ReduceSum(x, axes) -> y {keepdims = 0}
@@ -49,9 +51,14 @@ def split(text):
     return [part.strip() for part in text.split(",")] if text.strip() else []
 
 
-def value_info(name, dtype, dims):
+# The field of TypeProto that holds the type of what is held.
+HOLDERS = {"sequence": 4, "optional": 9}
+
+
+def value_info(name, dtype, dims, holder=None):
     shape = b"".join(data(1, number(1, int(d)) if d.isdigit() else data(2, d)) for d in split(dims))
-    return data(1, name) + data(2, data(1, number(1, DTYPES[dtype]) + data(2, shape)))
+    kind = data(1, number(1, DTYPES[dtype]) + data(2, shape))
+    return data(1, name) + data(2, data(HOLDERS[holder], data(1, kind)) if holder else kind)
 
 
 def tensor(name, dtype, dims, elements):
@@ -105,6 +112,8 @@ def main():
             opset = int(rest)
         elif kind == "input":
             graph += data(11, value_info(*typed.groups()[:3]))
+        elif kind in HOLDERS:
+            graph += data(11, value_info(*typed.groups()[:3], holder=kind))
         elif kind == "constant":
             name, dtype, dims, elements = typed.groups()
             graph += data(5, tensor(name, dtype, dims, elements.split()))
