@@ -23,6 +23,11 @@ struct RunRequest {
   Tolerance tolerance = {};
   int threads = 0;
   bool check_memory = false;
+  // Not empty: the sets are the steps of a loop, in which these outputs are fed back (driver/run_feed.h). The last set
+  // stays for all steps behind it.
+  Vec<std::string> feed = {};
+  // Of the loop; 0: one a set.
+  int64_t steps = 0;
   // Measure each set's steady state too.
   std::optional<BenchOptions> bench = {};
   // Measure each command once.
@@ -53,6 +58,8 @@ struct RunItem {
   Vec<std::pair<std::string, int64_t>> dims;
   std::map<std::string, double> load_ms;
   double first_run_ms = 0;
+  // Of the loop, with this set; 0: there is none.
+  int64_t steps = 0;
   int threads = 1;
   std::optional<Latency> latency;
   Vec<CommandTime> profile;

@@ -174,6 +174,7 @@ void write_json(JsonWriter& out, const RunItem& item) {
     for (const auto& [step, ms] : item.load_ms) out.member(step, ms);
   }
   out.member("first_run_ms", item.first_run_ms);
+  if (item.steps > 0) out.member("steps", item.steps);
   out.member("threads", item.threads);
   if (item.latency) write(out, *item.latency);
   if (!item.profile.empty()) write(out, item.profile);

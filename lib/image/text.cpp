@@ -1,3 +1,5 @@
+#include <algorithm>
+
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
@@ -38,6 +40,7 @@ class Listing {
     table("symbols", image_.symbols);
     table("inputs", image_.inputs);
     table("outputs", image_.outputs);
+    table("states", image_.states);
     table("buffers", image_.buffers);
     table("guards", image_.guards);
     table("kernels", image_.kernels);
@@ -77,17 +80,34 @@ class Listing {
   std::string of(const Extent& extent) const { return to_text(extent, image_.symbols); }
 
   std::string line(const Symbol& s) const {
+    if (is_capacity(s)) return fmt::format("{} = room of a state", s.name);
     if (s.input < 0) return fmt::format("{} = given, {}", s.name, range_of(s));
     const bool element = s.element >= 0;
     std::string_view kind = !element ? "axis" : s.sign < 0 ? "minus element" : "element";
     return fmt::format("{} = input {} {} {}, {}", s.name, s.input, kind,
                        element ? s.element : s.axis, range_of(s));
   }
+  bool is_capacity(const Symbol& s) const {
+    const auto index = static_cast<uint32_t>(&s - image_.symbols.data());
+    return std::ranges::any_of(image_.states, [&](const State& state) {
+      return state.input_capacity == index || state.output_capacity == index;
+    });
+  }
   std::string line(const Tensor& t) const {
     Vec<std::string> shape;
     for (const Extent& extent : t.shape) shape.push_back(of(extent));
     return fmt::format("{}: {}[{}] in buffer {}", t.name, rlx::name(t.dtype),
                        fmt::join(shape, ", "), t.buffer);
+  }
+  std::string line(const State& s) const {
+    return fmt::format("{} holds {} along axis {}, room {} and {}, copied by {}",
+                       name_in(image_.outputs, s.output), name_in(image_.inputs, s.input), s.axis,
+                       name_in(image_.symbols, s.output_capacity),
+                       name_in(image_.symbols, s.input_capacity), fmt::join(s.copies, ", "));
+  }
+  template <class T>
+  static std::string_view name_in(const Vec<T>& items, uint32_t index) {
+    return index < items.size() ? std::string_view(items[index].name) : "?";
   }
   std::string line(const Buffer& b) const {
     std::string text = fmt::format("{} {} bytes", name(b.kind), of(b.bytes));
@@ -111,7 +131,7 @@ class Listing {
   }
   std::string line(const Command& c) const {
     std::string text(image::name(c.kind));
-    if (c.kind == Command::Kind::kLaunch) text += fmt::format(" {}", kernel_name(c.kernel));
+    if (c.kind == Command::Kind::kLaunch) text += fmt::format(" {}", name_in(image_.kernels, c.kernel));
     text += fmt::format(" ({})", fmt::join(c.buffers, ", "));
     if (!c.waits.empty()) text += fmt::format(" after {}", fmt::join(c.waits, ", "));
     if (!c.ends.empty()) text += fmt::format(", blocks to {}", fmt::join(c.ends, ", "));
@@ -119,10 +139,6 @@ class Listing {
     if (!c.origin.empty()) text += fmt::format(" [{}]", fmt::join(c.origin, ", "));
     return text;
   }
-  std::string_view kernel_name(uint32_t kernel) const {
-    return kernel < image_.kernels.size() ? std::string_view(image_.kernels[kernel].name) : "?";
-  }
-
   const Image& image_;
   std::string text_;
 };

@@ -88,8 +88,9 @@ class CpuRun final : public Run {
       buffers.set_input(image.inputs[i].buffer, *io.inputs[i]);
     }
     for (size_t i = 0; i < io.outputs.size(); ++i) {
-      if (!loaded_.copied_outputs[i]) buffers.set_output(image.outputs[i].buffer, io.outputs[i]);
+      if (!loaded_.copied_outputs[i]) buffers.set_output(image.outputs[i].buffer, *io.outputs[i]);
     }
+    for (const image::State& state : image.states) bind_state(state, io);
     outputs_ = io.outputs;
     program_.set_pointers(buffers.pointers());
     return {};
@@ -106,6 +107,15 @@ class CpuRun final : public Run {
   Result<Finished> finish() override { return std::exchange(finished_, {}); }
 
  private:
+  void bind_state(const image::State& state, const Io& io) {
+    const bool in_place = io.is_in_place(state);
+    for (const uint32_t command : state.copies) program_.steps[command].skipped = in_place;
+    if (!in_place) return;
+    loaded_.buffers->set_state(loaded_.image.inputs[state.input].buffer,
+                               loaded_.image.outputs[state.output].buffer,
+                               *io.outputs[state.output]);
+  }
+
   // Other dims may have left anything where this placement's patterns lie, hence entering anew.
   Status enter() {
     if (loaded_.entered == this) return {};
@@ -128,7 +138,7 @@ class CpuRun final : public Run {
 
   void copy_outputs() {
     for (size_t i = 0; i < outputs_.size(); ++i) {
-      AlignedBytes& to = outputs_[i].data;
+      AlignedBytes& to = outputs_[i]->data;
       if (!loaded_.copied_outputs[i] || to.size() == 0) continue;
       const void* from = loaded_.buffers->pointers()[loaded_.image.outputs[i].buffer];
       std::memcpy(to.data(), from, to.size());
@@ -138,7 +148,7 @@ class CpuRun final : public Run {
   Loaded& loaded_;
   const image::Placement placement_;
   Program program_;
-  std::span<HostTensor> outputs_;
+  std::span<HostTensor* const> outputs_;
   Finished finished_;
 };
 
