@@ -156,6 +156,7 @@ class Runner {
     }
     item.first_run_ms = static_cast<double>(times[0]) / 1e6;
     if (steps > 1) item.latency = latency_of(std::move(times));
+    item.fed = session.fed();
     RLX_TRY(Vec<HostTensor> fed, session.fed_outputs());
     std::ranges::move(fed, std::back_inserter(outputs));
     return finish(session, in_order(std::move(outputs), image.outputs), std::move(item));

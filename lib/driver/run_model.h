@@ -6,6 +6,7 @@
 #include "driver/run_bench.h"
 #include "driver/run_compare.h"
 #include "driver/run_values.h"
+#include "runtime/feedback.h"
 #include "support/json.h"
 
 namespace rlx::driver {
@@ -60,6 +61,8 @@ struct RunItem {
   double first_run_ms = 0;
   // Of the loop, with this set; 0: there is none.
   int64_t steps = 0;
+  // What goes round in it.
+  Vec<runtime::Fed> fed;
   int threads = 1;
   std::optional<Latency> latency;
   Vec<CommandTime> profile;

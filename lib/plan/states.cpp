@@ -106,15 +106,11 @@ class StateFinder {
   Vec<State> states_;
 };
 
-bool is_copied(const Lir& lir, const State& s) {
-  return std::ranges::any_of(lir.groups, [&](const Group& item) {
-    if (!item.nodes.empty()) return false;
-    const Placed &from = lir.placed[item.args[0]], &to = lir.placed[item.args[1]];
-    if (from.value != s.input || from.copy != 0 || !to.inside) return false;
-    const bool begins =
-        std::ranges::all_of(to.inside->start, [](const Dim& d) { return d.is(0); });
-    return begins && lir.placed[to.inside->container].value == s.output;
-  });
+bool is_copied_by(const Lir& lir, const State& s, const Group& item) {
+  if (!item.nodes.empty()) return false;
+  const Placed &from = lir.placed[item.args[0]], &to = lir.placed[item.args[1]];
+  if (from.value != s.input || from.copy != 0 || !is_copied_by_state(lir, to)) return false;
+  return std::ranges::all_of(to.inside->start, [](const Dim& d) { return d.is(0); });
 }
 
 }  // namespace
@@ -122,7 +118,11 @@ bool is_copied(const Lir& lir, const State& s) {
 Vec<State> take_states(Vec<Unit>& units, const Graph& g) { return StateFinder(units, g).run(); }
 
 bool are_states_copied(const Lir& lir) {
-  return std::ranges::all_of(lir.states, [&](const State& s) { return is_copied(lir, s); });
+  if (lir.groups.size() < lir.states.size()) return false;
+  for (size_t i = 0; i < lir.states.size(); ++i) {
+    if (!is_copied_by(lir, lir.states[i], lir.groups[i])) return false;
+  }
+  return true;
 }
 
 }  // namespace rlx

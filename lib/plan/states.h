@@ -17,7 +17,7 @@ namespace rlx {
 // Removes the stages that copy an input to where its state's output holds it, and units that have no stage left.
 Vec<State> take_states(Vec<Unit>& units, const Graph& g);
 
-// Whether an item of the LIR copies the input of each of its states to the output.
+// Whether the first items of the LIR copy the input of each of its states to the output, before anybody reads it there.
 bool are_states_copied(const Lir& lir);
 
 }  // namespace rlx

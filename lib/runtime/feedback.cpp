@@ -232,6 +232,20 @@ void Feedback::advance() {
   }
 }
 
+Vec<Fed> Feedback::fed() const {
+  Vec<Fed> all;
+  for (const Slot& slot : slots_) {
+    const Tensor &in = image_->inputs[slot.input], &out = image_->outputs[slot.output];
+    all.push_back({.output = out.name,
+                   .input = in.name,
+                   .dtype = in.dtype,
+                   .shape = slot.now.shape,
+                   .in_place = slot.state != nullptr,
+                   .capacity = slot.room});
+  }
+  return all;
+}
+
 Result<Vec<HostTensor>> Feedback::copies() const {
   Vec<HostTensor> copies;
   for (uint32_t i = 0; i < image_->outputs.size(); ++i) {

@@ -19,6 +19,17 @@ struct Feed {
   bool operator==(const Feed&) const = default;
 };
 
+// What is known of one that goes round.
+struct Fed {
+  std::string output, input;
+  DType dtype = DType::kF32;
+  // As the last run has left it.
+  Vec<int64_t> shape;
+  // Whether it is appended to in place, and for how much there is room along that axis.
+  bool in_place = false;
+  int64_t capacity = 0;
+};
+
 class Feedback {
  public:
   // Errors 5121 to 5123: names that the model does not have, a tensor that is fed twice, types that do not fit.
@@ -36,6 +47,8 @@ class Feedback {
   void advance();
   // Dense copies of the outputs that are fed, as the last run has left them, in the image's order. Once it has begun.
   Result<Vec<HostTensor>> copies() const;
+  // In the order of the feeds.
+  Vec<Fed> fed() const;
 
  private:
   struct Slot {

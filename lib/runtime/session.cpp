@@ -230,6 +230,11 @@ Result<Vec<HostTensor>> Session::fed_outputs() const {
   return impl_->loop->copies();
 }
 
+Vec<Fed> Session::fed() const {
+  RLX_CHECK(impl_->loop.has_value(), "feed() comes first");
+  return impl_->loop->fed();
+}
+
 Status Session::bind(std::span<const HostTensor> inputs) { return impl_->bind(inputs, nullptr); }
 
 Status Session::run_bound(Profile* profile) { return impl_->run_bound(profile); }

@@ -36,6 +36,8 @@ class Session {
   Result<Vec<HostTensor>> step(std::span<const HostTensor> inputs, Profile* profile = nullptr);
   // Copies of those that are, as the last step has left them.
   Result<Vec<HostTensor>> fed_outputs() const;
+  // What goes round, in the order of the feeds.
+  Vec<Fed> fed() const;
   // Of the last run, step or bind(): the symbols' values.
   const Vec<int64_t>& symbols() const;
   // For benchmarks: binds once, then run_bound() repeats without matching inputs or making outputs. The
