@@ -309,8 +309,8 @@ void describe(const Store& store, const Entry& entry, Answer& answer) {
                         s.axis, s.output);
   }
   answer.items.emplace_back([meta = cache::meta_text(entry), key = entry.key,
-                             bytes = bytes_of_entry(entry), inputs = entry.inputs,
-                             isa = entry.isa, states](JsonWriter& out) {
+                             bytes = bytes_of_entry(entry), inputs = entry.inputs, isa = entry.isa,
+                             states](JsonWriter& out) {
     out.begin_object();
     out.member("key", key);
     out.member("bytes", bytes);

@@ -131,7 +131,8 @@ class Listing {
   }
   std::string line(const Command& c) const {
     std::string text(image::name(c.kind));
-    if (c.kind == Command::Kind::kLaunch) text += fmt::format(" {}", name_in(image_.kernels, c.kernel));
+    if (c.kind == Command::Kind::kLaunch)
+      text += fmt::format(" {}", name_in(image_.kernels, c.kernel));
     text += fmt::format(" ({})", fmt::join(c.buffers, ", "));
     if (!c.waits.empty()) text += fmt::format(" after {}", fmt::join(c.waits, ", "));
     if (!c.ends.empty()) text += fmt::format(", blocks to {}", fmt::join(c.ends, ", "));

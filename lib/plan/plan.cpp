@@ -88,9 +88,9 @@ void set_frames(Kernel& k, const Lir& lir, const Vec<uint32_t>& placed) {
     if (memory == framed.end()) continue;
     const Placed &p = lir.placed[placed[a]], &outer = lir.placed[container];
     const Vec<Dim> begin(k.args[a].shape.size(), 0);
-    k.args[a].frame = ArgFrame{static_cast<uint32_t>(std::distance(framed.begin(), memory)),
-                               room_of(lir, outer), outer.storage,
-                               p.inside ? p.inside->start : begin};
+    k.args[a].frame =
+        ArgFrame{static_cast<uint32_t>(std::distance(framed.begin(), memory)), room_of(lir, outer),
+                 outer.storage, p.inside ? p.inside->start : begin};
   }
 }
 

@@ -18,7 +18,8 @@ using image::Tensor;
 // Fills a Binding and collects what is wrong on the way.
 class Binder {
  public:
-  Binder(const Image& image, std::span<const HostTensor* const> given) : image_(image), given_(given) {}
+  Binder(const Image& image, std::span<const HostTensor* const> given)
+      : image_(image), given_(given) {}
 
   Result<Binding> bind(const Vec<std::pair<std::string, int64_t>>& dims) {
     binding_.inputs.resize(image_.inputs.size());

@@ -75,8 +75,7 @@ Rows rows_of(const HostTensor& t, uint32_t axis, int64_t capacity) {
 // Copies what is there.
 void copy_rows(const Rows& from, const std::byte* source, const Rows& to, std::byte* target) {
   for (int64_t row = 0; from.bytes > 0 && row < from.count; ++row) {
-    std::memcpy(target + row * to.room, source + row * from.room,
-                static_cast<size_t>(from.bytes));
+    std::memcpy(target + row * to.room, source + row * from.room, static_cast<size_t>(from.bytes));
   }
 }
 
@@ -114,9 +113,8 @@ Result<Feedback> Feedback::make(const Image& image, std::span<const Feed> feeds)
 void Feedback::find_states() {
   Vec<bool> is_dense(image_->symbols.size());
   for (const State& s : image_->states) {
-    const auto slot = std::ranges::find_if(slots_, [&](const Slot& fed) {
-      return fed.input == s.input && fed.output == s.output;
-    });
+    const auto slot = std::ranges::find_if(
+        slots_, [&](const Slot& fed) { return fed.input == s.input && fed.output == s.output; });
     if (slot != slots_.end()) slot->state = &s;
     if (slot == slots_.end()) is_dense[s.input_capacity] = is_dense[s.output_capacity] = true;
   }
@@ -132,26 +130,29 @@ void Feedback::find_states() {
   }
 }
 
-void Feedback::take_first(std::span<const HostTensor> given) {
+Status Feedback::take_first(std::span<const HostTensor> given) {
   for (Slot& slot : slots_) {
-    const auto first =
-        std::ranges::find(given, image_->inputs[slot.input].name, &HostTensor::name);
+    const auto first = std::ranges::find(given, image_->inputs[slot.input].name, &HostTensor::name);
     // That it is missing is said of all inputs at once, and what rank it should have.
     if (first == given.end()) continue;
+    if (tensor_bytes(first->dtype, first->shape) != first->data.size()) {
+      return Error(kDamagedImage, fmt::format("'{}' has {} bytes, which its shape has not",
+                                              first->name, first->data.size()));
+    }
     slot.now = *first;
     if (slot.state && slot.state->axis < first->shape.size()) {
       slot.room = first->shape[slot.state->axis];
     }
   }
+  return {};
 }
 
 Result<Vec<const HostTensor*>> Feedback::inputs(std::span<const HostTensor> given) {
-  if (!has_begun_) take_first(given);
+  if (!has_begun_) RLX_TRY_VOID(take_first(given));
   Vec<const HostTensor*> all;
   for (const HostTensor& t : given) {
-    const auto slot = std::ranges::find_if(slots_, [&](const Slot& s) {
-      return image_->inputs[s.input].name == t.name;
-    });
+    const auto slot = std::ranges::find_if(
+        slots_, [&](const Slot& s) { return image_->inputs[s.input].name == t.name; });
     if (slot == slots_.end()) {
       all.push_back(&t);
     } else if (has_begun_) {

@@ -68,7 +68,7 @@ class Feedback {
 
   explicit Feedback(const image::Image& image) : image_(&image), capacity_(image.symbols.size()) {}
   void find_states();
-  void take_first(std::span<const HostTensor> given);
+  Status take_first(std::span<const HostTensor> given);
   Status grow(Slot& slot, int64_t capacity);
   Status make_next(Slot& slot);
 

@@ -265,6 +265,16 @@ TEST_CASE("feeds that no loop can have") {
         "output 'present' does not fit input 'count'");
 }
 
+TEST_CASE("a tensor without its bytes is not copied") {
+  auto session = growing().load();
+  REQUIRE(session->feed(kAll).ok());
+  HostTensor cut = past_of(5);
+  cut.data = AlignedBytes(size_t{8});
+  auto outputs = session->step(Vec<HostTensor>{cut, x_of(1, 1), count_of(0)});
+  REQUIRE(!outputs.ok());
+  CHECK(outputs.error().first().code == kDamagedImage);
+}
+
 TEST_CASE("a step is given what is not fed, and no more") {
   auto session = growing().load();
   REQUIRE(session->feed(kAll).ok());
