@@ -16,7 +16,9 @@
 #include "cache/records.h"
 #include "cache/remote.h"
 #include "cache/signature.h"
+#include "driver/open_entry.h"
 #include "driver/toolchain.h"
+#include "runtime/binding.h"
 
 namespace rlx::driver {
 namespace {
@@ -246,6 +248,43 @@ Result<Answer> listing(const Store& store, Order order, const std::string& model
   return answer;
 }
 
+namespace {
+
+struct StateRow {
+  std::string input, output;
+  int64_t axis = 0;
+};
+
+// Of the entry's image; none where there is none to read.
+Vec<StateRow> states_of(const Store& store, const Entry& entry) {
+  Vec<StateRow> rows;
+  const auto image = open_image(store, entry);
+  if (!image) return rows;
+  for (const image::State& s : image->states) {
+    const image::Tensor& input = image->inputs[s.input];
+    rows.push_back({runtime::signature(*image, input), image->outputs[s.output].name, s.axis});
+  }
+  return rows;
+}
+
+void write_states(JsonWriter& out, const Vec<StateRow>& states) {
+  if (states.empty()) return;
+  out.key("states");
+  out.begin_array();
+  for (const StateRow& s : states) {
+    out.begin_object();
+    out.member("input", s.input);
+    out.member("output", s.output);
+    out.member("axis", s.axis);
+    out.member("capacity", "grows");
+    out.member("init", "given");
+    out.end_object();
+  }
+  out.end_array();
+}
+
+}  // namespace
+
 void describe(const Store& store, const Entry& entry, Answer& answer) {
   auto stats = cache::read_stats(store.root(), entry.key);
   std::string& text = answer.text;
@@ -264,9 +303,14 @@ void describe(const Store& store, const Entry& entry, Answer& answer) {
     text += fmt::format("blob         {} {} {}\n", blob.digest.hex(), name(blob.role),
                         cache::size_text(blob.size));
   }
+  const Vec<StateRow> states = states_of(store, entry);
+  for (const StateRow& s : states) {
+    text += fmt::format("state        {} begins as given, grows along axis {} to {}\n", s.input,
+                        s.axis, s.output);
+  }
   answer.items.emplace_back([meta = cache::meta_text(entry), key = entry.key,
-                             bytes = bytes_of_entry(entry), inputs = entry.inputs,
-                             isa = entry.isa](JsonWriter& out) {
+                             bytes = bytes_of_entry(entry), inputs = entry.inputs, isa = entry.isa,
+                             states](JsonWriter& out) {
     out.begin_object();
     out.member("key", key);
     out.member("bytes", bytes);
@@ -276,6 +320,7 @@ void describe(const Store& store, const Entry& entry, Answer& answer) {
     out.begin_object();
     for (const auto& [name, value] : inputs) out.member(name, value);
     out.end_object();
+    write_states(out, states);
     out.member("meta", meta);
     out.end_object();
   });

@@ -51,7 +51,7 @@ Result<image::Image> with_code(const Lir& lir, const Vec<PlannedKernel>& kernels
   }
   options.phase("generating code");
   RLX_TRY(Code code,
-          emit_code(with_stages(kernels), symbol_names(lir.graph), options.target, options.jobs));
+          emit_code(with_stages(kernels), symbol_names(lir), options.target, options.jobs));
   RLX_TRY(image, build_image(lir, kernels, std::move(code)));
   image.code_key = key;
   return image;

@@ -100,7 +100,7 @@ Result<std::string> emit_from(ModelFile& model, const EmitRequest& r) {
   RLX_TRY(Plan p, planned(std::move(model.graph), r.options));
   if (r.stage == "kernel") return with_report(as_kernels(with_stages(p.kernels)), r, p.report);
   if (r.stage == "fusion") return to_json(p.report);
-  if (is_code(r.stage)) return as_code(with_stages(p.kernels), symbol_names(p.lir.graph), r);
+  if (is_code(r.stage)) return as_code(with_stages(p.kernels), symbol_names(p.lir), r);
   RLX_TRY(const Compiled c, emitted(std::move(p), r.options));
   if (r.stage == "lir") return with_report(to_json(c.lir), r, c.report);
   if (r.stage == "image") return image::to_text(c.image);

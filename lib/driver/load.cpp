@@ -40,6 +40,7 @@ BuildRequest build_request(const LoadRequest& request) {
   if (may_be_lists(request.input_shapes)) build.lists = request.input_shapes;
   // A key is run as it is, and so is a template.
   if (!is_file(request.model_or_key) || request.on_miss == OnMiss::kTemplate) return build;
+  if (request.is_loop) return build;
   build.dims = request.dims;
   build.shapes = request.input_shapes;
   return build;

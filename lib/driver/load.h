@@ -30,6 +30,8 @@ struct LoadRequest {
   InputShapes input_shapes = {};
   std::string target = "host";
   OnMiss on_miss = OnMiss::kBind;
+  // It runs as a loop, whose dims may change with every step: no dim of a model is bound.
+  bool is_loop = false;
   // Switches of a compile (driver/switches.h).
   Options options = {};
   // Threads that compile.

@@ -5,6 +5,8 @@ namespace rlx::driver {
 
 // Flags that do not go together.
 inline constexpr int kRunUsage = 2101;
+// --feed is not OUTPUT=INPUT.
+inline constexpr int kBadFeed = 2102;
 // Input files that are no set of inputs.
 inline constexpr int kNoInputs = 5201;
 // Expected outputs that are not there, or belong to no output.

@@ -72,6 +72,7 @@ Result<Vec<int64_t>> symbols_of(const image::Image& image,
                                 const Vec<std::pair<std::string, int64_t>>& dims) {
   Vec<int64_t> values;
   Vec<std::string> missing, flags;
+  const Vec<bool> is_capacity = capacities(image);
   const image::ToldGroups told = told_groups(image);
   for (size_t i = 0; i < image.symbols.size(); ++i) {
     const image::Symbol& symbol = image.symbols[i];
@@ -82,7 +83,7 @@ Result<Vec<int64_t>> symbols_of(const image::Image& image,
     auto given = std::ranges::find(dims, symbol.name, &std::pair<std::string, int64_t>::first);
     values.push_back(given == dims.end() ? 0 : given->second);
     // The other part of an element goes by the name of the first.
-    if (given != dims.end() || symbol.sign < 0) continue;
+    if (given != dims.end() || symbol.sign < 0 || is_capacity[i]) continue;
     missing.push_back(symbol.name);
     flags.push_back(fmt::format("--dim {}=N", symbol.name));
   }

@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 
 #include "driver/run_codes.h"
+#include "driver/run_feed.h"
 #include "driver/run_generate.h"
 #include "driver/run_inputs.h"
 #include "runtime/io/npz.h"
@@ -73,11 +74,12 @@ class Runner {
   Status run() {
     RLX_TRY(Vec<TensorSet> sets, read_input_sets(request_.inputs));
     RLX_TRY_VOID(check_files(sets.size()));
-    if (request_.inputs.empty()) return run_generated();
-    for (TensorSet& set : sets) {
-      RLX_TRY(Ready * ready, ready_for(shapes_of(set)));
-      RLX_TRY_VOID(run_set(*ready, set));
+    RLX_TRY_VOID(check_loop(sets.size()));
+    if (request_.inputs.empty()) {
+      RLX_TRY(TensorSet set, generated());
+      sets.push_back(std::move(set));
     }
+    RLX_TRY_VOID(request_.feed.empty() ? run_sets(sets) : run_loop(sets));
     return differences_.empty() ? Status() : Status(Error(std::move(differences_)));
   }
 
@@ -93,12 +95,83 @@ class Runner {
     return {};
   }
 
-  Status run_generated() {
+  Status check_loop(size_t sets) const {
+    if (request_.feed.empty()) {
+      return request_.steps == 0 ? Status() : Error(kRunUsage, "--steps without --feed");
+    }
+    if (request_.bench) {
+      return Error(kRunUsage, "bench repeats one run, and --feed makes each step another one",
+                   "run --steps N says how long a step takes");
+    }
+    if (request_.steps == 0 || request_.steps >= static_cast<int64_t>(sets)) return {};
+    return Error(kRunUsage,
+                 fmt::format("--steps is {}, but there are {} input sets", request_.steps, sets));
+  }
+
+  Result<TensorSet> generated() {
     RLX_TRY(Ready * ready, ready_for({}));
-    RLX_TRY(TensorSet set,
-            generate_inputs(ready->session->image(), request_.load.dims, request_.seed));
-    RLX_TRY_VOID(run_set(*ready, set));
-    return differences_.empty() ? Status() : Status(Error(std::move(differences_)));
+    return generate_inputs(ready->session->image(), request_.load.dims, request_.seed);
+  }
+
+  Status run_sets(Vec<TensorSet>& sets) {
+    for (TensorSet& set : sets) {
+      RLX_TRY(Ready * ready, ready_for(request_.inputs.empty() ? Shapes() : shapes_of(set)));
+      RLX_TRY_VOID(run_set(*ready, set));
+    }
+    return {};
+  }
+
+  // One session for all steps.
+  Status run_loop(Vec<TensorSet>& sets) {
+    RLX_TRY(Ready * ready, ready_for(request_.inputs.empty() ? Shapes() : shapes_of(sets[0])));
+    RLX_TRY(const Vec<runtime::Feed> feeds, feeds_of(ready->session->image(), request_.feed));
+    RLX_TRY_VOID(ready->session->feed(feeds));
+    const auto more = std::max<int64_t>(request_.steps - static_cast<int64_t>(sets.size()), 0);
+    for (size_t i = 0; i < sets.size(); ++i) {
+      const bool is_last = i + 1 == sets.size();
+      RLX_TRY_VOID(run_steps(*ready, sets[i], feeds, is_last ? 1 + more : 1));
+    }
+    return {};
+  }
+
+  Status run_steps(const Ready& ready, TensorSet& set, const Vec<runtime::Feed>& feeds,
+                   int64_t steps) {
+    runtime::Session& session = *ready.session;
+    const image::Image& image = session.image();
+    RLX_TRY_VOID(name_by_position(set, image.inputs));
+    drop_others(set, image.inputs, image.outputs);
+    RunItem item = item_of(ready, set);
+    item.steps = steps;
+    Vec<HostTensor> outputs;
+    Vec<int64_t> times;
+    for (int64_t step = 0; step < steps; ++step) {
+      runtime::Profile profile;
+      const bool is_timed = request_.profile && step + 1 == steps;
+      const Stopwatch watch;
+      RLX_TRY(outputs, session.step(set.tensors, is_timed ? &profile : nullptr));
+      times.push_back(static_cast<int64_t>(watch.ms() * 1e6));
+      note_times(image, profile, item);
+      drop_fed(set, feeds);
+    }
+    item.first_run_ms = static_cast<double>(times[0]) / 1e6;
+    if (steps > 1) item.latency = latency_of(std::move(times));
+    item.fed = session.fed();
+    RLX_TRY(Vec<HostTensor> fed, session.fed_outputs());
+    std::ranges::move(fed, std::back_inserter(outputs));
+    return finish(session, in_order(std::move(outputs), image.outputs), std::move(item));
+  }
+
+  static void drop_fed(TensorSet& set, const Vec<runtime::Feed>& feeds) {
+    std::erase_if(set.tensors, [&](const HostTensor& t) {
+      return std::ranges::find(feeds, t.name, &runtime::Feed::input) != feeds.end();
+    });
+  }
+
+  static Vec<HostTensor> in_order(Vec<HostTensor> tensors, const Vec<image::Tensor>& model) {
+    std::ranges::sort(tensors, {}, [&](const HostTensor& t) {
+      return std::ranges::find(model, t.name, &image::Tensor::name) - model.begin();
+    });
+    return tensors;
   }
 
   // Sets of the same shapes share a session.
@@ -106,6 +179,7 @@ class Runner {
     if (auto known = ready_.find(shapes); known != ready_.end()) return &known->second;
     LoadRequest load = request_.load;
     load.input_shapes.insert(load.input_shapes.end(), shapes.begin(), shapes.end());
+    load.is_loop = !request_.feed.empty();
     RLX_TRY(Loaded loaded, loader_(load));
     const Stopwatch watch;
     Ready ready{.key = loaded.key,
@@ -126,16 +200,21 @@ class Runner {
     RLX_TRY_VOID(name_by_position(set, image.inputs));
     drop_others(set, image.inputs, image.outputs);
     RunItem item = item_of(ready, set);
-    RLX_TRY(Vec<int64_t> symbols, ready.session->symbols_of(set.tensors));
-    for (size_t i = 0; i < symbols.size(); ++i) {
-      if (symbols[i] == image::kUntold) continue;
-      item.dims.emplace_back(image.symbols[i].name, symbols[i]);
-    }
     const Stopwatch watch;
     RLX_TRY(const Vec<HostTensor> outputs, ready.session->run(set.tensors));
     item.first_run_ms = watch.ms();
     RLX_TRY_VOID(measure(*ready.session, set, item));
-    RLX_TRY_VOID(write(outputs, set.name));
+    return finish(*ready.session, outputs, std::move(item));
+  }
+
+  Status finish(const runtime::Session& session, const Vec<HostTensor>& outputs, RunItem item) {
+    const image::Image& image = session.image();
+    const Vec<bool> is_capacity = capacities(image);
+    for (size_t i = 0; i < is_capacity.size(); ++i) {
+      const bool is_shown = !is_capacity[i] && session.symbols()[i] != image::kUntold;
+      if (is_shown) item.dims.emplace_back(image.symbols[i].name, session.symbols()[i]);
+    }
+    RLX_TRY_VOID(write(outputs, item.set));
     RLX_TRY_VOID(report(image, outputs, item));
     items_.push_back(std::move(item));
     return {};
@@ -159,10 +238,15 @@ class Runner {
     if (!request_.profile) return {};
     runtime::Profile profile;
     RLX_TRY_VOID(session.run_bound(&profile));
-    for (const auto& [command, ns] : profile.items) {
-      item.profile.push_back(time_of(session.image(), command, ns));
-    }
+    note_times(session.image(), profile, item);
     return {};
+  }
+
+  static void note_times(const image::Image& image, const runtime::Profile& profile,
+                         RunItem& item) {
+    for (const auto& [command, ns] : profile.items) {
+      item.profile.push_back(time_of(image, command, ns));
+    }
   }
 
   static CommandTime time_of(const image::Image& image, uint32_t index, int64_t ns) {

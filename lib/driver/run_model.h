@@ -6,6 +6,7 @@
 #include "driver/run_bench.h"
 #include "driver/run_compare.h"
 #include "driver/run_values.h"
+#include "runtime/feedback.h"
 #include "support/json.h"
 
 namespace rlx::driver {
@@ -23,6 +24,11 @@ struct RunRequest {
   Tolerance tolerance = {};
   int threads = 0;
   bool check_memory = false;
+  // Not empty: the sets are the steps of a loop, in which these outputs are fed back (driver/run_feed.h). The last set
+  // stays for all steps behind it.
+  Vec<std::string> feed = {};
+  // Of the loop; 0: one a set.
+  int64_t steps = 0;
   // Measure each set's steady state too.
   std::optional<BenchOptions> bench = {};
   // Measure each command once.
@@ -53,6 +59,10 @@ struct RunItem {
   Vec<std::pair<std::string, int64_t>> dims;
   std::map<std::string, double> load_ms;
   double first_run_ms = 0;
+  // Of the loop, with this set; 0: there is none.
+  int64_t steps = 0;
+  // What goes round in it.
+  Vec<runtime::Fed> fed;
   int threads = 1;
   std::optional<Latency> latency;
   Vec<CommandTime> profile;

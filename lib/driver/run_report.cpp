@@ -135,6 +135,21 @@ void write(JsonWriter& out, const Vec<CommandTime>& profile) {
   out.end_array();
 }
 
+void write(JsonWriter& out, const Vec<runtime::Fed>& fed) {
+  out.key("fed");
+  out.begin_array();
+  for (const runtime::Fed& f : fed) {
+    out.begin_object();
+    out.member("output", f.output);
+    out.member("input", f.input);
+    out.member("type", type_text(f.dtype, f.shape));
+    out.member("in_place", f.in_place);
+    if (f.in_place) out.member("capacity", f.capacity);
+    out.end_object();
+  }
+  out.end_array();
+}
+
 void write_dims(JsonWriter& out, const RunItem& item) {
   out.key("dims");
   out.begin_array();
@@ -174,6 +189,8 @@ void write_json(JsonWriter& out, const RunItem& item) {
     for (const auto& [step, ms] : item.load_ms) out.member(step, ms);
   }
   out.member("first_run_ms", item.first_run_ms);
+  if (item.steps > 0) out.member("steps", item.steps);
+  if (!item.fed.empty()) write(out, item.fed);
   out.member("threads", item.threads);
   if (item.latency) write(out, *item.latency);
   if (!item.profile.empty()) write(out, item.profile);

@@ -67,7 +67,7 @@ struct Symbol {
   bool operator==(const Symbol&) const = default;
 };
 
-// An input or output as the user sees it: dense, row-major.
+// An input or output as the user sees it: row-major, dense but for the room of a state.
 struct Tensor {
   std::string name = {};
   DType dtype = DType::kF32;
@@ -75,6 +75,22 @@ struct Tensor {
   uint32_t buffer = 0;
 
   bool operator==(const Tensor&) const = default;
+};
+
+// An output that holds an input from its beginning along an axis. Their buffers have room for more along it: as much as
+// two symbols say, of which each is the extent where input and output are the caller's own tensors. Where the output is
+// fed back to the input both are one memory with one capacity, and the commands that copy the one into the other are
+// nothing to do.
+struct State {
+  // Into Image::inputs and outputs: tensors of one type but for the extent along the axis.
+  uint32_t input = 0, output = 0;
+  uint32_t axis = 0;
+  // Symbols that no tensor's shape names.
+  uint32_t input_capacity = 0, output_capacity = 0;
+  // Launches.
+  Vec<uint32_t> copies = {};
+
+  bool operator==(const State&) const = default;
 };
 
 // Bytes that commands read and write. Every buffer is 64-byte aligned.
@@ -205,6 +221,7 @@ struct Image {
   Digest code_key = {};
   Vec<Symbol> symbols = {};
   Vec<Tensor> inputs = {}, outputs = {};
+  Vec<State> states = {};
   Vec<Buffer> buffers = {};
   Vec<Guard> guards = {};
   Vec<Kernel> kernels = {};
@@ -226,6 +243,9 @@ std::string to_text(const Image& image);
 // "2 * batch + 1".
 std::string to_text(const Extent& e, const Vec<Symbol>& symbols);
 std::string_view name(Command::Kind kind);
+
+// By symbol: whether it is a capacity of a state, and so no dim of the model.
+Vec<bool> capacities(const Image& image);
 
 // By command: whether a block begins with it, and whether one has ended before it.
 struct BlockEdges {

@@ -40,6 +40,7 @@ class Listing {
     table("symbols", image_.symbols);
     table("inputs", image_.inputs);
     table("outputs", image_.outputs);
+    table("states", image_.states);
     table("buffers", image_.buffers);
     table("guards", image_.guards);
     table("kernels", image_.kernels);
@@ -79,6 +80,7 @@ class Listing {
   std::string of(const Extent& extent) const { return to_text(extent, image_.symbols); }
 
   std::string line(const Symbol& s) const {
+    if (is_capacity(s)) return fmt::format("{} = room of a state", s.name);
     if (s.input < 0) {
       return fmt::format("{} = {}, {}", s.name, is_told(s) ? "told" : "given", range_of(s));
     }
@@ -87,11 +89,27 @@ class Listing {
     return fmt::format("{} = input {} {} {}, {}", s.name, s.input, kind,
                        element ? s.element : s.axis, range_of(s));
   }
+  bool is_capacity(const Symbol& s) const {
+    const auto index = static_cast<uint32_t>(&s - image_.symbols.data());
+    return std::ranges::any_of(image_.states, [&](const State& state) {
+      return state.input_capacity == index || state.output_capacity == index;
+    });
+  }
   std::string line(const Tensor& t) const {
     Vec<std::string> shape;
     for (const Extent& extent : t.shape) shape.push_back(of(extent));
     return fmt::format("{}: {}[{}] in buffer {}", t.name, rlx::name(t.dtype),
                        fmt::join(shape, ", "), t.buffer);
+  }
+  std::string line(const State& s) const {
+    return fmt::format("{} holds {} along axis {}, room {} and {}, copied by {}",
+                       name_in(image_.outputs, s.output), name_in(image_.inputs, s.input), s.axis,
+                       name_in(image_.symbols, s.output_capacity),
+                       name_in(image_.symbols, s.input_capacity), fmt::join(s.copies, ", "));
+  }
+  template <class T>
+  static std::string_view name_in(const Vec<T>& items, uint32_t index) {
+    return index < items.size() ? std::string_view(items[index].name) : "?";
   }
   std::string line(const Buffer& b) const {
     std::string text = fmt::format("{} {} bytes", name(b.kind), of(b.bytes));
@@ -115,7 +133,8 @@ class Listing {
   }
   std::string line(const Command& c) const {
     std::string text(image::name(c.kind));
-    if (c.kind == Command::Kind::kLaunch) text += fmt::format(" {}", kernel_name(c.kernel));
+    if (c.kind == Command::Kind::kLaunch)
+      text += fmt::format(" {}", name_in(image_.kernels, c.kernel));
     text += fmt::format(" ({})", fmt::join(c.buffers, ", "));
     for (const Told& t : c.told) text += told(c, t);
     for (const Extent& bytes : c.room) text += fmt::format(" {} bytes", of(bytes));
@@ -135,9 +154,6 @@ class Listing {
   std::string told(const Command& c, const Told& t) const {
     return fmt::format(" {} = {}{}[{}]", image_.symbols[t.symbol].name, t.sign < 0 ? "-" : "",
                        c.buffers[t.buffer], t.element);
-  }
-  std::string_view kernel_name(uint32_t kernel) const {
-    return kernel < image_.kernels.size() ? std::string_view(image_.kernels[kernel].name) : "?";
   }
 
   const Image& image_;

@@ -4,6 +4,9 @@
 // - every index (of a symbol, input, axis, buffer, kernel, command, of code) is in range, every enum known
 // - every extent is well-formed; ranges of symbols are not empty
 // - each input has an input buffer of its own; an output lies in an output, input or constant buffer
+// - a state's input and output are alike but for the extent along its axis, stand in no other state, and each has a buffer
+//   to itself that holds no pattern; its capacities have no source, and no tensor's shape names one; what copies it
+//   are launches that use its buffers alone
 // - arena buffers are used within their lifetimes; buffers of one slot agree in size and pattern
 // - only arena and output buffers have patterns; copies and fills write neither inputs nor constants
 // - an if has a condition and two blocks, a loop its five buffers, pairs of more, and a block; they live as long as the
@@ -117,6 +120,67 @@ Status verify_output_buffers(const Image& image) {
   for (size_t i = 0; i < image.outputs.size(); ++i) {
     if (may_hold_output(image.buffers[image.outputs[i].buffer].kind)) continue;
     return wrong(at("outputs", i), "it lies in the arena");
+  }
+  return {};
+}
+
+bool names(const Extent& extent, uint32_t symbol) {
+  return std::ranges::any_of(extent.steps, [&](const Extent::Step& step) {
+    return step.op == Extent::Op::kSymbol && step.operand == symbol;
+  });
+}
+
+// A symbol that only the memory of states depends on.
+bool is_capacity(const Image& image, uint32_t symbol) {
+  if (symbol >= image.symbols.size() || image.symbols[symbol].input != -1) return false;
+  const auto is_named = [&](const Tensor& tensor) {
+    return std::ranges::any_of(tensor.shape, [&](const Extent& e) { return names(e, symbol); });
+  };
+  return std::ranges::none_of(image.inputs, is_named) &&
+         std::ranges::none_of(image.outputs, is_named);
+}
+
+// Whether the launch uses these two buffers and no others.
+bool copies_between(const Image& image, uint32_t command, uint32_t from, uint32_t to) {
+  if (command >= image.commands.size()) return false;
+  const Command& copy = image.commands[command];
+  return copy.kind == CommandKind::kLaunch &&
+         std::ranges::all_of(copy.buffers, [&](uint32_t b) { return b == from || b == to; });
+}
+
+// What is wrong with the state, of whose tensors the buffers are known; empty: nothing.
+std::string_view problem_of(const Image& image, const State& state) {
+  if (state.input >= image.inputs.size()) return "its input is unknown";
+  if (state.output >= image.outputs.size()) return "its output is unknown";
+  const Tensor &in = image.inputs[state.input], &out = image.outputs[state.output];
+  if (in.dtype != out.dtype || in.shape.size() != out.shape.size()) return "its types differ";
+  if (state.axis >= in.shape.size()) return "its axis is unknown";
+  for (uint32_t axis = 0; axis < in.shape.size(); ++axis) {
+    if (axis != state.axis && in.shape[axis] != out.shape[axis]) return "its types differ";
+  }
+  if (!is_capacity(image, state.input_capacity) || !is_capacity(image, state.output_capacity) ||
+      state.input_capacity == state.output_capacity) {
+    return "its capacity is no symbol of its own";
+  }
+  const Buffer& memory = image.buffers[out.buffer];
+  if (std::ranges::count(image.outputs, out.buffer, &Tensor::buffer) != 1 ||
+      memory.kind != BufferKind::kOutput || !memory.pattern.empty()) {
+    return "its output has no buffer of its own";
+  }
+  const bool are_copies = std::ranges::all_of(state.copies, [&](uint32_t command) {
+    return copies_between(image, command, in.buffer, out.buffer);
+  });
+  return are_copies ? "" : "what copies it is no copy";
+}
+
+Status verify_states(const Image& image) {
+  std::unordered_set<uint32_t> inputs, outputs;
+  for (size_t i = 0; i < image.states.size(); ++i) {
+    const State& state = image.states[i];
+    const std::string_view problem = problem_of(image, state);
+    if (!problem.empty()) return wrong(at("states", i), problem);
+    if (inputs.insert(state.input).second && outputs.insert(state.output).second) continue;
+    return wrong(at("states", i), "its input or output stands in another state");
   }
   return {};
 }
@@ -276,6 +340,14 @@ Status verify_command(const Image& image, const BlockEnds& around, size_t index)
 
 }  // namespace
 
+Vec<bool> capacities(const Image& image) {
+  Vec<bool> is_capacity(image.symbols.size());
+  for (const State& s : image.states) {
+    is_capacity[s.input_capacity] = is_capacity[s.output_capacity] = true;
+  }
+  return is_capacity;
+}
+
 BlockEdges block_edges(const Image& image) {
   const size_t commands = image.commands.size() + 1;
   BlockEdges edges{Vec<bool>(commands), Vec<bool>(commands)};
@@ -302,6 +374,7 @@ Status verify(const Image& image) {
   RLX_TRY_VOID(verify_buffers(image));
   RLX_TRY_VOID(verify_input_buffers(image));
   RLX_TRY_VOID(verify_output_buffers(image));
+  RLX_TRY_VOID(verify_states(image));
   RLX_TRY_VOID(verify_guards(image, block_edges(image)));
   RLX_TRY_VOID(verify_kernels(image));
   for (size_t i = 0; i < image.commands.size(); ++i) RLX_TRY_VOID(verify_command(image, around, i));

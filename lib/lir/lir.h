@@ -57,6 +57,18 @@ struct Placed {
   bool operator==(const Placed&) const = default;
 };
 
+// A graph input that a graph output holds from its beginning along an axis: what went by, and more behind it. The
+// memory of each has room for more along that axis, as much as a symbol says. Where the output is fed back to the input
+// both lie in one memory, and copying the one into the other is nothing to do.
+struct State {
+  ValueId input, output;
+  uint32_t axis = 0;
+  // Symbols of no graph. Each is at least the extent of its value, which it is where nothing is fed back.
+  std::string input_capacity, output_capacity;
+
+  bool operator==(const State&) const = default;
+};
+
 // One item of the plan: a kernel, or a node that owns regions, which has a block of items for each.
 //
 // Items are a tree, written in the order in which control may come to them: the blocks of an item stand behind it, one
@@ -64,8 +76,9 @@ struct Placed {
 struct Group {
   std::string name;
   // Nodes whose results it makes, or the first of those of a split where it reduces the runs; empty where it copies
-  // a value into another storage, or gives one to another, whose extents are told later: with memory for it (is_given).
-  // Of an item with blocks the one that owns the regions.
+  // Nodes whose results it makes, or the first of those of a split where it reduces the runs; empty where it copies
+  // a value into another storage or a state's input into its output, or gives one to another, whose extents are told
+  // later: with memory for it (is_given). Of an item with blocks the one that owns the regions.
   Vec<NodeId> nodes = {};
   // Into Lir::placed, one per Kernel::args. Of an item with blocks: the node's inputs, what its regions capture, and
   // its outputs, which the blocks write.
@@ -109,7 +122,17 @@ struct Lir {
   Vec<Placed> placed;
   Vec<Group> groups;
   Vec<LirBuffer> buffers;
+  // By output.
+  Vec<State> states = {};
 };
+
+// The graph's, and those of capacities.
+Vec<std::string> symbol_names(const Lir& lir);
+// What the memory of a value has room for: its shape, but for a state's along its axis. Of copy 0, in no other value.
+Vec<Dim> room_of(const Lir& lir, const Placed& p);
+
+// Whether it is what a state's output holds of its input.
+bool is_copied_by_state(const Lir& lir, const Placed& p);
 
 // A constant's bytes in one storage. One that every kernel wants transformed is placed as it is too, for who
 // binds dims and plans again.

@@ -146,6 +146,16 @@ void write(JsonWriter& out, const LirBuffer& b) {
   out.end_object();
 }
 
+void write(JsonWriter& out, const State& s) {
+  out.begin_object();
+  out.member("input", static_cast<int64_t>(s.input.index));
+  out.member("output", static_cast<int64_t>(s.output.index));
+  out.member("axis", static_cast<int64_t>(s.axis));
+  out.member("input_capacity", s.input_capacity);
+  out.member("output_capacity", s.output_capacity);
+  out.end_object();
+}
+
 template <class T>
 void write_list(JsonWriter& out, std::string_view key, const Vec<T>& items) {
   out.key(key);
@@ -373,6 +383,19 @@ Result<LirBuffer> read_buffer(const JsonReader& in) {
   return b;
 }
 
+Result<State> read_state(const JsonReader& in) {
+  State s;
+  RLX_TRY(const int64_t input, bounded(in, "input", 0, INT32_MAX));
+  RLX_TRY(const int64_t output, bounded(in, "output", 0, INT32_MAX));
+  RLX_TRY(const int64_t axis, bounded(in, "axis", 0, kMaxRank));
+  RLX_TRY(s.input_capacity, in.string("input_capacity"));
+  RLX_TRY(s.output_capacity, in.string("output_capacity"));
+  s.input = ValueId(static_cast<size_t>(input));
+  s.output = ValueId(static_cast<size_t>(output));
+  s.axis = static_cast<uint32_t>(axis);
+  return s;
+}
+
 Result<Vec<std::pair<std::string, std::string>>> read_options(const JsonReader& in) {
   Vec<std::pair<std::string, std::string>> out;
   RLX_TRY(const JsonReader options, in.get("options"));
@@ -403,6 +426,7 @@ std::string to_json(const Lir& lir) {
   write_list(out, "groups", lir.groups);
   write_list(out, "placed", lir.placed);
   write_list(out, "buffers", lir.buffers);
+  if (!lir.states.empty()) write_list(out, "states", lir.states);
   out.end_object();
   return out.take() + "\n";
 }
@@ -422,6 +446,9 @@ Result<Lir> lir_from_json(std::string_view text, const StoredSource& source) {
   RLX_TRY(lir.groups, (read_list<Group>(in, "groups", read_group)));
   RLX_TRY(lir.placed, (read_list<Placed>(in, "placed", read_placed)));
   RLX_TRY(lir.buffers, (read_list<LirBuffer>(in, "buffers", read_buffer)));
+  if (in.maybe("states")) {
+    RLX_TRY(lir.states, (read_list<State>(in, "states", read_state)));
+  }
   // The graph is read twice where its constants' bytes are wanted: their shapes say how to unpack them.
   RLX_TRY(lir.graph, read_graph(in, lir.splits, {}));
   RLX_TRY_VOID(verify(lir));

@@ -1,5 +1,7 @@
 #include "lir/lir.h"
 
+#include <algorithm>
+
 namespace rlx {
 namespace {
 
@@ -43,6 +45,35 @@ bool is_given(const Lir& lir, const Group& g) {
 uint32_t container_of(const Lir& lir, uint32_t placed) {
   const std::optional<Inside>& inside = lir.placed[placed].inside;
   return inside ? inside->container : placed;
+}
+
+Vec<std::string> symbol_names(const Lir& lir) {
+  Vec<std::string> names = symbol_names(lir.graph);
+  const auto add = [&](const std::string& name) {
+    if (std::ranges::find(names, name) == names.end()) names.push_back(name);
+  };
+  for (const State& s : lir.states) {
+    add(s.input_capacity);
+    add(s.output_capacity);
+  }
+  return names;
+}
+
+Vec<Dim> room_of(const Lir& lir, const Placed& p) {
+  Vec<Dim> room = lir.graph[p.value].type.shape;
+  if (p.copy != 0 || p.inside) return room;
+  for (const State& s : lir.states) {
+    if (p.value == s.input) room[s.axis] = Dim::symbol(s.input_capacity);
+    if (p.value == s.output) room[s.axis] = Dim::symbol(s.output_capacity);
+  }
+  return room;
+}
+
+bool is_copied_by_state(const Lir& lir, const Placed& p) {
+  if (!p.inside || p.copy == 0) return false;
+  const ValueId outer = lir.placed[p.inside->container].value;
+  return std::ranges::any_of(
+      lir.states, [&](const State& s) { return s.input == p.value && s.output == outer; });
 }
 
 bool may_overlap(const Lir& lir, uint32_t a, uint32_t b) {

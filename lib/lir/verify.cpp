@@ -1,3 +1,6 @@
+#include <algorithm>
+#include <set>
+
 #include "lir/codes.h"
 #include "lir/lir.h"
 
@@ -49,7 +52,7 @@ Status verify_placed(const Lir& lir, const Placed& p) {
   }
   if (p.inside) return verify_inside(lir, p);
   const LirBuffer& b = lir.buffers[p.buffer];
-  if (b.dtype != type.dtype || b.elements != storage_elements(p.storage, type.shape)) {
+  if (b.dtype != type.dtype || b.elements != storage_elements(p.storage, room_of(lir, p))) {
     return bad("a placed value has a buffer of another type or size");
   }
   if (is_constant(lir, p) != (lir.buffers[p.buffer].role == LirBuffer::Role::kConstant)) {
@@ -58,14 +61,17 @@ Status verify_placed(const Lir& lir, const Placed& p) {
   return {};
 }
 
-// Graph inputs and outputs are the user's: dense, and in no other value. Values share a buffer as boxes alone.
+// Graph inputs and outputs are the user's: dense, and in no other value, but for what a state copies. Values share a
+// buffer as boxes alone.
 Status verify_sharing(const Lir& lir) {
   Vec<bool> is_users(lir.graph.values.size()), taken(lir.buffers.size());
   for (const Values* users : {&lir.graph.inputs(), &lir.graph.outputs()}) {
     for (const ValueId v : *users) is_users[v.index] = true;
   }
   for (const Placed& p : lir.placed) {
-    if (p.inside && is_users[p.value.index]) return bad("an input or output lies in another value");
+    if (p.inside && is_users[p.value.index] && !is_copied_by_state(lir, p)) {
+      return bad("an input or output lies in another value");
+    }
     if (p.inside) continue;
     if (taken[p.buffer]) return bad("two values lie in one buffer");
     taken[p.buffer] = true;
@@ -145,6 +151,35 @@ Status verify_blocks(const Lir& lir) {
   return {};
 }
 
+bool has(const Values& values, ValueId v) { return std::ranges::find(values, v) != values.end(); }
+
+// Its input and output are the graph's, of one type but for the extent along the axis.
+bool is_sound(const Lir& lir, const State& s) {
+  if (!has(lir.graph.inputs(), s.input) || !has(lir.graph.outputs(), s.output)) return false;
+  Type past = lir.graph[s.input].type;
+  const Type& present = lir.graph[s.output].type;
+  if (s.axis >= past.shape.size() || past.shape.size() != present.shape.size()) return false;
+  past.shape[s.axis] = present.shape[s.axis];
+  return past == present && s.input_capacity != s.output_capacity;
+}
+
+// Each value stands in one state at most, and capacities are no symbols of the graph.
+Status verify_states(const Lir& lir) {
+  std::set<ValueId> seen;
+  for (const State& s : lir.states) {
+    if (!is_sound(lir, s)) return bad("a state of values that do not hold it");
+    if (!seen.insert(s.input).second || !seen.insert(s.output).second) {
+      return bad("a value stands in two states");
+    }
+    for (const std::string* capacity : {&s.input_capacity, &s.output_capacity}) {
+      if (capacity->empty() || lir.graph.find_symbol(SymbolName(*capacity))) {
+        return bad("a capacity is a symbol of the graph");
+      }
+    }
+  }
+  return {};
+}
+
 }  // namespace
 
 Status verify(const Lir& lir) {
@@ -153,6 +188,7 @@ Status verify(const Lir& lir) {
       return bad("a fusion names a node that does not exist");
     }
   }
+  RLX_TRY_VOID(verify_states(lir));
   for (const Placed& p : lir.placed) RLX_TRY_VOID(verify_placed(lir, p));
   RLX_TRY_VOID(verify_sharing(lir));
   for (const Group& g : lir.groups) RLX_TRY_VOID(verify_group(lir, g));

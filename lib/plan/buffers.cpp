@@ -166,7 +166,7 @@ void assign_buffers(Lir& lir, const Vec<PlannedKernel>& kernels) {
     p.buffer = static_cast<uint32_t>(lir.buffers.size());
     lir.buffers.push_back({.role = role_of(lir.graph, p, roles),
                            .dtype = t.dtype,
-                           .elements = storage_elements(p.storage, t.shape)});
+                           .elements = storage_elements(p.storage, room_of(lir, p))});
   }
   for (Placed& p : lir.placed) {
     if (p.inside) p.buffer = lir.placed[p.inside->container].buffer;

@@ -67,7 +67,8 @@ class Occupants {
  public:
   Occupants(const Lir& lir, const Views& views) : lir_(lir) {
     for (const Placed& p : lir.placed) {
-      if (p.inside && !views.contains(p.value)) of_[p.inside->container] = p.inside->container;
+      if (!p.inside || p.copy != 0 || views.contains(p.value)) continue;
+      of_[p.inside->container] = p.inside->container;
     }
   }
 

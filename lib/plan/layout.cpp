@@ -54,6 +54,7 @@ class Layouter {
 
   void run() {
     for (const ValueId v : g_.inputs()) place(v, Storage::row_major(g_[v].type.rank()));
+    for (const State& s : lir_.states) begin_state(s);
     enter(Graph::kTop);
     while (!open_.empty()) step();
     for (size_t v = 0; v < copies_.size(); ++v) keep_elements(ValueId(v));
@@ -122,6 +123,16 @@ class Layouter {
     const bool gives = shape_of(from) != shape_of(to);
     lir_.groups.push_back(
         {.name = (gives ? "give" : "carry") + std::to_string(args[1]), .args = {args[0], args[1]}});
+  }
+
+  // Copies what the output holds of the input, before anybody can read it there.
+  void begin_state(const State& s) {
+    const Storage storage = Storage::row_major(g_[s.input].type.rank());
+    const uint32_t output = place(s.output, storage);
+    const Vec<Dim> start(g_[s.input].type.shape.size(), 0);
+    const uint32_t to = place(s.input, storage, Inside{output, start});
+    const uint32_t from = copies_[s.input.index][0];
+    lir_.groups.push_back({.name = "append" + std::to_string(to), .args = {from, to}});
   }
 
   void note_needs(size_t u) {

@@ -19,6 +19,7 @@
 #include "plan/likely.h"
 #include "plan/relax.h"
 #include "plan/split.h"
+#include "plan/states.h"
 #include "plan/views.h"
 #include "support/ending.h"
 
@@ -66,13 +67,21 @@ bool is_part(const Lir& lir, const Placed& p) {
   return false;
 }
 
+// Whether its memory has room for more than the value.
+bool has_room(const Lir& lir, uint32_t container) {
+  const Placed& p = lir.placed[container];
+  return !lir.states.empty() && room_of(lir, p) != lir.graph[p.value].type.shape;
+}
+
 // Says of the kernel's arguments which are parts, and which lie in one memory.
 void set_frames(Kernel& k, const Lir& lir, const Vec<uint32_t>& placed) {
   std::set<uint32_t> seen, framed;
   for (const uint32_t p : placed) {
     const uint32_t container = container_of(lir, p);
     const bool is_new = seen.insert(container).second;
-    if (!is_new || is_part(lir, lir.placed[p])) framed.insert(container);
+    if (!is_new || is_part(lir, lir.placed[p]) || has_room(lir, container)) {
+      framed.insert(container);
+    }
   }
   for (size_t a = 0; a < placed.size(); ++a) {
     const uint32_t container = container_of(lir, placed[a]);
@@ -80,9 +89,9 @@ void set_frames(Kernel& k, const Lir& lir, const Vec<uint32_t>& placed) {
     if (memory == framed.end()) continue;
     const Placed &p = lir.placed[placed[a]], &outer = lir.placed[container];
     const Vec<Dim> begin(k.args[a].shape.size(), 0);
-    k.args[a].frame = ArgFrame{static_cast<uint32_t>(std::distance(framed.begin(), memory)),
-                               lir.graph[outer.value].type.shape, outer.storage,
-                               p.inside ? p.inside->start : begin};
+    k.args[a].frame =
+        ArgFrame{static_cast<uint32_t>(std::distance(framed.begin(), memory)), room_of(lir, outer),
+                 outer.storage, p.inside ? p.inside->start : begin};
   }
 }
 
@@ -168,12 +177,16 @@ Views views_of(Vec<Unit>& units, const Graph& g, const PlanSwitches& on) {
   return views;
 }
 
+Vec<State> states_of(Vec<Unit>& units, const Graph& g, const PlanSwitches& on) {
+  return on.views ? take_states(units, g) : Vec<State>();
+}
+
 // Whether the stored values lie where these views say.
 bool fits(const Lir& lir, const Views& views) {
   return std::ranges::all_of(lir.placed, [&](const Placed& p) {
     const std::optional<View> view = p.copy == 0 ? views.of(p.value) : std::nullopt;
     // Those in place of others are looked at with their kernels.
-    if (!view) return !p.inside || p.copy == 0;
+    if (!view) return !p.inside || p.copy == 0 || is_copied_by_state(lir, p);
     if (!p.inside) return false;
     const Placed& outer = lir.placed[p.inside->container];
     return outer.copy == 0 && outer.value == view->container && p.inside->start == view->start;
@@ -287,6 +300,7 @@ Result<Plan> plan(Graph g, const Target& target, Menu menu, const PlanOptions& o
   RLX_TRY(groups.units, units_for(g, on, decide));
   if (on.splits) out.lir.splits = split_units(groups.units, g, whole, groups.report);
   const Views views = views_of(groups.units, g, on);
+  out.lir.states = states_of(groups.units, g, on);
   RLX_TRY(const Vec<Alternative> choices, on.layout
                                               ? choose(groups.units, g, target, menu, likely)
                                               : choose_undemanding(groups.units, target, menu));
@@ -316,6 +330,10 @@ Result<Vec<PlannedKernel>> replay(const Lir& lir) {
   RLX_TRY(Vec<Unit> units, units_for(lir.graph, on, decide));
   RLX_TRY(units, replay_splits(std::move(units), lir.splits));
   const Views views = views_of(units, lir.graph, on);
+  const bool same_states = states_of(units, lir.graph, on) == lir.states;
+  if (!same_states || !are_states_copied(lir)) {
+    return Error(kPlanMismatch, "the stored plan has other states than its graph");
+  }
   if (!fits(lir, views)) {
     return Error(kPlanMismatch, "the stored plan lays values where its graph does not");
   }

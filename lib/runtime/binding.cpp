@@ -19,18 +19,19 @@ using image::Tensor;
 // Fills a Binding and collects what is wrong on the way.
 class Binder {
  public:
-  Binder(const Image& image, std::span<const HostTensor> given)
+  Binder(const Image& image, std::span<const HostTensor* const> given)
       : image_(image), told_(told_groups(image)), given_(given) {}
 
   Result<Binding> bind(const Vec<std::pair<std::string, int64_t>>& dims) {
     binding_.inputs.resize(image_.inputs.size());
-    for (const HostTensor& tensor : given_) match(tensor);
+    for (const HostTensor* tensor : given_) match(*tensor);
     for (size_t i = 0; i < image_.inputs.size(); ++i) check_type(i);
     if (!problems_.empty()) return Error(std::move(problems_));
-    for (const Symbol& symbol : image_.symbols) binding_.symbols.push_back(value_of(symbol, dims));
+    set_symbols(dims);
     if (!problems_.empty()) return Error(std::move(problems_));
     for (size_t i = 0; i < image_.inputs.size(); ++i) check_extents(i);
     if (!problems_.empty()) return Error(std::move(problems_));
+    for (const image::State& state : image_.states) set_capacities(state);
     return std::move(binding_);
   }
 
@@ -79,6 +80,22 @@ class Binder {
            fmt::format("input '{}' has {} axes, wanted {}; its shape is [{}]", wanted.name,
                        got->shape.size(), wanted.shape.size(), fmt::join(got->shape, ", ")),
            {}, shapes);
+  }
+
+  void set_symbols(const Vec<std::pair<std::string, int64_t>>& dims) {
+    const Vec<bool> is_capacity = capacities(image_);
+    for (size_t i = 0; i < image_.symbols.size(); ++i) {
+      binding_.symbols.push_back(is_capacity[i] ? 0 : value_of(image_.symbols[i], dims));
+    }
+  }
+
+  // An extent without a value is for who makes the tensor to tell.
+  void set_capacities(const image::State& s) {
+    const auto extent = [&](const Tensor& t) {
+      return std::max<int64_t>(evaluate(t.shape[s.axis], binding_.symbols).value_or(0), 0);
+    };
+    binding_.symbols[s.input_capacity] = extent(image_.inputs[s.input]);
+    binding_.symbols[s.output_capacity] = extent(image_.outputs[s.output]);
   }
 
   int64_t value_of(const Symbol& symbol, const Vec<std::pair<std::string, int64_t>>& dims) {
@@ -168,7 +185,7 @@ class Binder {
 
   const Image& image_;
   const image::ToldGroups told_;
-  std::span<const HostTensor> given_;
+  std::span<const HostTensor* const> given_;
   Binding binding_;
   Vec<Diagnostic> problems_;
 };
@@ -188,9 +205,15 @@ std::string values_in(const Image& image, const image::Extent& extent,
 
 }  // namespace
 
-Result<Binding> bind_inputs(const Image& image, std::span<const HostTensor> inputs,
+Result<Binding> bind_inputs(const Image& image, std::span<const HostTensor* const> inputs,
                             const Vec<std::pair<std::string, int64_t>>& given) {
   return Binder(image, inputs).bind(given);
+}
+
+Vec<const HostTensor*> pointers_to(std::span<const HostTensor> tensors) {
+  Vec<const HostTensor*> pointers;
+  for (const HostTensor& t : tensors) pointers.push_back(&t);
+  return pointers;
 }
 
 Diagnostic failed_guard(const Image& image, const image::Guard& guard,

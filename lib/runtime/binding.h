@@ -11,12 +11,15 @@ namespace rlx::runtime {
 struct Binding {
   // In the image's order.
   Vec<const HostTensor*> inputs;
+  // Capacities are those of dense tensors.
   Vec<int64_t> symbols;
 };
 
 // All problems at once: 5xxx, in the words of the model. `given` are values of symbols that no input gives.
-Result<Binding> bind_inputs(const image::Image& image, std::span<const HostTensor> inputs,
+Result<Binding> bind_inputs(const image::Image& image, std::span<const HostTensor* const> inputs,
                             const Vec<std::pair<std::string, int64_t>>& given);
+
+Vec<const HostTensor*> pointers_to(std::span<const HostTensor> tensors);
 
 // That the model's assumptions hold for these values, whatever runs.
 Status check_guards(const image::Image& image, const Vec<int64_t>& symbols);

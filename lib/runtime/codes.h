@@ -21,6 +21,14 @@ inline constexpr int kGuardFailed = 5118;
 inline constexpr int kNoValue = 5119;
 // A kernel met data that it cannot use, such as an index out of range.
 inline constexpr int kBadData = 5120;
+// An output that is to be fed, or the input, is none of the model's.
+inline constexpr int kUnknownFeed = 5121;
+// An input that two outputs are fed to, or an output that goes to two inputs.
+inline constexpr int kFedTwice = 5122;
+// An output is of another type or shape than the input that it is fed to.
+inline constexpr int kFeedMismatch = 5123;
+// An input that is fed is given after the first step.
+inline constexpr int kGivenAndFed = 5124;
 
 // The code uses instructions that this CPU lacks.
 inline constexpr int kMissingFeature = 7101;

@@ -25,10 +25,13 @@ using BlobSource = std::function<Result<Blob>(const Digest&)>;
 
 // What a run reads and writes, in the image's order. Each tensor has the bytes of its buffer, but outputs whose extents
 // the run tells: these get shape and bytes from it. An output may lie in the buffer of an input, a constant or an
-// earlier output, and gets a copy then.
+// earlier output, and gets a copy then. Where the input and the output of a state are one tensor they are one memory:
+// the run appends to it, and what copies the one to the other is left out.
 struct Io {
   std::span<const HostTensor* const> inputs;
-  std::span<HostTensor> outputs;
+  std::span<HostTensor* const> outputs;
+
+  bool is_in_place(const image::State& s) const { return inputs[s.input] == outputs[s.output]; }
 };
 
 // Where time went: a run that is timed waits after every command.

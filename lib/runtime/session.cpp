@@ -54,9 +54,15 @@ struct Session::Impl {
   // Has its inputs and outputs.
   Run* bound = nullptr;
   Vec<int64_t> bound_symbols = {};
+  // Those of the image that nothing holds but the caller.
   Vec<HostTensor> outputs = {};
+  // Where each of the image's goes.
+  Vec<HostTensor*> places = {};
+  // Of the loop that was begun.
+  std::optional<Feedback> loop = {};
 
-  Status bind(std::span<const HostTensor> inputs);
+  // Where the outputs go that are fed back, if a loop is given.
+  Status bind(std::span<const HostTensor> inputs, Feedback* feedback);
   Status run_bound(Profile* profile);
   // Ends what bind() began: the outputs are the caller's.
   Vec<HostTensor> take_outputs();
@@ -64,7 +70,8 @@ struct Session::Impl {
  private:
   Result<Run*> run_for(const Vec<int64_t>& symbols);
   Status check_inputs(const Binding& binding) const;
-  Result<Vec<HostTensor>> make_outputs(const Vec<int64_t>& symbols) const;
+  // Makes `outputs`, and says where each one of the image goes.
+  Result<Vec<HostTensor*>> make_outputs(const Vec<int64_t>& symbols, Feedback* feedback);
   Result<HostTensor> make_output(const image::Tensor& wanted, const Vec<int64_t>& symbols) const;
   Status fits(const HostTensor& tensor, uint32_t buffer, const Vec<int64_t>& symbols) const;
   Error error_of(const Trapped& trapped) const;
@@ -108,23 +115,38 @@ Result<HostTensor> Session::Impl::make_output(const image::Tensor& wanted,
   return output;
 }
 
-Result<Vec<HostTensor>> Session::Impl::make_outputs(const Vec<int64_t>& symbols) const {
-  Vec<HostTensor> made;
-  for (const image::Tensor& wanted : image.outputs) {
+Result<Vec<HostTensor*>> Session::Impl::make_outputs(const Vec<int64_t>& symbols,
+                                                     Feedback* feedback) {
+  Vec<HostTensor*> places;
+  outputs.clear();
+  // They stay where they are.
+  outputs.reserve(image.outputs.size());
+  for (size_t i = 0; i < image.outputs.size(); ++i) {
+    const image::Tensor& wanted = image.outputs[i];
+    places.push_back(feedback ? feedback->place_of(i) : nullptr);
+    if (places.back()) {
+      RLX_TRY_VOID(fits(*places.back(), wanted.buffer, symbols));
+      continue;
+    }
     RLX_TRY(HostTensor output, make_output(wanted, symbols));
-    made.push_back(std::move(output));
+    places.back() = &outputs.emplace_back(std::move(output));
   }
-  return made;
+  return places;
 }
 
-Status Session::Impl::bind(std::span<const HostTensor> inputs) {
+Status Session::Impl::bind(std::span<const HostTensor> inputs, Feedback* feedback) {
   device->wake();
   bound = nullptr;
-  RLX_TRY(Binding binding, bind_inputs(image, inputs, dims));
+  Vec<const HostTensor*> all = pointers_to(inputs);
+  if (feedback) {
+    RLX_TRY(all, feedback->inputs(inputs));
+  }
+  RLX_TRY(Binding binding, bind_inputs(image, all, dims));
+  if (feedback) RLX_TRY_VOID(feedback->make_room(binding.symbols));
   RLX_TRY(Run * run, run_for(binding.symbols));
   RLX_TRY_VOID(check_inputs(binding));
-  RLX_TRY(outputs, make_outputs(binding.symbols));
-  RLX_TRY_VOID(run->bind({binding.inputs, outputs}));
+  RLX_TRY(places, make_outputs(binding.symbols, feedback));
+  RLX_TRY_VOID(run->bind({binding.inputs, places}));
   bound = run;
   bound_symbols = std::move(binding.symbols);
   return {};
@@ -180,20 +202,45 @@ Result<std::unique_ptr<Session>> Session::load(Image image, const BlobSource& bl
 
 const Image& Session::image() const { return impl_->image; }
 
+const Vec<int64_t>& Session::symbols() const { return impl_->bound_symbols; }
+
 DeviceFacts Session::device_facts() const { return impl_->device->facts(); }
 
 Result<Vec<int64_t>> Session::symbols_of(std::span<const HostTensor> inputs) const {
-  RLX_TRY(Binding binding, bind_inputs(impl_->image, inputs, impl_->dims));
+  RLX_TRY(Binding binding, bind_inputs(impl_->image, pointers_to(inputs), impl_->dims));
   return std::move(binding.symbols);
 }
 
 Result<Vec<HostTensor>> Session::run(std::span<const HostTensor> inputs, Profile* profile) {
-  RLX_TRY_VOID(impl_->bind(inputs));
+  RLX_TRY_VOID(impl_->bind(inputs, nullptr));
   RLX_TRY_VOID(impl_->run_bound(profile));
   return impl_->take_outputs();
 }
 
-Status Session::bind(std::span<const HostTensor> inputs) { return impl_->bind(inputs); }
+Status Session::feed(std::span<const Feed> feeds) {
+  RLX_TRY(impl_->loop, Feedback::make(impl_->image, feeds));
+  return {};
+}
+
+Result<Vec<HostTensor>> Session::step(std::span<const HostTensor> inputs, Profile* profile) {
+  RLX_CHECK(impl_->loop.has_value(), "feed() comes first");
+  RLX_TRY_VOID(impl_->bind(inputs, &*impl_->loop));
+  RLX_TRY_VOID(impl_->run_bound(profile));
+  impl_->loop->advance();
+  return impl_->take_outputs();
+}
+
+Result<Vec<HostTensor>> Session::fed_outputs() const {
+  RLX_CHECK(impl_->loop.has_value(), "feed() comes first");
+  return impl_->loop->copies();
+}
+
+Vec<Fed> Session::fed() const {
+  RLX_CHECK(impl_->loop.has_value(), "feed() comes first");
+  return impl_->loop->fed();
+}
+
+Status Session::bind(std::span<const HostTensor> inputs) { return impl_->bind(inputs, nullptr); }
 
 Status Session::run_bound(Profile* profile) { return impl_->run_bound(profile); }
 

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "runtime/device.h"
+#include "runtime/feedback.h"
 
 namespace rlx::runtime {
 
@@ -28,6 +29,17 @@ class Session {
   // any order, matched by name; outputs in the image's order. A profile is of a run that waits after every
   // command.
   Result<Vec<HostTensor>> run(std::span<const HostTensor> inputs, Profile* profile = nullptr);
+  // Begins a loop: each of these outputs is an input of the next step (runtime/feedback.h). Errors 5121 to 5123.
+  Status feed(std::span<const Feed> feeds);
+  // One step of it, and its outputs that are not fed. The first step takes all inputs, the others those that are not
+  // fed, in any order.
+  Result<Vec<HostTensor>> step(std::span<const HostTensor> inputs, Profile* profile = nullptr);
+  // Copies of those that are, as the last step has left them.
+  Result<Vec<HostTensor>> fed_outputs() const;
+  // What goes round, in the order of the feeds.
+  Vec<Fed> fed() const;
+  // Of the last run, step or bind(): the symbols' values.
+  const Vec<int64_t>& symbols() const;
   // For benchmarks: binds once, then run_bound() repeats without matching inputs or making outputs. The
   // inputs must stay where they are.
   Status bind(std::span<const HostTensor> inputs);

@@ -201,6 +201,47 @@ TEST_CASE("a stored plan that does not carry what its loops do is refused") {
                [&](Lir& l) { l.groups[loop(l)].ends.push_back(l.groups[loop(l)].ends[0]); });
 }
 
+TEST_CASE("a stored plan with other states than its graph is refused") {
+  const Lir lir = plan_of(R"(graph "g" {
+  %past = input "past" : f32[b, p, 8]
+  %other = input "other" : f32[b, p, 8]
+  %x = input "x" : f32[b, n, 8]
+  %new = softmax(%x) {axis = 2}
+  %present = concat(%past, %new) {axis = 1}
+  %r = softmax(%present) {axis = 1}
+  output "r" = %r
+  output "present" = %present
+})");
+  CHECK(compiled_again(lir).ok());
+  REQUIRE(lir.states.size() == 1);
+  REQUIRE(lir.groups[0].nodes.empty());
+  auto refuses_state = [&](const char* what, const Tamper& tamper) { refuses(what, tamper, lir); };
+  refuses_state("none", [](Lir& l) { l.states.clear(); });
+  refuses_state("two of one value", [](Lir& l) { l.states.push_back(l.states[0]); });
+  refuses_state("along another axis", [](Lir& l) { l.states[0].axis = 2; });
+  refuses_state("along no axis", [](Lir& l) { l.states[0].axis = 3; });
+  refuses_state("of another input", [](Lir& l) { l.states[0].input = l.graph.inputs()[1]; });
+  refuses_state("of no input", [](Lir& l) { l.states[0].input = l.states[0].output; });
+  refuses_state("of no value", [](Lir& l) { l.states[0].input = ValueId(size_t{999}); });
+  refuses_state("of another output", [](Lir& l) { l.states[0].output = l.graph.outputs()[0]; });
+  refuses_state("a capacity that is a dim", [](Lir& l) { l.states[0].input_capacity = "p"; });
+  refuses_state("one capacity",
+                [](Lir& l) { l.states[0].input_capacity = l.states[0].output_capacity; });
+  refuses_state("a capacity of another name", [](Lir& l) { l.states[0].output_capacity = "much"; });
+  refuses_state("no room", [](Lir& l) {
+    for (LirBuffer& b : l.buffers) {
+      if (b.role == LirBuffer::Role::kOutput) b.elements = Dim::symbol("b") * 8;
+    }
+  });
+  refuses_state("copied when it has been read",
+                [](Lir& l) { std::swap(l.groups[0], l.groups[2]); });
+  refuses_state("copied to where new ones are",
+                [](Lir& l) { l.placed[l.groups[0].args[1]].inside->start[1] = Dim::symbol("n"); });
+  refuses_state("not copied", [](Lir& l) { l.groups.erase(l.groups.begin()); });
+  refuses_state("the other way round",
+                [](Lir& l) { std::swap(l.groups[0].args[0], l.groups[0].args[1]); });
+}
+
 TEST_CASE("a stored plan that lays values over what is needed is refused") {
   // The scores die in the first softmax, the values of the second product do not in the second.
   const char* text = R"(graph "g" {

@@ -52,4 +52,23 @@ inline Image sample() {
   return image;
 }
 
+// The sample with a state: y holds x from its beginning, as a launch of its own copies it.
+inline Image stateful() {
+  Image image = sample();
+  image.symbols.push_back({.name = "room_of_x"});
+  image.symbols.push_back({.name = "room_of_y"});
+  image.outputs[0].shape[0] =
+      binary(image.outputs[0].shape[0], Extent::Op::kAdd, Extent::constant(1));
+  image.buffers[0].bytes = times(symbol(2), 16);
+  image.buffers[1].bytes = times(symbol(3), 16);
+  image.commands.push_back({.kernel = 1, .buffers = {0, 1}, .origin = {"x"}});
+  image.states = {{.input = 0,
+                   .output = 0,
+                   .axis = 0,
+                   .input_capacity = 2,
+                   .output_capacity = 3,
+                   .copies = {4}}};
+  return image;
+}
+
 }  // namespace rlx::image

@@ -158,6 +158,41 @@ TEST_CASE("blocks stand inside of each other, and nobody waits for one that has 
   CHECK(problem([](Image& i) { i.guards[1].command = 3; }).empty());
 }
 
+TEST_CASE("a state is of two tensors that are alike, in memory of their own") {
+  auto problem = [](void (*change)(State&, Image&)) {
+    Image i = stateful();
+    change(i.states[0], i);
+    const Status status = verify(i);
+    return status ? std::string() : status.error().first().message.substr(27);
+  };
+  CHECK(problem([](State&, Image&) {}).empty());
+  CHECK(problem([](State& s, Image&) { s.input = 1; }) == "states[0]: its input is unknown");
+  CHECK(problem([](State& s, Image&) { s.output = 2; }) == "states[0]: its output is unknown");
+  CHECK(problem([](State& s, Image&) { s.axis = 2; }) == "states[0]: its axis is unknown");
+  CHECK(problem([](State& s, Image&) { s.axis = 1; }) == "states[0]: its types differ");
+  CHECK(problem([](State&, Image& i) { i.outputs[0].dtype = DType::kF64; }) ==
+        "states[0]: its types differ");
+  CHECK(problem([](State&, Image& i) { i.outputs[0].shape.pop_back(); }) ==
+        "states[0]: its types differ");
+  CHECK(problem([](State&, Image& i) { i.outputs[0].shape[1] = Extent::constant(8); }) ==
+        "states[0]: its types differ");
+  const std::string no_symbol = "states[0]: its capacity is no symbol of its own";
+  CHECK(problem([](State& s, Image&) { s.input_capacity = 9; }) == no_symbol);
+  CHECK(problem([](State& s, Image&) { s.input_capacity = 3; }) == no_symbol);
+  CHECK(problem([](State& s, Image&) { s.output_capacity = 0; }) == no_symbol);
+  CHECK(problem([](State&, Image& i) { i.outputs[1].shape[0] = symbol(3); }) == no_symbol);
+  const std::string no_buffer = "states[0]: its output has no buffer of its own";
+  CHECK(problem([](State&, Image& i) { i.buffers[1].pattern = "x"; }) == no_buffer);
+  CHECK(problem([](State&, Image& i) { i.outputs[1].buffer = 1; }) == no_buffer);
+  CHECK(problem([](State&, Image& i) { i.outputs[0].buffer = 5; }) == no_buffer);
+  const std::string no_copy = "states[0]: what copies it is no copy";
+  CHECK(problem([](State& s, Image&) { s.copies = {5}; }) == no_copy);
+  CHECK(problem([](State& s, Image&) { s.copies = {1}; }) == no_copy);
+  CHECK(problem([](State& s, Image&) { s.copies = {3}; }) == no_copy);
+  CHECK(problem([](State& s, Image& i) { i.states.push_back(s); }) ==
+        "states[1]: its input or output stands in another state");
+}
+
 TEST_CASE("a loop has its buffers and one block") {
   auto problem = [](const std::function<void(Command&, Image&)>& change) {
     Image i = sample();

@@ -7,7 +7,8 @@ Runs N of each architecture of make.py with sizes drawn from the seed (20), with
 that fetch.py takes from PyPI packages, and every case of cases.py whose model lies in a DIR.
 
 A model is right if the template and the variant that rlx-run binds, each with 1 and 2 threads and in checked
-memory, are within a thousandth of the largest value wanted, and 1 and 2 threads give the same bits. A real
+memory, are within a thousandth of the largest value wanted, and 1 and 2 threads give the same bits. One whose
+inputs past_* are outputs present_* of the step before runs as a loop too, in one process (--feed). A real
 model that needs an operator that rlx lacks (exit 4) is counted apart; if that is so of the template alone, the variant
 has to be right. Prints a line a fault and ends with "N passed, M failed". Needs numpy, onnx and onnxruntime.
 """
@@ -30,6 +31,8 @@ from cases import BOUND, CASES, find_model, inputs_of, reference_session
 
 LACKING = 4
 TIME_LIMIT_S = 600
+# Of a loop: a made model has places for 64 tokens.
+STEPS = 30
 NEAR = ("--scale", "max", "--rtol", "1e-3", "--atol", "1e-6")
 
 
@@ -48,8 +51,8 @@ class Trial:
         self.tool, self.model, self.work = tools / "rlx-run", model, work
         self.env = dict(os.environ, RLX_CACHE_DIR=str(work / "cache"))
 
-    def run(self, what, *options):
-        command = [self.tool, "run", self.model, "--inputs", self.work / "in.npz", *options]
+    def run(self, what, *options, inputs="in.npz"):
+        command = [self.tool, "run", self.model, "--inputs", self.work / inputs, *options]
         try:
             done = subprocess.run(list(map(str, command)), env=self.env, capture_output=True, text=True,
                                   errors="replace", timeout=TIME_LIMIT_S, check=False)
@@ -74,6 +77,36 @@ class Trial:
         self.run(f"{what}, checked memory", *options, "--check-memory", *expect)
 
 
+    def compare_loop(self):
+        """Each step right, and the same bits, for 1 and 2 threads and in checked memory."""
+        first = None
+        for way in (["--threads", "1"], ["--threads", "2"], ["--check-memory"]):
+            out = self.work / "_".join(["steps", *way])
+            self.run(f"loop, {' '.join(way)}", "--feed", "present_*=past_*", "--outputs", out, *way,
+                     "--expect", self.work / "wanted", *NEAR, inputs="steps")
+            outputs = {path.name: path.read_bytes() for path in out.iterdir()}
+            if outputs != (first := first or outputs):
+                raise Fault(f"loop: {' '.join(way)} gives other bits")
+
+
+def write_loop(work, inputs, reference):
+    """Sets of inputs and outputs of steps: those given, then a token a step, with what the step before gave."""
+    rng = np.random.default_rng(1)
+    for folder in ("steps", "wanted"):
+        (work / folder).mkdir()
+    for step in range(STEPS):
+        given = inputs if step == 0 else {k: v for k, v in inputs.items() if not k.startswith("past_")}
+        outputs = reference(inputs)
+        np.savez(work / "steps" / f"{step:02}.npz", **given)
+        np.savez(work / "wanted" / f"{step:02}.npz", **outputs)
+        past = {name.replace("present", "past"): value for name, value in outputs.items() if name.startswith("present")}
+        length = past["past_0_value"].shape[2]
+        inputs = {"input_ids": rng.integers(0, 250, inputs["input_ids"][:, :1].shape),
+                  "position_ids": np.full_like(inputs["position_ids"][:, :1], length), **past}
+        if "attention_mask" in given:
+            inputs["attention_mask"] = np.ones((given["attention_mask"].shape[0], length + 1), np.int64)
+
+
 def try_model(tools, label, model, shapes, seed):
     with tempfile.TemporaryDirectory() as folder:
         work = pathlib.Path(folder)
@@ -88,6 +121,9 @@ def try_model(tools, label, model, shapes, seed):
             trial.compare("variant", *BOUND.get(label, ()))
             return f"as a variant alone: {e}"
         trial.compare("variant")
+        if any(name.startswith("past_") for name in inputs):
+            write_loop(work, inputs, reference_session(model))
+            trial.compare_loop()
         return ""
 
 

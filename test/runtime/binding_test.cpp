@@ -31,7 +31,7 @@ Vec<HostTensor> good() {
 
 // All messages, "; " between them.
 std::string problems_of(const Vec<HostTensor>& inputs) {
-  auto binding = bind_inputs(model(), inputs, {});
+  auto binding = bind_inputs(model(), pointers_to(inputs), {});
   if (binding) return "";
   CHECK(binding.error().exit_code() == static_cast<int>(Exit::kShape));
   std::string text;
@@ -44,7 +44,7 @@ std::string problems_of(const Vec<HostTensor>& inputs) {
 
 TEST_CASE("inputs are sorted and give the symbols") {
   Vec<HostTensor> inputs = good();
-  auto binding = bind_inputs(model(), inputs, {});
+  auto binding = bind_inputs(model(), pointers_to(inputs), {});
   REQUIRE(binding.ok());
   CHECK(binding->inputs == Vec<const HostTensor*>{&inputs[1], &inputs[2], &inputs.front()});
   CHECK(binding->symbols == Vec<int64_t>{4, 3});
@@ -63,7 +63,7 @@ TEST_CASE("an element of an input is the difference of two symbols") {
   const auto symbols_for = [&](int64_t first, int64_t second) {
     const int64_t elements[] = {first, second};
     shape.data = AlignedBytes({reinterpret_cast<const std::byte*>(elements), sizeof elements});
-    auto binding = bind_inputs(image, {&shape, 1}, {});
+    auto binding = bind_inputs(image, pointers_to({&shape, 1}), {});
     return binding ? binding->symbols : Vec<int64_t>{};
   };
   CHECK(symbols_for(7, -1) == Vec<int64_t>{7, 0, 0, 1});
@@ -72,7 +72,7 @@ TEST_CASE("an element of an input is the difference of two symbols") {
   CHECK(symbols_for(0, INT64_MIN).empty());
   // Of another extent than the model's nothing is read.
   shape = tensor("shape", DType::kI64, {0});
-  CHECK(!bind_inputs(image, {&shape, 1}, {}).ok());
+  CHECK(!bind_inputs(image, pointers_to({&shape, 1}), {}).ok());
 }
 
 TEST_CASE("names: unknown, missing, twice") {

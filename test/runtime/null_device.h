@@ -34,8 +34,8 @@ class NullRun final : public Run {
     std::string tensors;
     for (const HostTensor* t : io.inputs) tensors += fmt::format(" {}", t->name);
     tensors += " ->";
-    for (const HostTensor& t : io.outputs) {
-      tensors += fmt::format(" {}[{}]", t.name, fmt::join(t.shape, ","));
+    for (const HostTensor* t : io.outputs) {
+      tensors += fmt::format(" {}[{}]", t->name, fmt::join(t->shape, ","));
     }
     outputs_ = io.outputs;
     return log_.call("bind", name_ + ":" + tensors);
@@ -47,7 +47,7 @@ class NullRun final : public Run {
   // Every byte of the outputs is then 1.
   Result<Finished> finish() override {
     RLX_TRY_VOID(log_.call("finish", name_));
-    for (HostTensor& t : outputs_) std::fill_n(t.data.data(), t.data.size(), std::byte{1});
+    for (HostTensor* t : outputs_) std::fill_n(t->data.data(), t->data.size(), std::byte{1});
     Finished finished{.trapped = log_.trap};
     if (timed_) finished.times.items = {{.command = 0, .ns = 5}};
     return finished;
@@ -56,7 +56,7 @@ class NullRun final : public Run {
  private:
   NullLog& log_;
   const std::string name_;
-  std::span<HostTensor> outputs_;
+  std::span<HostTensor* const> outputs_;
   bool timed_ = false;
 };
 

@@ -40,6 +40,11 @@ void add_run_flags(CLI::App& app, Flags& f) {
   driver::RunRequest& r = f.request;
   app.add_option("-i,--inputs", r.inputs, ".npz, .npy, NAME=F.npy, or a folder of sets; repeats")
       ->allow_extra_args(false);
+  app.add_option("--feed", r.feed,
+                 "OUTPUT=INPUT of the next step; * is any text: 'present_*=past_*'; repeats")
+      ->allow_extra_args(false);
+  app.add_option("--steps", r.steps, "how many, with --feed; one for each set where not given")
+      ->check(CLI::PositiveNumber);
   app.add_option("--seed", r.seed, "of the inputs that are generated where none are given");
   app.add_option("-o,--outputs", r.outputs, "F.npz, or a folder for a .npz a set");
   app.add_option("--expect", r.expect, "outputs to compare with: F.npz or a folder (exit 9)");

@@ -82,7 +82,7 @@ class Builder {
       : lir_(lir),
         g_(lir.graph),
         kernels_(kernels),
-        symbols_(index_of(symbol_names(lir.graph))),
+        symbols_(index_of(symbol_names(lir))),
         buffer_of_(lir.graph.values.size()) {
     for (const Placed& p : lir.placed) {
       if (p.copy == 0) buffer_of_[p.value.index] = p.buffer;
@@ -100,6 +100,10 @@ class Builder {
       out_.symbols.push_back(
           {s.name, s.input, s.axis, s.element, s.sign, s.min, s.max, s.multiple_of});
     }
+    const Vec<std::string> names = symbol_names(lir_);
+    for (size_t i = out_.symbols.size(); i < names.size(); ++i) {
+      out_.symbols.push_back({.name = names[i]});
+    }
     for (const LirBuffer& b : lir_.buffers) out_.buffers.push_back(buffer(b));
     add_signature();
     add_guards();
@@ -108,6 +112,7 @@ class Builder {
       out_.kernels.push_back(kernel(k.kernel, code.entries[out_.kernels.size()]));
     }
     add_commands();
+    add_states();
     return std::move(out_);
   }
 
@@ -188,6 +193,35 @@ class Builder {
 
   image::Kernel kernel(const Kernel& k, const CodeEntry& entry) const {
     return {k.name, entry.offset, extent(entry.tiles), extent(entry.scratch_bytes), entry.sites};
+  }
+
+  void add_states() {
+    for (const State& s : lir_.states) {
+      out_.states.push_back({.input = place_in(g_.inputs(), s.input),
+                             .output = place_in(g_.outputs(), s.output),
+                             .axis = s.axis,
+                             .input_capacity = number_of(s.input_capacity),
+                             .output_capacity = number_of(s.output_capacity),
+                             .copies = copies_of(s)});
+    }
+  }
+
+  static uint32_t place_in(const Values& values, ValueId v) {
+    return static_cast<uint32_t>(std::ranges::find(values, v) - values.begin());
+  }
+
+  uint32_t number_of(const std::string& symbol) const {
+    return static_cast<uint32_t>(symbols_.at(symbol));
+  }
+
+  Vec<uint32_t> copies_of(const State& s) const {
+    Vec<uint32_t> copies;
+    for (uint32_t i = 0; i < lir_.groups.size(); ++i) {
+      const Group& item = lir_.groups[i];
+      if (!item.nodes.empty() || lir_.placed[item.args[0]].value != s.input) continue;
+      if (is_copied_by_state(lir_, lir_.placed[item.args[1]])) copies.push_back(i);
+    }
+    return copies;
   }
 
   void add_commands() {

@@ -77,6 +77,10 @@ class ArenaBuffers final : public Buffers {
   void set_output(uint32_t buffer, HostTensor& tensor) override {
     pointers_[buffer] = address_of(tensor.data.data());
   }
+  void set_state(uint32_t input, uint32_t output, HostTensor& tensor) override {
+    set_input(input, tensor);
+    set_output(output, tensor);
+  }
   void begin_run() override {}
   void end_run() override {}
 

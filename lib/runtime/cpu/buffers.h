@@ -24,6 +24,8 @@ class Buffers {
   virtual void set_input(uint32_t buffer, const HostTensor& tensor) = 0;
   // The output's bytes go there.
   virtual void set_output(uint32_t buffer, HostTensor& tensor) = 0;
+  // Both lie there, in one memory that the tensor has.
+  virtual void set_state(uint32_t input, uint32_t output, HostTensor& tensor) = 0;
   // Around each run.
   virtual void begin_run() = 0;
   virtual void end_run() = 0;

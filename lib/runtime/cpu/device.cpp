@@ -97,8 +97,9 @@ class CpuRun final : public Run, private Steward {
       buffers.set_input(image.inputs[i].buffer, *io.inputs[i]);
     }
     for (size_t i = 0; i < io.outputs.size(); ++i) {
-      if (!loaded_.copied_outputs[i]) buffers.set_output(image.outputs[i].buffer, io.outputs[i]);
+      if (!loaded_.copied_outputs[i]) buffers.set_output(image.outputs[i].buffer, *io.outputs[i]);
     }
+    for (const image::State& state : image.states) bind_state(state, io);
     outputs_ = io.outputs;
     // Other tensors, and maybe other runs' memory.
     told_.clear();
@@ -119,6 +120,21 @@ class CpuRun final : public Run, private Steward {
   Result<Finished> finish() override { return std::exchange(finished_, {}); }
 
  private:
+  void bind_state(const image::State& state, const Io& io) {
+    const bool in_place = io.is_in_place(state);
+    in_place_[state.output] = in_place;
+    skip_copies(state);
+    if (!in_place) return;
+    loaded_.buffers->set_state(loaded_.image.inputs[state.input].buffer,
+                               loaded_.image.outputs[state.output].buffer,
+                               *io.outputs[state.output]);
+  }
+
+  void skip_copies(const image::State& state) {
+    const bool in_place = in_place_.at(state.output);
+    for (const uint32_t command : state.copies) program_.steps[command].skipped = in_place;
+  }
+
   // Other dims may have left anything where this placement's patterns lie, hence entering anew.
   Status enter() {
     if (loaded_.entered == this) return {};
@@ -190,6 +206,7 @@ class CpuRun final : public Run, private Steward {
                                           loaded_.code.functions, loaded_.executor.threads()));
     RLX_TRY_VOID(loaded_.executor.reserve_scratch(program.scratch_bytes));
     program_ = std::move(program);
+    for (const image::State& state : image.states) skip_copies(state);
     program_.set_pointers(buffers.pointers());
     return {};
   }
@@ -204,7 +221,7 @@ class CpuRun final : public Run, private Steward {
       const uint32_t b = loaded_.image.outputs[i].buffer;
       if (loaded_.copied_outputs[i] || std::ranges::count(sized, b) == 0) continue;
       RLX_TRY_VOID(make_output(i));
-      loaded_.buffers->set_output(b, outputs_[i]);
+      loaded_.buffers->set_output(b, *outputs_[i]);
       fill_output(b);
     }
     return loaded_.buffers->enter_group(placement_, group, sized, bytes);
@@ -222,7 +239,7 @@ class CpuRun final : public Run, private Steward {
   // One whose shape the run told.
   Status make_output(size_t i) {
     const image::Tensor& wanted = loaded_.image.outputs[i];
-    HostTensor& output = outputs_[i];
+    HostTensor& output = *outputs_[i];
     RLX_TRY(output.shape, shape_of(loaded_.image, wanted, program_.symbols));
     const auto bytes = static_cast<size_t>(std::max<int64_t>(placement_.bytes[wanted.buffer], 0));
     if (tensor_bytes(output.dtype, output.shape) != bytes) {
@@ -240,7 +257,7 @@ class CpuRun final : public Run, private Steward {
       if (group_of(loaded_.told.groups(), loaded_.image.buffers[b].bytes) >= 0) {
         RLX_TRY_VOID(make_output(i));
       }
-      AlignedBytes& to = outputs_[i].data;
+      AlignedBytes& to = outputs_[i]->data;
       if (to.size() == 0) continue;
       const void* from = loaded_.buffers->pointers()[loaded_.image.outputs[i].buffer];
       std::memcpy(to.data(), from, to.size());
@@ -251,11 +268,13 @@ class CpuRun final : public Run, private Steward {
   Loaded& loaded_;
   image::Placement placement_;
   Program program_;
+  // By output of a state: whether it lies in its input's memory.
+  std::map<uint32_t, bool> in_place_;
   // Commands that have told what stands in the program's symbols.
   std::set<uint32_t> told_;
   // Bytes, by buffer that was given room in this run.
   std::map<uint32_t, int64_t> rooms_;
-  std::span<HostTensor> outputs_;
+  std::span<HostTensor* const> outputs_;
   Finished finished_;
 };
 

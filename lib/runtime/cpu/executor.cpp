@@ -191,6 +191,10 @@ void Executor::walk_slowly(Walk& w, int thread) {
       at = after(w, step, thread);
       continue;
     }
+    if (step.skipped) {
+      at = step.next;
+      continue;
+    }
     auto begin = Clock::now();
     perform(program, step, thread);
     pool_.barrier(thread);
@@ -202,7 +206,7 @@ void Executor::walk_slowly(Walk& w, int thread) {
 
 void Executor::perform(const Program& program, const Step& step, int thread) {
   const Step::Tiles tiles = step.tiles_of(thread);
-  if (tiles.first == tiles.last) return;
+  if (tiles.first == tiles.last || step.skipped) return;
   void* const* buffers = program.arguments.data() + step.first_argument;
   switch (step.kind) {
     case Kind::kLaunch: return launch(program, step, tiles, lanes_[thread]);

@@ -26,6 +26,7 @@ class GuardedBuffers final : public Buffers {
     blocks_.clear();
     blocks_.resize(image_.buffers.size());
     outputs_.assign(image_.buffers.size(), nullptr);
+    is_state_.assign(image_.buffers.size(), false);
     std::unordered_map<int32_t, std::shared_ptr<GuardedBlock>> slots;
     for (uint32_t b = 0; b < image_.buffers.size(); ++b) {
       std::shared_ptr<GuardedBlock> own;
@@ -64,11 +65,20 @@ class GuardedBuffers final : public Buffers {
 
   void set_input(uint32_t buffer, const HostTensor& tensor) override {
     const GuardedBlock& block = *blocks_[buffer];
+    pointers_[buffer] = block.data();
     block.allow_writing();
     copy_bytes(block.data(), tensor.data.bytes());
     block.forbid_writing();
   }
-  void set_output(uint32_t buffer, HostTensor& tensor) override { outputs_[buffer] = &tensor; }
+  void set_output(uint32_t buffer, HostTensor& tensor) override {
+    outputs_[buffer] = &tensor;
+    is_state_[buffer] = false;
+  }
+  void set_state(uint32_t input, uint32_t output, HostTensor& tensor) override {
+    set_output(output, tensor);
+    is_state_[output] = true;
+    pointers_[input] = blocks_[output]->data();
+  }
 
   // What an earlier run has left must not be what this one reads.
   void begin_run() override {
@@ -76,7 +86,11 @@ class GuardedBuffers final : public Buffers {
       const image::Buffer& buffer = image_.buffers[b];
       const bool made_by_run =
           buffer.kind == BufferKind::kArena || buffer.kind == BufferKind::kOutput;
-      if (made_by_run && buffer.pattern.empty()) blocks_[b]->fill_with_nan();
+      if (is_state_[b]) {
+        copy_bytes(blocks_[b]->data(), outputs_[b]->data.bytes());
+      } else if (made_by_run && buffer.pattern.empty()) {
+        blocks_[b]->fill_with_nan();
+      }
     }
   }
 
@@ -127,6 +141,8 @@ class GuardedBuffers final : public Buffers {
   // By buffer; one for all buffers of a slot.
   Vec<std::shared_ptr<GuardedBlock>> blocks_;
   Vec<HostTensor*> outputs_;
+  // By buffer: whether the run finds there what its output holds already.
+  Vec<bool> is_state_;
   FaultReport faults_;
 };
 

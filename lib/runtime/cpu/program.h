@@ -29,6 +29,8 @@ struct Step {
   uint32_t command = 0;
   // All threads meet before it.
   bool barrier = false;
+  // It has nothing to do: it copies what lies there already.
+  bool skipped = false;
   // Thread t runs `share` tiles, the first `rest` threads one more: what a thread owns depends on nothing
   // else, so that it finds in its cache what it wrote there.
   int64_t share = 0, rest = 0;

@@ -1,0 +1,277 @@
+#include "runtime/feedback.h"
+
+#include <algorithm>
+#include <cstring>
+
+#include <fmt/format.h>
+
+#include "image/told.h"
+#include "runtime/binding.h"
+#include "runtime/codes.h"
+#include "support/codes.h"
+#include "support/names.h"
+
+namespace rlx::runtime {
+namespace {
+
+using image::Image;
+using image::State;
+using image::Tensor;
+
+// What a state has room for at least.
+constexpr int64_t kLeastCapacity = 16;
+
+std::optional<uint32_t> find_name(const Vec<Tensor>& tensors, const std::string& name) {
+  const auto found = std::ranges::find(tensors, name, &Tensor::name);
+  if (found == tensors.end()) return std::nullopt;
+  return static_cast<uint32_t>(found - tensors.begin());
+}
+
+Error unknown(std::string_view kind, const std::string& name, const Vec<Tensor>& known) {
+  Vec<std::string> names;
+  for (const Tensor& t : known) names.push_back(t.name);
+  return Error(kUnknownFeed, fmt::format("the model has no {} '{}' to feed", kind, name),
+               hint_for(name, names));
+}
+
+Error misfit(const Image& image, const Tensor& out, const Tensor& in) {
+  return Error(
+      Diagnostic{.code = kFeedMismatch,
+                 .message = fmt::format("output '{}' does not fit input '{}'", out.name, in.name),
+                 .shapes = {signature(image, out), signature(image, in)}});
+}
+
+// An extent that is a number.
+std::optional<int64_t> number_of(const image::Extent& e) {
+  const bool is_number = e.steps.size() == 1 && e.steps[0].op == image::Extent::Op::kConst;
+  return is_number ? std::optional(e.steps[0].operand) : std::nullopt;
+}
+
+// As far as it can be told before dims are known.
+bool may_fit(const Tensor& out, const Tensor& in) {
+  if (out.dtype != in.dtype || out.shape.size() != in.shape.size()) return false;
+  for (size_t axis = 0; axis < in.shape.size(); ++axis) {
+    const std::optional<int64_t> a = number_of(out.shape[axis]), b = number_of(in.shape[axis]);
+    if (a && b && *a != *b) return false;
+  }
+  return true;
+}
+
+// A tensor row-major in memory with room for `capacity` along the axis: rows of `bytes`, one behind the other, of which
+// each has room for `room`.
+struct Rows {
+  int64_t count = 1, bytes = 0, room = 0;
+};
+
+Rows rows_of(const HostTensor& t, uint32_t axis, int64_t capacity) {
+  Rows rows;
+  int64_t inner = bytes_of(t.dtype, 1);
+  for (size_t i = 0; i < t.shape.size(); ++i) (i < axis ? rows.count : inner) *= t.shape[i];
+  // With the axis's own extent.
+  rows.bytes = inner;
+  rows.room = t.shape[axis] == 0 ? 0 : inner / t.shape[axis] * capacity;
+  return rows;
+}
+
+// Copies what is there.
+void copy_rows(const Rows& from, const std::byte* source, const Rows& to, std::byte* target) {
+  for (int64_t row = 0; from.bytes > 0 && row < from.count; ++row) {
+    std::memcpy(target + row * to.room, source + row * from.room, static_cast<size_t>(from.bytes));
+  }
+}
+
+Result<AlignedBytes> room_for(std::string_view name, DType dtype, const Vec<int64_t>& shape) {
+  const std::string what = fmt::format("{} {}", name, type_text(dtype, shape));
+  const std::optional<size_t> bytes = tensor_bytes(dtype, shape);
+  if (!bytes) return Error(kOutOfMemory, what + " is too big", "fewer steps");
+  return AlignedBytes::make(*bytes, what);
+}
+
+}  // namespace
+
+Result<Feedback> Feedback::make(const Image& image, std::span<const Feed> feeds) {
+  Feedback made(image);
+  const image::ToldGroups told = told_groups(image);
+  for (const Feed& feed : feeds) {
+    const auto output = find_name(image.outputs, feed.output);
+    const auto input = find_name(image.inputs, feed.input);
+    if (!output) return unknown("output", feed.output, image.outputs);
+    if (!input) return unknown("input", feed.input, image.inputs);
+    for (const Slot& other : made.slots_) {
+      if (other.input != *input && other.output != *output) continue;
+      return Error(kFedTwice, fmt::format("{} is fed twice", other.input == *input
+                                                                 ? "input '" + feed.input + "'"
+                                                                 : "output '" + feed.output + "'"));
+    }
+    const Tensor &out = image.outputs[*output], &in = image.inputs[*input];
+    if (!may_fit(out, in)) return misfit(image, out, in);
+    if (group_of(told, image.buffers[out.buffer].bytes) >= 0) {
+      return Error(kFeedMismatch,
+                   fmt::format("output '{}' has a shape that only the run tells, and is "
+                               "not fed back yet",
+                               feed.output));
+    }
+    made.slots_.push_back({.input = *input, .output = *output});
+  }
+  made.find_states();
+  return made;
+}
+
+// States of one capacity are appended to together, or not at all.
+void Feedback::find_states() {
+  Vec<bool> is_dense(image_->symbols.size());
+  for (const State& s : image_->states) {
+    const auto slot = std::ranges::find_if(
+        slots_, [&](const Slot& fed) { return fed.input == s.input && fed.output == s.output; });
+    if (slot != slots_.end()) slot->state = &s;
+    if (slot == slots_.end()) is_dense[s.input_capacity] = is_dense[s.output_capacity] = true;
+  }
+  for (bool changed = true; changed;) {
+    changed = false;
+    for (Slot& slot : slots_) {
+      const State* s = slot.state;
+      if (!s || (!is_dense[s->input_capacity] && !is_dense[s->output_capacity])) continue;
+      is_dense[s->input_capacity] = is_dense[s->output_capacity] = true;
+      slot.state = nullptr;
+      changed = true;
+    }
+  }
+}
+
+Status Feedback::take_first(std::span<const HostTensor> given) {
+  for (Slot& slot : slots_) {
+    const auto first = std::ranges::find(given, image_->inputs[slot.input].name, &HostTensor::name);
+    // That it is missing is said of all inputs at once, and what rank it should have.
+    if (first == given.end()) continue;
+    if (tensor_bytes(first->dtype, first->shape) != first->data.size()) {
+      return Error(kDamagedImage, fmt::format("'{}' has {} bytes, which its shape has not",
+                                              first->name, first->data.size()));
+    }
+    slot.now = *first;
+    if (slot.state && slot.state->axis < first->shape.size()) {
+      slot.room = first->shape[slot.state->axis];
+    }
+  }
+  return {};
+}
+
+Result<Vec<const HostTensor*>> Feedback::inputs(std::span<const HostTensor> given) {
+  if (!has_begun_) RLX_TRY_VOID(take_first(given));
+  Vec<const HostTensor*> all;
+  for (const HostTensor& t : given) {
+    const auto slot = std::ranges::find_if(
+        slots_, [&](const Slot& s) { return image_->inputs[s.input].name == t.name; });
+    if (slot == slots_.end()) {
+      all.push_back(&t);
+    } else if (has_begun_) {
+      return Error(kGivenAndFed, fmt::format("input '{}' is given, and fed back", t.name),
+                   "give it for the first step alone");
+    }
+  }
+  for (const Slot& slot : slots_) {
+    if (!slot.now.name.empty()) all.push_back(&slot.now);
+  }
+  return all;
+}
+
+Status Feedback::make_room(Vec<int64_t>& symbols) {
+  for (Slot& slot : slots_) {
+    const Tensor &in = image_->inputs[slot.input], &out = image_->outputs[slot.output];
+    RLX_TRY(slot.next_shape, shape_of(*image_, out, symbols));
+    if (!slot.state) {
+      RLX_TRY_VOID(make_next(slot));
+      continue;
+    }
+    Vec<int64_t> grown = slot.now.shape;
+    grown[slot.state->axis] = slot.next_shape[slot.state->axis];
+    if (grown != slot.next_shape || grown[slot.state->axis] < slot.now.shape[slot.state->axis]) {
+      return misfit(*image_, out, in);
+    }
+    int64_t& capacity = capacity_[slot.state->output_capacity];
+    const int64_t wanted = grown[slot.state->axis];
+    if (wanted > capacity) capacity = std::max({2 * capacity, wanted, kLeastCapacity});
+  }
+  for (Slot& slot : slots_) {
+    if (!slot.state) continue;
+    const int64_t capacity = capacity_[slot.state->output_capacity];
+    RLX_TRY_VOID(grow(slot, capacity));
+    symbols[slot.state->input_capacity] = symbols[slot.state->output_capacity] = capacity;
+  }
+  return {};
+}
+
+// New memory where it has not that much room yet.
+Status Feedback::grow(Slot& slot, int64_t capacity) {
+  const uint32_t axis = slot.state->axis;
+  Vec<int64_t> shape = slot.now.shape;
+  shape[axis] = capacity;
+  if (slot.room == capacity) return {};
+  RLX_TRY(AlignedBytes data, room_for(slot.now.name, slot.now.dtype, shape));
+  // What nobody has written yet is NaN.
+  if (data.size() > 0) std::memset(data.data(), 0xff, data.size());
+  copy_rows(rows_of(slot.now, axis, slot.room), slot.now.data.data(),
+            rows_of(slot.now, axis, capacity), data.data());
+  slot.now.data = std::move(data);
+  slot.room = capacity;
+  return {};
+}
+
+Status Feedback::make_next(Slot& slot) {
+  const Tensor& out = image_->outputs[slot.output];
+  const std::optional<size_t> bytes = tensor_bytes(out.dtype, slot.next_shape);
+  slot.next.name = out.name;
+  slot.next.dtype = out.dtype;
+  slot.next.shape = slot.next_shape;
+  if (bytes == slot.next.data.size() && slot.next.data.data() != nullptr) return {};
+  RLX_TRY(slot.next.data, room_for(out.name, out.dtype, slot.next_shape));
+  return {};
+}
+
+HostTensor* Feedback::place_of(size_t output) {
+  const auto slot = std::ranges::find(slots_, output, &Slot::output);
+  if (slot == slots_.end()) return nullptr;
+  return slot->state ? &slot->now : &slot->next;
+}
+
+void Feedback::advance() {
+  has_begun_ = true;
+  for (Slot& slot : slots_) {
+    if (!slot.state) std::swap(slot.now.data, slot.next.data);
+    slot.now.shape = slot.next_shape;
+  }
+}
+
+Vec<Fed> Feedback::fed() const {
+  Vec<Fed> all;
+  for (const Slot& slot : slots_) {
+    const Tensor &in = image_->inputs[slot.input], &out = image_->outputs[slot.output];
+    all.push_back({.output = out.name,
+                   .input = in.name,
+                   .dtype = in.dtype,
+                   .shape = slot.now.shape,
+                   .in_place = slot.state != nullptr,
+                   .capacity = slot.room});
+  }
+  return all;
+}
+
+Result<Vec<HostTensor>> Feedback::copies() const {
+  Vec<HostTensor> copies;
+  for (uint32_t i = 0; i < image_->outputs.size(); ++i) {
+    const auto slot = std::ranges::find(slots_, i, &Slot::output);
+    if (slot == slots_.end()) continue;
+    const HostTensor& now = slot->now;
+    RLX_TRY(AlignedBytes data, room_for(image_->outputs[i].name, now.dtype, now.shape));
+    if (slot->state) {
+      const uint32_t axis = slot->state->axis;
+      copy_rows(rows_of(now, axis, slot->room), now.data.data(),
+                rows_of(now, axis, now.shape[axis]), data.data());
+    } else if (data.size() > 0) {
+      std::memcpy(data.data(), now.data.data(), data.size());
+    }
+    copies.push_back({image_->outputs[i].name, now.dtype, now.shape, std::move(data)});
+  }
+  return copies;
+}
+
+}  // namespace rlx::runtime
