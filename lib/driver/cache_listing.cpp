@@ -277,7 +277,7 @@ void write_states(JsonWriter& out, const Vec<StateRow>& states) {
     out.member("output", s.output);
     out.member("axis", s.axis);
     out.member("capacity", "grows");
-    out.member("init", "given");
+    out.member("init", "empty");
     out.end_object();
   }
   out.end_array();
@@ -305,8 +305,8 @@ void describe(const Store& store, const Entry& entry, Answer& answer) {
   }
   const Vec<StateRow> states = states_of(store, entry);
   for (const StateRow& s : states) {
-    text += fmt::format("state        {} begins as given, grows along axis {} to {}\n", s.input,
-                        s.axis, s.output);
+    text += fmt::format("state        {} begins empty or as given, grows along axis {} to {}\n",
+                        s.input, s.axis, s.output);
   }
   answer.items.emplace_back([meta = cache::meta_text(entry), key = entry.key,
                              bytes = bytes_of_entry(entry), inputs = entry.inputs, isa = entry.isa,

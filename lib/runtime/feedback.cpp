@@ -47,6 +47,16 @@ std::optional<int64_t> number_of(const image::Extent& e) {
   return is_number ? std::optional(e.steps[0].operand) : std::nullopt;
 }
 
+// An extent that is a symbol, by itself or times 1.
+std::optional<size_t> symbol_of(const image::Extent& e) {
+  using Op = image::Extent::Op;
+  const image::Extent::Step one{Op::kConst, 1}, times{Op::kMul, 0};
+  const bool is_product = e.steps.size() == 3 && e.steps[0] == one && e.steps[2] == times;
+  if (!is_product && e.steps.size() != 1) return std::nullopt;
+  const image::Extent::Step& step = e.steps[is_product ? 1 : 0];
+  return step.op == Op::kSymbol ? std::optional(static_cast<size_t>(step.operand)) : std::nullopt;
+}
+
 // As far as it can be told before dims are known.
 bool may_fit(const Tensor& out, const Tensor& in) {
   if (out.dtype != in.dtype || out.shape.size() != in.shape.size()) return false;
@@ -141,8 +151,12 @@ void Feedback::find_states() {
 Status Feedback::take_first(std::span<const HostTensor> given) {
   for (Slot& slot : slots_) {
     const auto first = std::ranges::find(given, image_->inputs[slot.input].name, &HostTensor::name);
-    // That it is missing is said of all inputs at once, and what rank it should have.
-    if (first == given.end()) continue;
+    // That another one is missing is said of all inputs at once, and what rank it should have.
+    if (first == given.end()) {
+      if (slot.state) slot.now = empty(slot, given);
+      slot.room = 0;
+      continue;
+    }
     if (tensor_bytes(first->dtype, first->shape) != first->data.size()) {
       return Error(kDamagedImage, fmt::format("'{}' has {} bytes, which its shape has not",
                                               first->name, first->data.size()));
@@ -153,6 +167,26 @@ Status Feedback::take_first(std::span<const HostTensor> given) {
     }
   }
   return {};
+}
+
+// Nothing went by yet: of the extents that the given tensors tell, and none along the axis.
+HostTensor Feedback::empty(const Slot& slot, std::span<const HostTensor> given) const {
+  Vec<int64_t> symbols(image_->symbols.size());
+  for (const HostTensor& t : given) {
+    const auto input = find_name(image_->inputs, t.name);
+    if (!input || t.shape.size() != image_->inputs[*input].shape.size()) continue;
+    for (size_t axis = 0; axis < t.shape.size(); ++axis) {
+      const auto symbol = symbol_of(image_->inputs[*input].shape[axis]);
+      if (symbol) symbols[*symbol] = t.shape[axis];
+    }
+  }
+  const Tensor& input = image_->inputs[slot.input];
+  HostTensor none{input.name, input.dtype};
+  for (const image::Extent& e : input.shape) {
+    none.shape.push_back(std::max<int64_t>(evaluate(e, symbols).value_or(0), 0));
+  }
+  none.shape[slot.state->axis] = 0;
+  return none;
 }
 
 Result<Vec<const HostTensor*>> Feedback::inputs(std::span<const HostTensor> given) {

@@ -36,8 +36,8 @@ class Feedback {
   static Result<Feedback> make(const image::Image& image, std::span<const Feed> feeds);
 
   bool is_empty() const { return slots_.empty(); }
-  // All inputs of the next run: those given, and what the last run has left. The first run is given all of them, the
-  // others those that are not fed; error 5124 where one is given that is fed.
+  // All inputs of the next run: those given, and what the last run has left. The first run is given all of them, but for
+  // states that begin empty; the others those that are not fed, error 5124 where one is given that is.
   Result<Vec<const HostTensor*>> inputs(std::span<const HostTensor> given);
   // What has room for the outputs of a run with these symbols; sets capacities in them.
   Status make_room(Vec<int64_t>& symbols);
@@ -69,6 +69,7 @@ class Feedback {
   explicit Feedback(const image::Image& image) : image_(&image), capacity_(image.symbols.size()) {}
   void find_states();
   Status take_first(std::span<const HostTensor> given);
+  HostTensor empty(const Slot& slot, std::span<const HostTensor> given) const;
   Status grow(Slot& slot, int64_t capacity);
   Status make_next(Slot& slot);
 

@@ -31,8 +31,8 @@ class Session {
   Result<Vec<HostTensor>> run(std::span<const HostTensor> inputs, Profile* profile = nullptr);
   // Begins a loop: each of these outputs is an input of the next step (runtime/feedback.h). Errors 5121 to 5123.
   Status feed(std::span<const Feed> feeds);
-  // One step of it, and its outputs that are not fed. The first step takes all inputs, the others those that are not
-  // fed, in any order.
+  // One step of it, and its outputs that are not fed. The first step takes all inputs, but for states that begin empty,
+  // the others those that are not fed, in any order.
   Result<Vec<HostTensor>> step(std::span<const HostTensor> inputs, Profile* profile = nullptr);
   // Copies of those that are, as the last step has left them.
   Result<Vec<HostTensor>> fed_outputs() const;

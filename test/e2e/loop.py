@@ -60,6 +60,16 @@ def main():
         different = [name for name, data in read(outputs).items() if data != got[name]]
         if different:
             sys.exit(f"after {STEPS} steps {', '.join(different)} differ with {' '.join(way)}")
+    # What is not given begins empty.
+    nothing, left_out = folder / "nothing.npz", folder / "left_out.npz"
+    write(left_out, {"x": x, "count": npy((), [0.5])})
+    write(nothing, {"x": x, "count": npy((), [0.5]), "past_key": ramp((3, 2, 0, 4), 1), "past_value": ramp((3, 2, 0, 4), 1)})
+    results = []
+    for inputs in (nothing, left_out):
+        subprocess.run([*run, "--inputs", str(inputs), *loop], check=True, stdout=subprocess.DEVNULL)
+        results.append(read(outputs))
+    if results[0] != results[1]:
+        sys.exit("a state that is not given does not begin empty")
 
 
 if __name__ == "__main__":

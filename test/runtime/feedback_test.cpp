@@ -265,6 +265,19 @@ TEST_CASE("feeds that no loop can have") {
         "output 'present' does not fit input 'count'");
 }
 
+TEST_CASE("a state that is not given begins empty") {
+  for (const bool check : {false, true}) {
+    auto session = growing().load({.check_memory = check}), given = growing().load();
+    REQUIRE(session->feed(kAll).ok());
+    REQUIRE(given->feed(kAll).ok());
+    const Vec<HostTensor> first = {x_of(2, 3), count_of(1)}, later = {x_of(1, 4)};
+    const Vec<HostTensor> all = {x_of(2, 3), count_of(1), past_of(0)};
+    CHECK(value_of(session->step(first)) == value_of(given->step(all)));
+    CHECK(value_of(session->step(later)) == value_of(given->step(later)));
+    CHECK(value_of(session->fed_outputs()) == value_of(given->fed_outputs()));
+  }
+}
+
 TEST_CASE("a tensor without its bytes is not copied") {
   auto session = growing().load();
   REQUIRE(session->feed(kAll).ok());
@@ -278,7 +291,7 @@ TEST_CASE("a tensor without its bytes is not copied") {
 TEST_CASE("a step is given what is not fed, and no more") {
   auto session = growing().load();
   REQUIRE(session->feed(kAll).ok());
-  auto missing = session->step(Vec<HostTensor>{x_of(1, 1), count_of(0)});
+  auto missing = session->step(Vec<HostTensor>{x_of(1, 1), past_of(1)});
   REQUIRE(!missing.ok());
   CHECK(missing.error().first().code == kMissingInput);
   const Vec<HostTensor> all = {past_of(1), x_of(1, 1), count_of(0)};
