@@ -6,60 +6,76 @@
 #include "image/pack.h"
 
 namespace rlx::image {
+namespace {
 
-ToldGroups told_groups(const Image& image) {
-  ToldGroups told{.of_symbol = Vec<int32_t>(image.symbols.size(), -1)};
-  for (const Command& command : image.commands) {
-    const auto next = static_cast<int32_t>(told.groups.size());
-    bool is_new = false;
-    for (const Told& t : command.told) {
-      if (told.of_symbol[t.symbol] >= 0) continue;
-      told.of_symbol[t.symbol] = next;
-      is_new = true;
-    }
-    if (is_new) told.groups.emplace_back();
-  }
-  if (told.none()) return told;
-  for (uint32_t b = 0; b < image.buffers.size(); ++b) {
-    const int32_t group = group_of(told, image.buffers[b].bytes);
-    if (group >= 0) told.groups[static_cast<size_t>(group)].buffers.push_back(b);
-  }
-  return told;
-}
-
-Vec<bool> given_buffers(const Image& image) {
+Vec<bool> given_buffers(const Image& image, const Vec<bool>& is_told) {
   Vec<bool> given(image.buffers.size());
-  const ToldGroups told = told_groups(image);
   for (const Command& c : image.commands) {
     if (c.kind == Command::Kind::kGive) given[c.buffers[0]] = true;
     for (size_t i = 6; c.kind == Command::Kind::kLoop && i < c.buffers.size(); i += 2) {
       const uint32_t slices = c.buffers[i];
-      if (!told.none() && group_of(told, image.buffers[slices].bytes) >= 0) given[slices] = true;
+      if (speaks_of(image.buffers[slices].bytes, is_told)) given[slices] = true;
     }
   }
   return given;
 }
 
-int32_t group_of(const ToldGroups& told, const Extent& e) {
-  int32_t group = -1;
-  for (const Extent::Step step : e.steps) {
-    if (step.op == Extent::Op::kSymbol) {
-      group = std::max(group, told.of_symbol[static_cast<size_t>(step.operand)]);
+Telling telling_of(const Image& image, const ToldExtents& told, uint32_t command, uint32_t end) {
+  Telling telling;
+  Vec<bool> mine(image.symbols.size());
+  for (const Told& t : image.commands[command].told) mine[t.symbol] = true;
+  for (uint32_t b = 0; b < image.buffers.size(); ++b) {
+    if (!told.is_given[b] && speaks_of(image.buffers[b].bytes, mine)) telling.buffers.push_back(b);
+  }
+  for (uint32_t later = command + 1; later < end; ++later) {
+    for (const Told& t : image.commands[later].told) telling.forgets.push_back(t.symbol);
+  }
+  return telling;
+}
+
+}  // namespace
+
+Vec<std::pair<uint32_t, uint32_t>> blocks_around(const Image& image) {
+  Vec<std::pair<uint32_t, uint32_t>> around, open{{0, image.commands.size()}};
+  for (uint32_t i = 0; i < image.commands.size(); ++i) {
+    while (open.back().second <= i && open.size() > 1) open.pop_back();
+    around.push_back(open.back());
+    const Vec<uint32_t>& ends = image.commands[i].ends;
+    // The first block is on top.
+    for (size_t block = ends.size(); block-- > 0;) {
+      const uint32_t begin = block == 0 ? i + 1 : ends[block - 1];
+      if (begin < ends[block]) open.emplace_back(begin, ends[block]);
     }
   }
-  return group;
+  return around;
 }
 
-Vec<uint32_t> groups_told_by(const ToldGroups& told, const Command& command) {
-  Vec<uint32_t> groups;
-  for (const Told& t : command.told) {
-    const auto group = static_cast<uint32_t>(told.of_symbol[t.symbol]);
-    if (std::ranges::find(groups, group) == groups.end()) groups.push_back(group);
+ToldExtents told_extents(const Image& image) {
+  ToldExtents told{.is_told = Vec<bool>(image.symbols.size())};
+  bool any = false;
+  for (const Command& c : image.commands) {
+    for (const Told& t : c.told) any = told.is_told[t.symbol] = true;
   }
-  return groups;
+  told.is_given = given_buffers(image, told.is_told);
+  if (!any) return told;
+  const auto around = blocks_around(image);
+  for (uint32_t i = 0; i < image.commands.size(); ++i) {
+    if (image.commands[i].told.empty()) continue;
+    told.commands.emplace(i, telling_of(image, told, i, around[i].second));
+  }
+  return told;
 }
 
-int64_t told_base(uint32_t group) { return (int64_t{group} + 1) * kMaxArena; }
+bool speaks_of(const Extent& e, const Vec<bool>& symbols) {
+  return std::ranges::any_of(e.steps, [&](Extent::Step step) {
+    return step.op == Extent::Op::kSymbol && symbols[static_cast<size_t>(step.operand)];
+  });
+}
+
+bool is_told(const Tensor& tensor, const ToldExtents& told) {
+  return std::ranges::any_of(tensor.shape,
+                             [&](const Extent& e) { return speaks_of(e, told.is_told); });
+}
 
 bool is_untold(const Extent& e, const Vec<int64_t>& symbols) {
   return std::ranges::any_of(e.steps, [&](Extent::Step step) {
@@ -67,20 +83,22 @@ bool is_untold(const Extent& e, const Vec<int64_t>& symbols) {
   });
 }
 
-Result<int64_t> place_told(const Image& image, const ToldGroups& told, const Vec<bool>& given,
-                           uint32_t group, const Vec<int64_t>& symbols, Placement& placement) {
+int64_t told_base(uint32_t command) { return (int64_t{command} + 1) * kMaxArena; }
+
+Result<int64_t> place_told(const Image& image, const ToldExtents& told, uint32_t command,
+                           const Vec<int64_t>& symbols, Placement& placement) {
   Vec<uint32_t> arena;
   int64_t sum = 0;
-  for (const uint32_t b : told.groups[group].buffers) {
+  for (const uint32_t b : told.commands.at(command).buffers) {
     const Buffer& buffer = image.buffers[b];
     RLX_TRY(placement.bytes[b], bytes_of(image, buffer, symbols));
     sum += std::min(std::max<int64_t>(placement.bytes[b], 0), kMaxArena);
     if (sum >= kMaxArena) {
       return Error(kTooMuchMemory, "what the data tells needs more memory than there is");
     }
-    if (buffer.kind == Buffer::Kind::kArena && !given[b]) arena.push_back(b);
+    if (buffer.kind == Buffer::Kind::kArena) arena.push_back(b);
   }
-  return pack_buffers(image, arena, told_base(group), placement);
+  return pack_buffers(image, arena, told_base(command), placement);
 }
 
 }  // namespace rlx::image

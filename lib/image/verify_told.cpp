@@ -3,7 +3,7 @@
 // - a symbol that is told is no input's, its element is one of a buffer that the command names
 // - sizes, tiles, scratch and slots of what a command uses, and guards of blocks, speak of told symbols alone
 // - what is given its memory where it is written has no other, and has it before it is read
-// - no other buffer that lives across a command is sized by what that tells
+// - no symbol is told twice, and no other buffer that lives across a command is sized by what that tells
 // - inputs and constants speak of none; outputs of those that are told when all has run
 #include <algorithm>
 
@@ -22,11 +22,7 @@ Error wrong_command(size_t index, std::string_view what) {
 class Walk {
  public:
   explicit Walk(const Image& image)
-      : image_(image), is_given_(given_buffers(image)), is_told_(image.symbols.size()) {
-    for (const Command& c : image.commands) {
-      for (const Told& t : c.told) is_told_[t.symbol] = true;
-    }
-    known_ = is_told_;
+      : image_(image), told_(told_extents(image)), known_(told_.is_told) {
     known_.flip();
   }
 
@@ -55,12 +51,6 @@ class Walk {
     Vec<bool> before, after = {};
   };
 
-  bool speaks_of(const Extent& e, const Vec<bool>& symbols) const {
-    return std::ranges::any_of(e.steps, [&](Extent::Step step) {
-      return step.op == Extent::Op::kSymbol && symbols[static_cast<size_t>(step.operand)];
-    });
-  }
-
   bool is_known(const Extent& e) const {
     return std::ranges::all_of(e.steps, [&](Extent::Step step) {
       return step.op != Extent::Op::kSymbol || known_[static_cast<size_t>(step.operand)];
@@ -69,7 +59,11 @@ class Walk {
 
   Status look_at_buffer(size_t index) const {
     const Buffer& b = image_.buffers[index];
-    if (!speaks_of(b.bytes, is_told_)) return {};
+    const bool is_told = speaks_of(b.bytes, told_.is_told);
+    if (told_.is_given[index] && !is_told) {
+      return Error(kDamaged, "the image is inconsistent: what is given room has a size of its own");
+    }
+    if (!is_told) return {};
     if (b.kind == Buffer::Kind::kInput || b.kind == Buffer::Kind::kConstant) {
       return Error(kDamaged, "the image is inconsistent: the size of an input or constant is told");
     }
@@ -80,7 +74,7 @@ class Walk {
     const Command& c = image_.commands[index];
     for (size_t i = 0; i < c.buffers.size(); ++i) {
       const bool is_written = c.kind == Command::Kind::kGive ? i == 0 : is_slices(c, i);
-      if (is_written && is_given_[c.buffers[i]]) continue;
+      if (is_written && told_.is_given[c.buffers[i]]) continue;
       if (!is_known(image_.buffers[c.buffers[i]].bytes)) {
         return wrong_command(index, "the size of a buffer is not told yet");
       }
@@ -95,6 +89,9 @@ class Walk {
         return wrong_command(index, "its tiles or scratch are not told yet");
       }
     }
+    for (const Told& t : c.told) {
+      if (known_[t.symbol]) return wrong_command(index, "it tells a symbol that is known");
+    }
     for (const Told& t : c.told) known_[t.symbol] = true;
     if (!c.told.empty()) RLX_TRY_VOID(keeps_nothing(index));
     if (!c.ends.empty()) open_.push_back({&c, 0, known_});
@@ -107,13 +104,10 @@ class Walk {
 
   // Of buffers that live across the command.
   Status keeps_nothing(uint32_t index) const {
-    Vec<bool> told(image_.symbols.size());
-    for (const Told& t : image_.commands[index].told) told[t.symbol] = true;
-    for (size_t i = 0; i < image_.buffers.size(); ++i) {
-      const Buffer& b = image_.buffers[i];
-      if (is_given_[i]) continue;
-      const bool across = b.kind == Buffer::Kind::kArena && b.first <= index && index <= b.last;
-      if (across && speaks_of(b.bytes, told)) {
+    for (const uint32_t b : told_.commands.at(index).buffers) {
+      const Buffer& buffer = image_.buffers[b];
+      const bool is_arena = buffer.kind == Buffer::Kind::kArena;
+      if (is_arena && buffer.first <= index && index <= buffer.last) {
         return wrong_command(index, "it tells the size of a buffer that is in use");
       }
     }
@@ -138,10 +132,9 @@ class Walk {
   }
 
   const Image& image_;
-  // By buffer.
-  const Vec<bool> is_given_;
+  const ToldExtents told_;
   // By symbol.
-  Vec<bool> is_told_, known_;
+  Vec<bool> known_;
   Vec<Open> open_;
 };
 
@@ -160,7 +153,7 @@ Status verify_told(const Image& image, size_t index) {
   for (const Told& t : c.told) {
     const bool fits = t.symbol < image.symbols.size() && t.buffer < c.buffers.size() &&
                       t.element <= INT32_MAX && t.sign >= -1 && t.sign <= 1;
-    if (!fits || image.symbols[t.symbol].input != -1) {
+    if (!fits || image.symbols[t.symbol].input != -1 || capacities(image)[t.symbol]) {
       return wrong_command(index, "it tells no symbol of an element");
     }
   }

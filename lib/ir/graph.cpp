@@ -292,6 +292,13 @@ Vec<bool> kept_values(const Graph& g) {
   return kept;
 }
 
+bool are_same(const Graph& g, const Vec<Dim>& a, const Vec<Dim>& b) {
+  if (a == b) return true;
+  const RangeOf range = g.symbol_ranges();
+  return std::ranges::equal(
+      a, b, [&](const Dim& x, const Dim& y) { return simplify(x, range) == simplify(y, range); });
+}
+
 std::optional<Vec<int64_t>> integers_of(const Constant& c) {
   if (c.elements() > kMostIntegers) return std::nullopt;
   const Bytes bytes = c.data.bytes();

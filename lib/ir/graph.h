@@ -222,6 +222,9 @@ Vec<std::string> symbol_names(const Graph& g);
 // nodes that own regions read, inside too, and give; what nodes that tell read.
 Vec<bool> kept_values(const Graph& g);
 
+// Whether the shapes are the same whatever the symbols are.
+bool are_same(const Graph& g, const Vec<Dim>& a, const Vec<Dim>& b);
+
 // The graph without what is dead; ids are dense and in the order in which the text form defines them.
 Graph compacted(const Graph& g);
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "ir/codes.h"
+#include "ir/tellers.h"
 #include "support/ending.h"
 
 namespace rlx {
@@ -122,23 +123,13 @@ void InferCtx::report(const Error& e) {
 
 // ---- Extents ----------------------------------------------------------------------------------
 
-Dim InferCtx::new_symbol() {
-  size_t number = graph_.symbols.size();
-  std::string name;
-  do {
-    name = "u" + std::to_string(number++);
-  } while (graph_.find_symbol(name));
-  graph_.symbols.push_back({.name = name, .source = Symbol::Source::kData, .min = 0});
-  return Dim::symbol(name);
-}
+Dim InferCtx::new_symbol() { return new_told_symbol(graph_); }
 
 Dim InferCtx::told_extent(int output, int axis) {
   const Type& before = before_[static_cast<size_t>(output)];
   if (!before.is_tensor() || axis >= before.rank()) return new_symbol();
   const Dim& d = before.shape[static_cast<size_t>(axis)];
-  const auto name = d.as_symbol();
-  const Symbol* symbol = name ? graph_.find_symbol(*name) : nullptr;
-  return symbol && symbol->source == Symbol::Source::kData ? d : new_symbol();
+  return told_symbol_of(graph_, d) ? d : new_symbol();
 }
 
 Dim InferCtx::told_symbol(const std::string& name, int sign) {
@@ -180,7 +171,9 @@ Status InferCtx::require_at_most(const Dim& a, const Dim& b) {
 }
 
 void InferCtx::add_fact(Fact::Relation relation, Dim a, Dim b) {
-  for (const RegionId r : {Graph::kTop, region_}) {
+  // Of what the run tells the graph may mean another value, that of another trip.
+  const bool told = speaks_of_told(graph_, a) || speaks_of_told(graph_, b);
+  for (const RegionId r : {told ? region_ : Graph::kTop, region_}) {
     if (graph_[r].facts.find({relation, a, b})) return;
   }
   std::string origin = node().origin.empty() ? std::string() : node().origin.front();

@@ -16,6 +16,14 @@ Tellers tellers_of(const Graph& g, const Vec<NodeId>& order);
 // The names that the node, whose operator tells, gives to its operand's elements.
 Vec<SymbolName> told_names(const Node& node);
 
+// The symbol that the expression is, where only the run knows its value; else null.
+const Symbol* told_symbol_of(const Graph& g, const Dim& d);
+bool speaks_of_told(const Graph& g, const Dim& d);
+// A name that no symbol has.
+std::string fresh_symbol_name(const Graph& g);
+// A fresh one, whose value only the run tells.
+Dim new_told_symbol(Graph& g);
+
 // Every symbol of an expression.
 template <class F>
 void each_symbol(const Dim& d, F f) {

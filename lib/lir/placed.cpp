@@ -39,7 +39,7 @@ bool is_given(const Lir& lir, const Group& g) {
   const auto type = [&](size_t i) -> const Type& {
     return lir.graph[lir.placed[g.args[i]].value].type;
   };
-  return type(0).shape != type(1).shape;
+  return !are_same(lir.graph, type(0).shape, type(1).shape);
 }
 
 uint32_t container_of(const Lir& lir, uint32_t placed) {

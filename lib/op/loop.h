@@ -27,7 +27,7 @@ struct Loop {
       const Type& out = g[n.outputs[i - 2]].type;
       const bool comparable = t.is_tensor() && out.is_tensor() && t.rank() == out.rank();
       for (size_t axis = 0; comparable && axis < t.shape.size(); ++axis) {
-        if (is_told(g, out.shape[axis])) t.shape[axis] = out.shape[axis];
+        if (told_symbol_of(g, out.shape[axis])) t.shape[axis] = out.shape[axis];
       }
       types.push_back(std::move(t));
     }
@@ -64,12 +64,6 @@ struct Loop {
   }
 
  private:
-  static bool is_told(const Graph& g, const Dim& d) {
-    const std::optional<SymbolName> name = d.as_symbol();
-    const Symbol* s = name ? g.find_symbol(*name) : nullptr;
-    return s && s->source == Symbol::Source::kData;
-  }
-
   static Result<Type> carried_type(InferCtx& c, int i) {
     const Type &before = c.in(2 + i), &after = c.result(0, 1 + i);
     const Region& body = c.graph()[c.node().regions[0]];
@@ -101,7 +95,7 @@ struct Loop {
       const Type& before = c.in(static_cast<int>(i));
       const Vec<Dim>& shape = c.graph()[body.arguments[i]].type.shape;
       for (size_t k = 0; k < shape.size(); ++k) {
-        if (shape[k] != before.shape[k] && is_told(c.graph(), shape[k])) {
+        if (shape[k] != before.shape[k] && told_symbol_of(c.graph(), shape[k])) {
           told.push_back(*shape[k].as_symbol());
         }
       }

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "ir/tellers.h"
 #include "op/loop.h"
 #include "passes/settle_symbols.h"
 
@@ -44,13 +45,17 @@ class ChangingExtents {
     }
   }
 
+  // Lists that it carries are written out on trial.
+  bool is_same_loop(const Graph& trial, NodeId n) const {
+    return trial[n].inputs.size() == g_[n].inputs.size();
+  }
+
   // Whether more of them change than was known.
   bool note(const Graph& trial) {
     bool more = false;
     each_carried([&](NodeId n, size_t i, ValueId out) {
       const Node& loop = trial[n];
-      // Lists are written out there.
-      if (loop.inputs.size() != g_[n].inputs.size()) return;
+      if (!is_same_loop(trial, n)) return;
       const Region& body = trial[loop.regions[0]];
       if (body.arguments.size() <= 2 + i || body.results.size() <= 1 + i) return;
       const Type &given = trial[loop.inputs[2 + i]].type,
@@ -76,38 +81,26 @@ class ChangingExtents {
     Type& t = g_[out].type;
     if (!t.is_tensor()) t = Type::tensor(given.dtype, Vec<Dim>(given.shape.size(), Dim(0)));
     const Type& before = before_.at(out);
-    if (before.is_tensor() && before.rank() == given.rank() && is_data(before.shape[axis])) {
+    if (before.is_tensor() && before.rank() == given.rank() &&
+        told_symbol_of(g_, before.shape[axis])) {
       t.shape[axis] = before.shape[axis];
     } else {
-      t.shape[axis] = fresh();
+      t.shape[axis] = new_told_symbol(g_);
     }
     return true;
-  }
-
-  bool is_data(const Dim& d) const {
-    const std::optional<SymbolName> name = d.as_symbol();
-    const Symbol* s = name ? g_.find_symbol(*name) : nullptr;
-    return s && s->source == Symbol::Source::kData;
-  }
-
-  Dim fresh() {
-    size_t number = g_.symbols.size();
-    std::string name;
-    do {
-      name = "u" + std::to_string(number++);
-    } while (g_.find_symbol(name));
-    g_.symbols.push_back({.name = name, .source = Symbol::Source::kData, .min = 0});
-    return Dim::symbol(name);
   }
 
   // Those that changed before and do not any more are what the loop is given.
   void settle(const Graph& trial) {
     FoundOut found;
     each_carried([&](NodeId n, size_t i, ValueId out) {
+      if (!is_same_loop(trial, n)) return;
       const Type &before = before_.at(out), &given = trial[trial[n].inputs[2 + i]].type;
       if (!before.is_tensor() || !given.is_tensor() || before.rank() != given.rank()) return;
       for (size_t axis = 0; axis < given.shape.size(); ++axis) {
-        if (is_told(out, axis) || !is_data(before.shape[axis])) continue;
+        if (is_told(out, axis) || !told_symbol_of(g_, before.shape[axis])) continue;
+        // What the trial alone told is something else here.
+        if (speaks_of_told(trial, given.shape[axis])) continue;
         const Type was = Type::tensor(given.dtype, {before.shape[axis]});
         found.merge(found_out(g_, was, Type::tensor(given.dtype, {given.shape[axis]})));
       }

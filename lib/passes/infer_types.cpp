@@ -309,11 +309,13 @@ class Inference {
       const ValueDef& def = g_[result].def;
       const bool is_made = def.kind == ValueDef::Kind::kNode &&
                            std::ranges::find(taken.nodes, def.node) != taken.nodes.end();
-      // What the branch makes is typed later.
-      if (is_made) {
-        inlined_types_.emplace(result, g_[out].type);
-      } else {
-        settle(found_out(g_, g_[out].type, g_[result].type));
+      Types were{g_[out].type};
+      const auto [first, last] = inlined_types_.equal_range(out);
+      for (auto was = first; was != last; ++was) were.push_back(was->second);
+      for (Type& was : were) {
+        // What the branch makes is typed later.
+        if (!is_made) settle(found_out(g_, was, g_[result].type));
+        if (is_made) inlined_types_.emplace(result, std::move(was));
       }
     }
   }
@@ -385,9 +387,8 @@ class Inference {
     for (size_t i = 0; i < before.size(); ++i) {
       const ValueId v = g_[id].outputs[i];
       if (has_regions) settle(found_out(g_, before[i], g_[v].type));
-      if (const auto was = inlined_types_.find(v); was != inlined_types_.end()) {
-        settle(found_out(g_, was->second, g_[v].type));
-      }
+      const auto [first, last] = inlined_types_.equal_range(v);
+      for (auto was = first; was != last; ++was) settle(found_out(g_, was->second, g_[v].type));
     }
   }
 
@@ -454,7 +455,7 @@ class Inference {
   // What took the place of outputs whose node is gone, whatever else fails.
   Replacement inlined_;
   // By what took their place: the types that they had.
-  std::map<ValueId, Type> inlined_types_;
+  std::multimap<ValueId, Type> inlined_types_;
   ListExpansion lists_{g_, replacement_};
   Vec<Frame> open_;
 };

@@ -39,9 +39,8 @@ FoundOut found_out(const Graph& g, const Type& before, const Type& now) {
   if (!before.is_tensor() || !now.is_tensor() || before.rank() != now.rank()) return found;
   for (size_t axis = 0; axis < before.shape.size(); ++axis) {
     const Dim &old = before.shape[axis], &is = now.shape[axis];
-    const std::optional<SymbolName> name = old.as_symbol();
-    const Symbol* symbol = name ? g.find_symbol(*name) : nullptr;
-    if (!symbol || symbol->source != Symbol::Source::kData || mentions(is, *name)) continue;
+    const Symbol* symbol = told_symbol_of(g, old);
+    if (!symbol || mentions(is, symbol->key())) continue;
     found.emplace(symbol->name, is);
   }
   return found;

@@ -99,6 +99,7 @@ class Teller {
     return g_.node_regions()[def.node.index];
   }
 
+  // Taken at once: the node itself makes its symbols only when it is inferred.
   std::string fresh_name() {
     std::string name;
     do {

@@ -108,7 +108,8 @@ class Layouter {
     const Node& node = g_[units_[u].nodes[0]];
     const Values& results = g_[open_.back().region].results;
     for (size_t i = 0; i < results.size(); ++i) {
-      if (shape_of(results[i]) != shape_of(node.outputs[i])) carry(results[i], node.outputs[i]);
+      const bool fits = are_same(g_, shape_of(results[i]), shape_of(node.outputs[i]));
+      if (!fits) carry(results[i], node.outputs[i]);
     }
   }
 
@@ -120,7 +121,7 @@ class Layouter {
 
   void carry(ValueId from, ValueId to) {
     const uint32_t args[] = {operand(from, {}), copies_[to.index][0]};
-    const bool gives = shape_of(from) != shape_of(to);
+    const bool gives = !are_same(g_, shape_of(from), shape_of(to));
     lir_.groups.push_back(
         {.name = (gives ? "give" : "carry") + std::to_string(args[1]), .args = {args[0], args[1]}});
   }

@@ -224,8 +224,8 @@ bool hand_over(const Lir& lir, const Node& node, const Vec<size_t>& outputs, siz
 Vec<size_t> given_outputs(const Graph& g, const Node& node, RegionId branch) {
   Vec<size_t> given;
   for (size_t i = 0; i < node.outputs.size(); ++i) {
-    const bool same = g[g[branch].results[i]].type.shape == g[node.outputs[i]].type.shape;
-    if (!same) given.push_back(i);
+    const Vec<Dim>&from = g[g[branch].results[i]].type.shape, &to = g[node.outputs[i]].type.shape;
+    if (!are_same(g, from, to)) given.push_back(i);
   }
   return given;
 }

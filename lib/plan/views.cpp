@@ -4,6 +4,7 @@
 #include <map>
 #include <set>
 
+#include "ir/tellers.h"
 #include "plan/box_copy.h"
 
 namespace rlx {
@@ -144,6 +145,7 @@ class ViewFinder {
     if (is_crossed(v, outer ? outer->container : view.container)) return false;
     const Box box{view.start, shape_of(v)};
     if (!is_inside(box, shape_of(view.container), symbols_)) return false;
+    if (is_sized_later(view.container, v)) return false;
     views_.add(v, std::move(view));
     return true;
   }
@@ -156,6 +158,21 @@ class ViewFinder {
       const Arg *part = arg_of(units_[u].kernel, v), *whole = arg_of(units_[u].kernel, container);
       return part && whole && part->written != whole->written;
     });
+  }
+
+  // Whether the run tells of the container what v, which may be made before that, does not speak of.
+  bool is_sized_later(ValueId container, ValueId v) const {
+    Vec<SymbolName> known;
+    for (const Dim& d : shape_of(v)) each_symbol(d, [&](SymbolName s) { known.push_back(s); });
+    bool later = false;
+    for (const Dim& d : shape_of(container)) {
+      each_symbol(d, [&](SymbolName name) {
+        const Symbol* s = g_.find_symbol(name);
+        const bool told = s && s->source == Symbol::Source::kData;
+        later = later || (told && std::ranges::count(known, name) == 0);
+      });
+    }
+    return later;
   }
 
   const Vec<Dim>& shape_of(ValueId v) const { return g_[v].type.shape; }
@@ -187,7 +204,7 @@ void lay_results(Views& views, const Vec<Unit>& units, const Graph& g) {
       const Values results = region.is_loop_body() ? carried_in(region) : region.results;
       for (size_t i = 0; i < results.size(); ++i) {
         const Vec<Dim>& shape = g[outputs[i]].type.shape;
-        if (g[results[i]].type.shape != shape) continue;
+        if (!are_same(g, g[results[i]].type.shape, shape)) continue;
         views.add(results[i], {outputs[i], Vec<Dim>(shape.size(), 0)});
       }
     }

@@ -20,7 +20,7 @@ using image::Tensor;
 class Binder {
  public:
   Binder(const Image& image, std::span<const HostTensor* const> given)
-      : image_(image), told_(told_groups(image)), given_(given) {}
+      : image_(image), told_(told_extents(image)), given_(given) {}
 
   Result<Binding> bind(const Vec<std::pair<std::string, int64_t>>& dims) {
     binding_.inputs.resize(image_.inputs.size());
@@ -106,7 +106,7 @@ class Binder {
       check_range(symbol, value);
       return value;
     }
-    if (told_.of_symbol[static_cast<size_t>(&symbol - image_.symbols.data())] >= 0) {
+    if (told_.is_told[static_cast<size_t>(&symbol - image_.symbols.data())]) {
       return image::kUntold;
     }
     auto given = std::ranges::find(dims, symbol.name, &std::pair<std::string, int64_t>::first);
@@ -143,14 +143,6 @@ class Binder {
     report(kOutOfRange, fmt::format("{} is {}, wanted {}", subject, value, wanted));
   }
 
-  // What the value should have been; empty: it is right.
-  static std::string wanted_of(const Symbol& symbol, int64_t value) {
-    if (value < symbol.min) return fmt::format("at least {}", symbol.min);
-    if (value > symbol.max) return fmt::format("at most {}", symbol.max);
-    if (value % symbol.multiple_of == 0) return "";
-    return fmt::format("a multiple of {}", symbol.multiple_of);
-  }
-
   void check_extents(size_t index) {
     const Tensor& input = image_.inputs[index];
     for (size_t axis = 0; axis < input.shape.size(); ++axis) {
@@ -184,7 +176,7 @@ class Binder {
   }
 
   const Image& image_;
-  const image::ToldGroups told_;
+  const image::ToldExtents told_;
   std::span<const HostTensor* const> given_;
   Binding binding_;
   Vec<Diagnostic> problems_;
@@ -204,6 +196,13 @@ std::string values_in(const Image& image, const image::Extent& extent,
 }
 
 }  // namespace
+
+std::string wanted_of(const Symbol& symbol, int64_t value) {
+  if (value < symbol.min) return fmt::format("at least {}", symbol.min);
+  if (value > symbol.max) return fmt::format("at most {}", symbol.max);
+  if (value % symbol.multiple_of == 0) return "";
+  return fmt::format("a multiple of {}", symbol.multiple_of);
+}
 
 Result<Binding> bind_inputs(const Image& image, std::span<const HostTensor* const> inputs,
                             const Vec<std::pair<std::string, int64_t>>& given) {

@@ -24,6 +24,9 @@ Vec<const HostTensor*> pointers_to(std::span<const HostTensor> tensors);
 // That the model's assumptions hold for these values, whatever runs.
 Status check_guards(const image::Image& image, const Vec<int64_t>& symbols);
 
+// What the value should be; empty: it is that.
+std::string wanted_of(const image::Symbol& symbol, int64_t value);
+
 // What is said of a guard that does not hold.
 Diagnostic failed_guard(const image::Image& image, const image::Guard& guard,
                         const Vec<int64_t>& symbols);

@@ -60,6 +60,8 @@ struct Finished {
   std::optional<Trapped> trapped;
   // Nor where the run has ended before its end.
   std::optional<Stopped> stopped;
+  // Then those that it knew.
+  Vec<int64_t> symbols;
   // Nor where data told an extent that cannot be, or one that there is no memory for.
   std::optional<Error> failed;
   // Of the commands that ran, in that order, but those that only choose what runs; empty unless it was timed.

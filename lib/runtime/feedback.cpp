@@ -101,7 +101,7 @@ Result<AlignedBytes> room_for(std::string_view name, DType dtype, const Vec<int6
 
 Result<Feedback> Feedback::make(const Image& image, std::span<const Feed> feeds) {
   Feedback made(image);
-  const image::ToldGroups told = told_groups(image);
+  const image::ToldExtents told = told_extents(image);
   for (const Feed& feed : feeds) {
     const auto output = find_name(image.outputs, feed.output);
     const auto input = find_name(image.inputs, feed.input);
@@ -115,7 +115,7 @@ Result<Feedback> Feedback::make(const Image& image, std::span<const Feed> feeds)
     }
     const Tensor &out = image.outputs[*output], &in = image.inputs[*input];
     if (!may_fit(out, in)) return misfit(image, out, in);
-    if (group_of(told, image.buffers[out.buffer].bytes) >= 0) {
+    if (is_told(out, told)) {
       return Error(kFeedMismatch,
                    fmt::format("output '{}' has a shape that only the run tells, and is "
                                "not fed back yet",

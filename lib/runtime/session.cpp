@@ -75,7 +75,7 @@ struct Session::Impl {
   Result<HostTensor> make_output(const image::Tensor& wanted, const Vec<int64_t>& symbols) const;
   Status fits(const HostTensor& tensor, uint32_t buffer, const Vec<int64_t>& symbols) const;
   Error error_of(const Trapped& trapped) const;
-  Error error_of(const Stopped& stopped) const;
+  Error error_of(const Stopped& stopped, const Vec<int64_t>& symbols) const;
 };
 
 Result<Run*> Session::Impl::run_for(const Vec<int64_t>& symbols) {
@@ -102,7 +102,9 @@ Status Session::Impl::check_inputs(const Binding& binding) const {
 
 Result<HostTensor> Session::Impl::make_output(const image::Tensor& wanted,
                                               const Vec<int64_t>& symbols) const {
-  if (is_untold(image.buffers[wanted.buffer].bytes, symbols)) {
+  const bool is_later = std::ranges::any_of(
+      wanted.shape, [&](const image::Extent& e) { return is_untold(e, symbols); });
+  if (is_later) {
     return HostTensor{wanted.name, wanted.dtype};
   }
   RLX_TRY(Vec<int64_t> shape, shape_of(image, wanted, symbols));
@@ -163,7 +165,7 @@ Status Session::Impl::run_bound(Profile* profile) {
   RLX_TRY(Finished finished, bound->finish());
   if (profile != nullptr) *profile = std::move(finished.times);
   if (finished.trapped) return error_of(*finished.trapped);
-  if (finished.stopped) return error_of(*finished.stopped);
+  if (finished.stopped) return error_of(*finished.stopped, finished.symbols);
   if (finished.failed) return *std::move(finished.failed);
   return {};
 }
@@ -180,9 +182,9 @@ Error Session::Impl::error_of(const Trapped& trapped) const {
                           .node = sites[index].node});
 }
 
-Error Session::Impl::error_of(const Stopped& stopped) const {
+Error Session::Impl::error_of(const Stopped& stopped, const Vec<int64_t>& symbols) const {
   if (stopped.guard) {
-    return Error(failed_guard(image, image.guards[*stopped.guard], bound_symbols));
+    return Error(failed_guard(image, image.guards[*stopped.guard], symbols));
   }
   const Vec<std::string>& origin = image.commands[stopped.command].origin;
   return Error(Diagnostic{.code = kGuardFailed,

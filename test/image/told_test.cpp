@@ -116,24 +116,58 @@ TEST_CASE("behind blocks a symbol is known that all of them tell") {
 
 TEST_CASE("buffers of a group have places of their own, the others none that are told") {
   const Image i = telling();
-  const ToldGroups told = told_groups(i);
-  CHECK(told.of_symbol == Vec<int32_t>{-1, -1, 0});
-  REQUIRE(told.groups.size() == 1);
-  CHECK(told.groups[0].buffers == Vec<uint32_t>{6, 7});
-  CHECK(given_buffers(i) == Vec<bool>{false, false, false, false, false, false, false, true});
+  const ToldExtents told = told_extents(i);
+  CHECK(told.is_told == Vec<bool>{false, false, true});
+  REQUIRE(told.commands.size() == 1);
+  CHECK(told.commands.at(1).buffers == Vec<uint32_t>{6});
+  CHECK(told.commands.at(1).forgets.empty());
+  CHECK(told.is_given == Vec<bool>{false, false, false, false, false, false, false, true});
   auto placement = place(i, {4, 0, kUntold});
   REQUIRE(placement.ok());
   CHECK(placement->offsets[6] == -1);
   CHECK(placement->bytes[6] == -1);
-  auto bytes = place_told(i, told, given_buffers(i), 0, {4, 0, 3}, *placement);
+  auto bytes = place_told(i, told, 1, {4, 0, 3}, *placement);
   REQUIRE(bytes.ok());
   CHECK(*bytes >= 48);
-  CHECK(placement->offsets[6] == told_base(0));
+  CHECK(placement->offsets[6] == told_base(1));
   CHECK(placement->bytes[6] == 48);
   CHECK(placement->offsets[7] == -1);
-  CHECK(placement->bytes[7] == 48);
-  auto beyond = place_told(i, told, given_buffers(i), 0, {4, 0, int64_t{1} << 45}, *placement);
+  auto beyond = place_told(i, told, 1, {4, 0, int64_t{1} << 45}, *placement);
   CHECK(!beyond.ok());
+}
+
+// A second symbol, told behind the first one.
+TEST_CASE("who tells forgets what is told behind it, and no symbol is told twice") {
+  Image i = telling();
+  i.symbols.push_back({.name = "more", .min = 0});
+  i.commands.insert(i.commands.begin() + 2,
+                    {.kind = Command::Kind::kTell, .buffers = {3}, .told = {{.symbol = 3}}});
+  i.buffers[3].last = 3;
+  i.buffers[4] = i.buffers[0];
+  i.buffers[4] = {.kind = Buffer::Kind::kArena,
+                  .bytes = Extent::constant(256),
+                  .first = 5,
+                  .last = 6,
+                  .slot = 5,
+                  .pattern = std::string("\0\0\x80\xff", 4)};
+  i.buffers[6].first = 3, i.buffers[6].last = 4;
+  i.buffers[7].first = i.buffers[7].last = 4;
+  for (Command& c : i.commands) {
+    for (uint32_t& w : c.waits) w = w > 1 ? w + 1 : w;
+  }
+  const Status sound = verify(i);
+  INFO((sound ? "" : sound.error().first().message));
+  CHECK(sound.ok());
+  CHECK(told_extents(i).commands.at(1).forgets == Vec<uint32_t>{3});
+  i.commands[2].told[0].symbol = 2;
+  const Status twice = verify(i);
+  REQUIRE(!twice.ok());
+  CHECK(twice.error().first().message.find("it tells a symbol that is known") != std::string::npos);
+}
+
+TEST_CASE("what is given room has no size of its own, and a state's room is told by nobody") {
+  CHECK(problem([](Image& i) { i.buffers[7].bytes = Extent::constant(4096); }) ==
+        "what is given room has a size of its own");
 }
 
 }  // namespace

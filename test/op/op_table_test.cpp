@@ -34,6 +34,7 @@ const Vec<std::string> kGolden = {
     "ceil 1:",
     "celu 1: alpha",
     "clip 1:",
+    "compress 1: axis",
     "concat 1: axis",
     "concat_from_sequence 1: axis new_axis",
     "constant_of_shape 1:",
@@ -85,6 +86,7 @@ const Vec<std::string> kGolden = {
     "mod 1: fmod",
     "mul 1:",
     "neg 1:",
+    "non_zero 1:",
     "not 1:",
     "optional 1:",
     "optional_get_element 1:",
@@ -136,11 +138,13 @@ const Vec<std::string> kGolden = {
     "sum 1:",
     "tan 1:",
     "tanh 1:",
+    "tell 1: above below",
     "thresholded_relu 1: alpha",
     "tile 1:",
     "top_k 1: axis largest sorted",
     "transpose 1: perm",
     "trilu 1: upper",
+    "unique 1: axis sorted",
     "unsqueeze 1:",
     "where 1:",
     "xor 1:",
@@ -187,11 +191,11 @@ TEST_CASE("rows are sorted") {
   CHECK(std::adjacent_find(elementwise.begin(), elementwise.end(), not_below) == elementwise.end());
 }
 
-TEST_CASE("every operator lowers, expands or owns regions, and says what it takes") {
+TEST_CASE("every operator lowers, expands, tells or owns regions, and says what it takes") {
   for (const OpDef* op : all_ops()) {
     INFO(op->name);
     CHECK((op->lower != nullptr) + (op->expand != nullptr) + (op->on_lists != nullptr) +
-              (op->regions > 0) ==
+              (op->regions > 0) + static_cast<int>(op->tells) ==
           1);
     CHECK(op->infer != nullptr);
     CHECK(op->dtypes.bits != 0);

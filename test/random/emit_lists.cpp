@@ -3,14 +3,21 @@
 
 namespace rlx::random {
 
-int Generator::list(std::string_view op, Vec<int> inputs,
-                    Vec<std::pair<std::string, Setting>> attributes) {
-  const int v = add({.dtype = at(inputs[0]).dtype, .is_list = true});
+Vec<int> Generator::opaque(std::string_view op, Vec<int> inputs, const Vec<DType>& outputs,
+                           Vec<std::pair<std::string, Setting>> attributes) {
+  Vec<int> made;
+  for (const DType t : outputs) made.push_back(add({.dtype = t, .is_opaque = true}));
   m.nodes.push_back({.op = std::string(op),
                      .inputs = std::move(inputs),
-                     .outputs = {v},
+                     .outputs = made,
                      .attributes = std::move(attributes)});
-  return v;
+  return made;
+}
+
+int Generator::list(std::string_view op, Vec<int> inputs,
+                    Vec<std::pair<std::string, Setting>> attributes) {
+  const DType type = at(inputs[0]).dtype;
+  return opaque(op, std::move(inputs), {type}, std::move(attributes))[0];
 }
 
 namespace {

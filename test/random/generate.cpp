@@ -510,7 +510,7 @@ void Generator::choose_outputs() {
     }
   }
   for (size_t v = 0; v < m.values.size(); ++v) {
-    if (m.values[v].role != Value::Role::kNode || m.values[v].is_list) continue;
+    if (m.values[v].role != Value::Role::kNode || m.values[v].is_opaque) continue;
     bool taken = readers[v] == 0 ? random.percent(90) : random.percent(8);
     if (taken) m.outputs.push_back(static_cast<int>(v));
   }
@@ -539,8 +539,8 @@ namespace {
 
 Vec<Emitter> all_emitters() {
   Vec<Emitter> all;
-  for (const Vec<Emitter>& some : {list_emitters(), view_emitters(), product_emitters(),
-                                   row_emitters(), elementwise_emitters()}) {
+  for (const Vec<Emitter>& some : {list_emitters(), told_emitters(), view_emitters(),
+                                   product_emitters(), row_emitters(), elementwise_emitters()}) {
     all.insert(all.end(), some.begin(), some.end());
   }
   return all;

@@ -58,7 +58,10 @@ class Generator {
   // Appends a node of one output; nothing where the value would be too large to be worth its time.
   Made node(std::string_view op, Vec<int> inputs, Result r,
             Vec<std::pair<std::string, Setting>> attributes = {});
-  // A node that gives a sequence or an optional.
+  // A node that gives what is opaque, as so many outputs of the type, of the first input's where there is none.
+  Vec<int> opaque(std::string_view op, Vec<int> inputs, const Vec<DType>& outputs,
+                  Vec<std::pair<std::string, Setting>> attributes = {});
+  // The same of one sequence or optional.
   int list(std::string_view op, Vec<int> inputs,
            Vec<std::pair<std::string, Setting>> attributes = {});
   // A view of v's elements.
@@ -119,6 +122,7 @@ struct Emitter {
 };
 
 Vec<Emitter> list_emitters();
+Vec<Emitter> told_emitters();
 Vec<Emitter> view_emitters();
 Vec<Emitter> product_emitters();
 Vec<Emitter> row_emitters();

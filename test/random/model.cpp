@@ -227,7 +227,7 @@ class RegionWriter {
   int alternating() const {
     for (size_t n = first_; n < last_; ++n) {
       for (const int v : m_.nodes[n].inputs) {
-        const bool fits = v >= 0 && !made_.contains(v) && !value(v).is_list &&
+        const bool fits = v >= 0 && !made_.contains(v) && !value(v).is_opaque &&
                           value(v).role != Value::Role::kConstant &&
                           (value(v).dtype == DType::kF32 || value(v).dtype == DType::kF64);
         if (fits) return v;
@@ -413,7 +413,7 @@ namespace {
 bool stays_outside(const Model& m, const Node& n) {
   return std::ranges::any_of(n.outputs, [&](int v) {
     const Value& made = m.values[static_cast<size_t>(v)];
-    return is_integer(made.dtype) || made.is_list;
+    return is_integer(made.dtype) || made.is_opaque;
   });
 }
 

@@ -52,8 +52,8 @@ struct Value {
   bool exact = true;
   // All elements are whole numbers, so that sums and products of them are exact.
   bool whole = false;
-  // A sequence or an optional of tensors, which the next nodes take apart.
-  bool is_list = false;
+  // A sequence or an optional of tensors, or a tensor whose extents only the run knows: the next nodes make values of it.
+  bool is_opaque = false;
 };
 
 // A number of an attribute that is made for the type.

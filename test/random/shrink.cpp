@@ -102,7 +102,7 @@ class Shrinker {
         Model m = model();
         if (std::find(m.outputs.begin(), m.outputs.end(), v) != m.outputs.end()) continue;
         Value& value = m.values[static_cast<size_t>(v)];
-        if (value.role != Value::Role::kNode || value.is_list || is_shape(m, v)) continue;
+        if (value.role != Value::Role::kNode || value.is_opaque || is_shape(m, v)) continue;
         Fill whole{.kind = Fill::Kind::kWhole,
                    .lo = is_signed(value.dtype) || is_float(value.dtype) ? -3.0 : 0.0,
                    .hi = 3};
@@ -150,7 +150,7 @@ class Shrinker {
           const Value &f = model().values[static_cast<size_t>(from)],
                       &t = model().values[static_cast<size_t>(to)];
           bool node = t.role != Value::Role::kConstant || !contains_output(from);
-          if (f.dtype != t.dtype || !(f.shape == t.shape) || f.is_list || t.is_list || !node)
+          if (f.dtype != t.dtype || !(f.shape == t.shape) || f.is_opaque || t.is_opaque || !node)
             continue;
           Model m = model();
           replace(m, from, to);

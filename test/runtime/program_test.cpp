@@ -10,7 +10,8 @@ Vec<uint32_t> barriers(ImageBuilder& b, int64_t rows, int threads) {
   REQUIRE(verify(b.image()).ok());
   auto placement = place(b.image(), {rows});
   REQUIRE(placement.ok());
-  auto program = make_program(b.image(), *placement, {rows}, b.functions(), threads);
+  auto program = make_program(b.image(), *placement, {rows}, image::told_extents(b.image()),
+                              b.functions(), threads);
   REQUIRE(program.ok());
   Vec<uint32_t> found;
   for (const Step& step : program->steps) {

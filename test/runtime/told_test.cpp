@@ -80,6 +80,19 @@ TEST_CASE("what data tells sizes buffers, tiles and outputs, for any dims and th
   }
 }
 
+TEST_CASE("what is told and holds a fill holds it after runs with other dims") {
+  for (const DeviceOptions& options : all_ways()) {
+    ImageBuilder b = first_rows();
+    b.image().buffers[3].pattern = std::string(4, '\0');
+    auto session = b.load(options);
+    for (const int64_t rows : {8, 20, 8, 9, 8}) {
+      auto outputs = session->run(Vec<HostTensor>{rows_of(rows), number("count", rows - 3)});
+      REQUIRE(outputs.ok());
+      CHECK(values_of((*outputs)[0]) == plus_two(rows - 3));
+    }
+  }
+}
+
 TEST_CASE("a run that is bound once tells anew each time") {
   for (const DeviceOptions& options : all_ways()) {
     auto session = first_rows().load(options);

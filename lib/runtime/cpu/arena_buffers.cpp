@@ -56,17 +56,16 @@ class ArenaBuffers final : public Buffers {
     return {};
   }
 
-  Status enter_group(const image::Placement& placement, uint32_t group,
-                     const Vec<uint32_t>& buffers, int64_t bytes) override {
-    if (told_.size() <= group) told_.resize(group + 1);
-    Mapping& memory = told_[group];
-    if (memory.size() < static_cast<size_t>(bytes)) {
+  Status enter_told(const image::Placement& placement, uint32_t command,
+                    const Vec<uint32_t>& buffers, int64_t bytes) override {
+    Mapping& memory = told_[command];
+    if (memory.data() == nullptr || memory.size() < static_cast<size_t>(bytes)) {
       RLX_TRY_VOID(check_memory("what the data tells", static_cast<size_t>(bytes)));
       RLX_TRY(memory, Mapping::make(static_cast<size_t>(bytes)));
     }
     for (const uint32_t b : buffers) {
       if (placement.offsets[b] < 0) continue;
-      place(b, memory.data() + placement.offsets[b] - image::told_base(group), placement);
+      place(b, memory.data() + placement.offsets[b] - image::told_base(command), placement);
     }
     return {};
   }
@@ -94,8 +93,8 @@ class ArenaBuffers final : public Buffers {
   }
 
   Mapping arena_;
-  // By group.
-  Vec<Mapping> told_;
+  // By command that tells.
+  std::map<uint32_t, Mapping> told_;
   // By buffer that is given room.
   std::map<uint32_t, Mapping> rooms_;
 };

@@ -15,11 +15,10 @@ class Buffers {
   virtual Status enter(const image::Placement& placement) = 0;
   // Gives a buffer memory of its own, at least so many bytes, which begin with what it holds.
   virtual Status make_room(uint32_t buffer, int64_t bytes) = 0;
-  // Room for the buffers of a group, whose sizes and offsets the placement has now, but for outputs, which have been
-  // set, and for what is given room.
-  // `bytes`: of the group's memory.
-  virtual Status enter_group(const image::Placement& placement, uint32_t group,
-                             const Vec<uint32_t>& buffers, int64_t bytes) = 0;
+  // Room for the buffers that a command sizes, whose sizes and offsets the placement has now, but for outputs, which
+  // have been set. `bytes`: of the command's memory.
+  virtual Status enter_told(const image::Placement& placement, uint32_t command,
+                            const Vec<uint32_t>& buffers, int64_t bytes) = 0;
   // The input's bytes come from here; they stay where they are until the run is over.
   virtual void set_input(uint32_t buffer, const HostTensor& tensor) = 0;
   // The output's bytes go there.

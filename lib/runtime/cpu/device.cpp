@@ -3,11 +3,11 @@
 #include <algorithm>
 #include <cstring>
 #include <map>
-#include <set>
 #include <utility>
 
 #include <fmt/format.h>
 
+#include "image/pack.h"
 #include "runtime/binding.h"
 #include "runtime/codes.h"
 #include "runtime/cpu/buffers.h"
@@ -70,8 +70,6 @@ struct Loaded {
   Code code = {};
   Constants constants = {};
   std::unique_ptr<Buffers> buffers = nullptr;
-  // By buffer: given room by who writes it.
-  Vec<bool> given = {};
   Vec<bool> copied_outputs = {};
   ToldSymbols told;
   // Whose placement `buffers` has entered.
@@ -90,6 +88,8 @@ class CpuRun final : public Run, private Steward {
   CpuRun& operator=(const CpuRun&) = delete;
 
   Status bind(const Io& io) override {
+    // Other tensors, and maybe other runs' memory.
+    loaded_.told.forget(program_.symbols, placement_);
     RLX_TRY_VOID(enter());
     const Image& image = loaded_.image;
     Buffers& buffers = *loaded_.buffers;
@@ -101,8 +101,6 @@ class CpuRun final : public Run, private Steward {
     }
     for (const image::State& state : image.states) bind_state(state, io);
     outputs_ = io.outputs;
-    // Other tensors, and maybe other runs' memory.
-    told_.clear();
     program_.set_pointers(buffers.pointers());
     return {};
   }
@@ -113,6 +111,7 @@ class CpuRun final : public Run, private Steward {
     fill_outputs();
     finished_ = loaded_.executor.run(program_, *this, timed);
     loaded_.buffers->end_run();
+    if (finished_.stopped) finished_.symbols = program_.symbols;
     if (finished_.trapped || finished_.stopped || finished_.failed) return;
     if (Status copied = copy_outputs(); !copied) finished_.failed = copied.error();
   }
@@ -191,19 +190,16 @@ class CpuRun final : public Run, private Steward {
     return {};
   }
 
-  // Reads the symbols, and lays what they size and all commands anew where one has another value than before.
+  // Reads the symbols, and lays what they size and all commands anew.
   Status tell(uint32_t command) {
     const Image& image = loaded_.image;
     Buffers& buffers = *loaded_.buffers;
-    RLX_TRY(const bool changed,
-            loaded_.told.read(command, buffers.pointers(), placement_, program_.symbols));
-    if (!told_.insert(command).second && !changed) return {};
+    RLX_TRY_VOID(loaded_.told.read(command, buffers.pointers(), placement_, program_.symbols));
     RLX_TRY_VOID(loaded_.told.check_guards(command, program_.symbols));
-    for (const uint32_t group : groups_told_by(loaded_.told.groups(), image.commands[command])) {
-      RLX_TRY_VOID(enter_group(group));
-    }
-    RLX_TRY(Program program, make_program(image, placement_, program_.symbols,
-                                          loaded_.code.functions, loaded_.executor.threads()));
+    RLX_TRY_VOID(enter_told(command));
+    RLX_TRY(Program program,
+            make_program(image, placement_, program_.symbols, loaded_.told.extents(),
+                         loaded_.code.functions, loaded_.executor.threads()));
     RLX_TRY_VOID(loaded_.executor.reserve_scratch(program.scratch_bytes));
     program_ = std::move(program);
     for (const image::State& state : image.states) skip_copies(state);
@@ -211,26 +207,31 @@ class CpuRun final : public Run, private Steward {
     return {};
   }
 
-  Status enter_group(uint32_t group) {
-    const image::ToldGroups& told = loaded_.told.groups();
+  Status enter_told(uint32_t command) {
+    const image::ToldExtents& told = loaded_.told.extents();
     RLX_TRY(const int64_t bytes,
-            place_told(loaded_.image, told, loaded_.given, group, program_.symbols, placement_));
-    const Vec<uint32_t>& sized = told.groups[group].buffers;
-    RLX_TRY_VOID(check_rooms(sized));
+            place_told(loaded_.image, told, command, program_.symbols, placement_));
+    RLX_TRY_VOID(measure_rooms());
+    const Vec<uint32_t>& sized = told.commands.at(command).buffers;
     for (size_t i = 0; i < outputs_.size(); ++i) {
       const uint32_t b = loaded_.image.outputs[i].buffer;
-      if (loaded_.copied_outputs[i] || std::ranges::count(sized, b) == 0) continue;
+      const bool is_sized = std::ranges::count(sized, b) != 0 && placement_.bytes[b] >= 0;
+      if (loaded_.copied_outputs[i] || !is_sized) continue;
       RLX_TRY_VOID(make_output(i));
       loaded_.buffers->set_output(b, *outputs_[i]);
       fill_output(b);
     }
-    return loaded_.buffers->enter_group(placement_, group, sized, bytes);
+    return loaded_.buffers->enter_told(placement_, command, sized, bytes);
   }
 
-  // What was given room has as much as is told now; a loop without trips gives its slices none.
-  Status check_rooms(const Vec<uint32_t>& sized) {
-    for (const uint32_t b : sized) {
-      if (!loaded_.given[b] || placement_.bytes[b] <= rooms_[b]) continue;
+  // What was given room has as much as is told of it; a loop without trips gives its slices none.
+  Status measure_rooms() {
+    const Vec<bool>& given = loaded_.told.extents().is_given;
+    for (uint32_t b = 0; b < given.size(); ++b) {
+      if (!given[b]) continue;
+      RLX_TRY(placement_.bytes[b],
+              bytes_of(loaded_.image, loaded_.image.buffers[b], program_.symbols));
+      if (placement_.bytes[b] <= rooms_[b]) continue;
       return Error(kDamagedImage, "a buffer is told to be larger than it was made");
     }
     return {};
@@ -252,11 +253,9 @@ class CpuRun final : public Run, private Steward {
 
   Status copy_outputs() {
     for (size_t i = 0; i < outputs_.size(); ++i) {
+      const bool is_told = image::is_told(loaded_.image.outputs[i], loaded_.told.extents());
+      if (is_told) RLX_TRY_VOID(make_output(i));
       if (!loaded_.copied_outputs[i]) continue;
-      const uint32_t b = loaded_.image.outputs[i].buffer;
-      if (group_of(loaded_.told.groups(), loaded_.image.buffers[b].bytes) >= 0) {
-        RLX_TRY_VOID(make_output(i));
-      }
       AlignedBytes& to = outputs_[i]->data;
       if (to.size() == 0) continue;
       const void* from = loaded_.buffers->pointers()[loaded_.image.outputs[i].buffer];
@@ -270,8 +269,6 @@ class CpuRun final : public Run, private Steward {
   Program program_;
   // By output of a state: whether it lies in its input's memory.
   std::map<uint32_t, bool> in_place_;
-  // Commands that have told what stands in the program's symbols.
-  std::set<uint32_t> told_;
   // Bytes, by buffer that was given room in this run.
   std::map<uint32_t, int64_t> rooms_;
   std::span<HostTensor* const> outputs_;
@@ -289,15 +286,14 @@ class CpuModule final : public Module {
     RLX_TRY(loaded_.constants, Constants::load(image, blobs));
     loaded_.buffers = check_memory ? guarded_buffers(image, loaded_.constants)
                                    : arena_buffers(image, loaded_.constants);
-    loaded_.given = given_buffers(image);
-    loaded_.copied_outputs = copied_outputs(image, loaded_.given);
+    loaded_.copied_outputs = copied_outputs(image, loaded_.told.extents().is_given);
     return {};
   }
 
   Result<std::unique_ptr<Run>> place(const Vec<int64_t>& symbols) override {
     RLX_TRY(image::Placement placement, image::place(loaded_.image, symbols));
-    RLX_TRY(Program program, make_program(loaded_.image, placement, symbols, loaded_.code.functions,
-                                          loaded_.executor.threads()));
+    RLX_TRY(Program program, make_program(loaded_.image, placement, symbols, loaded_.told.extents(),
+                                          loaded_.code.functions, loaded_.executor.threads()));
     return std::unique_ptr<Run>(
         std::make_unique<CpuRun>(loaded_, std::move(placement), std::move(program)));
   }

@@ -93,10 +93,16 @@ void Executor::walk(Walk& w, int thread) {
       at = run_alone(w, step.command, step.next, thread);
       continue;
     }
+    if (step.stops) return stop(w, step, thread);
     if (step.barrier) pool_.barrier(thread);
     perform(program, step, thread);
     at = after(w, step, thread);
   }
+}
+
+// All threads see the same: nobody waits for the others.
+void Executor::stop(Walk& w, const Step& step, int thread) {
+  if (thread == 0) w.finished.stopped = Stopped{step.command};
 }
 
 size_t Executor::after(Walk& w, const Step& step, int thread) {
@@ -186,6 +192,7 @@ void Executor::walk_slowly(Walk& w, int thread) {
       at = run_alone(w, step.command, step.next, thread);
       continue;
     }
+    if (step.stops) return stop(w, step, thread);
     pool_.barrier(thread);
     if (step.kind == Kind::kIf || step.kind == Kind::kLoop) {
       at = after(w, step, thread);

@@ -62,6 +62,7 @@ class Executor {
   size_t next_trip(Walk& w, const Step& step, int thread);
   bool begin_trip(Walk& w, const Step& step) const;
   static bool put_away(Walk& w, const Step& step, int64_t trip);
+  static void stop(Walk& w, const Step& step, int thread);
   size_t run_alone(Walk& w, uint32_t command, size_t next, int thread);
   bool is_trapped() const;
   void perform(const Program& program, const Step& step, int thread);

@@ -49,8 +49,8 @@ class GuardedBuffers final : public Buffers {
     return {};
   }
 
-  Status enter_group(const image::Placement& placement, uint32_t, const Vec<uint32_t>& buffers,
-                     int64_t) override {
+  Status enter_told(const image::Placement& placement, uint32_t, const Vec<uint32_t>& buffers,
+                    int64_t) override {
     std::unordered_map<int32_t, std::shared_ptr<GuardedBlock>> slots;
     for (const uint32_t b : buffers) {
       const bool is_output = image_.buffers[b].kind == BufferKind::kOutput;

@@ -32,9 +32,10 @@ bool is_alone(Kind kind) { return kind == Kind::kTell || kind == Kind::kGive; }
 class Maker {
  public:
   Maker(const Image& image, const Placement& placement, const Vec<int64_t>& symbols,
-        const FunctionTable& functions, int threads)
+        const image::ToldExtents& told, const FunctionTable& functions, int threads)
       : image_(image),
         placement_(placement),
+        told_(told),
         functions_(functions),
         threads_(threads),
         program_{.symbols = symbols} {}
@@ -93,7 +94,7 @@ class Maker {
     for (size_t i = 5; i < loop.buffers.size(); i += 2) {
       const int64_t bytes = placement_.bytes[loop.buffers[i]];
       const int64_t all = placement_.bytes[loop.buffers[i + 1]];
-      const bool grows = given_[loop.buffers[i + 1]];
+      const bool grows = told_.is_given[loop.buffers[i + 1]];
       slices.push_back({bytes, bytes == 0 || grows ? INT64_MAX : all / bytes, grows});
     }
     return slices;
@@ -101,15 +102,17 @@ class Maker {
 
   // Blocks whose guards do not hold, or of which something has no value.
   void stop_blocks() {
-    if (program_.branches.empty()) return;
     std::map<size_t, Stopped> stopped;
     for (const uint32_t command : without_value_) {
-      stopped.emplace(block_of(command), Stopped{command});
+      program_.steps[command].stops = true;
+      // What the block itself tells is told when control is there.
+      if (!tells_inside(command)) stopped.emplace(block_of(command), Stopped{command});
     }
     for (uint32_t i = 0; i < image_.guards.size(); ++i) {
       const image::Guard& guard = image_.guards[i];
       if (guard.command == 0) continue;
       if (image::is_untold(guard.predicate, program_.symbols)) continue;
+      if (tells_inside(guard.command) && speaks_of(guard.predicate, told_.is_told)) continue;
       if (evaluate(guard.predicate, program_.symbols).value_or(0) != 0) continue;
       stopped.insert_or_assign(guard.command, Stopped{guard.command, i});
     }
@@ -119,6 +122,14 @@ class Maker {
         if (found != stopped.end()) branch.stopped[block] = found->second;
       }
     }
+  }
+
+  // Whether a command of the same block, or of one inside of it, tells something.
+  bool tells_inside(uint32_t command) const {
+    if (told_.none()) return false;
+    const auto [begin, end] = image::blocks_around(image_)[command];
+    const auto first = told_.commands.lower_bound(begin);
+    return first != told_.commands.end() && first->first < end;
   }
 
   // The beginning of the innermost block around it.
@@ -137,7 +148,10 @@ class Maker {
   // An error, or a reason not to enter the block around the command: one that is not entered may have extents
   // without a value.
   Result<int64_t> no_value_for(const Step& step, const image::Extent& extent, Error e) {
-    if (image::is_untold(extent, program_.symbols)) return int64_t{0};
+    if (image::is_untold(extent, program_.symbols)) {
+      without_value_.push_back(step.command);
+      return int64_t{0};
+    }
     if (open_.empty()) return e;
     without_value_.push_back(step.command);
     return int64_t{0};
@@ -146,13 +160,13 @@ class Maker {
   // Whether a command before it tells what its buffers need.
   bool is_untold(const Command& command) const {
     return std::ranges::any_of(command.buffers, [&](uint32_t b) {
-      return !given_[b] && image::is_untold(image_.buffers[b].bytes, program_.symbols);
+      return !told_.is_given[b] && image::is_untold(image_.buffers[b].bytes, program_.symbols);
     });
   }
 
   bool has_sizes(const Command& command) const {
-    return std::ranges::all_of(command.buffers,
-                               [&](uint32_t b) { return given_[b] || placement_.bytes[b] >= 0; });
+    return std::ranges::all_of(
+        command.buffers, [&](uint32_t b) { return told_.is_given[b] || placement_.bytes[b] >= 0; });
   }
 
   Status add(uint32_t index) {
@@ -186,8 +200,7 @@ class Maker {
 
   // Fills in what depends on the kind; the number of tiles.
   Result<int64_t> prepare(const Command& command, Step& step) {
-    if (is_untold(command)) return int64_t{0};
-    if (!has_sizes(command)) {
+    if (is_untold(command) || !has_sizes(command)) {
       without_value_.push_back(step.command);
       return int64_t{0};
     }
@@ -243,9 +256,8 @@ class Maker {
 
   const Image& image_;
   const Placement& placement_;
+  const image::ToldExtents& told_;
   const FunctionTable& functions_;
-  // By buffer: whether who writes it gives it room.
-  const Vec<bool> given_ = given_buffers(image_);
   const int threads_;
   // By command: whether it has one tile at most.
   Vec<bool> solo_;
@@ -263,9 +275,9 @@ void Program::set_pointers(const Vec<void*>& by_buffer) {
 }
 
 Result<Program> make_program(const Image& image, const Placement& placement,
-                             const Vec<int64_t>& symbols, const FunctionTable& functions,
-                             int threads) {
-  return Maker(image, placement, symbols, functions, threads).make();
+                             const Vec<int64_t>& symbols, const image::ToldExtents& told,
+                             const FunctionTable& functions, int threads) {
+  return Maker(image, placement, symbols, told, functions, threads).make();
 }
 
 }  // namespace rlx::runtime::cpu

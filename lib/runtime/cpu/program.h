@@ -1,6 +1,6 @@
 // The commands of an image for one placement and one number of threads, ready to be walked.
 #pragma once
-#include "image/image.h"
+#include "image/told.h"
 #include "runtime/cpu/function_table.h"
 #include "runtime/device.h"
 
@@ -29,6 +29,8 @@ struct Step {
   uint32_t command = 0;
   // All threads meet before it.
   bool barrier = false;
+  // Something of it has no size: a run that comes here ends.
+  bool stops = false;
   // It has nothing to do: it copies what lies there already.
   bool skipped = false;
   // Thread t runs `share` tiles, the first `rest` threads one more: what a thread owns depends on nothing
@@ -72,7 +74,7 @@ struct Program {
 
 // `functions` by kernel. The image must outlive the program.
 Result<Program> make_program(const image::Image& image, const image::Placement& placement,
-                             const Vec<int64_t>& symbols, const FunctionTable& functions,
-                             int threads);
+                             const Vec<int64_t>& symbols, const image::ToldExtents& told,
+                             const FunctionTable& functions, int threads);
 
 }  // namespace rlx::runtime::cpu

@@ -14,55 +14,43 @@ namespace {
 using image::Command;
 using image::Told;
 
-// Where the block that begins with the command ends.
-uint32_t block_end(const image::Image& image, uint32_t first) {
-  for (uint32_t i = 0; i < first; ++i) {
-    uint32_t begin = i + 1;
-    for (const uint32_t end : image.commands[i].ends) {
-      if (begin == first && begin < end) return end;
-      begin = end;
-    }
-  }
-  return static_cast<uint32_t>(image.commands.size());
-}
-
-// What the value should be; empty: it is that.
-std::string wanted_of(const image::Symbol& symbol, int64_t value) {
-  if (value < symbol.min) return fmt::format("at least {}", symbol.min);
-  if (value > symbol.max) return fmt::format("at most {}", symbol.max);
-  if (value % symbol.multiple_of == 0) return "";
-  return fmt::format("a multiple of {}", symbol.multiple_of);
-}
-
 }  // namespace
 
-ToldSymbols::ToldSymbols(const image::Image& image) : image_(image), groups_(told_groups(image)) {
-  if (!groups_.none()) note_guards();
+ToldSymbols::ToldSymbols(const image::Image& image) : image_(image), extents_(told_extents(image)) {
+  if (!extents_.none()) note_guards();
 }
 
+// By commands of the very block that needs it: what the blocks inside of it tell may be another trip's.
 void ToldSymbols::note_guards() {
+  const auto around = blocks_around(image_);
   for (uint32_t g = 0; g < image_.guards.size(); ++g) {
     const image::Guard& guard = image_.guards[g];
-    const int32_t group = group_of(groups_, guard.predicate);
-    if (group < 0) continue;
-    const uint32_t end = block_end(image_, guard.command);
-    for (uint32_t c = guard.command; c < end; ++c) {
-      const Vec<uint32_t> told = groups_told_by(groups_, image_.commands[c]);
-      if (std::ranges::count(told, static_cast<uint32_t>(group)) != 0) guards_[c].push_back(g);
+    if (!speaks_of(guard.predicate, extents_.is_told)) continue;
+    for (const auto& [command, telling] : extents_.commands) {
+      if (around[command] == around[guard.command]) guards_[command].push_back(g);
     }
   }
 }
 
-Result<bool> ToldSymbols::read(uint32_t command, const Vec<void*>& pointers,
-                               const image::Placement& placement, Vec<int64_t>& symbols) const {
-  const Command& c = image_.commands[command];
-  bool changed = false;
-  for (const Told& told : c.told) {
-    RLX_TRY(const int64_t value, value_of(c, told, pointers, placement));
-    changed = changed || symbols[told.symbol] != value;
-    symbols[told.symbol] = value;
+void ToldSymbols::forget(Vec<int64_t>& symbols, image::Placement& placement) const {
+  for (const auto& [command, telling] : extents_.commands) {
+    for (const Told& t : image_.commands[command].told) symbols[t.symbol] = image::kUntold;
+    for (const uint32_t b : telling.buffers) placement.offsets[b] = placement.bytes[b] = -1;
   }
-  return changed;
+  for (size_t b = 0; b < image_.buffers.size(); ++b) {
+    if (extents_.is_given[b]) placement.bytes[b] = -1;
+  }
+}
+
+Status ToldSymbols::read(uint32_t command, const Vec<void*>& pointers,
+                         const image::Placement& placement, Vec<int64_t>& symbols) const {
+  for (const uint32_t later : extents_.commands.at(command).forgets)
+    symbols[later] = image::kUntold;
+  const Command& c = image_.commands[command];
+  for (const Told& told : c.told) {
+    RLX_TRY(symbols[told.symbol], value_of(c, told, pointers, placement));
+  }
+  return {};
 }
 
 Result<int64_t> ToldSymbols::value_of(const Command& command, const Told& told,

@@ -8,12 +8,14 @@ class ToldSymbols {
  public:
   explicit ToldSymbols(const image::Image& image);
 
-  const image::ToldGroups& groups() const { return groups_; }
-  // Sets the symbols that the command tells; whether any has another value than before. Errors 5xxx where a value is
-  // out of range, 8xxx where its buffer is too small.
-  Result<bool> read(uint32_t command, const Vec<void*>& pointers, const image::Placement& placement,
-                    Vec<int64_t>& symbols) const;
-  // Of the blocks around the command: what they need of what is told now.
+  const image::ToldExtents& extents() const { return extents_; }
+  // Nothing is told, and nothing that is told has a place.
+  void forget(Vec<int64_t>& symbols, image::Placement& placement) const;
+  // Sets the symbols that the command tells, and forgets those that are told behind it. Errors 5xxx where a value is out
+  // of range, 8xxx where its buffer is too small.
+  Status read(uint32_t command, const Vec<void*>& pointers, const image::Placement& placement,
+              Vec<int64_t>& symbols) const;
+  // What the command's block needs of what is told now.
   Status check_guards(uint32_t command, const Vec<int64_t>& symbols) const;
 
  private:
@@ -22,7 +24,7 @@ class ToldSymbols {
   void note_guards();
 
   const image::Image& image_;
-  image::ToldGroups groups_;
+  image::ToldExtents extents_;
   // By command that tells.
   std::map<uint32_t, Vec<uint32_t>> guards_;
 };
