@@ -242,6 +242,47 @@ TEST_CASE("a stored plan with other states than its graph is refused") {
                 [](Lir& l) { std::swap(l.groups[0].args[0], l.groups[0].args[1]); });
 }
 
+TEST_CASE("a stored plan that does not give what its branches tell is refused") {
+  const char* text = R"(graph "g" {
+  %c = input "c" : bool[]
+  %a = input "a" : f32[24, 24]
+  %y = if(%c) {
+    region () captures (%a) {
+      %two = concat(%a, %a) {axis = 0}
+      yield %two
+    }
+    region () captures (%a) {
+      %r = relu(%a)
+      yield %r
+    }
+  }
+  %z = exp(%y)
+  output "z" = %z
+})";
+  const Lir lir = plan_of(text);
+  CHECK(compiled_again(lir).ok());
+  auto item = [](Lir& l) {
+    return static_cast<size_t>(
+        std::ranges::find_if(l.groups, [](const Group& g) { return !g.ends.empty(); }) -
+        l.groups.begin());
+  };
+  auto last_of_then = [&](Lir& l) { return l.groups[item(l)].ends[0] - 1; };
+  auto refuses_gift = [&](const char* what, const Tamper& tamper) { refuses(what, tamper, lir); };
+  Lir as_it_is = lir;
+  REQUIRE(is_given(as_it_is, as_it_is.groups[last_of_then(as_it_is)]));
+  refuses_gift("a branch keeps what it gives", [&](Lir& l) {
+    const size_t at = last_of_then(l), owner = item(l);
+    l.groups.erase(l.groups.begin() + static_cast<ptrdiff_t>(at));
+    for (uint32_t& end : l.groups[owner].ends) --end;
+    for (LirBuffer& b : l.buffers) {
+      if (b.first > at) --b.first;
+      if (b.last >= at && b.last > 0) --b.last;
+    }
+  });
+  refuses_gift("a branch gives something else",
+               [&](Lir& l) { l.groups[last_of_then(l)].args[0] = l.groups[item(l)].args[0]; });
+}
+
 TEST_CASE("a stored plan that lays values over what is needed is refused") {
   // The scores die in the first softmax, the values of the second product do not in the second.
   const char* text = R"(graph "g" {

@@ -114,6 +114,20 @@ TEST_CASE("behind blocks a symbol is known that all of them tell") {
         std::string::npos);
 }
 
+TEST_CASE("behind a loop nothing is known that its trips tell") {
+  Image i = told_in_branches(true);
+  for (const int64_t bytes : {8, 1, 8, 1, 1}) {
+    i.buffers.push_back({.bytes = Extent::constant(bytes), .first = 0, .last = 3});
+  }
+  i.commands.erase(i.commands.begin() + 2);
+  i.commands[0] = {.kind = Command::Kind::kLoop, .buffers = {7, 8, 9, 10, 11}, .ends = {2}};
+  for (Buffer& b : i.buffers) b.last = std::min(b.last, 2U);
+  const Status status = verify(i);
+  REQUIRE(!status.ok());
+  CHECK(status.error().first().message.find("its tiles or scratch are not told yet") !=
+        std::string::npos);
+}
+
 TEST_CASE("buffers of a group have places of their own, the others none that are told") {
   const Image i = telling();
   const ToldExtents told = told_extents(i);
