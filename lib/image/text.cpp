@@ -133,8 +133,9 @@ class Listing {
   }
   std::string line(const Command& c) const {
     std::string text(image::name(c.kind));
-    if (c.kind == Command::Kind::kLaunch)
+    if (c.kind == Command::Kind::kLaunch) {
       text += fmt::format(" {}", name_in(image_.kernels, c.kernel));
+    }
     text += fmt::format(" ({})", fmt::join(c.buffers, ", "));
     for (const Told& t : c.told) text += told(c, t);
     for (const Extent& bytes : c.room) text += fmt::format(" {} bytes", of(bytes));

@@ -80,8 +80,8 @@ class Walk {
       }
     }
     for (const Extent& bytes : c.room) {
-      if (!is_known(bytes))
-        return wrong_command(index, "the size of what it gives is not told yet");
+      if (is_known(bytes)) continue;
+      return wrong_command(index, "the size of what it gives is not told yet");
     }
     if (c.kind == Command::Kind::kLaunch) {
       const Kernel& k = image_.kernels[c.kernel];

@@ -67,7 +67,7 @@ struct Loop {
   static Result<Type> carried_type(InferCtx& c, int i) {
     const Type &before = c.in(2 + i), &after = c.result(0, 1 + i);
     const Region& body = c.graph()[c.node().regions[0]];
-    const Type& argument = c.graph()[body.arguments[static_cast<size_t>(2 + i)]].type;
+    const Type& argument = c.graph()[body.arguments[size_t{2} + static_cast<size_t>(i)]].type;
     const bool alike = before.is_tensor() && after.is_tensor() && before.dtype == after.dtype &&
                        before.rank() == after.rank() && argument.rank() == after.rank();
     if (!alike) {

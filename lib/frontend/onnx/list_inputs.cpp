@@ -70,12 +70,13 @@ Result<ListInputs::Held> ListInputs::held_list(const TypeProto& type, const std:
     list.elements.push_back(std::move(held));
   }
   if (!list.elements.empty()) return list;
-  return Error(kUnsupportedType,
-               fmt::format("input \"{}\" is {}, and nothing tells what it holds", name,
-                           is_optional ? "an optional" : "a sequence"),
-               fmt::format("rlxc --shape {0}.0=2,3 for its first tensor, and so on, or --shape {0}=[] "
-                           "for none; rlx-run MODEL also sees it from its inputs",
-                           name));
+  return Error(
+      kUnsupportedType,
+      fmt::format("input \"{}\" is {}, and nothing tells what it holds", name,
+                  is_optional ? "an optional" : "a sequence"),
+      fmt::format("rlxc --shape {0}.0=2,3 for its first tensor, and so on, or --shape {0}=[] "
+                  "for none; rlx-run MODEL also sees it from its inputs",
+                  name));
 }
 
 // Extents of elements differ: only numbers are said of all.

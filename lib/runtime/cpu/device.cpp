@@ -193,7 +193,7 @@ class CpuRun final : public Run, private Steward {
   // Reads the symbols, and lays what they size and all commands anew.
   Status tell(uint32_t command) {
     const Image& image = loaded_.image;
-    Buffers& buffers = *loaded_.buffers;
+    const Buffers& buffers = *loaded_.buffers;
     RLX_TRY_VOID(loaded_.told.read(command, buffers.pointers(), placement_, program_.symbols));
     RLX_TRY_VOID(loaded_.told.check_guards(command, program_.symbols));
     RLX_TRY_VOID(enter_told(command));

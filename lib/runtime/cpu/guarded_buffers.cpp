@@ -53,8 +53,9 @@ class GuardedBuffers final : public Buffers {
                     int64_t) override {
     std::unordered_map<int32_t, std::shared_ptr<GuardedBlock>> slots;
     for (const uint32_t b : buffers) {
-      const bool is_output = image_.buffers[b].kind == BufferKind::kOutput;
-      if (placement.offsets[b] < 0 && !(is_output && outputs_[b] != nullptr)) continue;
+      const bool is_output =
+          image_.buffers[b].kind == BufferKind::kOutput && outputs_[b] != nullptr;
+      if (placement.offsets[b] < 0 && !is_output) continue;
       std::shared_ptr<GuardedBlock> own;
       const int32_t slot = image_.buffers[b].slot;
       RLX_TRY_VOID(enter(b, placement, slot < 0 ? own : slots[slot]));

@@ -44,8 +44,8 @@ void ToldSymbols::forget(Vec<int64_t>& symbols, image::Placement& placement) con
 
 Status ToldSymbols::read(uint32_t command, const Vec<void*>& pointers,
                          const image::Placement& placement, Vec<int64_t>& symbols) const {
-  for (const uint32_t later : extents_.commands.at(command).forgets)
-    symbols[later] = image::kUntold;
+  const Vec<uint32_t>& later = extents_.commands.at(command).forgets;
+  for (const uint32_t symbol : later) symbols[symbol] = image::kUntold;
   const Command& c = image_.commands[command];
   for (const Told& told : c.told) {
     RLX_TRY(symbols[told.symbol], value_of(c, told, pointers, placement));
