@@ -73,10 +73,10 @@ Result<Vec<int64_t>> symbols_of(const image::Image& image,
   Vec<int64_t> values;
   Vec<std::string> missing, flags;
   const Vec<bool> is_capacity = capacities(image);
-  const image::ToldExtents told = told_extents(image);
+  const Vec<bool> is_told = told_symbols(image);
   for (size_t i = 0; i < image.symbols.size(); ++i) {
     const image::Symbol& symbol = image.symbols[i];
-    if (told.is_told[i]) {
+    if (is_told[i]) {
       values.push_back(image::kUntold);
       continue;
     }

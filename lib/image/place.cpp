@@ -219,14 +219,13 @@ int64_t pack_buffers(const Image& image, const Vec<uint32_t>& buffers, int64_t b
 }
 
 Result<Placement> place(const Image& image, const Vec<int64_t>& symbols) {
-  const ToldExtents told = told_extents(image);
   RLX_TRY(Vec<int64_t> sizes, sizes_of(image, symbols));
   const size_t buffers = sizes.size();
   Placement placement{.offsets = Vec<int64_t>(buffers, -1), .bytes = std::move(sizes)};
   Vec<uint32_t> arena;
   for (uint32_t b = 0; b < image.buffers.size(); ++b) {
     const Buffer& buffer = image.buffers[b];
-    const bool later = !told.none() && speaks_of(buffer.bytes, told.is_told);
+    const bool later = is_untold(buffer.bytes, symbols);
     if (buffer.kind == Buffer::Kind::kArena && !later) arena.push_back(b);
   }
   placement.arena_bytes = pack_buffers(image, arena, 0, placement);

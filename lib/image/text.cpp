@@ -3,7 +3,7 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
-#include "image/image.h"
+#include "image/told.h"
 
 namespace rlx::image {
 namespace {
@@ -80,20 +80,15 @@ class Listing {
   std::string of(const Extent& extent) const { return to_text(extent, image_.symbols); }
 
   std::string line(const Symbol& s) const {
-    if (is_capacity(s)) return fmt::format("{} = room of a state", s.name);
+    const auto index = static_cast<size_t>(&s - image_.symbols.data());
+    if (is_capacity_[index]) return fmt::format("{} = room of a state", s.name);
     if (s.input < 0) {
-      return fmt::format("{} = {}, {}", s.name, is_told(s) ? "told" : "given", range_of(s));
+      return fmt::format("{} = {}, {}", s.name, is_told_[index] ? "told" : "given", range_of(s));
     }
     const bool element = s.element >= 0;
     std::string_view kind = !element ? "axis" : s.sign < 0 ? "minus element" : "element";
     return fmt::format("{} = input {} {} {}, {}", s.name, s.input, kind,
                        element ? s.element : s.axis, range_of(s));
-  }
-  bool is_capacity(const Symbol& s) const {
-    const auto index = static_cast<uint32_t>(&s - image_.symbols.data());
-    return std::ranges::any_of(image_.states, [&](const State& state) {
-      return state.input_capacity == index || state.output_capacity == index;
-    });
   }
   std::string line(const Tensor& t) const {
     Vec<std::string> shape;
@@ -145,12 +140,6 @@ class Listing {
     if (!c.origin.empty()) text += fmt::format(" [{}]", fmt::join(c.origin, ", "));
     return text;
   }
-  bool is_told(const Symbol& s) const {
-    const auto symbol = static_cast<uint32_t>(&s - image_.symbols.data());
-    return std::ranges::any_of(image_.commands, [&](const Command& c) {
-      return std::ranges::count(c.told, symbol, &Told::symbol) != 0;
-    });
-  }
   // " u0 = 3[1]", " u0 = -3[1]".
   std::string told(const Command& c, const Told& t) const {
     return fmt::format(" {} = {}{}[{}]", image_.symbols[t.symbol].name, t.sign < 0 ? "-" : "",
@@ -158,6 +147,8 @@ class Listing {
   }
 
   const Image& image_;
+  // By symbol.
+  const Vec<bool> is_capacity_ = capacities(image_), is_told_ = told_symbols(image_);
   std::string text_;
 };
 

@@ -50,14 +50,18 @@ Vec<std::pair<uint32_t, uint32_t>> blocks_around(const Image& image) {
   return around;
 }
 
-ToldExtents told_extents(const Image& image) {
-  ToldExtents told{.is_told = Vec<bool>(image.symbols.size())};
-  bool any = false;
+Vec<bool> told_symbols(const Image& image) {
+  Vec<bool> is_told(image.symbols.size());
   for (const Command& c : image.commands) {
-    for (const Told& t : c.told) any = told.is_told[t.symbol] = true;
+    for (const Told& t : c.told) is_told[t.symbol] = true;
   }
+  return is_told;
+}
+
+ToldExtents told_extents(const Image& image) {
+  ToldExtents told{.is_told = told_symbols(image)};
   told.is_given = given_buffers(image, told.is_told);
-  if (!any) return told;
+  if (std::ranges::count(told.is_told, true) == 0) return told;
   const auto around = blocks_around(image);
   for (uint32_t i = 0; i < image.commands.size(); ++i) {
     if (image.commands[i].told.empty()) continue;

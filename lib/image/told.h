@@ -24,6 +24,8 @@ struct ToldExtents {
 };
 
 ToldExtents told_extents(const Image& image);
+// ToldExtents::is_told alone.
+Vec<bool> told_symbols(const Image& image);
 
 bool speaks_of(const Extent& e, const Vec<bool>& symbols);
 // Of a shape that the run tells, though there may be no byte in it.

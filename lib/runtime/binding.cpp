@@ -20,7 +20,7 @@ using image::Tensor;
 class Binder {
  public:
   Binder(const Image& image, std::span<const HostTensor* const> given)
-      : image_(image), told_(told_extents(image)), given_(given) {}
+      : image_(image), is_told_(told_symbols(image)), given_(given) {}
 
   Result<Binding> bind(const Vec<std::pair<std::string, int64_t>>& dims) {
     binding_.inputs.resize(image_.inputs.size());
@@ -106,7 +106,7 @@ class Binder {
       check_range(symbol, value);
       return value;
     }
-    if (told_.is_told[static_cast<size_t>(&symbol - image_.symbols.data())]) {
+    if (is_told_[static_cast<size_t>(&symbol - image_.symbols.data())]) {
       return image::kUntold;
     }
     auto given = std::ranges::find(dims, symbol.name, &std::pair<std::string, int64_t>::first);
@@ -176,7 +176,7 @@ class Binder {
   }
 
   const Image& image_;
-  const image::ToldExtents told_;
+  const Vec<bool> is_told_;
   std::span<const HostTensor* const> given_;
   Binding binding_;
   Vec<Diagnostic> problems_;

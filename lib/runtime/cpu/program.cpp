@@ -102,17 +102,19 @@ class Maker {
 
   // Blocks whose guards do not hold, or of which something has no value.
   void stop_blocks() {
+    if (program_.branches.empty() && without_value_.empty()) return;
+    const auto around = blocks_around(image_);
     std::map<size_t, Stopped> stopped;
     for (const uint32_t command : without_value_) {
       program_.steps[command].stops = true;
       // What the block itself tells is told when control is there.
-      if (!tells_inside(command)) stopped.emplace(block_of(command), Stopped{command});
+      if (!tells_in(around[command])) stopped.emplace(around[command].first, Stopped{command});
     }
     for (uint32_t i = 0; i < image_.guards.size(); ++i) {
       const image::Guard& guard = image_.guards[i];
       if (guard.command == 0) continue;
       if (image::is_untold(guard.predicate, program_.symbols)) continue;
-      if (tells_inside(guard.command) && speaks_of(guard.predicate, told_.is_told)) continue;
+      if (tells_in(around[guard.command]) && speaks_of(guard.predicate, told_.is_told)) continue;
       if (evaluate(guard.predicate, program_.symbols).value_or(0) != 0) continue;
       stopped.insert_or_assign(guard.command, Stopped{guard.command, i});
     }
@@ -124,25 +126,10 @@ class Maker {
     }
   }
 
-  // Whether a command of the same block, or of one inside of it, tells something.
-  bool tells_inside(uint32_t command) const {
-    if (told_.none()) return false;
-    const auto [begin, end] = image::blocks_around(image_)[command];
-    const auto first = told_.commands.lower_bound(begin);
-    return first != told_.commands.end() && first->first < end;
-  }
-
-  // The beginning of the innermost block around it.
-  uint32_t block_of(uint32_t command) const {
-    uint32_t innermost = 0;
-    for (uint32_t i = 0; i < command; ++i) {
-      uint32_t begin = i + 1;
-      for (const uint32_t end : image_.commands[i].ends) {
-        if (begin <= command && command < end) innermost = begin;
-        begin = end;
-      }
-    }
-    return innermost;
+  // Whether a command of the block, or of one inside of it, tells something.
+  bool tells_in(std::pair<uint32_t, uint32_t> block) const {
+    const auto first = told_.commands.lower_bound(block.first);
+    return first != told_.commands.end() && first->first < block.second;
   }
 
   // An error, or a reason not to enter the block around the command: one that is not entered may have extents
