@@ -65,7 +65,7 @@ class Merger {
                                               : Result<Unit>(refuse("it runs later"));
     }
     return fuse(units_[writer], units_[reader], v,
-                [&](ValueId v) { return needed_outside(v, writer, reader); });
+                [&](ValueId made) { return needed_outside(made, writer, reader); });
   }
 
   // The merged unit has the reader's id.

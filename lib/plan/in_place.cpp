@@ -65,9 +65,10 @@ namespace {
 // Who lies in each memory that changes hands.
 class Occupants {
  public:
-  Occupants(const Lir& lir, const Views& views) : lir_(lir) {
-    for (const Placed& p : lir.placed) {
-      if (!p.inside || p.copy != 0 || views.contains(p.value)) continue;
+  Occupants(const Lir& lir, const Views& views, const std::set<uint32_t>& carried) : lir_(lir) {
+    for (uint32_t i = 0; i < lir.placed.size(); ++i) {
+      const Placed& p = lir.placed[i];
+      if (!p.inside || p.copy != 0 || views.contains(p.value) || carried.contains(i)) continue;
       of_[p.inside->container] = p.inside->container;
     }
   }
@@ -110,8 +111,9 @@ class Occupants {
 
 }  // namespace
 
-bool is_in_place_sound(const Lir& lir, const Vec<PlannedKernel>& kernels, const Views& views) {
-  Occupants occupants(lir, views);
+bool is_in_place_sound(const Lir& lir, const Vec<PlannedKernel>& kernels, const Views& views,
+                       const std::set<uint32_t>& carried) {
+  Occupants occupants(lir, views, carried);
   if (!occupants.are_temporary()) return false;
   for (size_t i = 0; i < kernels.size(); ++i) {
     if (!occupants.run(lir.groups[i], kernels[i].kernel)) return false;

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <functional>
 #include <map>
-#include <numeric>
 #include <set>
 
 #include "ir/builder.h"
@@ -14,6 +13,7 @@
 #include "plan/buffers.h"
 #include "plan/choose.h"
 #include "plan/group.h"
+#include "plan/hand_over.h"
 #include "plan/in_place.h"
 #include "plan/layout.h"
 #include "plan/likely.h"
@@ -203,69 +203,6 @@ bool fits(const Lir& lir, const Group& group, const Unit& unit) {
   return true;
 }
 
-// Whether the item copies, or gives, the one value to the other.
-bool hands_over(const Lir& lir, const Group& item, ValueId from, ValueId to) {
-  if (!item.nodes.empty()) return false;
-  const Placed &source = lir.placed[item.args[0]], &target = lir.placed[item.args[1]];
-  return source.value == from && source.copy == 0 && target.value == to && target.copy == 0;
-}
-
-// Whether items [first, ...) hand these values over to the outputs.
-bool hand_over(const Lir& lir, const Node& node, const Vec<size_t>& outputs, size_t first,
-               const ValueId* from) {
-  for (size_t i = 0; i < outputs.size(); ++i) {
-    const size_t out = outputs[i];
-    if (!hands_over(lir, lir.groups[first + i], from[out], node.outputs[out])) return false;
-  }
-  return true;
-}
-
-// Outputs of an If that a branch's results do not lie in.
-Vec<size_t> given_outputs(const Graph& g, const Node& node, RegionId branch) {
-  Vec<size_t> given;
-  for (size_t i = 0; i < node.outputs.size(); ++i) {
-    const Vec<Dim>&from = g[g[branch].results[i]].type.shape, &to = g[node.outputs[i]].type.shape;
-    if (!are_same(g, from, to)) given.push_back(i);
-  }
-  return given;
-}
-
-bool are_given(const Lir& lir, size_t item) {
-  const Node& node = lir.graph[lir.groups[item].nodes[0]];
-  size_t begin = item + 1;
-  for (size_t b = 0; b < node.regions.size(); ++b) {
-    const size_t end = lir.groups[item].ends[b];
-    const Vec<size_t> given = given_outputs(lir.graph, node, node.regions[b]);
-    const ValueId* results = lir.graph[node.regions[b]].results.data();
-    if (end < begin + given.size()) return false;
-    if (!hand_over(lir, node, given, end - given.size(), results)) return false;
-    begin = end;
-  }
-  return true;
-}
-
-bool are_carried(const Lir& lir, size_t item) {
-  const Node& loop = lir.graph[lir.groups[item].nodes[0]];
-  Vec<size_t> carried(loop.inputs.size() - 2);
-  std::iota(carried.begin(), carried.end(), size_t{0});
-  const size_t end = lir.groups[item].ends[0];
-  if (item < carried.size() || end < item + 1 + carried.size()) return false;
-  const ValueId* results = lir.graph[loop.regions[0]].results.data() + 1;
-  return hand_over(lir, loop, carried, item - carried.size(), loop.inputs.data() + 2) &&
-         hand_over(lir, loop, carried, end - carried.size(), results);
-}
-
-// Whether each loop begins with what it is given and each of its trips with what the one before gave, and each branch
-// gives what does not lie where it belongs.
-bool are_handed_over(const Lir& lir) {
-  for (size_t i = 0; i < lir.groups.size(); ++i) {
-    const size_t blocks = lir.groups[i].ends.size();
-    if (blocks == 1 && !are_carried(lir, i)) return false;
-    if (blocks == 2 && !are_given(lir, i)) return false;
-  }
-  return true;
-}
-
 }  // namespace
 
 Vec<std::string> plan_switches() { return {"fusion", "layout", "splits", "views"}; }
@@ -311,6 +248,7 @@ Result<Plan> plan(Graph g, const Target& target, Menu menu, const PlanOptions& o
   out.lir.fusions = std::move(groups.fusions);
   out.report = std::move(groups.report);
   lay_out(out.lir, groups.units, views, choices, on.views);
+  if (on.views) carry_in_place(out.lir, groups.units, choices);
   out.kernels = kernels_of(out.lir, groups.units);
   assign_buffers(out.lir, out.kernels);
   return out;
@@ -352,11 +290,12 @@ Result<Vec<PlannedKernel>> replay(const Lir& lir) {
   if (planned != units.size()) {
     return Error(kPlanMismatch, "the stored plan does not cover its graph");
   }
-  if (!are_handed_over(lir)) {
+  Vec<PlannedKernel> kernels = kernels_of(lir, units);
+  const std::optional<std::set<uint32_t>> carried = carried_in_place(lir, kernels);
+  if (!carried) {
     return Error(kPlanMismatch, "the stored plan does not hand over what its blocks give");
   }
-  Vec<PlannedKernel> kernels = kernels_of(lir, units);
-  if (!is_in_place_sound(lir, kernels, views)) {
+  if (!is_in_place_sound(lir, kernels, views, *carried)) {
     return Error(kPlanMismatch, "the stored plan lays values over what is needed");
   }
   return kernels;

@@ -43,4 +43,47 @@ kernel "back" {
   CHECK_FALSE(may_replace(k, 0, 1));
 }
 
+TEST_CASE("what replaces an operand waits for the loops of who sums it up") {
+  check_same(R"(
+kernel "sum_and_map" {
+  arg %0 : f32[3, 37] row_major in m0[3, 37] row_major at [0, 0]
+  arg %1 : f32[3] row_major written
+  arg %2 : f32[3, 37] row_major in m0[3, 37] row_major at [0, 0] written
+  grid i0 in 3
+  reduce %1.0 for i1 in 37 {
+    acc0 : f32 = 0.0
+    v0 = load %0[i0, i1]
+    v1 = acc0
+    v2 = add(v1, v0)
+    acc0 = v2
+    %1[i0] = v1
+  }
+  map %2.0 for i2 in 37 {
+    v0 = load %0[i0, i2]
+    v1 = sigmoid(v0)
+    %2[i0, i2] = v1
+  }
+})");
+}
+
+TEST_CASE("what replaces an operand waits for the loops of who reads another element of it") {
+  check_same(R"(
+kernel "turned_and_map" {
+  arg %0 : f32[3, 37] row_major in m0[3, 37] row_major at [0, 0]
+  arg %1 : f32[3, 37] row_major written
+  arg %2 : f32[3, 37] row_major in m0[3, 37] row_major at [0, 0] written
+  grid i0 in 3
+  map %1.0 for i1 in 37 {
+    v0 = load %0[i0, 36 - i1]
+    v1 = neg(v0)
+    %1[i0, i1] = v1
+  }
+  map %2.0 for i2 in 37 {
+    v0 = load %0[i0, i2]
+    v1 = sigmoid(v0)
+    %2[i0, i2] = v1
+  }
+})");
+}
+
 }  // namespace rlx::test

@@ -201,6 +201,57 @@ TEST_CASE("a stored plan that does not carry what its loops do is refused") {
                [&](Lir& l) { l.groups[loop(l)].ends.push_back(l.groups[loop(l)].ends[0]); });
 }
 
+TEST_CASE("a stored plan that carries in place what may not stay there is refused") {
+  // One softmax may write over what it reads; the product may not, nor the softmax whose operand is read again.
+  const Lir lir = plan_of(R"(graph "g" {
+  %m = input "m" : i64[]
+  %a = input "a" : f32[24, 24]
+  %yes = constant true : bool[]
+  %x, %y, %z = loop(%m, %yes, %a, %a, %a) {
+    region (%i : i64[], %c : bool[], %p : f32[24, 24], %q : f32[24, 24], %r : f32[24, 24]) {
+      %s = softmax(%p) {axis = 1}
+      %t = matmul(%q, %q)
+      %u = softmax(%r) {axis = 1}
+      %v = matmul(%u, %r)
+      %w = matmul(%v, %t)
+      yield %c, %s, %w, %u
+    }
+  }
+  output "x" = %x
+  output "y" = %y
+  output "z" = %z
+})",
+                          {{"disable", "fusion"}});
+  CHECK(compiled_again(lir).ok());
+  const auto loop = static_cast<size_t>(
+      std::ranges::find_if(lir.groups, [](const Group& g) { return !g.ends.empty(); }) -
+      lir.groups.begin());
+  const size_t end = lir.groups[loop].ends[0];
+  REQUIRE(lir.groups[end - 1].name.starts_with("carry"));
+  REQUIRE(lir.groups[end - 2].nodes.size() == 1);
+  // What is carried to each output before the first trip.
+  auto output = [&](size_t i) { return lir.groups[loop - 3 + i].args[1]; };
+  auto lay_over = [](Lir& l, uint32_t value, uint32_t container) {
+    l.placed[value].inside = Inside{container, {0, 0}};
+    l.placed[value].buffer = l.placed[container].buffer;
+  };
+  auto refuses_stay = [&](const char* what, const Tamper& tamper) { refuses(what, tamper, lir); };
+  const uint32_t stays = lir.groups[loop + 1].args[1], late = lir.groups[end - 1].args[0];
+  REQUIRE(lir.placed[stays].inside == Inside{output(0), {0, 0}});
+  REQUIRE_FALSE(lir.placed[late].inside);
+  refuses_stay("what is read again", [&](Lir& l) {
+    lay_over(l, late, output(2));
+    l.groups.pop_back();
+    --l.groups[loop].ends[0];
+  });
+  refuses_stay("in another output", [&](Lir& l) { lay_over(l, stays, output(1)); });
+  refuses_stay("not all of it", [&](Lir& l) { l.placed[stays].inside->start[0] = 1; });
+  refuses_stay("and copied too", [&](Lir& l) {
+    l.groups.insert(l.groups.end() - 1, {.name = "carry9", .args = {stays, output(0)}});
+    ++l.groups[loop].ends[0];
+  });
+}
+
 TEST_CASE("a stored plan with other states than its graph is refused") {
   const Lir lir = plan_of(R"(graph "g" {
   %past = input "past" : f32[b, p, 8]

@@ -150,8 +150,9 @@ class Shrinker {
           const Value &f = model().values[static_cast<size_t>(from)],
                       &t = model().values[static_cast<size_t>(to)];
           bool node = t.role != Value::Role::kConstant || !contains_output(from);
-          if (f.dtype != t.dtype || !(f.shape == t.shape) || f.is_opaque || t.is_opaque || !node)
+          if (f.dtype != t.dtype || !(f.shape == t.shape) || f.is_opaque || t.is_opaque || !node) {
             continue;
+          }
           Model m = model();
           replace(m, from, to);
           if (take(std::move(m))) {
