@@ -1,5 +1,7 @@
 #include "passes/expand_blocks.h"
 
+#include <algorithm>
+
 #include "ir/builder.h"
 
 namespace rlx {
@@ -16,7 +18,9 @@ Status expand(Graph& g, RegionId region, NodeId id, Replacement& replacement) {
   GraphBuilder builder(g, region, block.origin);
   RLX_TRY(Values outputs, block.op().expand(block.attrs.data(), builder, block));
   for (size_t i = 0; i < block.outputs.size(); ++i) {
-    g[outputs[i]].name = g[block.outputs[i]].name;
+    // What it hands through is called what it was.
+    const bool is_made = std::ranges::find(block.inputs, outputs[i]) == block.inputs.end();
+    if (is_made) g[outputs[i]].name = g[block.outputs[i]].name;
     replacement.emplace(block.outputs[i], outputs[i]);
   }
   return {};

@@ -95,10 +95,10 @@ def element_type(tensor):
 
 
 def is_small(tensor):
-    """What a shape, axes or the bounds of a range may be."""
+    """What a shape, axes, the bounds of a range or the scales of a resize may be."""
     if tensors_of(tensor) != [tensor]:
         return False
-    return rank(tensor) == 0 or (rank(tensor) == 1 and element_type(tensor) in INTEGERS)
+    return rank(tensor) == 0 or (rank(tensor) == 1 and element_type(tensor) in INTEGERS | {1})
 
 
 def rank(tensor):

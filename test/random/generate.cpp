@@ -539,8 +539,9 @@ namespace {
 
 Vec<Emitter> all_emitters() {
   Vec<Emitter> all;
-  for (const Vec<Emitter>& some : {list_emitters(), told_emitters(), view_emitters(),
-                                   product_emitters(), row_emitters(), elementwise_emitters()}) {
+  for (const Vec<Emitter>& some :
+       {list_emitters(), told_emitters(), image_emitters(), view_emitters(), product_emitters(),
+        row_emitters(), elementwise_emitters()}) {
     all.insert(all.end(), some.begin(), some.end());
   }
   return all;
