@@ -71,7 +71,10 @@ Result<Plan> planned(Graph mir, bool wide, const PlanOptions& options) {
 
 Result<driver::Compiled> emitted(Plan p, bool wide) {
   const driver::CompileOptions options{.target = target_for(wide), .options = p.lir.options};
-  return driver::emitted(std::move(p), options);
+  RLX_TRY(driver::Compiled c, driver::emitted(std::move(p), options));
+  // As who reads it from the cache does.
+  RLX_TRY_VOID(image::verify(c.image));
+  return c;
 }
 
 // MIR to an image.
