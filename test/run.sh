@@ -181,6 +181,8 @@ fuzz() {
     corpus=(build/fuzz/corpus/"$name")
     mkdir -p "${corpus[0]}"
     [ -d "test/fuzz/corpus/$name" ] && corpus+=("test/fuzz/corpus/$name")
+    [ "$name" = image_fuzz ] && corpus+=(cache-format/golden/image)
+    [ "$name" = meta_fuzz ] && corpus+=(cache-format/golden/1)
     check "$name" build/fuzz/bin/"$name" -max_total_time=10 -timeout=5 -rss_limit_mb=1024 \
       -print_final_stats=1 -verbosity=0 -artifact_prefix=build/fuzz/ "${corpus[@]}"
   done

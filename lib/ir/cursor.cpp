@@ -50,6 +50,14 @@ bool Cursor::eat(std::string_view token) {
   return true;
 }
 
+bool Cursor::eat_here(std::string_view token) {
+  // Blanks may have been skipped before.
+  skip_blanks();
+  const size_t last = text_.substr(0, at_).find_last_not_of(" \t\r");
+  const bool begins_line = last == std::string_view::npos || text_[last] == '\n';
+  return !begins_line && eat(token);
+}
+
 std::string_view Cursor::word() { return is_letter(peek()) ? run_of("_") : std::string_view(); }
 
 std::string_view Cursor::run_of(std::string_view extra) {

@@ -22,6 +22,8 @@ class Cursor {
   void skip_comments();
   // Takes the token if it comes next; a word only where it ends there.
   bool eat(std::string_view token);
+  // The same of a token on this line: of one that the next line may begin with, in another sense.
+  bool eat_here(std::string_view token);
   bool next_is(std::string_view token);
   // The next character, '\0' at the end.
   char peek();

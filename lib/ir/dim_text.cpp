@@ -123,6 +123,7 @@ constexpr size_t kMaxDegree = 64;
 
 // sum     = product { (+ | -) product }
 // product = factor { (* | floordiv | // | ceildiv | mod | %) factor }
+//           // and % on the line of what they divide: comments and names of values begin with them
 // factor  = - factor | number | name | "name" | (min | max) ( sum , sum ) | ( sum )
 class DimParser {
  public:
@@ -147,13 +148,13 @@ class DimParser {
   Result<Dim> product() {
     RLX_TRY(Dim total, factor());
     while (true) {
-      if (in_.eat("floordiv") || in_.eat("//")) {
+      if (in_.eat("floordiv") || in_.eat_here("//")) {
         RLX_TRY(const Dim divisor, this->divisor());
         total = floor_div(total, divisor);
       } else if (in_.eat("ceildiv")) {
         RLX_TRY(const Dim divisor, this->divisor());
         RLX_TRY(total, ceiling(total, divisor));
-      } else if (in_.eat("mod") || in_.eat("%")) {
+      } else if (in_.eat("mod") || in_.eat_here("%")) {
         RLX_TRY(const Dim divisor, this->divisor());
         total = mod(total, divisor);
       } else if (in_.eat("*")) {

@@ -36,11 +36,29 @@ Vec<uint32_t> ends_of(const Vec<uint32_t>& wave) {
   return ends;
 }
 
+// What the item's blocks make and give to what lives longer. It lives in a trip alone, as what the next one tells may size
+// it.
+std::set<uint32_t> given_away(const Lir& lir, uint32_t item) {
+  std::set<NodeId> made;
+  std::set<uint32_t> given;
+  const Vec<uint32_t>& ends = lir.groups[item].ends;
+  for (uint32_t i = item + 1; !ends.empty() && i < ends.back(); ++i) {
+    const Group& g = lir.groups[i];
+    made.insert(g.nodes.begin(), g.nodes.end());
+    if (!is_given(lir, g)) continue;
+    const ValueDef& from = lir.graph[lir.placed[g.args[0]].value].def;
+    if (from.kind == ValueDef::Kind::kNode && made.contains(from.node)) given.insert(g.args[0]);
+  }
+  return given;
+}
+
 void set_lifetimes(Lir& lir, const Vec<uint32_t>& wave) {
   Vec<bool> seen(lir.buffers.size());
   Vec<uint32_t> ends = ends_of(wave);
   for (uint32_t i = 0; i < lir.groups.size(); ++i) {
+    const std::set<uint32_t> apart = given_away(lir, i);
     for (const uint32_t placed : lir.groups[i].args) {
+      if (apart.contains(placed)) continue;
       const uint32_t b = lir.placed[placed].buffer;
       if (!seen[b]) lir.buffers[b].first = wave[i];
       seen[b] = true;

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <map>
 
+#include "ir/tellers.h"
 #include "plan/box_copy.h"
 
 namespace rlx {
@@ -67,11 +68,21 @@ class StateFinder {
     std::optional<uint32_t> axis;
     for (uint32_t i = 0; i < in.shape.size(); ++i) {
       if (in.shape[i] == out.shape[i]) continue;
-      if (axis || in.shape[i].constant()) return std::nullopt;
+      if (axis || in.shape[i].constant() || is_told(out.shape[i])) return std::nullopt;
       if (!proven_nonnegative(out.shape[i] - in.shape[i], g_.symbol_ranges())) return std::nullopt;
       axis = i;
     }
     return axis;
+  }
+
+  // What only the run tells has no room before.
+  bool is_told(const Dim& d) const {
+    bool told = false;
+    each_symbol(d, [&](SymbolName name) {
+      const Symbol* s = g_.find_symbol(name);
+      told |= s && s->source == Symbol::Source::kData;
+    });
+    return told;
   }
 
   // States that grow alike have the same symbols: who is fed back is as long as the others, and their kernels are equal.

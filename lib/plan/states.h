@@ -5,7 +5,8 @@
 // Found in the kernels, after views: what copies all of an input, unchanged, to the same place of an output of the same
 // shape but along one axis. It is taken out of its kernel and becomes an item of its own, which need not run where both
 // lie in one memory. Nobody else writes there, as writes of a value are disjoint; so readers of the input see the same
-// bytes in either case, and the plan is the same for both. Extents that are numbers cannot grow: no state then.
+// bytes in either case, and the plan is the same for both. Extents that are numbers cannot grow, and for
+// what only the run tells there is no room before: no state then.
 //
 // The outcome is a function of the units alone: replaying a LIR gives the same states.
 #pragma once

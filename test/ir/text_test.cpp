@@ -65,6 +65,20 @@ TEST_CASE("graphs print as they are read") {
   CHECK(to_text(compacted(g)) == kText);
 }
 
+TEST_CASE("what begins a line divides nothing that stands on the one before") {
+  const Graph g = parsed(R"(graph "" {
+    %0 = input "x" : f32[n, m]
+    assume n <= m // 2
+    // A comment.
+    assume n <= m
+    %1 = add(%0, %0)
+    output "y" = %1
+  })");
+  REQUIRE(g[Graph::kTop].facts.size() == 2);
+  CHECK(g[Graph::kTop].facts[0].b == *parse_dim("m floordiv 2"));
+  CHECK(g[Graph::kTop].facts[1].b == Dim::symbol("m"));
+}
+
 TEST_CASE("ids of a text are its own") {
   Graph g = parsed(R"(graph "" { // no name
     %x = input "x" : f32[n, 4]   // n is declared by its place

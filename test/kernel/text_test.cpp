@@ -53,6 +53,12 @@ TEST_CASE("what the text says is what the kernel holds") {
   CHECK(s.body[2].type == DType::kF32);
 }
 
+TEST_CASE("a write behind an index is no division") {
+  check_exact(
+      "kernel \"k\" {\n  arg %y : i64[8] row_major written\n  grid i0 in 8\n  map %y.0 {\n"
+      "    v0 = index n + i0\n    %y[i0] = v0\n  }\n}\n");
+}
+
 TEST_CASE("blanks, comments and stated types are free") {
   Kernel k = kernel_of(row_text("    v0 = load %x[i0]\n    v1 = neg(v0)\n    %y[i0] = v1\n"));
   CHECK(k == kernel_of(R"(

@@ -1,7 +1,6 @@
 #include "test/random/check.h"
 
-#include <cmath>
-#include <cstring>
+#include <algorithm>
 
 #include <fmt/format.h>
 
@@ -9,96 +8,20 @@
 #include "driver/compile.h"
 #include "frontend/onnx/reader.h"
 #include "image/codec.h"
+#include "image/told.h"
 #include "kernel/codes.h"
-#include "kernel/element.h"
 #include "passes/bind_dims.h"
 #include "passes/pipeline.h"
 #include "runtime/session.h"
 #include "support/cpu_features.h"
 #include "support/hash.h"
+#include "test/random/compare.h"
+#include "test/random/steps.h"
 
 namespace rlx::random {
 namespace {
 
 using test::Tensor;
-
-// ---- Comparing --------------------------------------------------------------------------------
-
-double number_at(DType t, const char* at) {
-  return with_type(t, [&]<class T>() {
-    T v;
-    std::memcpy(&v, at, sizeof v);
-    return convert<double>(v);
-  });
-}
-
-std::string place(size_t output, int64_t at, double got, double want) {
-  return fmt::format("output {} element {} is {}, not {}", output, at, got, want);
-}
-
-// Empty: none. Any NaN is as good as another.
-std::string difference_in_bits(const Vec<Tensor>& got, const Vec<Tensor>& want) {
-  if (got.size() != want.size()) return "another number of outputs";
-  for (size_t o = 0; o < got.size(); ++o) {
-    if (got[o].dtype != want[o].dtype || got[o].shape != want[o].shape) {
-      return fmt::format("output {} has another type or shape", o);
-    }
-    auto size = static_cast<size_t>(size_of(got[o].dtype));
-    for (size_t i = 0; i < got[o].bytes.size(); i += size) {
-      if (std::memcmp(&got[o].bytes[i], &want[o].bytes[i], size) == 0) continue;
-      double g = number_at(got[o].dtype, &got[o].bytes[i]);
-      double w = number_at(want[o].dtype, &want[o].bytes[i]);
-      if (std::isnan(g) && std::isnan(w)) continue;
-      return place(o, static_cast<int64_t>(i / size), g, w);
-    }
-  }
-  return {};
-}
-
-double largest(const Tensor& t) {
-  double most = 0;
-  auto size = static_cast<size_t>(size_of(t.dtype));
-  for (size_t i = 0; i < t.bytes.size(); i += size) {
-    double v = std::abs(number_at(t.dtype, &t.bytes[i]));
-    if (std::isfinite(v)) most = std::max(most, v);
-  }
-  return most;
-}
-
-// A float's own share: what no estimate of rounding goes below.
-double least_tolerance(DType t) {
-  switch (t) {
-    case DType::kF16: return 4e-3;
-    case DType::kBF16: return 3e-2;
-    case DType::kF32: return 2e-5;
-    case DType::kF64: return 1e-9;
-    default: return 0;
-  }
-}
-
-std::string difference(const Vec<Tensor>& got, const Vec<Tensor>& want, const Case& c) {
-  if (got.size() != want.size()) return "another number of outputs";
-  for (size_t o = 0; o < got.size(); ++o) {
-    const Tensor &g = got[o], &w = want[o];
-    if (g.dtype != w.dtype) return fmt::format("output {} has another type", o);
-    if (g.shape != w.shape) return fmt::format("output {} has another shape", o);
-    double scale = largest(w);
-    double tolerance = least_tolerance(g.dtype) * (1 + scale);
-    if (is_float(g.dtype)) {
-      tolerance = c.tolerances.empty() ? 1e-3 * scale + 1e-4 : std::max(tolerance, c.tolerances[o]);
-    }
-    auto size = static_cast<size_t>(size_of(g.dtype));
-    for (size_t i = 0; i < g.bytes.size(); i += size) {
-      double a = number_at(g.dtype, &g.bytes[i]), b = number_at(w.dtype, &w.bytes[i]);
-      bool same = a == b || (std::isnan(a) && std::isnan(b)) || std::abs(a - b) <= tolerance;
-      if (!same) {
-        return place(o, static_cast<int64_t>(i / size), a, b) +
-               fmt::format(" +- {:.3g}", tolerance);
-      }
-    }
-  }
-  return {};
-}
 
 Tensor plain(const HostTensor& t) {
   Bytes b = t.data.bytes();
@@ -148,7 +71,10 @@ Result<Plan> planned(Graph mir, bool wide, const PlanOptions& options) {
 
 Result<driver::Compiled> emitted(Plan p, bool wide) {
   const driver::CompileOptions options{.target = target_for(wide), .options = p.lir.options};
-  return driver::emitted(std::move(p), options);
+  RLX_TRY(driver::Compiled c, driver::emitted(std::move(p), options));
+  // As who reads it from the cache does.
+  RLX_TRY_VOID(image::verify(c.image));
+  return c;
 }
 
 // MIR to an image.
@@ -168,8 +94,9 @@ bool plans_alike(const Lir& a, const Lir& b) {
   return std::ranges::equal(a.groups, b.groups, {}, &Group::choice, &Group::choice);
 }
 
-Result<Vec<Tensor>> run(const driver::Compiled& c, const Vec<HostTensor>& inputs,
-                        const runtime::DeviceOptions& options) {
+using SessionResult = Result<std::unique_ptr<runtime::Session>>;
+
+SessionResult session_of(const driver::Compiled& c, const runtime::DeviceOptions& options) {
   runtime::BlobSource source = [&](const Digest& d) -> Result<runtime::Blob> {
     for (const auto& [digest, data] : c.constants.blobs) {
       if (digest == d) return runtime::Blob{data.bytes(), nullptr};
@@ -177,7 +104,12 @@ Result<Vec<Tensor>> run(const driver::Compiled& c, const Vec<HostTensor>& inputs
     return Error(1000, "no blob " + d.hex());
   };
   RLX_TRY(auto device, runtime::device_for(c.image, options));
-  RLX_TRY(auto session, runtime::Session::load(c.image, source, std::move(device)));
+  return runtime::Session::load(c.image, source, std::move(device));
+}
+
+Result<Vec<Tensor>> run(const driver::Compiled& c, const Vec<HostTensor>& inputs,
+                        const runtime::DeviceOptions& options) {
+  RLX_TRY(auto session, session_of(c, options));
   RLX_TRY(Vec<HostTensor> outputs, session->run(inputs));
   return plain(outputs);
 }
@@ -191,6 +123,83 @@ Vec<Tensor> ordered(const Graph& g, const Vec<HostTensor>& inputs) {
     }
   }
   return out;
+}
+
+// ---- Loops ------------------------------------------------------------------------------------
+
+// A step by itself: all that it takes, fed or not, and what it gives.
+struct Step {
+  Vec<HostTensor> inputs;
+  Vec<Tensor> want;
+};
+
+HostTensor host_tensor(std::string name, const Tensor& t) {
+  return {std::move(name), t.dtype, t.shape, AlignedBytes(bytes_of(t.bytes))};
+}
+
+bool has_name(const Vec<HostTensor>& tensors, const std::string& name) {
+  return std::ranges::find(tensors, name, &HostTensor::name) != tensors.end();
+}
+
+// What goes round, as these tensors do not give it.
+Vec<runtime::Feed> feeds_of(const image::Image& image, const Vec<HostTensor>& given) {
+  Vec<runtime::Feed> feeds;
+  for (const image::Tensor& out : image.outputs) {
+    const std::string past = past_of(out.name);
+    const bool is_input =
+        std::ranges::find(image.inputs, past, &image::Tensor::name) != image.inputs.end();
+    if (is_input && !has_name(given, past)) feeds.push_back({out.name, past});
+  }
+  return feeds;
+}
+
+// Those that the session takes: it refuses to feed what only the run tells the shape of.
+Vec<runtime::Feed> known_ones(const image::Image& image, Vec<runtime::Feed> feeds) {
+  const image::ToldExtents told = image::told_extents(image);
+  for (const image::Tensor& out : image.outputs) {
+    if (!is_told(out, told)) continue;
+    std::erase_if(feeds, [&](const runtime::Feed& f) { return f.output == out.name; });
+  }
+  return feeds;
+}
+
+Vec<HostTensor> without_fed(Vec<HostTensor> inputs, const Vec<runtime::Feed>& feeds) {
+  std::erase_if(inputs, [&](const HostTensor& t) {
+    return std::ranges::find(feeds, t.name, &runtime::Feed::input) != feeds.end();
+  });
+  return inputs;
+}
+
+bool is_number(const image::Extent& e) {
+  return e.steps.size() == 1 && e.steps[0].op == image::Extent::Op::kConst;
+}
+
+// Without states that are empty and need not be given, as all other extents are numbers.
+Vec<HostTensor> without_empty(const runtime::Session& session, Vec<HostTensor> inputs) {
+  const image::Image& image = session.image();
+  for (const image::State& s : image.states) {
+    const image::Tensor& in = image.inputs[s.input];
+    const auto numbers = std::ranges::count_if(in.shape, is_number);
+    const bool is_fed = std::ranges::any_of(session.fed(), [&](const runtime::Fed& fed) {
+      return fed.input == in.name && fed.in_place;
+    });
+    if (!is_fed || numbers + 1 != static_cast<int64_t>(in.shape.size())) continue;
+    std::erase_if(inputs,
+                  [&](const HostTensor& t) { return t.name == in.name && t.shape[s.axis] == 0; });
+  }
+  return inputs;
+}
+
+// All outputs of a step, in the image's order.
+Result<Vec<Tensor>> fed_step(runtime::Session& session, const Vec<HostTensor>& inputs) {
+  RLX_TRY(Vec<HostTensor> outputs, session.step(inputs));
+  RLX_TRY(Vec<HostTensor> fed, session.fed_outputs());
+  std::ranges::move(fed, std::back_inserter(outputs));
+  Vec<Tensor> ordered;
+  for (const image::Tensor& out : session.image().outputs) {
+    ordered.push_back(plain(*std::ranges::find(outputs, out.name, &HostTensor::name)));
+  }
+  return ordered;
 }
 
 // ---- The checks -------------------------------------------------------------------------------
@@ -246,7 +255,7 @@ class Checks {
 
   bool near(const Vec<Tensor>& got, const Vec<Tensor>& want, std::string_view name) {
     made(name);
-    std::string what = difference(got, want, c_);
+    std::string what = difference(got, want, c_.tolerances);
     if (!what.empty()) find(std::string(name), what);
     return ok();
   }
@@ -336,6 +345,7 @@ class Checks {
     has_run_ = true;
     if (!agree(*got, interpreted_, "bits")) return;
     inexact_run(program->lir);
+    if (ok() && !c_.later.empty() && !is_bound_) loop(*program);
     if (!ok() || !ways_.threads) return;
     for (int threads : {1, 2}) {
       begin(threads == 1 ? "1 thread" : "2 threads");
@@ -343,6 +353,80 @@ class Checks {
       if (!again) return void(failed(again.error(), "run"));
       if (!agree(*again, interpreted_, threads == 1 ? "1 thread" : "2 threads")) return;
     }
+    fed_runs(*program, {.threads = 1}, "fed, 1 thread");
+    fed_runs(*program, {.threads = 2}, "fed, 2 threads");
+  }
+
+  // Each step gives, bit by bit, what a run gives that is given all its inputs, and that is right.
+  void loop(const driver::Compiled& program) {
+    feeds_ = feeds_of(program.image, c_.later[0]);
+    if (!take_steps()) return;
+    for (size_t i = 1; i < steps_.size(); ++i) {
+      begin("a step by itself");
+      auto got = run(program, steps_[i].inputs, {.threads = 1, .check_memory = true});
+      if (!got && is_undecided(got.error())) {
+        leave_undecided(got.error());
+        steps_.resize(i);
+        break;
+      }
+      if (!got) return void(failed(got.error(), "a step by itself"));
+      if (!agree(*got, steps_[i].want, "a step by itself")) return at_step(i);
+    }
+    fed_runs(program, {.threads = 1, .check_memory = true}, "fed");
+  }
+
+  // By the interpreter, which onnxruntime confirms.
+  bool take_steps() {
+    steps_ = {{c_.inputs, interpreted_}};
+    for (const Vec<HostTensor>& given : c_.later) {
+      begin("interpret a step");
+      Step next{given, {}};
+      for (const runtime::Feed& feed : feeds_) {
+        const auto out =
+            std::ranges::find(mir_.output_names, feed.output) - mir_.output_names.begin();
+        next.inputs.push_back(
+            host_tensor(feed.input, steps_.back().want[static_cast<size_t>(out)]));
+      }
+      auto want = test::interpret(mir_, ordered(mir_, next.inputs));
+      if (!want && is_undecided(want.error())) return leave_undecided(want.error()), true;
+      if (!want) return failed(want.error(), "interpret a step");
+      next.want = std::move(*want);
+      if (ort_ && ways_.onnxruntime && !is_step_right(next)) return at_step(steps_.size()), false;
+      steps_.push_back(std::move(next));
+    }
+    return true;
+  }
+
+  bool is_step_right(const Step& s) {
+    begin("onnxruntime");
+    Ort::Answer a = ort_->run(c_.onnx, s.inputs);
+    if (a.refusal.empty()) return near(s.want, plain(a.outputs), "onnxruntime, a step");
+    out_.refused.push_back("onnxruntime: " + a.refusal);
+    return true;
+  }
+
+  void fed_runs(const driver::Compiled& program, const runtime::DeviceOptions& options,
+                std::string_view name) {
+    if (!ok() || steps_.size() < 2) return;
+    begin(name);
+    const Vec<runtime::Feed> feeds = known_ones(program.image, feeds_);
+    auto session = session_of(program, options);
+    Status fed = session ? (*session)->feed(feeds) : Status(session.error());
+    if (!fed) return void(failed(fed.error(), std::string(name)));
+    for (size_t i = 0; i < steps_.size(); ++i) {
+      const Vec<HostTensor>& inputs = steps_[i].inputs;
+      auto got = fed_step(**session,
+                          i == 0 ? without_empty(**session, inputs) : without_fed(inputs, feeds));
+      if (!got) return failed(got.error(), std::string(name)), at_step(i);
+      if (!agree(*got, steps_[i].want, name)) return at_step(i);
+    }
+    for (const runtime::Fed& f : (*session)->fed()) {
+      made(f.in_place ? "fed in place" : "fed by changing places");
+    }
+  }
+
+  void at_step(size_t step) {
+    if (out_.finding) out_.finding->detail += fmt::format(", in step {}", step);
   }
 
   // What rounds otherwise, where a row of the menu does.
@@ -416,6 +500,9 @@ class Checks {
   // The template took these dims.
   bool has_run_ = false;
   Vec<Tensor> reference_, interpreted_;
+  // Of a loop.
+  Vec<runtime::Feed> feeds_;
+  Vec<Step> steps_;
 };
 
 }  // namespace

@@ -17,6 +17,8 @@ struct Case {
   Vec<double> tolerances = {};
   // The open extents' values, as in the inputs.
   Binding open = {};
+  // Of a loop: what the steps behind the first one are given, besides what is fed back.
+  Vec<Vec<HostTensor>> later = {};
 };
 
 // Which ways of compiling and running are compared; import, the reference and the plain run always take

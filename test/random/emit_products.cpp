@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <numeric>
 
 #include "test/random/generate.h"
 
@@ -357,6 +358,28 @@ Made conv_transpose(Generator& g, int v) {
 }
 
 }  // namespace
+
+Made attention_over(Generator& g, int keys, int values) {
+  const Vec<Dim> rows = g.at(keys).shape;
+  const size_t rank = rows.size();
+  const Dim depth = rows[rank - 1], count = rows[rank - 2], queries = g.extent();
+  Vec<Dim> of_queries = rows, of_scores = rows, turned = rows;
+  of_queries[rank - 2] = of_scores[rank - 2] = queries;
+  of_scores[rank - 1] = count;
+  std::swap(turned[rank - 1], turned[rank - 2]);
+  Vec<int64_t> perm(rank);
+  std::iota(perm.begin(), perm.end(), 0);
+  std::swap(perm[rank - 1], perm[rank - 2]);
+  const int q = g.fresh(g.at(keys).dtype, of_queries, other_big(g, keys, depth));
+  const Made k = g.view("Transpose", keys, {}, turned, {{"perm", perm}});
+  Made scores = k ? matmul_of(g, q, *k, of_scores, depth) : k;
+  if (scores) scores = g.bounded(*scores, 8);
+  if (!scores) return scores;
+  const Value s = g.at(*scores);
+  const double unit = Generator::unit(s.dtype);
+  const Made weights = g.node("Softmax", {*scores}, {s.dtype, s.shape, 1, 2 * s.error + 4 * unit});
+  return weights ? matmul_of(g, *weights, values, of_queries, count) : weights;
+}
 
 Made same_conv(Generator& g, int v) {
   const Value x = g.at(v);

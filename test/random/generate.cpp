@@ -96,8 +96,9 @@ bool Generator::closed(const Vec<Dim>& dims) const {
   return std::none_of(dims.begin(), dims.end(), [&](const Dim& d) { return m.is_open(d); });
 }
 
+// In the first step of a loop, too: extents grow from there.
 bool Generator::need(const Dim& d, int64_t least) {
-  if (number(d) < least) return false;
+  if (std::min(number(d), evaluate(d, m.binding()).value()) < least) return false;
   if (auto value = d.constant()) return *value >= least;
   m.needs.emplace_back(d, least);
   return true;
@@ -279,8 +280,6 @@ Made Generator::positive(int v, double least) {
               {x.dtype, x.shape, x.big + least, x.error + unit(x.dtype) * (x.big + 1)});
 }
 
-namespace {
-
 const Emitter& random_emitter(Random& random) {
   const Vec<Emitter>& all = emitters();
   // Rows of the elementwise table are many and alike.
@@ -290,6 +289,8 @@ const Emitter& random_emitter(Random& random) {
     return e;
   }
 }
+
+namespace {
 
 const Emitter& random_of(Random& random, Family family) {
   for (;;) {
@@ -511,16 +512,27 @@ void Generator::choose_outputs() {
   }
   for (size_t v = 0; v < m.values.size(); ++v) {
     if (m.values[v].role != Value::Role::kNode || m.values[v].is_opaque) continue;
+    if (std::ranges::find(presents_, static_cast<int>(v)) != presents_.end()) continue;
     bool taken = readers[v] == 0 ? random.percent(90) : random.percent(8);
     if (taken) m.outputs.push_back(static_cast<int>(v));
   }
-  if (m.outputs.empty()) m.outputs.push_back(static_cast<int>(m.values.size() - 1));
+  if (m.outputs.empty() && presents_.empty()) {
+    m.outputs.push_back(static_cast<int>(m.values.size() - 1));
+  }
   while (m.outputs.size() > 6) m.outputs.erase(m.outputs.begin() + random.below(m.outputs.size()));
+  m.outputs.insert(presents_.size() % 2 == 0 ? m.outputs.begin() : m.outputs.end(),
+                   presents_.begin(), presents_.end());
 }
 
 Model Generator::make() {
   size_t steps = 2 + random.below(7);
-  for (size_t done = 0, tries = 0; done < steps && tries < 40; ++tries) done += step();
+  begin_loop();
+  for (size_t done = 0, tries = 0; done < steps && tries < 40; ++tries) {
+    // What is made from here on may read what goes round.
+    if (done >= steps / 2) end_loop();
+    done += step();
+  }
+  end_loop();
   if (m.nodes.empty()) {
     const Value x = at(pool_[0]);
     node("Identity", {pool_[0]}, {x.dtype, x.shape, x.big, x.error, x.exact, x.whole});
@@ -533,62 +545,6 @@ Model Generator::make() {
 
 int64_t spelled(Generator& g, int axis, int rank) {
   return g.random.percent(30) ? axis - rank : axis;
-}
-
-namespace {
-
-Vec<Emitter> all_emitters() {
-  Vec<Emitter> all;
-  for (const Vec<Emitter>& some :
-       {list_emitters(), told_emitters(), image_emitters(), view_emitters(), product_emitters(),
-        row_emitters(), elementwise_emitters()}) {
-    all.insert(all.end(), some.begin(), some.end());
-  }
-  return all;
-}
-
-Vec<Emitter>& emitters_in_use() {
-  static Vec<Emitter> all = all_emitters();
-  return all;
-}
-
-}  // namespace
-
-const Vec<Emitter>& emitters() { return emitters_in_use(); }
-
-bool leave_out(std::string_view op) {
-  return std::erase_if(emitters_in_use(), [&](const Emitter& e) { return e.op == op; }) > 0;
-}
-
-Vec<std::string> operators_without_emitter() {
-  const Vec<Emitter> all = all_emitters();
-  Vec<std::string> missing;
-  for (const OpDef* op : all_ops()) {
-    // What owns regions is written around other nodes.
-    if (op->regions > 0) continue;
-    bool made =
-        std::any_of(all.begin(), all.end(), [&](const Emitter& e) { return e.op == op->name; });
-    if (!made) missing.emplace_back(op->name);
-  }
-  return missing;
-}
-
-std::string onnx_name(std::string_view op) {
-  if (op == "is_nan") return "IsNaN";
-  if (op == "matmul") return "MatMul";
-  if (op == "prelu") return "PRelu";
-  if (op == "gather_nd") return "GatherND";
-  std::string name;
-  bool upper = true;
-  for (char c : op) {
-    if (c == '_') {
-      upper = true;
-      continue;
-    }
-    name += upper && c >= 'a' && c <= 'z' ? static_cast<char>(c - 'a' + 'A') : c;
-    upper = false;
-  }
-  return name;
 }
 
 }  // namespace rlx::random

@@ -102,12 +102,37 @@ class Generator {
   int of_rank(size_t rank, bool exact);
   void choose_outputs();
   int made_view_of(int v);
+  // Loops, in emit_loop.cpp.
+  struct Past;
+  void begin_loop();
+  void end_loop();
+  void add_pasts(const std::string& symbol, int64_t first);
+  void add_past(Past p, DType type, Vec<Dim> shape);
+  Made grown(const Past& p);
+  Made rows_of(const Past& p);
+  Made turned(const Past& p, int more);
+  Made padded(const Past& p);
+  Made anew(int x);
+  int alike(int v);
+  int limited(int v, int past);
+  void read(int v);
   enum class Class : uint8_t { kZero, kOne, kSmall, kVector, kTile };
   int64_t extent_value(Class c);
 
+  // Of a loop's last step.
   Binding binding_;
   // What further nodes may read.
   Vec<int> pool_;
+  // What the loop takes, until there is what it gives.
+  struct Past {
+    int value = 0;
+    // Of what grows: the axis, and by how much in each step.
+    std::optional<int> axis = std::nullopt;
+    Dim more = 0;
+    bool doubles = false;
+  };
+  Vec<Past> pasts_;
+  Vec<int> presents_;
 };
 
 enum class Family : uint8_t { kView, kProduct, kRow, kElementwise, kList, kOther };
@@ -129,11 +154,14 @@ Vec<Emitter> product_emitters();
 Vec<Emitter> row_emitters();
 Vec<Emitter> elementwise_emitters();
 const Vec<Emitter>& emitters();
+const Emitter& random_emitter(Random& random);
 // From here on no graph has the operator; false if none could have. A seed's graphs are then those of
 // before the operator came.
 bool leave_out(std::string_view op);
 // An axis, now and then counted from the end.
 int64_t spelled(Generator& g, int axis, int rank);
+// Attention of new queries over keys and values: of one shape, rows by depth in its last two axes.
+Made attention_over(Generator& g, int keys, int values);
 // A convolution whose output is as large as v.
 Made same_conv(Generator& g, int v);
 // Operators that no emitter makes: there should be none.

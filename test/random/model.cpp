@@ -74,14 +74,15 @@ double element_of(const Value& v, int64_t i, const Binding& binding, Random& ran
   return 0;
 }
 
-std::string bytes_of_value(const Model& m, const Value& v, const Binding& binding) {
+std::string bytes_of_value(const Model& m, const Value& v, const Binding& binding,
+                           int64_t step = 0) {
   int64_t n = elements_in(shape_of(v, binding));
   const int64_t size = size_of(v.dtype);
   std::string bytes(static_cast<size_t>(bytes_of(v.dtype, n)), '\0');
   auto* to = reinterpret_cast<std::byte*>(bytes.data());
   uint64_t stream = 0;
   for (char c : v.name) stream = stream * 31 + static_cast<uint64_t>(c);
-  Random random(mixed(m.seed, stream));
+  Random random(mixed(m.seed + static_cast<uint64_t>(step), stream));
   for (int64_t i = 0; i < n; ++i) {
     std::byte element[8];
     put(v.dtype, element_of(v, i, binding, random), element);
@@ -383,7 +384,11 @@ Vec<int64_t> shape_of(const Value& v, const Binding& binding) {
 
 Model pruned(const Model& m) {
   std::set<int> wanted(m.outputs.begin(), m.outputs.end());
-  Model out{.extents = m.extents, .outputs = m.outputs, .needs = m.needs, .seed = m.seed};
+  Model out{.extents = m.extents,
+            .outputs = m.outputs,
+            .needs = m.needs,
+            .steps = m.steps,
+            .seed = m.seed};
   for (size_t i = m.nodes.size(); i-- > 0;) {
     const Node& n = m.nodes[i];
     bool used =
@@ -465,11 +470,11 @@ std::string to_onnx(const Model& m) {
   return test::model(test::graph(g), 20, 9);
 }
 
-Vec<HostTensor> inputs_of(const Model& m, const Binding& binding) {
+Vec<HostTensor> inputs_of(const Model& m, const Binding& binding, int64_t step) {
   Vec<HostTensor> inputs;
   for (const Value& v : m.values) {
     if (v.role != Value::Role::kInput) continue;
-    std::string bytes = bytes_of_value(m, v, binding);
+    std::string bytes = bytes_of_value(m, v, binding, step);
     inputs.push_back({v.name, v.dtype, shape_of(v, binding), AlignedBytes(bytes_of(bytes))});
   }
   if (m.has_branches()) {

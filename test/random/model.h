@@ -84,6 +84,8 @@ struct Model {
   Vec<int> outputs;
   // What a binding must keep: the first is at least the second.
   Vec<std::pair<Dim, int64_t>> needs;
+  // More than one: of a loop, in which present_K is fed back as past_K.
+  int64_t steps = 1;
   // Decides all elements.
   uint64_t seed = 0;
 
@@ -107,7 +109,8 @@ Model told(Model m);
 void put_in_regions(Model& m);
 // The file. Open extents are named, others are numbers.
 std::string to_onnx(const Model& m);
-Vec<HostTensor> inputs_of(const Model& m, const Binding& binding);
+// Each step of a loop has other elements.
+Vec<HostTensor> inputs_of(const Model& m, const Binding& binding, int64_t step = 0);
 // How far each output may be from another right computation.
 Vec<double> tolerances_of(const Model& m);
 // A line a node, for people.

@@ -16,7 +16,8 @@ constexpr std::string_view kHelp = R"(usage: random_graphs [flags]
   --first I         begin at that graph of the seed
   --threads N       children at a time (the cores)
   --ort PYTHON      compare with onnxruntime of that Python
-  --keep DIR        write what fails: .onnx, .in.npz, .want.npz, .txt
+  --keep DIR        write what fails: .onnx, .in.npz, .want.npz, .txt; of a loop .in1.npz and so on, what
+                    its later steps are given
   --shrinks N       finds to shrink, at most (40)
   --tries N         steps of one shrinking, at most (500)
   --parent BIN      a random_graphs of the parent commit: its finds are counted apart
@@ -25,7 +26,7 @@ constexpr std::string_view kHelp = R"(usage: random_graphs [flags]
                     the same lines, sorted, make the same code
   --without NAME    make no node of that operator, by its name in MIR; may be given again
   --model FILE      print these digests of an .onnx file
-  --replay FILE     check one .onnx on the .in.npz beside it
+  --replay FILE     check one .onnx on the .in.npz beside it, and on .in1.npz and so on as a loop
   --worker FILE     ort_worker.py
 ends with 0 if nothing is wrong, 1 if something is, 2 for a wrong flag, 3 if a pair of the table came too
 rarely in a long run

@@ -68,6 +68,11 @@ std::string_view name(At at) {
   return "";
 }
 
+// What a step of a loop is given besides what is fed back, from step 1 on.
+std::string step_file(const std::string& stem, size_t step) {
+  return fmt::format("{}.in{}.npz", stem, step);
+}
+
 // HIR where the reader takes the file.
 std::string text_of(const Model& m) {
   std::string onnx = to_onnx(m);
@@ -187,7 +192,7 @@ class Search {
     // Its children have limits of their own.
     note_in(p)("shrink");
     Trial t = trial_of(seed_, f.graph, s.ort != nullptr);
-    bool asks = f.finding.kind == "onnxruntime";
+    bool asks = f.finding.kind.starts_with("onnxruntime");
     t.ways.onnxruntime = asks;
     auto restart = [&] { return start_ort(); };
     const auto end = Clock::now() + std::chrono::seconds(90);
@@ -220,9 +225,10 @@ class Search {
     for (const Node& n : t.model.nodes) ops += (ops.empty() ? "" : " ") + n.op;
     write_line(lines, fmt::format("signature {} {} [{}]", f.kind, f.what, ops));
     std::string stem = fmt::format("{}_{}", slug(f.kind + "_" + f.what), s.shrinking->graph);
-    std::string text = fmt::format("FOUND {}: {} {}\n  {}\n  seed {} graph {}, open dims at {}\n{}",
-                                   stem, f.kind, f.what, f.detail, o_.seed, s.shrinking->graph,
-                                   name(t.at), text_isolated(t.model));
+    std::string text =
+        fmt::format("FOUND {}: {} {}\n  {}\n  seed {} graph {}, open dims at {}, steps {}\n{}",
+                    stem, f.kind, f.what, f.detail, o_.seed, s.shrinking->graph, name(t.at),
+                    t.model.steps, text_isolated(t.model));
     write_line(lines, "print " + text);
     if (o_.keep.empty()) return;
     auto c = case_of(t.model, t.at);
@@ -232,6 +238,9 @@ class Search {
                    write_file(path + ".onnx", bytes_of(c->onnx)).ok() &&
                    write_npz(path + ".in.npz", c->inputs).ok() &&
                    write_file(path + ".txt", bytes_of(text)).ok();
+    for (size_t i = 0; i < c->later.size(); ++i) {
+      written &= write_npz(step_file(path, i + 1), c->later[i]).ok();
+    }
     if (!written) write_line(lines, "print   cannot write " + path);
     // The interpreter may be what crashes.
     auto child = Child::start([&](int, Progress&) {
@@ -466,6 +475,11 @@ int replay(const SearchOptions& o, const std::string& model) {
     return 2;
   }
   Case c{.onnx = *onnx, .inputs = *inputs};
+  while (std::filesystem::exists(step_file(stem, c.later.size() + 1))) {
+    auto given = read_npz(step_file(stem, c.later.size() + 1));
+    if (!given) return fmt::print("{}\n", to_text(given.error())), 2;
+    c.later.push_back(std::move(*given));
+  }
   auto restart = [&] { return o.python.empty() ? nullptr : Ort::start(o.python, o.worker); };
   auto ort = restart();
   Ways ways{.threads = true,

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "test/random/steps.h"
+
 namespace rlx::random {
 namespace {
 
@@ -14,6 +16,7 @@ class Shrinker {
     for (bool smaller = true; smaller && tries_ > 0;) {
       smaller = single_output();
       smaller |= leave_regions();
+      smaller |= fewer_steps();
       smaller |= earlier_outputs();
       smaller |= close_extents();
       smaller |= nodes_to_inputs();
@@ -55,6 +58,15 @@ class Shrinker {
       any |= take(std::move(m));
     }
     return any;
+  }
+
+  bool fewer_steps() {
+    for (int64_t steps = 1; steps < model().steps; ++steps) {
+      Model m = model();
+      m.steps = steps;
+      if (take(std::move(m))) return true;
+    }
+    return false;
   }
 
   // The model up to a node.
@@ -150,9 +162,8 @@ class Shrinker {
           const Value &f = model().values[static_cast<size_t>(from)],
                       &t = model().values[static_cast<size_t>(to)];
           bool node = t.role != Value::Role::kConstant || !contains_output(from);
-          if (f.dtype != t.dtype || !(f.shape == t.shape) || f.is_opaque || t.is_opaque || !node) {
-            continue;
-          }
+          const bool alike = f.dtype == t.dtype && f.shape == t.shape;
+          if (!alike || f.is_opaque || t.is_opaque || !node) continue;
           Model m = model();
           replace(m, from, to);
           if (take(std::move(m))) {
@@ -243,6 +254,21 @@ class Shrinker {
 
 }  // namespace
 
+namespace {
+
+// What is not fed back.
+Vec<HostTensor> given_in(const Model& m, const Binding& binding, size_t step) {
+  Vec<HostTensor> given = inputs_of(m, binding, static_cast<int64_t>(step));
+  for (const Round& r : rounds_of(m)) {
+    std::erase_if(given, [&](const HostTensor& t) {
+      return t.name == m.values[static_cast<size_t>(r.past)].name;
+    });
+  }
+  return given;
+}
+
+}  // namespace
+
 std::optional<Case> case_of(const Model& m, At at) {
   Binding b = m.binding();
   Case c;
@@ -255,6 +281,8 @@ std::optional<Case> case_of(const Model& m, At at) {
   c.onnx = to_onnx(m);
   c.inputs = inputs_of(m, b);
   c.tolerances = tolerances_of(m);
+  const Vec<Binding> steps = bindings_of_steps(m, b);
+  for (size_t i = 1; i < steps.size(); ++i) c.later.push_back(given_in(m, steps[i], i));
   return c;
 }
 

@@ -97,8 +97,10 @@ class Builder {
     out_.isa = code.isa;
     out_.code = std::move(code.blob);
     for (const Symbol& s : g_.symbols) {
+      // The sign of what a command tells stands with the command.
+      const int sign = s.element < 0 ? 1 : s.sign;
       out_.symbols.push_back(
-          {s.name, s.input, s.axis, s.element, s.sign, s.min, s.max, s.multiple_of});
+          {s.name, s.input, s.axis, s.element, sign, s.min, s.max, s.multiple_of});
     }
     const Vec<std::string> names = symbol_names(lir_);
     for (size_t i = out_.symbols.size(); i < names.size(); ++i) {

@@ -1,0 +1,64 @@
+// Which operators have emitters, and what they are called.
+#include <algorithm>
+
+#include "test/random/generate.h"
+
+namespace rlx::random {
+
+namespace {
+
+Vec<Emitter> all_emitters() {
+  Vec<Emitter> all;
+  for (const Vec<Emitter>& some :
+       {list_emitters(), told_emitters(), image_emitters(), view_emitters(), product_emitters(),
+        row_emitters(), elementwise_emitters()}) {
+    all.insert(all.end(), some.begin(), some.end());
+  }
+  return all;
+}
+
+Vec<Emitter>& emitters_in_use() {
+  static Vec<Emitter> all = all_emitters();
+  return all;
+}
+
+}  // namespace
+
+const Vec<Emitter>& emitters() { return emitters_in_use(); }
+
+bool leave_out(std::string_view op) {
+  return std::erase_if(emitters_in_use(), [&](const Emitter& e) { return e.op == op; }) > 0;
+}
+
+Vec<std::string> operators_without_emitter() {
+  const Vec<Emitter> all = all_emitters();
+  Vec<std::string> missing;
+  for (const OpDef* op : all_ops()) {
+    // What owns regions is written around other nodes.
+    if (op->regions > 0) continue;
+    bool made =
+        std::any_of(all.begin(), all.end(), [&](const Emitter& e) { return e.op == op->name; });
+    if (!made) missing.emplace_back(op->name);
+  }
+  return missing;
+}
+
+std::string onnx_name(std::string_view op) {
+  if (op == "is_nan") return "IsNaN";
+  if (op == "matmul") return "MatMul";
+  if (op == "prelu") return "PRelu";
+  if (op == "gather_nd") return "GatherND";
+  std::string name;
+  bool upper = true;
+  for (char c : op) {
+    if (c == '_') {
+      upper = true;
+      continue;
+    }
+    name += upper && c >= 'a' && c <= 'z' ? static_cast<char>(c - 'a' + 'A') : c;
+    upper = false;
+  }
+  return name;
+}
+
+}  // namespace rlx::random
