@@ -68,21 +68,12 @@ class StateFinder {
     std::optional<uint32_t> axis;
     for (uint32_t i = 0; i < in.shape.size(); ++i) {
       if (in.shape[i] == out.shape[i]) continue;
-      if (axis || in.shape[i].constant() || is_told(out.shape[i])) return std::nullopt;
+      // What only the run tells has no room before.
+      if (axis || in.shape[i].constant() || speaks_of_told(g_, out.shape[i])) return std::nullopt;
       if (!proven_nonnegative(out.shape[i] - in.shape[i], g_.symbol_ranges())) return std::nullopt;
       axis = i;
     }
     return axis;
-  }
-
-  // What only the run tells has no room before.
-  bool is_told(const Dim& d) const {
-    bool told = false;
-    each_symbol(d, [&](SymbolName name) {
-      const Symbol* s = g_.find_symbol(name);
-      told |= s && s->source == Symbol::Source::kData;
-    });
-    return told;
   }
 
   // States that grow alike have the same symbols: who is fed back is as long as the others, and their kernels are equal.

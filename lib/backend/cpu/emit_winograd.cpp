@@ -255,11 +255,11 @@ class WinogradEmitter {
     constexpr int64_t kUnroll = 4;
     const int64_t whole = s_.loops.channels / kUnroll * kUnroll;
     Regs sums(static_cast<size_t>(s_.tile.rows * vectors), llvm::Constant::getNullValue(vector()));
-    sums = emit_for(f_, f_.i64(0), f_.i64(whole), kUnroll, sums, [&](Value* k, Regs sums) {
+    sums = emit_for(f_, f_.i64(0), f_.i64(whole), kUnroll, sums, [&](Value* k, Regs now) {
       for (int64_t u = 0; u < kUnroll; ++u) {
-        sums = step(left, right, f_.b.CreateAdd(k, f_.i64(u)), std::move(sums));
+        now = step(left, right, f_.b.CreateAdd(k, f_.i64(u)), std::move(now));
       }
-      return sums;
+      return now;
     });
     for (int64_t k = whole; k < s_.loops.channels; ++k) {
       sums = step(left, right, f_.i64(k), std::move(sums));
