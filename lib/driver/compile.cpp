@@ -53,6 +53,8 @@ Result<image::Image> with_code(const Lir& lir, const Vec<PlannedKernel>& kernels
   RLX_TRY(Code code,
           emit_code(with_stages(kernels), symbol_names(lir), options.target, options.jobs));
   RLX_TRY(image, build_image(lir, kernels, std::move(code)));
+  // One that its reader refuses would be made again at every start.
+  RLX_TRY_VOID(image::verify(image));
   image.code_key = key;
   return image;
 }
