@@ -1,6 +1,7 @@
 #include "image/told.h"
 
 #include <algorithm>
+#include <ranges>
 
 #include "image/codes.h"
 #include "image/pack.h"
@@ -8,14 +9,17 @@
 namespace rlx::image {
 namespace {
 
-Vec<bool> given_buffers(const Image& image, const Vec<bool>& is_told) {
-  Vec<bool> given(image.buffers.size());
-  for (const Command& c : image.commands) {
+// Walks back: slices whose size the loop and what is behind it tell are as many as its trips turn out to be; a size that
+// was told before is known when the loop begins.
+Vec<bool> given_buffers(const Image& image) {
+  Vec<bool> given(image.buffers.size()), told_behind(image.symbols.size());
+  for (const Command& c : std::views::reverse(image.commands)) {
     if (c.kind == Command::Kind::kGive) given[c.buffers[0]] = true;
     for (size_t i = 6; c.kind == Command::Kind::kLoop && i < c.buffers.size(); i += 2) {
       const uint32_t slices = c.buffers[i];
-      if (speaks_of(image.buffers[slices].bytes, is_told)) given[slices] = true;
+      if (speaks_of(image.buffers[slices].bytes, told_behind)) given[slices] = true;
     }
+    for (const Told& t : c.told) told_behind[t.symbol] = true;
   }
   return given;
 }
@@ -60,7 +64,7 @@ Vec<bool> told_symbols(const Image& image) {
 
 ToldExtents told_extents(const Image& image) {
   ToldExtents told{.is_told = told_symbols(image)};
-  told.is_given = given_buffers(image, told.is_told);
+  told.is_given = given_buffers(image);
   if (std::ranges::count(told.is_told, true) == 0) return told;
   const auto around = blocks_around(image);
   for (uint32_t i = 0; i < image.commands.size(); ++i) {

@@ -16,7 +16,7 @@ struct ToldExtents {
   // By symbol.
   Vec<bool> is_told;
   // By buffer: whether it has its memory from who writes it, as large as that then is: of what commands give, and of
-  // told numbers of slices.
+  // slices whose number or size is told behind the beginning of their loop.
   Vec<bool> is_given;
   std::map<uint32_t, Telling> commands;
 

@@ -75,12 +75,21 @@ std::optional<BoxCopy> box_copy_of(const Kernel& k, size_t stage) {
   return copy;
 }
 
+// Whether a stage may write where another one has written: a scatter's. Plain writes of a value are disjoint.
+bool is_overwritten(const Kernel& k, ValueId v) {
+  return std::ranges::any_of(k.stages, [&](const Stage& s) {
+    return std::ranges::any_of(
+        s.writes, [&](const Access& w) { return is_of(k, w, v) && !is_plain_access(w); });
+  });
+}
+
 }  // namespace
 
 Vec<BoxCopy> box_copies_of(const Kernel& k) {
   Vec<BoxCopy> copies;
   for (size_t stage = 0; stage < k.stages.size(); ++stage) {
-    if (std::optional<BoxCopy> c = box_copy_of(k, stage)) copies.push_back(std::move(*c));
+    std::optional<BoxCopy> c = box_copy_of(k, stage);
+    if (c && !is_overwritten(k, c->to)) copies.push_back(std::move(*c));
   }
   return copies;
 }

@@ -17,7 +17,8 @@ struct BoxCopy {
   Vec<Dim> shift() const;
 };
 
-// Of a kernel, in the order of its stages.
+// Of a kernel, in the order of its stages; none to a value that another stage writes over, as a scatter does: its elements
+// are not those of what was copied.
 Vec<BoxCopy> box_copies_of(const Kernel& k);
 // Whether what is read is all of a value of that shape: boxes behind each other along one axis. There is at least one.
 bool reads_all(const Vec<BoxCopy>& copies, const Vec<Dim>& shape);

@@ -235,7 +235,9 @@ class Folder {
   bool write_through(UnitId u, const Copy& c) {
     if (is_kept(c.from) || units_.readers_of(c.from).size() != 1) return false;
     const Kernel& copy = units_[u].kernel;
-    if (product(arg_of(copy, c.from)->shape) != product(arg_of(copy, c.to)->shape)) return false;
+    // Where as many elements are told apart, each is one of the other; of none that says nothing.
+    const Dim elements = product(arg_of(copy, c.from)->shape);
+    if (elements.is(0) || elements != product(arg_of(copy, c.to)->shape)) return false;
     const UnitId writer = units_.writer_of(c.from);
     if (!writer.valid()) return false;
     bool done = false;

@@ -98,20 +98,23 @@ struct DigitOnAxis {
   size_t axis;
 };
 
-// L = sum of axis * place over its digits, if the places nest from 1 up to L's extent.
-bool gather_digits(Vec<DigitOnAxis> digits, LoopId loop, const Vec<Dim>& axes, LoopMap& found) {
+// L = sum of axis * place over its digits, if the places nest from 1 up to L's extent: without the top one, steps that
+// differ in it alone are one element.
+bool gather_digits(Vec<DigitOnAxis> digits, const Loop& loop, const Vec<Dim>& axes,
+                   LoopMap& found) {
   Dim below = 1, value = 0;
+  bool has_top = false;
   while (!digits.empty()) {
     auto it = std::find_if(digits.begin(), digits.end(),
                            [&](const DigitOnAxis& d) { return d.digit.place == below; });
     if (it == digits.end()) return false;
     value = value + axes[it->axis] * below;
-    const bool top = !it->digit.extent;
-    if (!top) below = below * *it->digit.extent;
+    has_top = !it->digit.extent;
+    if (!has_top) below = below * *it->digit.extent;
     digits.erase(it);
-    if (top && !digits.empty()) return false;
+    if (has_top && !digits.empty()) return false;
   }
-  return found.emplace(loop, value).second;
+  return (has_top || below == loop.extent) && found.emplace(loop.id, value).second;
 }
 
 }  // namespace
@@ -132,8 +135,9 @@ std::optional<LoopMap> invert(const Vec<Dim>& index, const Vec<Dim>& axes, const
     if (!digit) return std::nullopt;
     digits[*loop].push_back({*digit, i});
   }
-  for (auto& [loop, list] : digits) {
-    if (!gather_digits(std::move(list), loop, axes, found)) return std::nullopt;
+  for (auto& [id, list] : digits) {
+    const Loop* loop = find_loop(loops, id);
+    if (!loop || !gather_digits(std::move(list), *loop, axes, found)) return std::nullopt;
   }
   for (const Loop& l : loops) {
     if (found.contains(l.id)) continue;
