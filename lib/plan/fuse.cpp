@@ -213,7 +213,9 @@ class Fuser {
     std::erase_if(grid, [&](const Loop& l) { return moves(reader_moves_, l.id); });
     for (const Loop& l : grid) {
       bool paired = false;
-      for (size_t i = 0; i < write_.axes.size(); ++i) paired |= reader_loop(i) == l.id;
+      for (size_t i = 0; i < write_.axes.size(); ++i) {
+        paired |= reader_loop(i) == l.id && read_by_grid(i);
+      }
       if (!paired && !l.extent.is(1)) extra.push_back(l);
     }
     if (extra.empty()) return {};
