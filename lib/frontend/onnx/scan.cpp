@@ -35,6 +35,11 @@ Status check_outputs(Call& c) {
 }
 
 Result<ScanForm> take_form(Call& c) {
+  constexpr int64_t kWithoutBatches = 9;
+  if (c.opset < kWithoutBatches) {
+    return c.error(kUnsupportedOperator, "Scan over batches, of operator set 8, is not supported",
+                   "export the model to operator set 9 or later");
+  }
   const std::optional<AttributeProto> count = c.take("num_scan_inputs");
   const auto inputs = static_cast<int64_t>(c.inputs.size());
   if (!count || count->i < 1 || count->i > inputs) {
