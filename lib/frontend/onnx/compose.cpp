@@ -43,6 +43,11 @@ Result<std::string_view> take_text(Call& c, std::string_view name, std::string_v
   return a.type == A::kString ? a.s : fallback;
 }
 
+Result<Vec<float>> take_floats(Call& c, std::string_view name) {
+  RLX_TRY(A a, take_typed(c, name, A::kFloats));
+  return std::move(a.floats);
+}
+
 Result<Vec<int64_t>> take_ints(Call& c, std::string_view name, Vec<int64_t> fallback) {
   RLX_TRY(A a, take_typed(c, name, A::kInts));
   return a.type == A::kInts ? std::move(a.ints) : std::move(fallback);

@@ -9,6 +9,8 @@ namespace rlx::onnx {
 Result<int64_t> take_int(Call& c, std::string_view name, int64_t fallback);
 Result<float> take_float(Call& c, std::string_view name, float fallback);
 Result<std::string_view> take_text(Call& c, std::string_view name, std::string_view fallback);
+// Empty where it is left out.
+Result<Vec<float>> take_floats(Call& c, std::string_view name);
 Result<Vec<int64_t>> take_ints(Call& c, std::string_view name, Vec<int64_t> fallback);
 
 AttributeProto int_attribute(std::string_view name, int64_t value);

@@ -108,6 +108,8 @@ struct ContribConversion {
 constexpr ContribConversion kContribConversions[] = {
     {"BiasGelu", convert_gelu},
     {"FastGelu", convert_fast_gelu},
+    {"FusedConv", convert_fused_conv},
+    {"FusedGemm", convert_fused_gemm},
     {"FusedMatMul", convert_fused_matmul},
     {"Gelu", convert_gelu},
     {"MatMulNBits", convert_mat_mul_n_bits},

@@ -1,11 +1,17 @@
 #include "frontend/onnx/fused.h"
 
+#include <fmt/format.h>
+
 #include "frontend/codes.h"
+#include "frontend/onnx/attributes.h"
 #include "frontend/onnx/compose.h"
+#include "frontend/onnx/names.h"
 #include "frontend/onnx/normalizations.h"
 #include "op/concat.h"
 #include "op/gelu.h"
+#include "op/hard_sigmoid.h"
 #include "op/layer_normalization.h"
+#include "op/leaky_relu.h"
 #include "op/transpose.h"
 
 namespace rlx::onnx {
@@ -31,12 +37,78 @@ ValueId swap_last_axes(Call& c, ValueId x) {
   return c.add_node("reshape", {turned, extents});
 }
 
+// What follows an operator in its own node.
+struct Activation {
+  // Empty: none.
+  std::string_view name;
+  Vec<float> parameters;
+};
+
+ValueId clipped(Call& c, const Activation& a, ValueId y) {
+  const DType type = float_type_of(c, y);
+  const ValueId low = number(c, type, a.parameters[0]), high = number(c, type, a.parameters[1]);
+  return c.add_node("clip", {y, low, high});
+}
+
+Result<ValueId> activated(Call& c, const Activation& a, ValueId y) {
+  const size_t count = a.parameters.size();
+  if (a.name.empty()) return y;
+  if (a.name == "Relu" || a.name == "Tanh" || a.name == "Sigmoid") {
+    return c.add_node(rlx_name(a.name), {y});
+  }
+  if (a.name == "LeakyRelu" && count > 0) {
+    return c.add_node(attrs(ops::LeakyRelu{.alpha = a.parameters[0]}), {y});
+  }
+  if (a.name == "HardSigmoid" && count > 1) {
+    return c.add_node(attrs(ops::HardSigmoid{a.parameters[0], a.parameters[1]}), {y});
+  }
+  if (a.name == "Clip" && count > 1) return clipped(c, a, y);
+  return c.error(kUnsupportedAttribute,
+                 fmt::format("activation {} with {} parameters is not supported", a.name, count));
+}
+
+// The operator with what is left of the node's attributes, which are its own.
+Result<ValueId> add_own(Call& c, std::string_view op, Values inputs) {
+  Attrs own(find_op(op));
+  if (auto problems = assign(c, own); !problems.empty()) return Error(std::move(problems));
+  c.attributes.clear();
+  return c.add_node(std::move(own), std::move(inputs));
+}
+
 // a, plus an input that may be left out.
 ValueId sum_of(Call& c, ValueId a, size_t input) {
   return c.has_input(input) ? c.add_node("add", {a, c.inputs[input]}) : a;
 }
 
 }  // namespace
+
+// Inputs: x, weights, bias, and what is added before the activation; the last two may be left out.
+Status convert_fused_conv(Call& c) {
+  RLX_TRY_VOID(need_inputs(c, 2));
+  RLX_TRY(const std::string_view name, take_text(c, "activation", ""));
+  RLX_TRY(Vec<float> parameters, take_floats(c, "activation_params"));
+  Values inputs{c.inputs[0], c.inputs[1]};
+  if (c.has_input(2)) inputs.push_back(c.inputs[2]);
+  RLX_TRY(const ValueId y, add_own(c, "conv", std::move(inputs)));
+  RLX_TRY(const ValueId result, activated(c, {name, std::move(parameters)}, sum_of(c, y, 3)));
+  c.results = {result};
+  return {};
+}
+
+Status convert_fused_gemm(Call& c) {
+  RLX_TRY_VOID(need_inputs(c, 2));
+  Activation a;
+  RLX_TRY(a.name, take_text(c, "activation", ""));
+  for (const std::string_view name : {"activation_alpha", "activation_beta"}) {
+    if (!c.find(name)) continue;
+    RLX_TRY(const float parameter, take_float(c, name, 0));
+    a.parameters.push_back(parameter);
+  }
+  RLX_TRY(const ValueId y, add_own(c, "gemm", c.inputs));
+  RLX_TRY(const ValueId result, activated(c, a, y));
+  c.results = {result};
+  return {};
+}
 
 Status convert_fused_matmul(Call& c) {
   RLX_TRY_VOID(need_inputs(c, 2));

@@ -4,6 +4,8 @@
 
 namespace rlx::onnx {
 
+Status convert_fused_conv(Call& call);
+Status convert_fused_gemm(Call& call);
 Status convert_fused_matmul(Call& call);
 Status convert_gelu(Call& call);
 Status convert_fast_gelu(Call& call);
