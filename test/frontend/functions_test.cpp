@@ -103,6 +103,7 @@ TEST_CASE("calls that fit no function") {
   f.inputs = {};
   CHECK(call_code(read_call({function(f)})) == kInvalidModel);
   CHECK(call_code(read_call({})) == kUnsupportedDomain);
+  CHECK(call_code(read_call({function(leaky()), function(leaky())})) == kInvalidModel);
   f = leaky();
   f.nodes = {node({.op = "Add", .inputs = {"x", "a"}, .outputs = {"y"}}),
              node({.op = "Neg", .inputs = {"y"}, .outputs = {"a"}})};
@@ -118,6 +119,18 @@ TEST_CASE("a function that calls itself, if by another, is refused") {
   };
   CHECK(call_code(read_call({calling("f", "f")})) == kInvalidModel);
   CHECK(call_code(read_call({calling("f", "g"), calling("g", "f")})) == kInvalidModel);
+}
+
+TEST_CASE("a damaged byte of a function is an error or another model, never a crash") {
+  const Message f = function(leaky());
+  for (size_t i = 0; i < f.bytes.size(); ++i) {
+    for (int flip : {0x01, 0x08, 0x80, 0xff}) {
+      Message damaged = f;
+      damaged.bytes[i] = static_cast<char>(damaged.bytes[i] ^ flip);
+      const auto model = read_call({damaged}, {attribute("slope", 0.5F)});
+      if (!model.ok()) CHECK(!model.error().items.empty());
+    }
+  }
 }
 
 // Each calls the next one twice.

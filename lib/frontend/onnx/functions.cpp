@@ -74,10 +74,13 @@ Status check_call(const FunctionProto& f, const Call& call) {
 
 }  // namespace
 
-Functions::Functions(const Vec<FunctionProto>& functions) {
+Result<Functions> Functions::of(const Vec<FunctionProto>& functions) {
+  Functions all;
   for (const FunctionProto& f : functions) {
-    functions_.emplace(std::tuple(f.domain, f.name, f.overload), &f);
+    if (all.functions_.emplace(std::tuple(f.domain, f.name, f.overload), &f).second) continue;
+    return Error(kInvalidModel, fmt::format("the model has two functions {}.{}", f.domain, f.name));
   }
+  return all;
 }
 
 const FunctionProto* Functions::find(const NodeProto& n) const {

@@ -9,9 +9,8 @@ namespace rlx::onnx {
 
 class Functions {
  public:
-  Functions() = default;
-  // Views the model's functions.
-  explicit Functions(const Vec<FunctionProto>& functions);
+  // Views the model's functions; an error where two of them have one name.
+  static Result<Functions> of(const Vec<FunctionProto>& functions);
 
   // nullptr where the node names none.
   const FunctionProto* find(const NodeProto& n) const;

@@ -79,7 +79,8 @@ Error unsupported_domain(const Call& call, std::string_view domain) {
   return call.error(
       kUnsupportedDomain,
       fmt::format("operator {} is of domain {}, which is not supported", call.op_type, domain),
-      "export the model without fused or custom operators, its functions inlined");
+      "export the model without fused or custom operators, or with functions that say what they "
+      "are");
 }
 
 Status convert_any(Call& call, std::string_view domain) {

@@ -63,6 +63,7 @@ Result<ModelFile> read_model(std::string_view file, std::shared_ptr<const void> 
     return Error(kInvalidModel, "the file has no graph", "is it an ONNX model, and whole?");
   }
   if (!opset) return Error(kInvalidModel, "the model imports no operator set of ONNX");
+  RLX_TRY(const Functions functions, Functions::of(model.functions));
   ModelFile out{.format = "onnx", .opset = *opset, .ir_version = model.ir_version};
   Tensors tensors(file, std::move(keeper), std::move(folder));
   Vec<Diagnostic> problems;
@@ -70,7 +71,6 @@ Result<ModelFile> read_model(std::string_view file, std::shared_ptr<const void> 
   if (auto status = check_opset(*opset); !status) problems.push_back(status.error().first());
   drop_defaults(*model.graph, given);
   open_initializers(*model.graph, opened);
-  const Functions functions(model.functions);
   GraphReader(*opset, functions, tensors, out.graph, problems).read(*model.graph, shapes);
   if (!problems.empty()) return Error(std::move(problems));
   out.files = tensors.external_files();

@@ -2,7 +2,6 @@
 
 #include "frontend/codes.h"
 #include "frontend/onnx/graph_reader.h"
-#include "frontend/onnx/order.h"
 #include "op/gather.h"
 #include "op/loop.h"
 
@@ -65,7 +64,7 @@ ValueId extent_of(Call& c, ValueId v, int64_t axis) {
 ValueId GraphReader::slice_of(const NodeProto& n, size_t input, int64_t axis, bool reverse,
                               ValueId trip, Scope& body) {
   Call inner(graph_, body.region(), tensors_);
-  inner.node = name_of(n);
+  inner.node = name_here(n);
   // Found from inside, the value is captured.
   const ValueId v = find(n.inputs[input], &n, body);
   if (reverse) {
