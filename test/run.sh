@@ -123,6 +123,7 @@ models() {
 cases() {
   venv || { fail "no onnxruntime"; return; }
   count_lines "$python" test/cases.py --bin build/release/bin test/cases
+  check "forms of older operator sets" "$python" test/frontend/older_forms.py
 }
 
 # The PTX of GPU kernels is what NVIDIA's assembler takes.

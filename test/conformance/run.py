@@ -10,7 +10,7 @@ that is lost shows. Where rlx has to know an input when it compiles (a shape, sa
 only gives at run time, small inputs are made constants of the model first; the count says of how many.
 
 A case states the operator set in which its operator had last changed, which may be older than those that rlx
-reads: then it is run in the first of these.
+reads: then it is run in the first of these, unless an operator in it became another there.
 
 The cases come with Debian's libonnx-testdata.
 """
@@ -24,12 +24,16 @@ import tempfile
 
 HERE = pathlib.Path(__file__).parent
 DATA = pathlib.Path("/usr/include/onnx/backend/test/data")
-FOLDERS = ("node", "simple")
+FOLDERS = ("node", "simple", "pytorch-operator", "pytorch-converted")
 # ONNX's numbers of f32, i32, i64, bool and f64.
 ELEMENT_TYPES = {1, 6, 7, 9, 11}
 INTEGERS = {6, 7}
 # The first operator set that rlx reads.
-FIRST_SET = 13
+FIRST_SET = 7
+# What its slope broadcasts to changed in that set.
+CHANGED = {b"PRelu"}
+# It is read, but what its loop gathers is a slice from i to i + 1, whose extent rlx cannot tell to be 1.
+LEFT_OUT = {"test_loop11"}
 # Or known to be no -1 and no 0, which stand for other extents in a reshape.
 MUST_BE_KNOWN = ("RLX-E4040", "RLX-E4201", "RLX-E5118")
 TIME_LIMIT_S = 120
@@ -130,7 +134,14 @@ def in_first_set(operator_set):
     return encoded(2 << 3) + encoded(FIRST_SET)
 
 
+def is_changed(model):
+    nodes = [value for number, value in fields(first(model, 7)) if number == 1]
+    return any(first(node, 4) in CHANGED for node in nodes)
+
+
 def raised(model):
+    if is_changed(model):
+        return model
     return b"".join(
         encoded(number << 3) + encoded(value) if isinstance(value, int) else
         embedded(number, in_first_set(value) if number == 8 else value)
@@ -238,7 +249,7 @@ def named(a):
 
 
 def selected(a, pool, cache):
-    cases = present(a.data, "test_*")
+    cases = [case for case in present(a.data, "test_*") if case.name not in LEFT_OUT]
     chosen = pool.map(lambda case: is_selected(case, a.bin, cache), cases)
     return [case.name for case, yes in zip(cases, chosen) if yes]
 

@@ -108,8 +108,29 @@ Message graph(const GraphSpec& spec) {
   return m;
 }
 
-std::string model(const Message& graph, int64_t opset, int64_t ir_version) {
-  return Message().number(1, ir_version).add(7, graph).add(8, Message().number(2, opset)).bytes;
+Message attribute_reference(std::string_view name, std::string_view of) {
+  return attribute_of(name, 1).text(21, of);
+}
+
+Message function(const FunctionSpec& spec) {
+  Message m;
+  m.text(1, spec.name);
+  for (std::string_view input : spec.inputs) m.text(4, input);
+  for (std::string_view output : spec.outputs) m.text(5, output);
+  for (std::string_view a : spec.attributes) m.text(6, a);
+  for (const Message& n : spec.nodes) m.add(7, n);
+  if (spec.opset != 0) m.add(9, Message().number(2, spec.opset));
+  m.text(10, spec.domain);
+  for (const Message& a : spec.defaults) m.add(11, a);
+  return m;
+}
+
+std::string model(const Message& graph, int64_t opset, int64_t ir_version,
+                  const std::vector<Message>& functions) {
+  Message m;
+  m.number(1, ir_version).add(7, graph).add(8, Message().number(2, opset));
+  for (const Message& f : functions) m.add(25, f);
+  return m.bytes;
 }
 
 }  // namespace rlx::test

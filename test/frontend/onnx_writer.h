@@ -64,6 +64,21 @@ struct GraphSpec {
 };
 Message graph(const GraphSpec& spec);
 
-std::string model(const Message& graph, int64_t opset = 17, int64_t ir_version = 8);
+// In a function's body: the value of one of its attributes.
+Message attribute_reference(std::string_view name, std::string_view of);
+
+struct FunctionSpec {
+  std::string_view domain, name;
+  std::vector<std::string_view> inputs, outputs;
+  std::vector<Message> nodes;
+  std::vector<std::string_view> attributes = {};
+  std::vector<Message> defaults = {};
+  // Of ONNX's own domain; 0: it imports none.
+  int64_t opset = 17;
+};
+Message function(const FunctionSpec& spec);
+
+std::string model(const Message& graph, int64_t opset = 17, int64_t ir_version = 8,
+                  const std::vector<Message>& functions = {});
 
 }  // namespace rlx::test

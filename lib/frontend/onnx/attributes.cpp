@@ -48,7 +48,7 @@ struct Harmless {
   std::string_view value;
 };
 
-constexpr std::array<Harmless, 13> kHarmless{{
+constexpr std::array<Harmless, 14> kHarmless{{
     {"auto_pad", "\"NOTSET\""},
     {"block_size", "0"},
     {"ceil_mode", "0"},
@@ -56,6 +56,7 @@ constexpr std::array<Harmless, 13> kHarmless{{
     {"layout", "0"},
     {"output_dtype", "0"},
     {"precision", "0"},
+    {"round_mode", "\"up\""},
     {"saturate", "1"},
     {"select_last_index", "0"},
     {"spatial", "1"},
@@ -77,12 +78,15 @@ std::optional<AttrRef> find(Attrs& attrs, std::string_view name) {
   return found;
 }
 
+Error unsupported(const Call& call, const A& a) {
+  return call.error(kUnsupportedAttribute,
+                    fmt::format("attribute {} = {} is not supported", a.name, value_text(a)));
+}
+
 Status assign(const Call& call, const A& a, Attrs& attrs) {
   auto to = find(attrs, a.name);
   if (!to) {
-    if (is_harmless(a)) return {};
-    return call.error(kUnsupportedAttribute,
-                      fmt::format("attribute {} = {} is not supported", a.name, value_text(a)));
+    return is_harmless(a) ? Status() : unsupported(call, a);
   }
   if (std::holds_alternative<DType*>(*to) && a.type == A::kInt && !dtype_of(a.i)) {
     return call.error(kUnsupportedType,
@@ -102,6 +106,14 @@ Vec<Diagnostic> assign(const Call& call, Attrs& attrs) {
     // Regions are no attributes here.
     if (a.type == A::kGraph) continue;
     if (auto status = assign(call, a, attrs); !status) problems.push_back(status.error().first());
+  }
+  return problems;
+}
+
+Vec<Diagnostic> check_taken(const Call& call) {
+  Vec<Diagnostic> problems;
+  for (const A& a : call.attributes) {
+    if (!is_harmless(a)) problems.push_back(unsupported(call, a).first());
   }
   return problems;
 }

@@ -8,4 +8,7 @@ namespace rlx::onnx {
 // (unless it says what rlx does anyway) or that is of another type.
 Vec<Diagnostic> assign(const Call& call, Attrs& attrs);
 
+// One for each attribute that a composition has not taken, unless it asks for nothing.
+Vec<Diagnostic> check_taken(const Call& call);
+
 }  // namespace rlx::onnx

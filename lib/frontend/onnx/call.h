@@ -1,5 +1,5 @@
-// A node on its way into the graph: as the file has it, then, after convert(), in ONNX's newest form,
-// which is the form of rlx's own operators.
+// A node on its way into the graph: as the file has it, after modernize() in ONNX's newest form, and after convert() in
+// that of rlx's own operators.
 #pragma once
 #include "frontend/onnx/tensor.h"
 

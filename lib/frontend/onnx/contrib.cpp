@@ -1,8 +1,11 @@
 #include "frontend/onnx/contrib.h"
 
+#include <algorithm>
+
 #include <fmt/format.h>
 
 #include "frontend/codes.h"
+#include "frontend/onnx/fused.h"
 #include "op/dequantize_linear.h"
 #include "support/sub_byte.h"
 
@@ -97,14 +100,31 @@ Status convert_mat_mul_n_bits(Call& c) {
   return {};
 }
 
+struct ContribConversion {
+  std::string_view op_type;
+  Status (*convert)(Call&);
+};
+
+constexpr ContribConversion kContribConversions[] = {
+    {"BiasGelu", convert_gelu},
+    {"FastGelu", convert_fast_gelu},
+    {"FusedConv", convert_fused_conv},
+    {"FusedGemm", convert_fused_gemm},
+    {"FusedMatMul", convert_fused_matmul},
+    {"Gelu", convert_gelu},
+    {"MatMulNBits", convert_mat_mul_n_bits},
+    {"QuickGelu", convert_quick_gelu},
+    {"SkipLayerNormalization", convert_skip_normalization},
+    {"SkipSimplifiedLayerNormalization", convert_skip_simplified_normalization},
+};
+
 }  // namespace
 
 Result<bool> convert_contrib(Call& call) {
-  if (call.op_type != "MatMulNBits") return false;
-  RLX_TRY_VOID(convert_mat_mul_n_bits(call));
-  if (call.attributes.empty()) return true;
-  return call.error(kUnsupportedAttribute,
-                    fmt::format("attribute {} is not supported", call.attributes.front().name));
+  auto it = std::ranges::find(kContribConversions, call.op_type, &ContribConversion::op_type);
+  if (it == std::end(kContribConversions)) return false;
+  RLX_TRY_VOID(it->convert(call));
+  return true;
 }
 
 }  // namespace rlx::onnx

@@ -1,4 +1,5 @@
-// Operators of com.microsoft, as exporters of quantised language models write them: made of those that rlx has.
+// Operators of com.microsoft, as exporters of quantised language models and ONNX Runtime's optimiser write them: made of
+// those that rlx has.
 #pragma once
 #include "frontend/onnx/call.h"
 

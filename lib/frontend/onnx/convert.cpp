@@ -6,6 +6,10 @@
 #include <fmt/format.h>
 
 #include "frontend/codes.h"
+#include "frontend/onnx/compose.h"
+#include "frontend/onnx/fused.h"
+#include "frontend/onnx/losses.h"
+#include "frontend/onnx/normalizations.h"
 #include "frontend/onnx/recurrent.h"
 
 namespace rlx::onnx {
@@ -24,14 +28,6 @@ Constant vector(DType dtype, const Vec<T>& elements) {
   return make_constant(
       dtype, {size},
       std::string(reinterpret_cast<const char*>(elements.data()), elements.size() * sizeof(T)));
-}
-
-AttributeProto int_attribute(std::string_view name, int64_t value) {
-  AttributeProto a;
-  a.name = name;
-  a.type = A::kInt;
-  a.i = value;
-  return a;
 }
 
 // The element type of an input whose type stands in the file.
@@ -59,6 +55,7 @@ Status convert_constant(Call& c) {
     return c.error(kInvalidModel, "a Constant has exactly one attribute");
   }
   RLX_TRY(Constant constant, constant_of(c, c.attributes.front()));
+  c.attributes.clear();
   c.results = {c.add_constant(std::move(constant))};
   return {};
 }
@@ -109,34 +106,7 @@ Status convert_batch_normalization(Call& c) {
   return {};
 }
 
-// ---- Older forms ------------------------------------------------------------------------------
-
-// What became input i, integers in both forms.
-void attribute_to_input(Call& c, std::string_view name, size_t i) {
-  auto a = c.find(name);
-  if (!a || c.has_input(i)) return;
-  if (a->type == A::kInts) c.set_input(i, c.add_integers(a->ints));
-  if (a->type == A::kInt) c.set_input(i, c.add_constant(make_i64({a->i}, 0)));
-  c.take(name);
-}
-
-Status convert_reduction(Call& c) {
-  attribute_to_input(c, "axes", 1);
-  return {};
-}
-
-// Up to opset 17 the parts are as many as the outputs.
-Status convert_split(Call& c) {
-  if (!c.has_input(1) && !c.find("num_outputs")) {
-    c.give(int_attribute("num_outputs", static_cast<int64_t>(c.outputs.size())));
-  }
-  return {};
-}
-
-Status convert_dft(Call& c) {
-  attribute_to_input(c, "axis", 2);
-  return {};
-}
+// ---- Other forms ------------------------------------------------------------------------------
 
 // The type to cast to is that of the second input.
 Status convert_cast_like(Call& c) {
@@ -164,6 +134,12 @@ Status convert_optional(Call& c) {
   return {};
 }
 
+// The name that it had at first.
+Status convert_scatter(Call& c) {
+  c.op = "scatter_elements";
+  return {};
+}
+
 Status convert_sequence_empty(Call& c) {
   c.op = "sequence_construct";
   c.take("dtype");
@@ -175,30 +151,26 @@ struct Conversion {
   Status (*convert)(Call&);
 };
 
-constexpr std::array<Conversion, 23> kConversions{{
+constexpr std::array<Conversion, 19> kConversions{{
     {"BatchNormalization", convert_batch_normalization},
     {"CastLike", convert_cast_like},
     {"Constant", convert_constant},
     {"ConstantOfShape", convert_constant_of_shape},
-    {"DFT", convert_dft},
     {"Dropout", convert_dropout},
     {"GRU", convert_recurrent},
+    {"GroupNormalization", convert_group_normalization},
+    {"InstanceNormalization", convert_instance_normalization},
+    {"LRN", convert_lrn},
     {"LSTM", convert_recurrent},
     {"Loop", convert_loop},
+    {"MeanVarianceNormalization", convert_mean_variance_normalization},
+    {"NegativeLogLikelihoodLoss", convert_nll_loss},
     {"Optional", convert_optional},
     {"RNN", convert_recurrent},
-    {"ReduceL1", convert_reduction},
-    {"ReduceL2", convert_reduction},
-    {"ReduceLogSum", convert_reduction},
-    {"ReduceLogSumExp", convert_reduction},
-    {"ReduceMax", convert_reduction},
-    {"ReduceMean", convert_reduction},
-    {"ReduceMin", convert_reduction},
-    {"ReduceProd", convert_reduction},
-    {"ReduceSum", convert_reduction},
-    {"ReduceSumSquare", convert_reduction},
+    {"Scatter", convert_scatter},
     {"SequenceEmpty", convert_sequence_empty},
-    {"Split", convert_split},
+    {"SimplifiedLayerNormalization", convert_simplified_normalization},
+    {"SoftmaxCrossEntropyLoss", convert_softmax_cross_entropy},
 }};
 
 }  // namespace

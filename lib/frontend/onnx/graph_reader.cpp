@@ -11,13 +11,13 @@
 #include "frontend/onnx/convert.h"
 #include "frontend/onnx/list_inputs.h"
 #include "frontend/onnx/names.h"
+#include "frontend/onnx/older.h"
+#include "frontend/onnx/opsets.h"
 #include "frontend/onnx/order.h"
 #include "frontend/onnx/types.h"
 
 namespace rlx::onnx {
 namespace {
-
-bool is_own_domain(std::string_view domain) { return domain.empty() || domain == "ai.onnx"; }
 
 // Optional operands left out at the end are as good as not there.
 template <class T, class Empty>
@@ -79,11 +79,18 @@ Error unsupported_domain(const Call& call, std::string_view domain) {
   return call.error(
       kUnsupportedDomain,
       fmt::format("operator {} is of domain {}, which is not supported", call.op_type, domain),
-      "export the model without fused or custom operators, its functions inlined");
+      "export the model without fused or custom operators, or with functions that say what they "
+      "are");
 }
 
 Status convert_any(Call& call, std::string_view domain) {
-  if (is_own_domain(domain)) return convert(call);
+  if (is_own_domain(domain)) {
+    if (call.opset == 0) {
+      return call.error(kInvalidModel, "the function imports no operator set of ONNX");
+    }
+    RLX_TRY_VOID(modernize(call));
+    return call.results ? Status() : convert(call);
+  }
   if (domain != "com.microsoft") return unsupported_domain(call, domain);
   RLX_TRY(const bool converted, convert_contrib(call));
   return converted ? Status() : unsupported_domain(call, domain);
@@ -123,16 +130,24 @@ void GraphReader::add_inputs(const GraphProto& g, const InputShapes& shapes, Sco
 }
 
 void GraphReader::read_body(GraphProto& g, Scope& scope) {
-  if (g.has_sparse_initializers) {
-    report(Error(kUnsupportedFormat, "sparse initializers are not supported"), nullptr, scope);
-  }
-  auto order = execution_order(g);
-  if (!order) return report(std::move(order.error()), nullptr, scope);
-  for (const size_t i : *order) read_node(g.nodes[i], scope);
+  if (!read_nodes(g, scope)) return;
   for (const ValueInfoProto& v : g.outputs) {
     const ValueId result = find(v.name, nullptr, scope);
     graph_[scope.region()].results.push_back(result);
   }
+}
+
+bool GraphReader::read_nodes(GraphProto& g, Scope& scope) {
+  if (g.has_sparse_initializers) {
+    report(Error(kUnsupportedFormat, "sparse initializers are not supported"), nullptr, scope);
+  }
+  auto order = execution_order(g);
+  if (!order) {
+    report(std::move(order.error()), nullptr, scope);
+    return false;
+  }
+  for (const size_t i : *order) read_node(g.nodes[i], scope);
+  return true;
 }
 
 RegionId GraphReader::read_region(GraphProto& g, Scope& outer) {
@@ -163,7 +178,7 @@ Call GraphReader::call_of(NodeProto& n, Scope& scope) {
   Call call(graph_, scope.region(), tensors_);
   call.op = rlx_name(n.op_type);
   call.op_type = n.op_type;
-  call.node = name_of(n);
+  call.node = name_here(n);
   call.opset = opset_;
   call.attributes = std::move(n.attributes);
   call.outputs = n.outputs;
@@ -176,6 +191,7 @@ Call GraphReader::call_of(NodeProto& n, Scope& scope) {
 }
 
 Result<Values> GraphReader::outputs_of(Call& call, const NodeProto& n, Scope& scope) {
+  if (const FunctionProto* f = functions_.find(n)) return read_call(call, *f, scope);
   if (is_own_domain(n.domain) && call.op_type == "Scan") return read_scan(call, n, scope);
   Vec<RegionId> regions;
   for (const std::string_view name : kRegionAttributes) {
@@ -188,6 +204,7 @@ Result<Values> GraphReader::outputs_of(Call& call, const NodeProto& n, Scope& sc
   const OpDef* op = find_op(call.op);
   if (!call.results && !op) return unsupported_operator(call);
   if (call.results) {
+    if (auto problems = check_taken(call); !problems.empty()) return Error(std::move(problems));
     if (call.outputs.size() <= call.results->size()) return *std::move(call.results);
     return call.error(kInvalidModel, fmt::format("the node has {} outputs, more than its operator",
                                                  call.outputs.size()));
@@ -226,7 +243,7 @@ void GraphReader::define(std::string_view name, ValueId v, const NodeProto* n, S
 void GraphReader::report(Error e, const NodeProto* n, const Scope& scope) {
   for (Diagnostic& d : e.items) {
     if (n) {
-      d.node = name_of(*n);
+      d.node = name_here(*n);
       d.op = n->op_type;
       d.opset = opset_;
       for (const std::string_view input : n->inputs) {

@@ -202,9 +202,11 @@ AttributeProto read_attribute(std::string_view message, int depth) {
       case 8: each_integer(f, [&](int64_t v) { a.ints.push_back(v); }); break;
       case 9: a.strings.push_back(bytes(f)); break;
       case 20: a.type = integer(f); break;
+      case 21: a.reference = bytes(f); break;
       default: f.skip();
     }
   });
+  if (!a.reference.empty()) return a;
   const bool has_value = (a.type != AttributeProto::kTensor || a.tensors.size() == 1) &&
                          (a.type != AttributeProto::kGraph || a.graphs.size() == 1);
   if (!has_value) throw Broken(message, "an attribute has not the one value of its type");
@@ -221,6 +223,7 @@ NodeProto read_node(std::string_view message, int depth) {
       case 4: n.op_type = bytes(f); break;
       case 5: n.attributes.push_back(read_attribute(bytes(f), depth)); break;
       case 7: n.domain = bytes(f); break;
+      case 8: n.overload = bytes(f); break;
       default: f.skip();
     }
   });
@@ -248,6 +251,25 @@ GraphProto read_graph(std::string_view message, int depth) {
   return g;
 }
 
+FunctionProto read_function(std::string_view message) {
+  FunctionProto fn;
+  each_field(message, "FunctionProto", [&](Fields& f) {
+    switch (f.tag()) {
+      case 1: fn.name = bytes(f); break;
+      case 4: fn.inputs.push_back(bytes(f)); break;
+      case 5: fn.outputs.push_back(bytes(f)); break;
+      case 6: fn.attributes.push_back(bytes(f)); break;
+      case 7: fn.nodes.push_back(read_node(bytes(f), 0)); break;
+      case 9: fn.opsets.push_back(read_opset(bytes(f))); break;
+      case 10: fn.domain = bytes(f); break;
+      case 11: fn.defaults.push_back(read_attribute(bytes(f), 0)); break;
+      case 13: fn.overload = bytes(f); break;
+      default: f.skip();
+    }
+  });
+  return fn;
+}
+
 ModelProto read_model(std::string_view message) {
   ModelProto m;
   each_field(message, "ModelProto", [&](Fields& f) {
@@ -255,6 +277,7 @@ ModelProto read_model(std::string_view message) {
       case 1: m.ir_version = integer(f); break;
       case 7: m.graph = read_graph(bytes(f), 0); break;
       case 8: m.opsets.push_back(read_opset(bytes(f))); break;
+      case 25: m.functions.push_back(read_function(bytes(f))); break;
       default: f.skip();
     }
   });

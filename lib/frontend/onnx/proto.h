@@ -64,6 +64,8 @@ struct AttributeProto {
   };
 
   std::string_view name;
+  // In a function's body: the function's attribute whose value it has; else empty.
+  std::string_view reference;
   int64_t type = kUndefined;
   float f = 0;
   int64_t i = 0;
@@ -78,6 +80,8 @@ struct AttributeProto {
 
 struct NodeProto {
   std::string_view name, op_type, domain;
+  // Which of the functions of that name.
+  std::string_view overload;
   Vec<std::string_view> inputs, outputs;
   Vec<AttributeProto> attributes;
 };
@@ -95,10 +99,20 @@ struct OpsetProto {
   int64_t version = 0;
 };
 
+struct FunctionProto {
+  std::string_view name, domain, overload;
+  Vec<std::string_view> inputs, outputs, attributes;
+  // Attributes that may be left out, with their values then.
+  Vec<AttributeProto> defaults;
+  Vec<NodeProto> nodes;
+  Vec<OpsetProto> opsets;
+};
+
 struct ModelProto {
   int64_t ir_version = 0;
   Vec<OpsetProto> opsets;
   std::optional<GraphProto> graph;
+  Vec<FunctionProto> functions;
 };
 
 // The model in a whole file. Errors name the offset and the field.

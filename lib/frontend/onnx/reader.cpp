@@ -6,6 +6,7 @@
 
 #include "frontend/codes.h"
 #include "frontend/onnx/graph_reader.h"
+#include "frontend/onnx/opsets.h"
 
 namespace rlx::onnx {
 namespace {
@@ -18,25 +19,6 @@ void check_ir_version(int64_t version, Vec<Diagnostic>& problems) {
       {.code = kUnsupportedFormat,
        .message = fmt::format("IR version {} is not supported", version),
        .hint = fmt::format("versions {} to {} are", kFirstIrVersion, kLastIrVersion)});
-}
-
-void check_opset(int64_t opset, Vec<Diagnostic>& problems) {
-  if (opset >= kFirstOpset && opset <= kLastOpset) return;
-  problems.push_back(
-      {.code = kUnsupportedFormat,
-       .message = fmt::format("operator set {} is not supported", opset),
-       .opset = opset,
-       .hint = fmt::format(
-           "convert the model to a set from {} to {}, for example with onnx.version_converter",
-           kFirstOpset, kLastOpset)});
-}
-
-// The version of ONNX's own domain; a model without it has no operators that rlx knows.
-std::optional<int64_t> own_opset(const ModelProto& model) {
-  for (const OpsetProto& opset : model.opsets) {
-    if (opset.domain.empty() || opset.domain == "ai.onnx") return opset.version;
-  }
-  return std::nullopt;
 }
 
 // An input whose default is not taken is one like the others.
@@ -76,19 +58,20 @@ Result<ModelFile> read_model(std::string_view file, std::shared_ptr<const void> 
                              std::string folder, const Vec<std::string>& given,
                              const Vec<std::string>& opened, const InputShapes& shapes) {
   RLX_TRY(ModelProto model, parse_model(file));
-  auto opset = own_opset(model);
+  auto opset = own_opset(model.opsets);
   if (!model.graph) {
     return Error(kInvalidModel, "the file has no graph", "is it an ONNX model, and whole?");
   }
   if (!opset) return Error(kInvalidModel, "the model imports no operator set of ONNX");
+  RLX_TRY(const Functions functions, Functions::of(model.functions));
   ModelFile out{.format = "onnx", .opset = *opset, .ir_version = model.ir_version};
   Tensors tensors(file, std::move(keeper), std::move(folder));
   Vec<Diagnostic> problems;
   check_ir_version(model.ir_version, problems);
-  check_opset(*opset, problems);
+  if (auto status = check_opset(*opset); !status) problems.push_back(status.error().first());
   drop_defaults(*model.graph, given);
   open_initializers(*model.graph, opened);
-  GraphReader(*opset, tensors, out.graph, problems).read(*model.graph, shapes);
+  GraphReader(*opset, functions, tensors, out.graph, problems).read(*model.graph, shapes);
   if (!problems.empty()) return Error(std::move(problems));
   out.files = tensors.external_files();
   return out;

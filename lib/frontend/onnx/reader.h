@@ -1,10 +1,9 @@
-// ONNX files: operator sets 13 to 23 of ONNX's own domain, and MatMulNBits of com.microsoft.
+// ONNX files: operator sets 7 to 25 of ONNX's own domain, each by its own rules (older.h), functions of the model, and
+// the operators of com.microsoft that contrib.h names.
 #pragma once
 #include "frontend/frontend.h"
 
 namespace rlx::onnx {
-
-inline constexpr int64_t kFirstOpset = 13, kLastOpset = 23;
 
 // A model in memory; its constants view the bytes, which keeper keeps. External data is looked for in
 // folder; with an empty one there may be none. `given`, `opened` and `shapes` as in

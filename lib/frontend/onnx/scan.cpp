@@ -2,7 +2,6 @@
 
 #include "frontend/codes.h"
 #include "frontend/onnx/graph_reader.h"
-#include "frontend/onnx/order.h"
 #include "op/gather.h"
 #include "op/loop.h"
 
@@ -35,6 +34,11 @@ Status check_outputs(Call& c) {
 }
 
 Result<ScanForm> take_form(Call& c) {
+  constexpr int64_t kWithoutBatches = 9;
+  if (c.opset < kWithoutBatches) {
+    return c.error(kUnsupportedOperator, "Scan over batches, of operator set 8, is not supported",
+                   "export the model to operator set 9 or later");
+  }
   const std::optional<AttributeProto> count = c.take("num_scan_inputs");
   const auto inputs = static_cast<int64_t>(c.inputs.size());
   if (!count || count->i < 1 || count->i > inputs) {
@@ -60,7 +64,7 @@ ValueId extent_of(Call& c, ValueId v, int64_t axis) {
 ValueId GraphReader::slice_of(const NodeProto& n, size_t input, int64_t axis, bool reverse,
                               ValueId trip, Scope& body) {
   Call inner(graph_, body.region(), tensors_);
-  inner.node = name_of(n);
+  inner.node = name_here(n);
   // Found from inside, the value is captured.
   const ValueId v = find(n.inputs[input], &n, body);
   if (reverse) {
