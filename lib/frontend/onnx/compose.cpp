@@ -61,6 +61,14 @@ AttributeProto int_attribute(std::string_view name, int64_t value) {
   return a;
 }
 
+AttributeProto text_attribute(std::string_view name, std::string_view value) {
+  A a;
+  a.name = name;
+  a.type = A::kString;
+  a.s = value;
+  return a;
+}
+
 Status need_inputs(const Call& c, size_t count) {
   for (size_t i = 0; i < count; ++i) {
     if (c.has_input(i)) continue;
@@ -93,6 +101,12 @@ ValueId number(Call& c, DType type, float value) {
 }
 
 ValueId integer(Call& c, int64_t value) { return c.add_constant(make_i64({value}, 0)); }
+
+ValueId floats(Call& c, const Vec<float>& elements) {
+  std::string bytes(reinterpret_cast<const char*>(elements.data()),
+                    elements.size() * sizeof(float));
+  return c.add_constant(make_constant(DType::kF32, {std::ssize(elements)}, std::move(bytes)));
+}
 
 ValueId cast_to(Call& c, DType type, ValueId v) {
   return c.add_node(attrs(ops::Cast{.to = type}), {v});

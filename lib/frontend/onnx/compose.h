@@ -14,6 +14,8 @@ Result<Vec<float>> take_floats(Call& c, std::string_view name);
 Result<Vec<int64_t>> take_ints(Call& c, std::string_view name, Vec<int64_t> fallback);
 
 AttributeProto int_attribute(std::string_view name, int64_t value);
+// Both live as long as the call.
+AttributeProto text_attribute(std::string_view name, std::string_view value);
 
 // An error where one of the first `count` inputs is left out.
 Status need_inputs(const Call& c, size_t count);
@@ -24,6 +26,8 @@ DType float_type_of(const Call& c, ValueId v);
 // A scalar of that type.
 ValueId number(Call& c, DType type, float value);
 ValueId integer(Call& c, int64_t value);
+// A vector of f32.
+ValueId floats(Call& c, const Vec<float>& elements);
 ValueId cast_to(Call& c, DType type, ValueId v);
 
 // The operator with one of its attributes set.

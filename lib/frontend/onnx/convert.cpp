@@ -10,6 +10,7 @@
 #include "frontend/onnx/fused.h"
 #include "frontend/onnx/losses.h"
 #include "frontend/onnx/normalizations.h"
+#include "frontend/onnx/older.h"
 #include "frontend/onnx/recurrent.h"
 
 namespace rlx::onnx {
@@ -146,12 +147,18 @@ Status convert_sequence_empty(Call& c) {
   return {};
 }
 
+Status convert_upsample(Call& c) {
+  if (c.opset >= 10) return c.error(kInvalidModel, "Upsample is no operator of this set");
+  c.op = "resize";
+  return modernize_resize(c);
+}
+
 struct Conversion {
   std::string_view op_type;
   Status (*convert)(Call&);
 };
 
-constexpr std::array<Conversion, 19> kConversions{{
+constexpr std::array<Conversion, 20> kConversions{{
     {"BatchNormalization", convert_batch_normalization},
     {"CastLike", convert_cast_like},
     {"Constant", convert_constant},
@@ -171,6 +178,7 @@ constexpr std::array<Conversion, 19> kConversions{{
     {"SequenceEmpty", convert_sequence_empty},
     {"SimplifiedLayerNormalization", convert_simplified_normalization},
     {"SoftmaxCrossEntropyLoss", convert_softmax_cross_entropy},
+    {"Upsample", convert_upsample},
 }};
 
 }  // namespace

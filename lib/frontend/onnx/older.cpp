@@ -1,6 +1,7 @@
 #include "frontend/onnx/older.h"
 
 #include <limits>
+#include <utility>
 
 #include "frontend/codes.h"
 #include "frontend/onnx/compose.h"
@@ -105,6 +106,12 @@ Status modernize_rows(Call& c) {
   return {};
 }
 
+Status modernize_upsample(Call& c) {
+  RLX_TRY(const Vec<float> scales, take_floats(c, "scales"));
+  c.set_input(1, floats(c, scales));
+  return {};
+}
+
 struct Change {
   std::string_view op_type;
   // The first operator set with the newer form.
@@ -131,6 +138,7 @@ constexpr Change kChanges[] = {
     {"ReduceProd", 18, axes_to_input},
     {"ReduceSum", 13, axes_to_input},
     {"ReduceSumSquare", 18, axes_to_input},
+    {"Resize", 11, modernize_resize},
     {"Slice", 10, modernize_slice},
     {"Softmax", 13, modernize_rows},
     {"Split", 13, modernize_split},
@@ -138,9 +146,19 @@ constexpr Change kChanges[] = {
     {"Squeeze", 13, axes_to_input},
     {"TopK", 10, modernize_top_k},
     {"Unsqueeze", 13, axes_to_input},
+    {"Upsample", 9, modernize_upsample},
 };
 
 }  // namespace
+
+// Scales are the second input. The nearest element is the one below, or above where the axis shrinks.
+Status modernize_resize(Call& c) {
+  if (!c.has_input(1)) return c.error(kInvalidModel, "scales are missing");
+  c.set_input(2, std::exchange(c.inputs[1], ValueId()));
+  c.give(text_attribute("coordinate_transformation_mode", "asymmetric"));
+  c.give(text_attribute("nearest_mode", "simple"));
+  return {};
+}
 
 Status modernize(Call& call) {
   for (const Change& change : kChanges) {
