@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include "frontend/codes.h"
+#include "frontend/onnx/quantised.h"
 #include "frontend/onnx/recurrent.h"
 
 namespace rlx::onnx {
@@ -175,7 +176,7 @@ struct Conversion {
   Status (*convert)(Call&);
 };
 
-constexpr std::array<Conversion, 23> kConversions{{
+constexpr std::array<Conversion, 25> kConversions{{
     {"BatchNormalization", convert_batch_normalization},
     {"CastLike", convert_cast_like},
     {"Constant", convert_constant},
@@ -186,6 +187,8 @@ constexpr std::array<Conversion, 23> kConversions{{
     {"LSTM", convert_recurrent},
     {"Loop", convert_loop},
     {"Optional", convert_optional},
+    {"QLinearConv", convert_quantised_product},
+    {"QLinearMatMul", convert_quantised_product},
     {"RNN", convert_recurrent},
     {"ReduceL1", convert_reduction},
     {"ReduceL2", convert_reduction},
