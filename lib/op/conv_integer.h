@@ -1,8 +1,11 @@
 // Convolution of bytes less their zero points, with the rules of conv, as i32. Padding counts for nothing.
 #pragma once
+#include <algorithm>
+
 #include "op/op.h"
 #include "op/shared/codes.h"
 #include "op/shared/convolution.h"
+#include "op/shared/formula.h"
 #include "op/shared/quantised.h"
 
 namespace rlx::ops {
@@ -50,12 +53,36 @@ struct ConvInteger {
     });
   }
 
+  // Padding with a zero point that only the run tells stands before the convolution, which then has nothing to leave out:
+  // the pass over the image's bytes takes less time than asking of each, as it is staged, where it is.
+  static std::optional<ValueId> canonicalise(const ConvInteger& o, GraphBuilder& g, const Node& n) {
+    const bool is_told =
+        n.inputs.size() > 2 && n.inputs[2].valid() && g.graph().constant_of(n.inputs[2]) == nullptr;
+    const bool is_padded = std::ranges::any_of(o.pads, [](int64_t pad) { return pad != 0; });
+    if (!is_told || !is_padded || o.auto_pad != "NOTSET") return std::nullopt;
+    Formula f(g);
+    const auto axes = static_cast<int64_t>(o.pads.size() / 2);
+    Vec<Dim> pads(2, Dim(0));
+    pads.insert(pads.end(), o.pads.begin(), o.pads.begin() + axes);
+    pads.insert(pads.end(), 2, Dim(0));
+    pads.insert(pads.end(), o.pads.begin() + axes, o.pads.end());
+    Vec<Wire> inputs;
+    for (const ValueId v : n.inputs) inputs.push_back(f(v));
+    const Wire zero = reshape(inputs[2], {});
+    inputs[0] = f.make("pad", {inputs[0], f.integers(std::move(pads)), zero});
+    ConvInteger inside = o;
+    inside.pads = {};
+    const Result<Values> y = f.values({f.make(attrs(inside), inputs)});
+    return y ? std::optional(y->front()) : std::nullopt;
+  }
+
  private:
   static Vec<Dim> first_of(const KernelBuilder& b, int i) {
     return Vec<Dim>(b.has(i) ? b.in(i).shape.size() : 0, Dim(0));
   }
 
-  // Padding is filled with the zero point where that is known, else what is in it is left out.
+  // Padding is filled with the zero point where that is known; else, in forms that canonicalise() leaves, what is in it is
+  // left out.
   static Ex image(KernelBuilder& b, StageBuilder& s, const Window& window, const Vec<Dim>& at) {
     const Constant* known = b.has(2) ? b.constant(2) : nullptr;
     Vec<Bounds> bounds = window.bounds(known ? only_element(*known) : Scalar::of(b.in(0).dtype, 0));
