@@ -116,7 +116,7 @@ Made scatter_nd(Generator& g, int v) {
 
 Vec<Emitter> equation_emitters() {
   return {
-      {"einsum", "einsum", Family::kProduct, einsum},
+      {"einsum", "", Family::kProduct, einsum},
       {"scatter_nd", "", Family::kOther, scatter_nd},
   };
 }
