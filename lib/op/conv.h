@@ -3,10 +3,8 @@
 #pragma once
 #include "op/op.h"
 #include "op/shared/batching.h"
-#include "op/shared/contraction.h"
 #include "op/shared/conv_hooks.h"
-#include "op/shared/rows.h"
-#include "op/shared/window.h"
+#include "op/shared/convolution.h"
 
 namespace rlx::ops {
 
@@ -28,37 +26,24 @@ struct Conv {
   static Result<Types> infer(const Conv& o, InferCtx& c) {
     const Type& x = c.in(0);
     const Type& w = c.in(1);
-    if (x.rank() != w.rank() || x.dtype != w.dtype) {
-      return c.error(kBadInput, "x and w differ in rank or element type");
-    }
-    if (o.group < 1) return c.error(kBadAttribute, "group is not positive");
-    RLX_TRY(const WindowAttributes attributes, attributes_of(o, c));
-    RLX_TRY(const Window window, window_of(c, attributes));
-    RLX_TRY_VOID(c.require_equal(x.shape[1], w.shape[1] * o.group));
-    RLX_TRY_VOID(divided(c, w.shape[0], o.group, "the number of output channels"));
-    RLX_TRY_VOID(check_bias(c, w.shape[0]));
-    Vec<Dim> shape = window.out();
-    shape.insert(shape.begin(), {x.shape[0], w.shape[0]});
+    if (x.dtype != w.dtype) return c.error(kBadInput, "x and w differ in element type");
+    RLX_TRY(Vec<Dim> shape, infer_conv_shape(o, c));
+    RLX_TRY_VOID(check_bias(c, 2, x.dtype, w.shape[0]));
     return Types{Type::tensor(x.dtype, std::move(shape))};
   }
 
   static Status lower(const Conv& o, KernelBuilder& b) {
-    const Vec<Dim> at = b.grid(b.out().shape);
-    // One input channel per group: every channel has a window of its own.
-    const bool depthwise = o.group > 1 && b.in(1).shape[1].is(1);
-    const BiasedOutput output(b, at);
-    if (depthwise) {
-      store_windows(o, b, at, output);
-    } else {
-      store_convolution(o, b, at, output);
-    }
-    output.finish();
-    return {};
+    return lower_conv(o, b, 2, [&](StageBuilder& s, const Window& window, const ConvPlaces& at) {
+      Vec<Bounds> bounds = window.bounds(Scalar::of(b.in(0).dtype, 0));
+      bounds.insert(bounds.begin(), 2, Bounds{});
+      const Ex x = s.load(b.input(0), at.x, std::move(bounds));
+      return std::pair(x, s.load(b.input(1), at.w));
+    });
   }
 
   static Result<Values> grad(const Conv& o, GraphBuilder& b, const GradIn& in) {
     const KernelBuilder k(b.graph(), in.node);
-    const Window window = window_of(k, *attributes_of(o, k));
+    const Window window = window_of(k, *conv_attributes(o, k));
     Formula f(b);
     const Wire x = f(in.inputs[0]), w = f(in.inputs[1]), outer = f(in.outer[0]);
     Vec<Wire> grads(in.inputs.size(), f.none());
@@ -120,53 +105,6 @@ struct Conv {
     shape[a] = shape[a] * shape[a + 1];
     shape.erase(shape.begin() + static_cast<int64_t>(a) + 1);
     return shape;
-  }
-
-  // From an InferCtx or a KernelBuilder; the window's extents are those of w.
-  template <class Ctx>
-  static Result<WindowAttributes> attributes_of(const Conv& o, const Ctx& c) {
-    WindowAttributes a{o.auto_pad, {}, o.strides, o.dilations, o.pads};
-    RLX_TRY(a.kernel_shape, window_extents(c, o.kernel_shape));
-    return a;
-  }
-
-  struct Operands {
-    Ex x, w;
-  };
-
-  // x and w under the window's element k, for input channel `channel` of the output channel's
-  // group.
-  static Operands load(const Conv& o, KernelBuilder& b, StageBuilder& s, const Window& window,
-                       const Vec<Dim>& at, const Dim& channel, const Vec<Dim>& k) {
-    const Vec<Dim>& w = b.in(1).shape;
-    const Dim group = o.group == 1 ? Dim(0) : floor_div(at[1], floor_div(w[0], o.group));
-    Vec<Dim> x_at = window.position({at.begin() + 2, at.end()}, k);
-    x_at.insert(x_at.begin(), {at[0], group * w[1] + channel});
-    Vec<Bounds> bounds = window.bounds(Scalar::of(b.in(0).dtype, 0));
-    bounds.insert(bounds.begin(), 2, Bounds{});
-    Vec<Dim> w_at = k;
-    w_at.insert(w_at.begin(), {at[1], channel});
-    const Ex x = s.load(b.input(0), x_at, std::move(bounds));
-    return {x, s.load(b.input(1), w_at)};
-  }
-
-  static void store_windows(const Conv& o, KernelBuilder& b, const Vec<Dim>& at,
-                            const BiasedOutput& output) {
-    const Window window = window_of(b, *attributes_of(o, b));
-    StageBuilder s = b.reduce(window.kernel());
-    const Operands operands = load(o, b, s, window, at, 0, s.loops());
-    output.store(s, sum(s, operands.x * operands.w));
-  }
-
-  static void store_convolution(const Conv& o, KernelBuilder& b, const Vec<Dim>& at,
-                                const BiasedOutput& output) {
-    const Window window = window_of(b, *attributes_of(o, b));
-    Vec<Dim> extents = window.kernel();
-    extents.insert(extents.begin(), b.in(1).shape[1]);
-    StageBuilder s = b.conv(extents);
-    const Vec<Dim> k(s.loops().begin() + 1, s.loops().end());
-    const Operands operands = load(o, b, s, window, at, s.loop(0), k);
-    output.store(s, convolve(s, at, operands.x, operands.w));
   }
 };
 RLX_OP(Conv);

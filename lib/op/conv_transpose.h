@@ -40,7 +40,7 @@ struct ConvTranspose {
     RLX_TRY_VOID(c.require_equal(x.shape[1], w.shape[0]));
     RLX_TRY_VOID(divided(c, w.shape[0], o.group, "the number of input channels"));
     Vec<Dim> shape{x.shape[0], w.shape[1] * o.group};
-    RLX_TRY_VOID(check_bias(c, shape[1]));
+    RLX_TRY_VOID(check_bias(c, 2, x.dtype, shape[1]));
     for (const TransposedAxis& axis : axes) shape.push_back(axis.out);
     return Types{Type::tensor(x.dtype, std::move(shape))};
   }
@@ -48,7 +48,7 @@ struct ConvTranspose {
   static Status lower(const ConvTranspose& o, KernelBuilder& b) {
     const Vec<Dim> at = b.grid(b.out().shape);
     const Vec<TransposedAxis> axes = transposed_window_of(b, *attributes_of(o, b));
-    const BiasedOutput output(b, at);
+    const BiasedOutput output(b, at, 2);
     if (o.group > 1 && floor_div(b.in(1).shape[0], o.group).is(1)) {
       store_windows(o, b, axes, at, output);
     } else {

@@ -5,6 +5,7 @@
 #include "op/shared/batching.h"
 #include "op/shared/contraction.h"
 #include "op/shared/formula.h"
+#include "op/shared/matrices.h"
 
 namespace rlx::ops {
 
@@ -15,33 +16,18 @@ struct MatMul {
   static constexpr DTypes dtypes = kNumbers;
 
   static Result<Types> infer(const MatMul&, InferCtx& c) {
-    const Type& a = c.in(0);
-    const Type& b = c.in(1);
-    if (a.rank() == 0 || b.rank() == 0) return c.error(kBadInput, "a scalar has no matrix product");
-    if (a.dtype != b.dtype) return c.error(kBadInput, "inputs have different element types");
-    RLX_TRY_VOID(c.require_equal(a.shape.back(), b.shape[inner_axis(b)]));
-    RLX_TRY(Vec<Dim> shape, c.broadcast(batch_of(a.shape), batch_of(b.shape)));
-    if (a.rank() > 1) shape.push_back(a.shape[a.shape.size() - 2]);
-    if (b.rank() > 1) shape.push_back(b.shape.back());
-    return Types{Type::tensor(a.dtype, std::move(shape))};
+    if (c.in(0).dtype != c.in(1).dtype) {
+      return c.error(kBadInput, "inputs have different element types");
+    }
+    RLX_TRY(Vec<Dim> shape, infer_product_shape(c));
+    return Types{Type::tensor(c.in(0).dtype, std::move(shape))};
   }
 
   static Status lower(const MatMul&, KernelBuilder& b) {
-    const Type& x = b.in(0);
-    const Type& y = b.in(1);
     const Vec<Dim> at = b.grid(b.out().shape);
-    StageBuilder s = b.contract({x.shape.back()});
-    const size_t matrix_axes = (x.rank() > 1 ? 1 : 0) + (y.rank() > 1 ? 1 : 0);
-    const Vec<Dim> batch(at.begin(), at.end() - static_cast<int64_t>(matrix_axes));
-    const Vec<Dim> batch_shape(b.out().shape.begin(),
-                               b.out().shape.begin() + static_cast<int64_t>(batch.size()));
-    Vec<Dim> x_at = broadcast_index(b, batch_of(x.shape), batch_shape, batch);
-    if (x.rank() > 1) x_at.push_back(at[batch.size()]);
-    x_at.push_back(s.loop(0));
-    Vec<Dim> y_at = broadcast_index(b, batch_of(y.shape), batch_shape, batch);
-    y_at.push_back(s.loop(0));
-    if (y.rank() > 1) y_at.push_back(at.back());
-    s.store(b.output(), at, contract(b, s, at, x_at, y_at));
+    StageBuilder s = b.contract({b.in(0).shape.back()});
+    const ProductPlaces places = product_places(b, at, s.loop(0));
+    s.store(b.output(), at, contract(b, s, at, places.a, places.b));
     return {};
   }
 
@@ -123,13 +109,6 @@ struct MatMul {
   static Vec<Dim> flat(const Vec<Dim>& shape) {
     return {product({shape.begin(), shape.end() - 1}), shape.back()};
   }
-
-  static Vec<Dim> batch_of(const Vec<Dim>& shape) {
-    return {shape.begin(), shape.end() - std::min<int64_t>(2, static_cast<int64_t>(shape.size()))};
-  }
-
-  // The axis of the second operand that is summed over.
-  static size_t inner_axis(const Type& t) { return static_cast<size_t>(std::max(0, t.rank() - 2)); }
 };
 RLX_OP(MatMul);
 

@@ -150,7 +150,7 @@ struct Resize {
     }
     Vec<Dim> out;
     for (const double extent : extents) {
-      out.push_back(static_cast<int64_t>(std::floor(extent * *factor + 0.5)));
+      out.emplace_back(static_cast<int64_t>(std::floor(extent * *factor + 0.5)));
     }
     return out;
   }

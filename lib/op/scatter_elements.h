@@ -4,6 +4,7 @@
 #pragma once
 #include "op/op.h"
 #include "op/shared/batching.h"
+#include "op/shared/combining.h"
 #include "op/shared/view.h"
 
 namespace rlx::ops {
@@ -22,15 +23,7 @@ struct ScatterElements {
   static Result<Types> infer(const ScatterElements& o, InferCtx& c) {
     const Type& data = c.in(0);
     RLX_TRY(const int axis, checked_axis(c, o.axis, data.rank()));
-    const std::optional<Combine> combine = combine_of(o);
-    if (!combine) return c.error(kBadAttribute, "reduction is " + o.reduction);
-    if (*combine != Combine::kSet && compute_type(data.dtype) != data.dtype) {
-      return c.error(kUnsupportedForm, "elements of 16-bit floats are not combined in place",
-                     "cast data and updates to f32");
-    }
-    if (*combine != Combine::kSet && data.dtype == DType::kBool) {
-      return c.error(kUnsupportedForm, "bools are not combined in place");
-    }
+    RLX_TRY_VOID(require_combining(c, o.reduction));
     if (c.in(1).rank() != data.rank() || !is_integer(c.in(1).dtype)) {
       return c.error(kBadInput, "indices are no integers of data's rank");
     }
@@ -46,10 +39,7 @@ struct ScatterElements {
   }
 
   static Status lower(const ScatterElements& o, KernelBuilder& b) {
-    {
-      StageBuilder s = b.map(b.in(0).shape);
-      s.store(b.output(), s.loops(), s.load(b.input(0), s.loops()));
-    }
+    copy_data(b);
     const auto axis = static_cast<size_t>(axis_of(o.axis, b.in(0).rank()));
     StageBuilder s = b.map(b.in(1).shape);
     Vec<AxisIndex> index = axis_indexes(s.loops());
@@ -57,13 +47,13 @@ struct ScatterElements {
     index[axis] = data_index(s.load(b.input(1), s.loops()));
     bounds[axis].rule = Bounds::Rule::kChecked;
     const Ex update = s.load(b.input(2), s.loops());
-    s.scatter(b.output(), std::move(index), std::move(bounds), update, *combine_of(o));
+    s.scatter(b.output(), std::move(index), std::move(bounds), update, *combine_of(o.reduction));
     return {};
   }
 
   // Of what is added.
   static Result<Values> grad(const ScatterElements& o, GraphBuilder& b, const GradIn& in) {
-    if (*combine_of(o) != Combine::kAdd) return not_added(b, in.node);
+    if (*combine_of(o.reduction) != Combine::kAdd) return not_added(b, in.node);
     Formula f(b);
     const Wire outer = f(in.outer[0]);
     Attrs gather(find_op("gather_elements"));
@@ -72,7 +62,7 @@ struct ScatterElements {
   }
 
   static Result<Values> jvp(const ScatterElements& o, GraphBuilder& b, const JvpIn& in) {
-    if (*combine_of(o) != Combine::kAdd) return not_added(b, in.node);
+    if (*combine_of(o.reduction) != Combine::kAdd) return not_added(b, in.node);
     Formula f(b);
     Vec<Wire> inputs = {f(in.tangents[0]), f(in.inputs[1]), f(in.tangents[2])};
     for (const size_t i : {0, 2}) {
@@ -95,15 +85,6 @@ struct ScatterElements {
   static Error not_added(GraphBuilder& b, NodeId node) {
     return Error(diagnostic_of(b.graph(), node, kUnsupportedForm,
                                "only with reduction = \"add\" there is a gradient"));
-  }
-
-  static std::optional<Combine> combine_of(const ScatterElements& o) {
-    if (o.reduction == "none") return Combine::kSet;
-    if (o.reduction == "add") return Combine::kAdd;
-    if (o.reduction == "mul") return Combine::kMul;
-    if (o.reduction == "max") return Combine::kMax;
-    if (o.reduction == "min") return Combine::kMin;
-    return std::nullopt;
   }
 };
 RLX_OP(ScatterElements);

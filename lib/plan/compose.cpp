@@ -3,6 +3,7 @@
 // reader reads several times is computed as often, which is for the menu's costs to weigh.
 #include <algorithm>
 
+#include "kernel/conv_geometry.h"
 #include "plan/fuse.h"
 #include "plan/inline.h"
 #include "plan/merge.h"
@@ -74,6 +75,12 @@ bool keeps_geometry(const Kernel& reader, const Stage& map, const Stage& s, cons
   return found;
 }
 
+// Whether a read of a convolution is where its image or its weights are, and not beside them, as a scale is.
+bool says_geometry(const Stage& s, const Access& where) {
+  const ConvGeometry g = *conv_geometry(s);
+  return is_same_place(where, s.reads[g.image]) || is_same_place(where, s.reads[g.weights]);
+}
+
 // Puts that load before the others.
 void load_first(Stage& s, const Access& where) {
   const auto is_it = [&](const Expr& e) {
@@ -102,14 +109,15 @@ Result<Kernel> composed(const Kernel& writer, const Kernel& reader, ValueId v) {
       const Access where = s.reads[r];
       if (!is_of(out, where, v)) continue;
       if (!is_proven(where)) return refuse("the value is read outside of its bounds");
-      if (s.kind() == Kind::kConv && !keeps_geometry(out, inlined, s, where)) {
+      const bool geometry = s.kind() == Kind::kConv && says_geometry(s, where);
+      if (geometry && !keeps_geometry(out, inlined, s, where)) {
         return refuse("a convolution would read its operand at other places");
       }
       inline_into(inlined, s, r);
       if (s.kind() == Kind::kContract) split_depth(out, s);
       const bool even = s.kind() != Kind::kContract || std::ranges::all_of(s.reads, is_affine);
       if (!even) return refuse("a product would read its operand at uneven steps");
-      if (s.kind() == Kind::kConv) load_first(s, where);
+      if (geometry) load_first(s, where);
     }
   }
   for (Stage& s : out.stages) {

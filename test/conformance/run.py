@@ -25,8 +25,8 @@ import tempfile
 HERE = pathlib.Path(__file__).parent
 DATA = pathlib.Path("/usr/include/onnx/backend/test/data")
 FOLDERS = ("node", "simple", "pytorch-operator", "pytorch-converted")
-# ONNX's numbers of f32, i32, i64, bool and f64.
-ELEMENT_TYPES = {1, 6, 7, 9, 11}
+# ONNX's numbers of f32, u8, i8, i32, i64, bool and f64.
+ELEMENT_TYPES = {1, 2, 3, 6, 7, 9, 11}
 INTEGERS = {6, 7}
 # The first operator set that rlx reads.
 FIRST_SET = 7

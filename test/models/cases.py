@@ -67,6 +67,11 @@ CASES |= {f"openWakeWord {name}": (f"oww_{name}", shapes) for name, shapes in {
     "timer_v0.1": {"onnx::Flatten_0": (1, 34, 96)},
     "weather_v0.1": {"onnx::Flatten_0": (1, 22, 96)},
 }.items()}
+# Whether a speaker has ended: a transformer of 8 bits, quantised and dequantised between its layers.
+CASES["smart_turn b1"] = ("smart-turn-v3.2-cpu", {"input_features": (1, 80, 800)})
+# How far outputs may be from what is wanted where a model rounds between its layers, as a sum in another order puts what
+# is near a half on the other side: two steps of the last rounding, which goes through a sigmoid of slope 1/4 at most.
+ROUNDED = {"smart_turn b1": 2 * 0.0394 / 4}
 
 
 def find_model(name, folders):

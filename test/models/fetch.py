@@ -17,6 +17,7 @@ OUT = pathlib.Path(__file__).resolve().parent.parent.parent / "build" / "models"
 PACKAGES = [
     ("magika==1.0.3", "magika/models/standard_v3_3/", "magika"),
     ("openwakeword==0.4.0", "openwakeword/resources/models/", "oww_{}"),
+    ("pipecat-ai==1.14.0", "pipecat/audio/turn/smart_turn/data/", "{}"),
     ("rapidocr-onnxruntime==1.4.4", "rapidocr_onnxruntime/models/", "{}"),
     ("silero-vad==6.2.3", "silero_vad/data/", "{}"),
 ]

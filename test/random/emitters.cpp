@@ -11,7 +11,7 @@ Vec<Emitter> all_emitters() {
   Vec<Emitter> all;
   for (const Vec<Emitter>& some :
        {list_emitters(), told_emitters(), image_emitters(), view_emitters(), product_emitters(),
-        row_emitters(), elementwise_emitters()}) {
+        row_emitters(), elementwise_emitters(), quantised_emitters(), equation_emitters()}) {
     all.insert(all.end(), some.begin(), some.end());
   }
   return all;
@@ -48,6 +48,8 @@ std::string onnx_name(std::string_view op) {
   if (op == "matmul") return "MatMul";
   if (op == "prelu") return "PRelu";
   if (op == "gather_nd") return "GatherND";
+  if (op == "scatter_nd") return "ScatterND";
+  if (op == "matmul_integer") return "MatMulInteger";
   std::string name;
   bool upper = true;
   for (char c : op) {

@@ -153,6 +153,8 @@ Vec<Emitter> view_emitters();
 Vec<Emitter> product_emitters();
 Vec<Emitter> row_emitters();
 Vec<Emitter> elementwise_emitters();
+Vec<Emitter> quantised_emitters();
+Vec<Emitter> equation_emitters();
 const Vec<Emitter>& emitters();
 const Emitter& random_emitter(Random& random);
 // From here on no graph has the operator; false if none could have. A seed's graphs are then those of

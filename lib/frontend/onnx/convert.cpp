@@ -11,6 +11,7 @@
 #include "frontend/onnx/losses.h"
 #include "frontend/onnx/normalizations.h"
 #include "frontend/onnx/older.h"
+#include "frontend/onnx/quantised.h"
 #include "frontend/onnx/recurrent.h"
 
 namespace rlx::onnx {
@@ -158,7 +159,7 @@ struct Conversion {
   Status (*convert)(Call&);
 };
 
-constexpr std::array<Conversion, 20> kConversions{{
+constexpr std::array<Conversion, 22> kConversions{{
     {"BatchNormalization", convert_batch_normalization},
     {"CastLike", convert_cast_like},
     {"Constant", convert_constant},
@@ -173,6 +174,8 @@ constexpr std::array<Conversion, 20> kConversions{{
     {"MeanVarianceNormalization", convert_mean_variance_normalization},
     {"NegativeLogLikelihoodLoss", convert_nll_loss},
     {"Optional", convert_optional},
+    {"QLinearConv", convert_quantised_product},
+    {"QLinearMatMul", convert_quantised_product},
     {"RNN", convert_recurrent},
     {"Scatter", convert_scatter},
     {"SequenceEmpty", convert_sequence_empty},

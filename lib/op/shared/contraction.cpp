@@ -19,29 +19,35 @@ Vec<LoopId> loop_ids(const Vec<Dim>& loops) {
 
 Ex contract(KernelBuilder& b, StageBuilder& s, const Vec<Dim>& grid, const Vec<Dim>& a_at,
             const Vec<Dim>& b_at) {
-  Contract detail{.k = loop_ids(s.loops()), .acc = compute_type(b.in(0).dtype)};
+  const Ex left = s.load(b.input(0), a_at);
+  const Ex right = s.load(b.input(1), b_at);
+  return contract(s, grid, a_at, b_at, left, right);
+}
+
+Ex contract(StageBuilder& s, const Vec<Dim>& grid, const Vec<Dim>& a_at, const Vec<Dim>& b_at, Ex a,
+            Ex b) {
+  Contract detail{.k = loop_ids(s.loops()), .a = a.id, .b = b.id, .acc = a.type()};
   for (const Dim& loop : grid) {
     const bool in_a = uses(a_at, loop);
     const bool in_b = uses(b_at, loop);
     Vec<LoopId>& role = in_a && in_b ? detail.batch : in_b ? detail.n : detail.m;
     role.push_back(loop.as_loop().value());
   }
-  detail.a = s.load(b.input(0), a_at).id;
-  detail.b = s.load(b.input(1), b_at).id;
   s.stage().detail = std::move(detail);
   return s.acc();
 }
 
-Status check_bias(InferCtx& c, const Dim& channels) {
-  if (!c.has(2)) return {};
-  if (c.in(2).rank() != 1 || c.in(2).dtype != c.in(0).dtype) {
-    return c.error(kBadInput, "the bias is no vector of x's element type");
+Status check_bias(InferCtx& c, int bias, DType type, const Dim& channels) {
+  if (!c.has(bias)) return {};
+  if (c.in(bias).rank() != 1 || c.in(bias).dtype != type) {
+    return c.error(kBadInput, "the bias is no vector of the sums' element type");
   }
-  return c.require_equal(c.in(2).shape[0], channels);
+  return c.require_equal(c.in(bias).shape[0], channels);
 }
 
-BiasedOutput::BiasedOutput(KernelBuilder& b, const Vec<Dim>& at) : b_(b), at_(at) {
-  if (b.has(2)) local_ = b.local(b.out().dtype);
+BiasedOutput::BiasedOutput(KernelBuilder& b, const Vec<Dim>& at, int bias)
+    : b_(b), at_(at), bias_(bias) {
+  if (b.has(bias)) local_ = b.local(b.out().dtype);
 }
 
 void BiasedOutput::store(StageBuilder& s, Ex sum) const {
@@ -53,7 +59,7 @@ void BiasedOutput::finish() const {
   if (!local_) return;
   StageBuilder s = b_.map();
   const Ex sum = s.load(*local_, {});
-  s.store(b_.output(), at_, sum + s.load(b_.input(2), {at_[1]}));
+  s.store(b_.output(), at_, sum + s.load(b_.input(bias_), {at_[1]}));
 }
 
 Ex convolve(StageBuilder& s, const Vec<Dim>& grid, Ex x, Ex w) {

@@ -10,16 +10,19 @@ namespace rlx {
 // loops that only one operand uses are rows (m) or columns (n), those of both batches.
 Ex contract(KernelBuilder& b, StageBuilder& s, const Vec<Dim>& grid, const Vec<Dim>& a_at,
             const Vec<Dim>& b_at);
+// The same of a times b, which are made of what is read there.
+Ex contract(StageBuilder& s, const Vec<Dim>& grid, const Vec<Dim>& a_at, const Vec<Dim>& b_at, Ex a,
+            Ex b);
 // Makes s, whose loops are an input channel and a window, the sum of x times w over a grid of batch, output channel
 // and pixels, and gives that sum.
 Ex convolve(StageBuilder& s, const Vec<Dim>& grid, Ex x, Ex w);
-// That input 2, the bias of a convolution, has a number for each of its channels, or is left out.
-Status check_bias(InferCtx& c, const Dim& channels);
+// That an input, the bias of a convolution, has a number of the type for each of its channels, or is left out.
+Status check_bias(InferCtx& c, int bias, DType type, const Dim& channels);
 // Where the sums of a convolution go that may have a bias: to the output, or to a local to which it is added.
 class BiasedOutput {
  public:
-  // `at`: the output's element at a grid point, the channel on axis 1.
-  BiasedOutput(KernelBuilder& b, const Vec<Dim>& at);
+  // `at`: the output's element at a grid point, the channel on axis 1. `bias`: the input.
+  BiasedOutput(KernelBuilder& b, const Vec<Dim>& at, int bias);
 
   void store(StageBuilder& s, Ex sum) const;
   // Adds the bias, in a stage of its own.
@@ -28,6 +31,7 @@ class BiasedOutput {
  private:
   KernelBuilder& b_;
   const Vec<Dim>& at_;
+  int bias_;
   std::optional<Place> local_;
 };
 // The ids of loops that are given as index expressions.
