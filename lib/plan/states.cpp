@@ -87,8 +87,9 @@ class StateFinder {
 
   std::string fresh_name() {
     std::string name;
-    do name = "capacity" + std::to_string(next_name_++);
-    while (g_.find_symbol(std::string_view(name)));
+    do {
+      name = "capacity" + std::to_string(next_name_++);
+    } while (g_.find_symbol(std::string_view(name)));
     return name;
   }
 

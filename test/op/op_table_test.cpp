@@ -114,8 +114,8 @@ const Vec<std::string> kGolden = {
     "reduce_sum_square 1: keepdims noop_with_empty_axes",
     "relu 1:",
     "reshape 1: allowzero",
-    "resize 1: antialias axes coordinate_transformation_mode cubic_coeff_a exclude_outside "
-    "extrapolation_value keep_aspect_ratio_policy mode nearest_mode",
+    std::string("resize 1: antialias axes coordinate_transformation_mode cubic_coeff_a ") +
+        "exclude_outside extrapolation_value keep_aspect_ratio_policy mode nearest_mode",
     "round 1:",
     "scatter_elements 1: axis reduction",
     "scatter_nd 1: reduction",
