@@ -132,25 +132,30 @@ struct Resize {
     return Types{Type::tensor(c.in(0).dtype, std::move(shape))};
   }
 
-  // All axes by one factor: the least, or the greatest, of those that the sizes mean.
-  static Result<Vec<Dim>> in_proportion(const Resize& o, const InferCtx& c, const Vec<int>& axes,
-                                        const Vec<Dim>& sizes) {
+  // All axes by one factor: the least, or the greatest, of those that the sizes mean. nullopt: not known.
+  static std::optional<float> common_factor(const Resize& o, const Vec<Dim>& shape,
+                                            const Vec<int>& axes, const Vec<Dim>& sizes) {
     const bool least = o.keep_aspect_ratio_policy == "not_larger";
-    Vec<double> extents;
-    std::optional<double> factor;
+    std::optional<float> factor;
     for (size_t i = 0; i < axes.size(); ++i) {
-      const auto in = c.in(0).shape[static_cast<size_t>(axes[i])].constant();
-      const auto out = sizes[i].constant();
-      if (!in || !out || *in == 0) {
-        return c.error(kMustBeKnown, "sizes in proportion are not known", "bind the dims");
-      }
-      extents.push_back(static_cast<double>(*in));
-      const double own = static_cast<double>(*out) / extents.back();
+      const auto in = shape[static_cast<size_t>(axes[i])].constant(), out = sizes[i].constant();
+      if (!in || !out || *in == 0) return std::nullopt;
+      const float own = static_cast<float>(*out) / static_cast<float>(*in);
       factor = !factor ? own : least ? std::min(*factor, own) : std::max(*factor, own);
     }
+    return factor;
+  }
+
+  static Result<Vec<Dim>> in_proportion(const Resize& o, const InferCtx& c, const Vec<int>& axes,
+                                        const Vec<Dim>& sizes) {
+    const std::optional<float> factor = common_factor(o, c.in(0).shape, axes, sizes);
+    if (!factor) {
+      return c.error(kMustBeKnown, "sizes in proportion are not known", "bind the dims");
+    }
     Vec<Dim> out;
-    for (const double extent : extents) {
-      out.emplace_back(static_cast<int64_t>(std::floor(extent * *factor + 0.5)));
+    for (const int axis : axes) {
+      const auto extent = static_cast<float>(*c.in(0).shape[static_cast<size_t>(axis)].constant());
+      out.emplace_back(static_cast<int64_t>(std::floor(extent * *factor + 0.5F)));
     }
     return out;
   }
@@ -190,10 +195,14 @@ struct Resize {
     Vec<int> axes;
     for (const int64_t a : o.axes) axes.push_back(axis_of(a, input(0).rank()));
     if (axes.empty()) axes = iota(0, input(0).rank());
+    std::optional<float> factor;
+    if (o.keep_aspect_ratio_policy != "stretch" && input(3).valid()) {
+      factor = common_factor(o, in, axes, *known_elements(g, input(3).id, {}));
+    }
     Vec<Resampling> all;
     for (size_t i = 0; i < axes.size(); ++i) {
       const auto axis = static_cast<size_t>(axes[i]);
-      Resampling r{axes[i], in[axis], shape[axis]};
+      Resampling r{axes[i], in[axis], shape[axis], factor};
       r.coordinates = o.coordinate_transformation_mode;
       r.nearest = o.nearest_mode;
       if (scales && scales->elements() > 0) r.scale = float_at(*scales, i);
