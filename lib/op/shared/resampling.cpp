@@ -90,9 +90,10 @@ Wire share_inside(Wire weights, Wire inside) { return weights * cast(inside, DTy
 
 std::optional<int64_t> Resampling::repeats() const {
   std::optional<int64_t> n;
+  // Of a scale that leaves a rest the extents may be multiples all the same; the places are not.
   if (scale && *scale >= 1 && *scale <= 1024 && *scale == std::floor(*scale)) {
     n = static_cast<int64_t>(*scale);
-  } else if (in.constant() && out.constant() && *in.constant() > 0 &&
+  } else if (!scale && in.constant() && out.constant() && *in.constant() > 0 &&
              *out.constant() % *in.constant() == 0) {
     n = *out.constant() / *in.constant();
   }
