@@ -38,7 +38,9 @@ struct Resize {
 
   static Result<Types> infer(const Resize& o, InferCtx& c) {
     RLX_TRY_VOID(check_modes(o, c));
-    RLX_TRY(const Vec<int> axes, resized_axes(o, c));
+    const int rank = c.in(0).rank();
+    RLX_TRY_VOID(checked_axes(c, o.axes, rank));
+    const Vec<int> axes = resized_axes(o, rank);
     if (c.has(2) && c.in(2).shape != Vec<Dim>{0}) return scaled(o, c, axes);
     if (!c.has(3)) return c.error(kBadInput, "neither scales nor sizes are given");
     return sized(o, c, axes);
@@ -90,11 +92,9 @@ struct Resize {
     return {};
   }
 
-  // In the order of what is given for them.
-  static Result<Vec<int>> resized_axes(const Resize& o, const InferCtx& c) {
-    const int rank = c.in(0).rank();
+  // In the order of what is given for them, of attributes that inference has accepted.
+  static Vec<int> resized_axes(const Resize& o, int rank) {
     if (o.axes.empty()) return iota(0, rank);
-    RLX_TRY_VOID(checked_axes(c, o.axes, rank));
     Vec<int> axes;
     for (const int64_t axis : o.axes) axes.push_back(axis_of(axis, rank));
     return axes;
@@ -192,9 +192,7 @@ struct Resize {
     const Graph& g = f.builder().graph();
     const Constant* scales = input(2).valid() ? g.constant_of(input(2).id) : nullptr;
     const Vec<Dim> in = input(0).shape();
-    Vec<int> axes;
-    for (const int64_t a : o.axes) axes.push_back(axis_of(a, input(0).rank()));
-    if (axes.empty()) axes = iota(0, input(0).rank());
+    const Vec<int> axes = resized_axes(o, input(0).rank());
     std::optional<float> factor;
     if (o.keep_aspect_ratio_policy != "stretch" && input(3).valid()) {
       factor = common_factor(o, in, axes, *known_elements(g, input(3).id, {}));
@@ -224,13 +222,10 @@ struct Resize {
   static Wire along(const Resize& o, Wire x, const Resampling& r, Wire& outside) {
     Formula& f = *x.formula;
     const std::optional<int64_t> repeats = r.repeats();
-    if (o.mode == "nearest" && repeats && *repeats == 1) return x;
     if (o.mode == "nearest" && repeats) return repeated(x, r, *repeats);
     const Wire places = coordinates(f, r);
     if (r.coordinates == "tf_crop_and_resize") {
-      Vec<Dim> shape(static_cast<size_t>(x.rank() - r.axis), 1);
-      shape[0] = r.out;
-      const Wire here = reshape(are_outside(places, r), shape);
+      const Wire here = along_axis(are_outside(places, r), r, x.rank());
       outside = outside.valid() ? f.make("or", {outside, here}) : here;
     }
     const bool inside = o.exclude_outside != 0;
@@ -255,7 +250,7 @@ struct Resize {
   }
 
   static Wire smoothed(Wire x, const Resampling& r, const SmoothTaps& taps) {
-    const Wire elements = x.formula->make(attrs(ops::Gather{.axis = r.axis}), {x, taps.index});
+    const Wire elements = chosen(x, r, taps.index);
     Vec<int> order = iota(0, x.rank());
     std::swap(order[static_cast<size_t>(r.axis)], order.back());
     const Wire rows = transpose(elements, order);

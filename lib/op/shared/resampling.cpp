@@ -186,14 +186,22 @@ SmoothTaps smooth_taps(Wire coordinates, const Resampling& r, bool cubic, float 
   return {index_of(places, r), weights / sum(weights, {1})};
 }
 
+Wire along_axis(Wire v, const Resampling& r, int rank) {
+  Vec<Dim> shape(static_cast<size_t>(rank - r.axis), 1);
+  shape[0] = r.out;
+  return reshape(v, shape);
+}
+
+Wire chosen(Wire x, const Resampling& r, Wire index) {
+  return x.formula->make(attrs(ops::Gather{.axis = r.axis}), {x, index});
+}
+
 Wire resampled(Wire x, const Resampling& r, const Vec<Tap>& taps) {
   Wire all = x.formula->none();
-  Vec<Dim> shape(x.shape().size() - static_cast<size_t>(r.axis), 1);
-  shape[0] = r.out;
   for (const Tap& tap : taps) {
-    const Wire elements = x.formula->make(attrs(ops::Gather{.axis = r.axis}), {x, tap.index});
+    const Wire elements = chosen(x, r, tap.index);
     if (!tap.weight.valid()) return elements;
-    all = added(all, elements * reshape(cast(tap.weight, x.dtype()), shape));
+    all = added(all, elements * along_axis(cast(tap.weight, x.dtype()), r, x.rank()));
   }
   return all;
 }

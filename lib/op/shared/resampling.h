@@ -50,7 +50,11 @@ struct SmoothTaps {
 };
 SmoothTaps smooth_taps(Wire coordinates, const Resampling& r, bool cubic, float a, bool inside);
 
-// The elements of x along the axis that the taps say, weighted.
+// A vector of the axis to be broadcast with a tensor of that rank.
+Wire along_axis(Wire v, const Resampling& r, int rank);
+// The elements of x along the axis that the indexes say.
+Wire chosen(Wire x, const Resampling& r, Wire index);
+// Those that the taps say, weighted.
 Wire resampled(Wire x, const Resampling& r, const Vec<Tap>& taps);
 
 }  // namespace rlx
