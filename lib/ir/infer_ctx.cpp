@@ -181,6 +181,17 @@ void InferCtx::add_fact(Fact::Relation relation, Dim a, Dim b) {
       {.relation = relation, .a = std::move(a), .b = std::move(b), .node = std::move(origin)});
 }
 
+namespace {
+
+// How long an expression is: of two that are equal, the shorter one says what other tensors say too.
+int atoms_of(const Dim& d) {
+  int count = 0;
+  each_atom(d, [&](const Atom&) { ++count; });
+  return count;
+}
+
+}  // namespace
+
 Result<Dim> InferCtx::broadcast(const Dim& a, const Dim& b) {
   if (b.is(1)) return a;
   if (a.is(1)) return b;
@@ -207,7 +218,7 @@ Result<Dim> InferCtx::broadcast(const Dim& a, const Dim& b) {
                  kHint);
   }
   RLX_TRY_VOID(require_equal(a, b));
-  return b.constant() ? b : a;
+  return atoms_of(b) < atoms_of(a) ? b : a;
 }
 
 Result<Vec<Dim>> InferCtx::broadcast(const Vec<Dim>& a, const Vec<Dim>& b) {

@@ -37,10 +37,11 @@ class Parser {
 
   // The operators that have the trait.
   Pattern any_with(std::string_view trait) {
-    check(trait == "reshapes" && take('>'));
+    const bool reshapes = trait == "reshapes";
+    check((reshapes || trait == "elementwise") && take('>'));
     Pattern p{.kind = Pattern::Kind::kOp};
     for (const OpDef* op : all_ops()) {
-      if (op->reshapes) p.names.emplace_back(op->name);
+      if (reshapes ? op->reshapes : op->elementwise) p.names.emplace_back(op->name);
     }
     check(take('('));
     operands(p);

@@ -3,8 +3,8 @@
 //   {Math::kExact, "neg(neg(x))", "x"}
 //   {Math::kExact, "relu(clip(x, low, high))", "clip(x, low, high)", is_not_negative}
 //
-// In a pattern a name with brackets is an operator, or several joined by `|`; `<reshapes>` in its place is
-// any operator with that trait; a number is a
+// In a pattern a name with brackets is an operator, or several joined by `|`; `<reshapes>` or `<elementwise>` in its
+// place is any operator with that trait; a number is a
 // constant all of whose elements are that number; `_` is any value; another name is a value, the
 // same one wherever the name stands. Operands are matched from the first on; all of a node's inputs
 // are named unless the list ends in `...`. Operands of commutative operators match in both orders.
@@ -24,12 +24,16 @@ struct Match {
   Vec<NodeId> nodes = {};
   // Of each value of the graph.
   const Vec<int>& uses;
+  // Where each node stands.
+  const Vec<RegionId>& region_of;
 
   ValueId operator[](std::string_view name) const { return values.find(name)->second; }
   const Node& node(size_t i) const { return graph[nodes[i]]; }
   const Type& type(ValueId v) const { return graph[v].type; }
   // Of the root's first output.
   const Type& type() const { return graph[graph[root].outputs[0]].type; }
+  // Whether a node stands in the root's region: a rewrite uses no more values of others than the root did.
+  bool is_beside(NodeId id) const { return region_of[id.index] == region_of[root.index]; }
   // Whether nobody outside of the pattern uses what the pattern's i-th node gives.
   bool is_inner(size_t i) const { return uses[node(i).outputs[0].index] == 1; }
 };

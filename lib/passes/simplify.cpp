@@ -66,7 +66,7 @@ class Simplifier {
   }
 
   bool apply(const ParsedRule& p, RegionId region, NodeId id) {
-    Match m{.graph = g_, .root = id, .uses = uses_};
+    Match m{.graph = g_, .root = id, .uses = uses_, .region_of = region_of_};
     if (!matches(p.from, m) || !is_within(region, m)) return false;
     if (p.rule->guard && !p.rule->guard(m)) return false;
     const size_t nodes = g_[region].nodes.size();
@@ -125,8 +125,8 @@ constexpr int kMostRounds = 16;
 }  // namespace
 
 Vec<std::span<const Rule>> all_rules() {
-  return {arithmetic_rules(), contraction_rules(), convolution_rules(), gather_rules(),
-          shape_rules()};
+  return {arithmetic_rules(), contraction_rules(), convolution_rules(),
+          gather_rules(),     joined_rules(),      shape_rules()};
 }
 
 Status simplify(Graph& g, Math math) {

@@ -35,7 +35,8 @@ Vec<Graph> graphs_of_tests() {
 
 bool rewrites(const Rule& rule, const Pattern& from, Graph& g, RegionId region, NodeId id) {
   const Vec<int> uses = g.count_uses();
-  Match m{.graph = g, .root = id, .uses = uses};
+  const Vec<RegionId> regions = g.node_regions();
+  Match m{.graph = g, .root = id, .uses = uses, .region_of = regions};
   const Node& n = g[id];
   const bool is_root =
       std::find(from.names.begin(), from.names.end(), n.op_name()) != from.names.end();

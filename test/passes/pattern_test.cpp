@@ -12,7 +12,8 @@ bool fits(const char* pattern, std::string_view lines) {
   auto g = graph_of(lines);
   REQUIRE(g.ok());
   const Vec<int> uses = g->count_uses();
-  Match m{.graph = *g, .root = (*g)[g->outputs()[0]].def.node, .uses = uses};
+  const Vec<RegionId> regions = g->node_regions();
+  Match m{.graph = *g, .root = (*g)[g->outputs()[0]].def.node, .uses = uses, .region_of = regions};
   return matches(parse_pattern(pattern), m);
 }
 

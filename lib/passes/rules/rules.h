@@ -14,6 +14,8 @@ std::span<const Rule> shape_rules();
 std::span<const Rule> contraction_rules();
 // Scales and offsets after convolutions.
 std::span<const Rule> convolution_rules();
+// What is done to concatenations.
+std::span<const Rule> joined_rules();
 // Picking that picks everything.
 std::span<const Rule> gather_rules();
 
