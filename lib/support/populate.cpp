@@ -1,0 +1,40 @@
+#include "support/populate.h"
+
+#include <algorithm>
+
+#include <sys/mman.h>
+
+namespace rlx {
+namespace {
+
+// Pages come in pieces of this size, between which the end is looked for.
+constexpr size_t kPiece = size_t{4} << 20;
+// Below this a thread is not worth its start.
+constexpr size_t kFewBytes = size_t{16} << 20;
+
+}  // namespace
+
+Populating::Populating(Vec<Bytes> ranges) : ranges_(std::move(ranges)) {
+  size_t bytes = 0;
+  for (const Bytes& range : ranges_) bytes += range.size();
+  if (bytes >= kFewBytes) thread_ = std::thread([this] { run(); });
+}
+
+Populating::~Populating() {
+  stop_ = true;
+  if (thread_.joinable()) thread_.join();
+}
+
+// Where the system cannot, pages come as they are touched, and whoever touches what is not there is told.
+void Populating::run() {
+  for (const Bytes& range : ranges_) {
+    for (size_t at = 0; at < range.size(); at += kPiece) {
+      if (stop_) return;
+      const size_t size = std::min(kPiece, range.size() - at);
+      void* begin = const_cast<std::byte*>(range.data() + at);
+      if (::madvise(begin, size, MADV_POPULATE_READ) != 0) return;
+    }
+  }
+}
+
+}  // namespace rlx
