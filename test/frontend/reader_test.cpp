@@ -263,13 +263,6 @@ TEST_CASE("an attribute of another type is refused") {
   CHECK(codes(read_node(spec)) == Vec<int>{kInvalidModel});
 }
 
-TEST_CASE("what to cast to follows the other input") {
-  auto model = read_node({.op = "CastLike", .inputs = {"x", "i"}, .outputs = {"y"}});
-  REQUIRE(model.ok());
-  CHECK(model->graph.nodes[0].op_name() == "cast");
-  CHECK(to_text(model->graph.nodes[0].attrs) == "to = i64");
-}
-
 // ---- Problems ---------------------------------------------------------------------------------
 
 TEST_CASE("all problems are told at once") {
