@@ -62,13 +62,17 @@ def check_model(bin_dir, schema, model, dims, work):
         return outputs.stderr
     for stage in ("hir", "mir"):
         path = work / f"{stage}.json"
-        made = run(bin_dir / "rlxc", model, f"--emit={stage}", "-o", path, cache=cache)
+        made = run(bin_dir / "rlxc", model, f"--emit={stage}", "-o", path, "--json", cache=cache)
         if made.returncode != 0:
             return made.stderr
+        weights = path.with_suffix(".safetensors")
+        told = json.loads(made.stdout)["items"][0]
+        if told["output"] != str(path) or told.get("weights") != (str(weights) if weights.exists() else None):
+            return f"{stage}: it says that it wrote {told}"
         written = json.loads(path.read_text())
         for error in schema.iter_errors(written):
             return f"{stage}: {error.json_path}: {error.message}"
-        if not check_weights(path.with_suffix(".safetensors"), written):
+        if not check_weights(weights, written):
             return f"{stage}: the file of weights has other tensors"
         got = run(bin_dir / "rlx-run", path, *flags, "--seed", 1, "-o", work / "got.npz", cache=cache)
         if got.returncode != 0:
@@ -95,7 +99,7 @@ def check_examples(bin_dir, schema, work):
         done = run(bin_dir / "rlx-run", path, "--dim", "batch=4" if "batch" in json.dumps(example) else "n=4",
                    cache=work / "cache")
         assert done.returncode == 0, done.stderr
-    assert found == 3, f"{found} examples in the page"
+    assert found == 4, f"{found} examples in the page"
 
 
 def check_schema(schema):

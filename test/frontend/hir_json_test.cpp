@@ -190,6 +190,20 @@ TEST_CASE("what is wrong with a model in JSON is said of its place") {
   }
 }
 
+TEST_CASE("a short text cannot ask for all memory") {
+  std::string text(kByHand);
+  std::string many;
+  for (int i = 0; i < 33; ++i) {
+    many += R"({"id": "c)" + std::to_string(i) + R"(", "type": "f64[1048576]", "value": )" +
+            std::to_string(i) + "}, ";
+  }
+  const std::string_view begin = "\"constants\": [";
+  text.insert(text.find(begin) + begin.size(), many);
+  auto model = read_text(text);
+  CHECK(code_of(model) == kInvalidModel);
+  CHECK_THAT(to_text(model.error()), Catch::Contains("256 MiB at most"));
+}
+
 // ---- Weights ----------------------------------------------------------------------------------
 
 std::string elements(size_t size) {

@@ -119,6 +119,9 @@ Result<Constant> written_constant(const JsonReader& value, const Type& type) {
 
 using Weights = std::map<std::string, StoredTensor>;
 
+// A short text must not ask for more memory than a machine has, by constants whose elements are all the same.
+constexpr size_t kMostWrittenBytes = size_t{1} << 28;
+
 class ModelReader {
  public:
   ModelReader(const JsonReader& in, const std::string& folder) : in_(in), folder_(folder) {}
@@ -287,6 +290,10 @@ class ModelReader {
     if (dims) return solved(*dims, d);
     RLX_TRY(Constant c,
             value ? written_constant(*value, d.type) : stored_constant(*tensor, d.type));
+    if (value) written_bytes_ += c.data.bytes().size();
+    if (written_bytes_ > kMostWrittenBytes) {
+      return in.wrong("the constants that are written in the file take too much: 256 MiB at most");
+    }
     return define(in, d.id, g_.add_constant(std::move(c), std::move(d.name)));
   }
 
@@ -444,6 +451,7 @@ class ModelReader {
   ModelFile out_{.format = "json"};
   Graph g_;
   Weights weights_;
+  size_t written_bytes_ = 0;
   std::map<std::string, Defined> ids_;
   // Inside of the graph itself, the innermost last.
   Vec<RegionId> open_;

@@ -16,6 +16,8 @@ namespace {
 
 using Layout = JsonWriter::Layout;
 
+constexpr size_t kMostInlineBytes = 4096;
+
 template <class T>
 T number_of(std::string_view text) {
   T value = 0;
@@ -112,7 +114,10 @@ class ModelWriter {
     return {};
   }
 
-  static bool stands_apart(const Constant& c) { return elements_text(c).starts_with("sha256:"); }
+  // Also one that the text form writes as the element that all are: the reader makes only so much of a text.
+  static bool stands_apart(const Constant& c) {
+    return c.data.bytes().size() > kMostInlineBytes || elements_text(c).starts_with("sha256:");
+  }
 
   // ---- Parts ----
 
