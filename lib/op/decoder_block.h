@@ -66,7 +66,7 @@ struct DecoderBlock {
     Formula f(b);
     Vec<Wire> in;
     for (const ValueId v : block.inputs) in.push_back(f(v));
-    in.resize(static_cast<size_t>(arity.in + arity.optional), f.none());
+    in.resize(kPastValues + 1, f.none());
     const Vec<Wire> attended = attention_of(o, in, block.outputs.size());
     const Wire middle = in[kX] + projected(attended[0], in[kO], o.trans_w != 0);
     const Swiglu network{.activation = o.activation, .trans_w = o.trans_w};

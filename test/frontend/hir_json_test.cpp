@@ -10,9 +10,6 @@
 namespace rlx {
 namespace {
 
-using hir_json::NamedTensor;
-using hir_json::StoredTensor;
-
 class JsonFolder {
  public:
   JsonFolder() {
