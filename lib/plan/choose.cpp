@@ -9,6 +9,9 @@ namespace {
 
 using Rows = Vec<Alternative>;
 
+// Steps of one position for each of as many positions as costs are taken for.
+constexpr int64_t kSteps = 128;
+
 Result<Vec<Rows>> rows_of(const Vec<Unit>& units, const Target& target, Menu menu,
                           const LikelyDims& likely) {
   Vec<Rows> rows;
@@ -31,7 +34,8 @@ Result<Vec<Rows>> rows_of(const Vec<Unit>& units, const Target& target, Menu men
 
 class Chooser {
  public:
-  Chooser(const Vec<Unit>& units, const Graph& g, const Target& target, Menu menu, Vec<Rows> rows)
+  Chooser(const Vec<Unit>& units, const Graph& g, const Target& target, Menu menu, Vec<Rows> rows,
+          const Vec<State>& states)
       : units_(units),
         g_(g),
         target_(target),
@@ -39,7 +43,9 @@ class Chooser {
         rows_(std::move(rows)),
         uses_(g.values.size()),
         is_fixed_(kept_values(g)),
+        is_appended_(g.values.size()),
         copy_costs_(g.values.size()) {
+    for (const State& s : states) is_appended_[s.output.index] = true;
     for (const Rows& all : rows_) {
       picked_.push_back(static_cast<size_t>(&cheapest(all) - all.data()));
     }
@@ -127,7 +133,7 @@ class Chooser {
     if (!cost) {
       const Storage s = Storage::row_major(g_[v].type.rank());
       auto rows = menu_(copy_kernel(g_, v, s, s), target_);
-      cost = rows ? cheapest(*rows).cost : Cost();
+      cost = rows ? cheapest(*rows).cost * (is_appended_[v.index] ? kSteps : 1) : Cost();
     }
     return *cost;
   }
@@ -139,18 +145,18 @@ class Chooser {
   // By unit: its menu, and which row it takes.
   Vec<Rows> rows_;
   Vec<size_t> picked_;
-  // By value: who reads it, whether it is row-major whatever they need, what a copy costs.
+  // By value: who reads it, whether it is row-major whatever they need, whether a state gives it, what a copy costs.
   Vec<Vec<Use>> uses_;
-  Vec<bool> is_fixed_;
+  Vec<bool> is_fixed_, is_appended_;
   Vec<std::optional<Cost>> copy_costs_;
 };
 
 }  // namespace
 
 Result<Vec<Alternative>> choose(const Vec<Unit>& units, const Graph& g, const Target& target,
-                                Menu menu, const LikelyDims& likely) {
+                                Menu menu, const LikelyDims& likely, const Vec<State>& states) {
   RLX_TRY(Vec<Rows> rows, rows_of(units, target, menu, likely));
-  return Chooser(units, g, target, menu, std::move(rows)).run();
+  return Chooser(units, g, target, menu, std::move(rows), states).run();
 }
 
 Result<Vec<Alternative>> choose_undemanding(const Vec<Unit>& units, const Target& target,

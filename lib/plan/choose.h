@@ -12,7 +12,8 @@ namespace rlx {
 
 // A row a unit. Errors of the menu are told for all units.
 Result<Vec<Alternative>> choose(const Vec<Unit>& units, const Graph& g, const Target& target,
-                                Menu menu, const LikelyDims& likely = {});
+                                Menu menu, const LikelyDims& likely = {},
+                                const Vec<State>& states = {});
 
 // The rows that take what is there, whatever they cost.
 Result<Vec<Alternative>> choose_undemanding(const Vec<Unit>& units, const Target& target,

@@ -115,7 +115,9 @@ Result<Kernel> composed(const Kernel& writer, const Kernel& reader, ValueId v) {
       }
       inline_into(inlined, s, r);
       if (s.kind() == Kind::kContract) split_depth(out, s);
-      const bool even = s.kind() != Kind::kContract || std::ranges::all_of(s.reads, is_affine);
+      const bool even =
+          s.kind() != Kind::kContract ||
+          std::ranges::all_of(s.reads, [&](const Access& a) { return is_even(s, a); });
       if (!even) return refuse("a product would read its operand at uneven steps");
       if (geometry) load_first(s, where);
     }

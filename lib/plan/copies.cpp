@@ -136,7 +136,7 @@ bool accepts(const Stage& s, const Access& composed) {
     case Kind::kReduce:
     case Kind::kScan:
     case Kind::kSort: return true;
-    case Kind::kContract: return is_affine(composed);
+    case Kind::kContract: return is_even(s, composed);
     // Their geometry is checked against their accesses.
     case Kind::kConv: return false;
   }

@@ -444,16 +444,27 @@ class Fuser {
 
 }  // namespace
 
+namespace {
+
+// As they are, or without loops of one step, or with a reader's convolutions as products: the first that merge.
+Result<Kernel> merged_grids(const Kernel& writer, const Kernel& reader, ValueId v,
+                            const Needed& needed) {
+  Result<Kernel> fused = Fuser(writer, reader, v, needed).run();
+  if (fused) return fused;
+  const std::optional<Kernel> w = without_unit_loops(writer), r = without_unit_loops(reader);
+  if (w || r) {
+    Result<Kernel> thin = Fuser(w ? *w : writer, r ? *r : reader, v, needed).run();
+    if (thin) return thin;
+  }
+  const std::optional<Kernel> products = with_contracts(reader);
+  return products ? Fuser(writer, *products, v, needed).run() : std::move(fused);
+}
+
+}  // namespace
+
 Result<Unit> fuse(const Unit& writer, const Unit& reader, ValueId v, const Needed& needed) {
   RLX_TRY_VOID(check_size(writer.kernel, reader.kernel));
-  const std::optional<Kernel> w = without_unit_loops(writer.kernel);
-  const std::optional<Kernel> r = without_unit_loops(reader.kernel);
-  const Kernel& from = w ? *w : writer.kernel;
-  const Kernel& to = r ? *r : reader.kernel;
-  Result<Kernel> fused = Fuser(from, to, v, needed).run();
-  if (!fused) {
-    if (auto products = with_contracts(to)) fused = Fuser(from, *products, v, needed).run();
-  }
+  Result<Kernel> fused = merged_grids(writer.kernel, reader.kernel, v, needed);
   if (!fused) {
     Result<Kernel> inside = compose(writer.kernel, reader.kernel, v, needed);
     if (inside) fused = std::move(inside);

@@ -238,9 +238,9 @@ Result<Plan> plan(Graph g, const Target& target, Menu menu, const PlanOptions& o
   if (on.splits) out.lir.splits = split_units(groups.units, g, whole, groups.report);
   const Views views = views_of(groups.units, g, on);
   out.lir.states = states_of(groups.units, g, on);
-  RLX_TRY(const Vec<Alternative> choices, on.layout
-                                              ? choose(groups.units, g, target, menu, likely)
-                                              : choose_undemanding(groups.units, target, menu));
+  RLX_TRY(const Vec<Alternative> choices,
+          on.layout ? choose(groups.units, g, target, menu, likely, out.lir.states)
+                    : choose_undemanding(groups.units, target, menu));
   note_kernels(groups, choices);
   out.lir.graph = std::move(g);
   out.lir.target = target.text;

@@ -40,6 +40,25 @@ bool is_affine(const Access& a) {
   });
 }
 
+bool is_even(const Stage& product, const Access& a) {
+  const Vec<LoopId>& batch = product.contract().batch;
+  const auto is_free = [&](const Dim& part) {
+    bool free = true;
+    each_atom(part, [&](const Atom& x) {
+      free &= x.kind != Atom::Kind::kLoop || std::ranges::count(batch, x.loop) != 0;
+    });
+    return free;
+  };
+  return std::ranges::all_of(a.index, [&](const AxisIndex& i) {
+    bool even = !i.expr;
+    each_atom(i.dim, [&](const Atom& x) {
+      if (x.kind == Atom::Kind::kLoop || x.kind == Atom::Kind::kSymbol) return;
+      even &= std::ranges::all_of(x.args, is_free);
+    });
+    return even;
+  });
+}
+
 uint32_t find_or_add_arg(Kernel& k, const Arg& like) {
   for (size_t i = 0; i < k.args.size(); ++i) {
     if (k.args[i].value != like.value) continue;

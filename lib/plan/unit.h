@@ -34,8 +34,11 @@ bool reads(const Kernel& k, ValueId v);
 // Whether any stage is a contract or a conv.
 bool has_product(const Kernel& k);
 bool is_product(const Stage& s);
-// Whether each index moves by the same step along each loop, as products need it of their operands.
+// Whether each index moves by the same step along each loop.
 bool is_affine(const Access& a);
+// Whether it does along the loops of a product's rows, columns and sums, as products need it of their operands: along
+// those of its batch, as where heads share keys, it goes where it likes.
+bool is_even(const Stage& product, const Access& a);
 // The index of v's argument, added from `like` where it is not there yet.
 uint32_t find_or_add_arg(Kernel& k, const Arg& like);
 

@@ -27,9 +27,15 @@ struct RowPlan {
   RowLoops loops;
   int64_t rows = 1, vectors = 1;
   Vec<Segment> segments;
+  // By stage: whether it is a product whose right operand is turned.
+  Vec<bool> turned;
   // By local: where its rows begin in scratch, and how far apart they are, in bytes.
   Vec<Dim> offsets, strides;
   Dim row_count, blocks, scratch_bytes;
+  // Where the columns of a tile of a turned operand begin in scratch: f32, a row for each step of the depth.
+  Dim turned_offset;
+
+  int64_t tile_columns() const { return vectors * kColumns; }
 };
 
 Vec<Segment> segments_of(const Nest& n) {
@@ -44,6 +50,17 @@ Vec<Segment> segments_of(const Nest& n) {
   return segments;
 }
 
+// Of a turned operand, in whole vectors.
+int64_t most_steps(const RowPlan& p) {
+  int64_t most = 0;
+  for (size_t i = 0; i < p.turned.size(); ++i) {
+    if (!p.turned[i]) continue;
+    const int64_t depth = *depth_loop(p.nest.kernel.stages[i]).extent.constant();
+    most = std::max(most, (depth + kColumns - 1) / kColumns * kColumns);
+  }
+  return most;
+}
+
 void lay_out_rows(RowPlan& p) {
   Dim end = image::kTrapBytes;
   for (const Local& l : p.nest.kernel.locals) {
@@ -55,7 +72,15 @@ void lay_out_rows(RowPlan& p) {
     end = end + stride * p.rows;
   }
   // A last vector may be stored whole.
-  p.scratch_bytes = end + kLanesBytes;
+  p.turned_offset = end + kLanesBytes;
+  p.scratch_bytes = p.turned_offset + most_steps(p) * p.tile_columns() * int64_t{sizeof(float)};
+}
+
+void find_turned(RowPlan& p, const Choice& choice) {
+  size_t product = 0;
+  for (const Stage& s : p.nest.kernel.stages) {
+    p.turned.push_back(s.kind() == Kind::kContract && is_turned(choice, product++));
+  }
 }
 
 void choose_lanes(const Nest& n, Group& g) {
@@ -78,6 +103,7 @@ RowPlan plan_rows(const Kernel& k, const Choice& choice, const Isa& isa) {
   p.rows = choice.tile[0];
   p.vectors = choice.tile[1];
   p.segments = segments_of(p.nest);
+  find_turned(p, choice);
   p.row_count = extent_of(p.loops.rows);
   p.blocks = ceil_div(p.row_count, p.rows);
   lay_out_rows(p);
@@ -87,11 +113,13 @@ RowPlan plan_rows(const Kernel& k, const Choice& choice, const Isa& isa) {
 class RowsEmitter {
  public:
   RowsEmitter(Function& f, const RowPlan& p)
-      : f_(f), k_(p.nest.kernel), p_(p), refs_(refs_of(p.nest)) {
+      : f_(f), k_(p.nest.kernel), p_(p), refs_(refs_of(p.nest)), turned_(k_.stages.size()) {
     for (size_t i = 0; i < k_.stages.size(); ++i) {
       const Stage& s = k_.stages[i];
       if (s.kind() != Kind::kContract) continue;
       refs_[i] = resolve(k_, s, {.lane_loop = column_loop(s), .lanes = kColumns});
+      if (!p.turned[i]) continue;
+      turned_[i] = resolve(k_, s, {.lane_loop = depth_loop(s).id, .lanes = p.nest.lanes});
     }
   }
 
@@ -113,7 +141,7 @@ class RowsEmitter {
     first_ = f_.b.CreateMul(f_.b.CreateURem(t, blocks), f_.i64(p_.rows));
     for (const Segment& s : p_.segments) {
       if (s.is_product) {
-        product(refs_[s.groups[0].first]);
+        product(s.groups[0].first);
       } else {
         emit_for(f_, f_.i64(0), f_.i64(p_.rows), 1, [&](Value* r) { stages(s, r); });
       }
@@ -153,30 +181,32 @@ class RowsEmitter {
     Regs locals;
   };
 
-  void product(const StageRefs& s) {
+  void product(size_t stage) {
     Vec<Row> rows;
     for (int64_t r = 0; r < p_.rows; ++r) {
       Value* index = f_.i64(r);
       Point at = row_point(index);
       rows.push_back({std::move(at), locals_of(index)});
     }
-    const Loop& columns = s.stage->loops[0];
-    const Dim whole = floor_div(columns.extent, kColumns * p_.vectors) * (kColumns * p_.vectors);
-    emit_for(f_, f_.i64(0), dim(whole), kColumns * p_.vectors,
-             [&](Value* n) { tile(s, rows, n, p_.vectors, nullptr); });
+    const Loop& columns = k_.stages[stage].loops[0];
+    const Dim whole = floor_div(columns.extent, p_.tile_columns()) * p_.tile_columns();
+    emit_for(f_, f_.i64(0), dim(whole), p_.tile_columns(),
+             [&](Value* n) { tile(stage, rows, n, p_.vectors, nullptr); });
     if ((columns.extent - whole).is(0)) return;
     emit_for(f_, dim(whole), dim(columns.extent), kColumns, [&](Value* n) {
       Value* left = f_.b.CreateSub(dim(columns.extent), n);
-      tile(s, rows, n, 1, smaller(left, f_.i64(kColumns)));
+      tile(stage, rows, n, 1, smaller(left, f_.i64(kColumns)));
     });
   }
 
   // The columns from n on; `remaining` of a last vector, null: all.
-  void tile(const StageRefs& s, const Vec<Row>& rows, Value* n, int64_t vectors, Value* remaining) {
+  void tile(size_t stage, const Vec<Row>& rows, Value* n, int64_t vectors, Value* remaining) {
+    if (p_.turned[stage]) turn(stage, n, vectors, remaining);
+    const StageRefs& s = refs_[stage];
     const Vec<Point> at = columns_at(s, batch_, n, vectors, remaining);
     llvm::Type* vector = llvm::FixedVectorType::get(f_.b.getFloatTy(), kColumns);
     Regs sums(rows.size() * at.size(), llvm::Constant::getNullValue(vector));
-    sums = sum(s, rows, at, {}, 1, std::move(sums));
+    sums = sum(stage, rows, at, {}, 1, std::move(sums));
     for (size_t r = 0; r < rows.size(); ++r) {
       use(rows[r].locals);
       const Vec<Point> here = columns_at(s, rows[r].at, n, vectors, remaining);
@@ -200,13 +230,14 @@ class RowsEmitter {
   }
 
   // Over the loops of the sum from `level` on; `depth` are the loops outside of it.
-  Regs sum(const StageRefs& s, const Vec<Row>& rows, const Vec<Point>& columns, const Point& depth,
+  Regs sum(size_t stage, const Vec<Row>& rows, const Vec<Point>& columns, const Point& depth,
            size_t level, Regs sums) {
-    if (level == s.stage->loops.size()) return step(s, rows, columns, depth, std::move(sums));
-    const Loop& l = s.stage->loops[level];
+    const Vec<Loop>& loops = k_.stages[stage].loops;
+    if (level == loops.size()) return step(stage, rows, columns, depth, std::move(sums));
+    const Loop& l = loops[level];
     return emit_for(f_, f_.i64(0), dim(l.extent), 1, std::move(sums),
                     [&](Value* i, const Regs& carried) {
-                      return sum(s, rows, columns, depth.with(l.id, i), level + 1, carried);
+                      return sum(stage, rows, columns, depth.with(l.id, i), level + 1, carried);
                     });
   }
 
@@ -215,14 +246,12 @@ class RowsEmitter {
     return at;
   }
 
-  Regs step(const StageRefs& s, const Vec<Row>& rows, const Vec<Point>& columns, const Point& depth,
+  Regs step(size_t stage, const Vec<Row>& rows, const Vec<Point>& columns, const Point& depth,
             Regs sums) {
+    const StageRefs& s = refs_[stage];
     const Contract& c = s.stage->contract();
-    Regs right;
-    for (const Point& at : columns) {
-      const Regs nodes = emit_values(f_, s, {c.b}, joined(at, depth), {});
-      right.push_back(splat(f_, nodes[c.b.index], kColumns));
-    }
+    const Regs right = p_.turned[stage] ? turned_operands(stage, columns.size(), depth)
+                                        : right_operands(s, columns, depth);
     for (size_t r = 0; r < rows.size(); ++r) {
       use(rows[r].locals);
       const Regs nodes =
@@ -236,10 +265,100 @@ class RowsEmitter {
     return sums;
   }
 
+  Regs right_operands(const StageRefs& s, const Vec<Point>& columns, const Point& depth) {
+    const ExprId b = s.stage->contract().b;
+    Regs right;
+    for (const Point& at : columns) {
+      const Regs nodes = emit_values(f_, s, {b}, joined(at, depth), {});
+      right.push_back(splat(f_, nodes[b.index], kColumns));
+    }
+    return right;
+  }
+
+  // ---- Turned operands --------------------------------------------------------------------------
+
+  // The columns from n on of the right operand, into scratch: squares of as many columns as a vector has lanes, read along
+  // the depth and turned in registers. What is past the last column repeats it.
+  void turn(size_t stage, Value* n, int64_t vectors, Value* remaining) {
+    const Loop& depth = depth_loop(k_.stages[stage]);
+    const int64_t lanes = p_.nest.lanes, steps = *depth.extent.constant();
+    const int64_t whole = steps / lanes * lanes;
+    const auto squares = [&](Value* step, Value* left) {
+      for (int64_t c = 0; c < vectors * kColumns; c += lanes) {
+        square(stage, n, c, step, remaining, left);
+      }
+    };
+    emit_for(f_, f_.i64(0), f_.i64(whole), lanes, [&](Value* step) { squares(step, nullptr); });
+    if (whole < steps) squares(f_.i64(whole), f_.i64(steps - whole));
+  }
+
+  // Columns n + c and on, of the steps from `step` on; `columns` and `steps` of them are there, null: all.
+  void square(size_t stage, Value* n, int64_t c, Value* step, Value* columns, Value* steps) {
+    const StageRefs& s = turned_[stage];
+    const int lanes = p_.nest.lanes;
+    Regs rows;
+    for (int64_t i = c; i < c + lanes; ++i) {
+      Value* column = f_.i64(i);
+      if (columns) column = smaller(column, f_.b.CreateSub(columns, f_.i64(1)));
+      const Point at = batch_.with(column_loop(*s.stage), f_.b.CreateAdd(n, column));
+      const ExprId b = s.stage->contract().b;
+      const Point along = with_some_lanes(f_, at, depth_loop(*s.stage).id, lanes, step, steps);
+      rows.push_back(splat(f_, emit_values(f_, s, {b}, along, {})[b.index], lanes));
+    }
+    rows = transposed(std::move(rows));
+    for (int64_t i = 0; i < lanes; ++i) {
+      f_.b.CreateAlignedStore(rows[static_cast<size_t>(i)],
+                              turned_at(f_.b.CreateAdd(step, f_.i64(i)), c),
+                              llvm::Align(sizeof(float)));
+    }
+  }
+
+  // Rows as columns: blocks of half the size change places, then those inside of them.
+  Regs transposed(Regs rows) {
+    const auto n = static_cast<int>(rows.size());
+    for (int half = n / 2; half > 0; half /= 2) {
+      Vec<int> first, second;
+      for (int lane = 0; lane < n; ++lane) {
+        const bool is_high = (lane & half) != 0;
+        first.push_back(is_high ? n + lane - half : lane);
+        second.push_back(is_high ? n + lane : lane + half);
+      }
+      for (int i = 0; i < n; ++i) {
+        if ((i & half) != 0) continue;
+        Value*& low = rows[static_cast<size_t>(i)];
+        Value*& high = rows[static_cast<size_t>(i + half)];
+        Value* together = f_.b.CreateShuffleVector(low, high, first);
+        high = f_.b.CreateShuffleVector(low, high, second);
+        low = together;
+      }
+    }
+    return rows;
+  }
+
+  Value* turned_at(Value* step, int64_t column) {
+    Value* element =
+        f_.b.CreateAdd(f_.b.CreateMul(step, f_.i64(p_.tile_columns())), f_.i64(column));
+    Value* begin = f_.b.CreateGEP(f_.b.getInt8Ty(), f_.scratch, dim(p_.turned_offset));
+    return f_.b.CreateGEP(f_.b.getFloatTy(), begin, element);
+  }
+
+  Regs turned_operands(size_t stage, size_t vectors, const Point& depth) {
+    llvm::Type* vector = llvm::FixedVectorType::get(f_.b.getFloatTy(), kColumns);
+    Value* step = depth.loops.at(depth_loop(k_.stages[stage]).id);
+    Regs right;
+    for (size_t v = 0; v < vectors; ++v) {
+      Value* at = turned_at(step, static_cast<int64_t>(v) * kColumns);
+      right.push_back(f_.b.CreateAlignedLoad(vector, at, llvm::Align(sizeof(float))));
+    }
+    return right;
+  }
+
   Function& f_;
   const Kernel& k_;
   const RowPlan& p_;
   Vec<StageRefs> refs_;
+  // Of products with a turned operand, whose lanes are steps of the depth.
+  Vec<StageRefs> turned_;
   // Of the block being written.
   Point batch_;
   Value* first_ = nullptr;

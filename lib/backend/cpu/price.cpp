@@ -252,7 +252,7 @@ OperandParts operand_parts(const Stage& s, const Product& p, int columns, const 
 
 // A product of a block of rows: its sums, and the right operand, which comes anew for each block. From the second
 // cache it comes while sums are under way, as it does for register tiles.
-Cost product_of_block(const Kernel& k, const Stage& s, const Vec<int64_t>& tile,
+Cost product_of_block(const Kernel& k, const Stage& s, const Vec<int64_t>& tile, bool turned,
                       const CpuTarget& target) {
   const Isa isa(target);
   const int64_t columns = std::max<int64_t>(1, estimate(s.loops[0].extent));
@@ -264,6 +264,9 @@ Cost product_of_block(const Kernel& k, const Stage& s, const Vec<int64_t>& tile,
   constexpr int64_t kRow = 40;
   const int64_t around = (20 + 2 * tile[0] * tile[1]) * tiles + kRow * tile[0];
   Cost parts = depth * step * tiles + Cost{around * kParts};
+  // A vector is loaded, goes through the shuffles of its block, and is stored.
+  constexpr int64_t kTurning = 6;
+  if (turned) parts += depth * tiles * (tile[1] * kLanes / isa.lanes) * (kTurning * kParts);
   for (const uint32_t r : loaded_reads(s, s.contract().b)) {
     const Arg& arg = k.args[s.reads[r].tensor];
     const Cost bytes = in_bytes(arg.dtype, depth * columns);
@@ -359,14 +362,19 @@ Cost price_of_winograd(const Kernel& k, const WinogradShape& s, const CpuTarget&
   return kStart + shared(sum, tiles);
 }
 
-Cost price_of_rows(const Kernel& k, const RowLoops& loops, const Vec<int64_t>& tile,
+Cost price_of_rows(const Kernel& k, const RowLoops& loops, const Choice& choice,
                    const CpuTarget& target) {
   const Isa isa(target);
-  const Cost blocks = steps(loops.batch) * ceil_of(steps(loops.rows).cycles, tile[0]);
+  const Cost blocks = steps(loops.batch) * ceil_of(steps(loops.rows).cycles, choice.tile[0]);
   Cost sum = memory_cost(k, target);
+  size_t product = 0;
   for (const Stage& s : k.stages) {
-    sum += s.kind() == Kind::kContract ? blocks * product_of_block(k, s, tile, target).cycles
-                                       : stage_cost(k, s, isa);
+    if (s.kind() != Kind::kContract) {
+      sum += stage_cost(k, s, isa);
+      continue;
+    }
+    const bool turned = is_turned(choice, product++);
+    sum += blocks * product_of_block(k, s, choice.tile, turned, target).cycles;
   }
   return kStart + shared(sum, blocks);
 }

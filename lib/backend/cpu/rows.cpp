@@ -63,22 +63,48 @@ Vec<int64_t> tile_of(const RowLoops& loops, const Isa& isa) {
   return {(rows + blocks - 1) / blocks, vectors};
 }
 
-// How each right operand has to lie: contiguous along the columns.
-std::optional<Need> right_need(const Access& a, const Arg& arg, LoopId column) {
-  const int rank = static_cast<int>(arg.shape.size());
-  Vec<int> order;
-  std::optional<int> last;
-  for (int i = 0; i < rank; ++i) {
-    const bool along = uses_loop(a.index[static_cast<size_t>(i)].dim, column);
-    if (along && (last || a.index[static_cast<size_t>(i)].dim != Dim::loop(column))) {
-      return std::nullopt;
-    }
-    if (along) last = i;
-    if (!along) order.push_back(i);
+// The axis that the loop alone moves along; nullopt: none, or it moves otherwise.
+std::optional<int> axis_along(const Access& a, LoopId loop) {
+  std::optional<int> found;
+  for (size_t i = 0; i < a.index.size(); ++i) {
+    if (!uses_loop(a.index[i].dim, loop)) continue;
+    if (found || a.index[i].dim != Dim::loop(loop)) return std::nullopt;
+    found = static_cast<int>(i);
   }
-  if (!last) return Need::plain();
-  order.push_back(*last);
-  return Need::like(Storage::ordered(order));
+  return found;
+}
+
+// With this axis innermost, the others in their order.
+Storage with_innermost(const Arg& arg, int axis) {
+  Vec<int> order;
+  for (int i = 0; i < static_cast<int>(arg.shape.size()); ++i) {
+    if (i != axis) order.push_back(i);
+  }
+  order.push_back(axis);
+  return Storage::ordered(order);
+}
+
+// How a read of a right operand has to lie: contiguous along that loop, where it moves along it.
+std::optional<Need> right_need(const Access& a, const Arg& arg, LoopId loop) {
+  if (!depends_on(a, loop)) return Need::plain();
+  const std::optional<int> axis = axis_along(a, loop);
+  return axis ? std::optional(Need::like(with_innermost(arg, *axis))) : std::nullopt;
+}
+
+// What a tile's columns of a turned operand may take in scratch.
+constexpr int64_t kMostTurned = 512;
+
+bool can_turn(const Kernel& k, const Stage& s) {
+  const Contract& c = s.contract();
+  const std::optional<int64_t> depth =
+      c.k.size() == 1 ? depth_loop(s).extent.constant() : std::nullopt;
+  if (!depth || *depth < 1 || *depth > kMostTurned || s.body[c.b.index].type != DType::kF32)
+    return false;
+  const Vec<uint32_t> right = loaded_reads(s, c.b);
+  return std::ranges::any_of(right, [&](uint32_t r) {
+    const Access& a = s.reads[r];
+    return axis_along(a, c.k[0]) && axis_along(a, column_loop(s)) && !k.args[a.tensor].constant;
+  });
 }
 
 void add_needs(Vec<Need>& needs, const Vec<Need>& more) {
@@ -88,7 +114,7 @@ void add_needs(Vec<Need>& needs, const Vec<Need>& more) {
 }
 
 // Results lie best as they are computed: along the loop that runs over lanes.
-void prefer_columns(const Stage& s, Vec<Need>& needs) {
+void prefer_columns(const Kernel& k, const Stage& s, Vec<Need>& needs) {
   if (s.loops.empty()) return;
   const LoopId column = s.kind() == Kind::kContract ? column_loop(s) : s.loops.back().id;
   for (const Access& w : s.writes) {
@@ -96,31 +122,40 @@ void prefer_columns(const Stage& s, Vec<Need>& needs) {
     const auto axis = std::ranges::find_if(
         w.index, [&](const AxisIndex& i) { return i.dim.as_loop() == column; });
     if (axis == w.index.end()) continue;
-    Vec<int> order;
-    for (int i = 0; i < static_cast<int>(w.index.size()); ++i) {
-      if (i != axis - w.index.begin()) order.push_back(i);
-    }
-    order.push_back(static_cast<int>(axis - w.index.begin()));
-    needs[w.tensor] = Need::prefers(Storage::ordered(order));
+    const auto innermost = static_cast<int>(axis - w.index.begin());
+    needs[w.tensor] = Need::prefers(with_innermost(k.args[w.tensor], innermost));
   }
 }
 
-// Nothing where a right operand cannot be contiguous.
-std::optional<Vec<Need>> needs_of(const Kernel& k) {
+// Nothing where a right operand cannot lie so.
+std::optional<Vec<Need>> needs_of(const Kernel& k, const Choice& choice) {
   Vec<Need> needs(k.args.size());
+  size_t product = 0;
   for (const Stage& s : k.stages) {
     if (const auto windows = window_needs(k, s)) add_needs(needs, *windows);
-    prefer_columns(s, needs);
+    prefer_columns(k, s, needs);
     if (s.kind() != Kind::kContract) continue;
+    const LoopId side = is_turned(choice, product++) ? depth_loop(s).id : column_loop(s);
     for (const uint32_t r : loaded_reads(s, s.contract().b)) {
       const Access& a = s.reads[r];
       if (a.of == Access::Of::kArg && is_sub_byte(k.args[a.tensor].dtype)) return std::nullopt;
-      const std::optional<Need> need = right_need(a, k.args[a.tensor], column_loop(s));
+      const std::optional<Need> need = right_need(a, k.args[a.tensor], side);
       if (!need) return std::nullopt;
       needs[a.tensor] = *need;
     }
   }
   return needs;
+}
+
+// The products that can have their right operand turned, as bits.
+int64_t turnable(const Kernel& k) {
+  int64_t bits = 0, bit = 1;
+  for (const Stage& s : k.stages) {
+    if (s.kind() != Kind::kContract) continue;
+    if (can_turn(k, s)) bits |= bit;
+    bit *= 2;
+  }
+  return bits;
 }
 
 bool scratch_fits(const Kernel& k, int64_t rows) {
@@ -133,6 +168,12 @@ bool scratch_fits(const Kernel& k, int64_t rows) {
 }  // namespace
 
 LoopId column_loop(const Stage& s) { return s.contract().n[0]; }
+
+const Loop& depth_loop(const Stage& s) { return *find_loop(s.loops, s.contract().k[0]); }
+
+bool is_turned(const Choice& choice, size_t product) {
+  return choice.tile.size() == 3 && product < 63 && (choice.tile[2] >> product & 1) != 0;
+}
 
 std::optional<RowLoops> row_loops(const Kernel& k) {
   const bool sound = has_product(k) && std::ranges::all_of(k.locals, dies_with_its_step) &&
@@ -149,19 +190,25 @@ std::optional<RowLoops> row_loops(const Kernel& k) {
 Vec<Alternative> offer_rows(const Kernel& k, const CpuTarget& target) {
   const std::optional<RowLoops> loops = row_loops(k);
   if (!loops) return {};
-  std::optional<Vec<Need>> needs = needs_of(k);
   const Vec<int64_t> tile = tile_of(*loops, Isa(target));
-  if (!needs || !scratch_fits(k, tile[0])) return {};
-  return {{{"rows", tile}, std::move(*needs), price_of_rows(k, *loops, tile, target)}};
+  if (!scratch_fits(k, tile[0])) return {};
+  Vec<Choice> choices = {{"rows", tile}};
+  if (const int64_t turned = turnable(k)) choices.push_back({"rows", {tile[0], tile[1], turned}});
+  Vec<Alternative> rows;
+  for (const Choice& c : choices) {
+    std::optional<Vec<Need>> needs = needs_of(k, c);
+    if (needs) rows.push_back({c, std::move(*needs), price_of_rows(k, *loops, c, target)});
+  }
+  return rows;
 }
 
 bool fits_rows(const Kernel& k, const Choice& choice) {
   constexpr int64_t kMost = 32;
   const Vec<int64_t>& tile = choice.tile;
-  if (tile.size() != 2 || tile[0] < 1 || tile[0] > kMost || tile[1] < 1 || tile[1] > kMost) {
-    return false;
-  }
-  return row_loops(k).has_value() && scratch_fits(k, tile[0]);
+  if (tile.size() != 2 && tile.size() != 3) return false;
+  if (tile[0] < 1 || tile[0] > kMost || tile[1] < 1 || tile[1] > kMost) return false;
+  if (!row_loops(k) || !scratch_fits(k, tile[0])) return false;
+  return tile.size() == 2 || (tile[2] > 0 && (tile[2] & ~turnable(k)) == 0);
 }
 
 }  // namespace rlx::backend::cpu

@@ -6,6 +6,9 @@
 // depth; its left operand may be a row that an earlier stage made. The other stages run row by row as "loops"
 // runs them. The right operands are read anew for each block: the right algorithm where they are small, as a
 // head's keys and values are.
+//
+// A right operand lies best with its columns side by side. Where its depth does instead, as that of keys which are
+// appended to, it is turned as it comes: for the columns of a tile it is read along the depth, and goes through scratch.
 #pragma once
 #include "backend/cpu/algorithm.h"
 
@@ -21,6 +24,11 @@ struct RowLoops {
 std::optional<RowLoops> row_loops(const Kernel& k);
 // The one loop of columns of a product whose columns are the stage's.
 LoopId column_loop(const Stage& s);
+// Of a product whose right operand is turned: what it sums over.
+const Loop& depth_loop(const Stage& s);
+// Which products, of those in the order of their stages, have their right operand turned: bits of the choice's third
+// number.
+bool is_turned(const Choice& choice, size_t product);
 
 Vec<Alternative> offer_rows(const Kernel& k, const CpuTarget& target);
 bool fits_rows(const Kernel& k, const Choice& choice);
