@@ -1,5 +1,6 @@
 #include "driver/emit.h"
 
+#include <filesystem>
 #include <set>
 
 #include "driver/backends.h"
@@ -7,8 +8,10 @@
 #include "driver/codes.h"
 #include "driver/switches.h"
 #include "frontend/frontend.h"
+#include "frontend/hir_json/writer.h"
 #include "ir/text.h"
 #include "support/files.h"
+#include "support/output_file.h"
 
 namespace rlx::driver {
 namespace {
@@ -83,21 +86,7 @@ std::string with_report(const std::string& text, const EmitRequest& r, const Pla
   return r.fusion_report ? text + to_text(report) : text;
 }
 
-Result<std::string> emit_from(ModelFile& model, const EmitRequest& r) {
-  if (r.stage == "hir") return to_text(model.graph);
-  if (r.passes) {
-    if (r.stage != "mir") return no_stage(r);
-    PassOptions passes = pass_options(r.options);
-    // Those that are named run.
-    passes.off = r.options.passes.off;
-    RLX_TRY(const Graph g, run_passes(std::move(model.graph), *r.passes, passes));
-    return to_text(g);
-  }
-  if (r.stage == "mir") {
-    RLX_TRY(const Graph g, optimised(std::move(model.graph), r.options));
-    return to_text(g);
-  }
-  RLX_TRY(Plan p, planned(std::move(model.graph), r.options));
+Result<std::string> as_plan(Plan p, const EmitRequest& r) {
   if (r.stage == "kernel") return with_report(as_kernels(with_stages(p.kernels)), r, p.report);
   if (r.stage == "fusion") return to_json(p.report);
   if (is_code(r.stage)) return as_code(with_stages(p.kernels), symbol_names(p.lir), r);
@@ -107,20 +96,61 @@ Result<std::string> emit_from(ModelFile& model, const EmitRequest& r) {
   return no_stage(r);
 }
 
-Result<std::string> emit_graph(EmitRequest r) {
+// m.json has its weights in m.safetensors, which takes its place only where the model is still what was read.
+Result<Emitted> with_weights(const ModelFile& model, const Graph& g, const std::string& output) {
+  const std::string weights =
+      std::filesystem::path(output).replace_extension(".safetensors").string();
+  const std::string name = std::filesystem::path(weights).filename().string();
+  RLX_TRY(hir_json::WrittenModel written, hir_json::write_model(g, name));
+  if (written.weights.empty()) return Emitted{std::move(written.text)};
+  RLX_TRY(OutputFile file, OutputFile::create(weights));
+  RLX_TRY_VOID(hir_json::write_safetensors(written.weights, file));
+  RLX_TRY_VOID(check_unchanged(model));
+  RLX_TRY_VOID(file.finish());
+  return Emitted{std::move(written.text), weights};
+}
+
+Result<Emitted> as_graph(const ModelFile& model, const Graph& g, const EmitRequest& r) {
+  if (r.output.ends_with(".json")) return with_weights(model, g, r.output);
+  return Emitted{to_text(g)};
+}
+
+Result<Emitted> emit_from(ModelFile& model, const EmitRequest& r) {
+  if (r.stage == "hir") return as_graph(model, model.graph, r);
+  if (r.passes) {
+    if (r.stage != "mir") return no_stage(r);
+    PassOptions passes = pass_options(r.options);
+    // Those that are named run.
+    passes.off = r.options.passes.off;
+    RLX_TRY(const Graph g, run_passes(std::move(model.graph), *r.passes, passes));
+    return as_graph(model, g, r);
+  }
+  if (r.stage == "mir") {
+    RLX_TRY(const Graph g, optimised(std::move(model.graph), r.options));
+    return as_graph(model, g, r);
+  }
+  RLX_TRY(Plan p, planned(std::move(model.graph), r.options));
+  RLX_TRY(std::string text, as_plan(std::move(p), r));
+  return Emitted{std::move(text)};
+}
+
+Result<Emitted> emit_graph(EmitRequest r) {
   RLX_TRY(ModelFile model, watched_model(r.path, {}, inputs_asked(r.options.options), r.shapes));
   RLX_TRY(const Dims dims, dims_of(model.graph, r.shapes));
   r.options.dims.insert(r.options.dims.end(), dims.begin(), dims.end());
-  auto text = emit_from(model, r);
+  auto emitted = emit_from(model, r);
   // What was made of other bytes is nothing, and why it failed is no news.
-  RLX_TRY_VOID(check_unchanged(model));
-  return text;
+  const bool is_checked = emitted && !emitted->weights.empty();
+  if (!is_checked) RLX_TRY_VOID(check_unchanged(model));
+  return emitted;
 }
 
 }  // namespace
 
-Result<std::string> emit(const EmitRequest& request) {
-  return request.path.ends_with(".kernel") ? emit_kernels(request) : emit_graph(request);
+Result<Emitted> emit(const EmitRequest& request) {
+  if (!request.path.ends_with(".kernel")) return emit_graph(request);
+  RLX_TRY(std::string text, emit_kernels(request));
+  return Emitted{std::move(text)};
 }
 
 }  // namespace rlx::driver

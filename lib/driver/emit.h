@@ -8,6 +8,8 @@ namespace rlx::driver {
 struct EmitRequest {
   // A model, FILE.mir or FILE.kernel.
   std::string path;
+  // Where the text goes; of the stages hir and mir F.json asks for JSON (docs/hir-json.md).
+  std::string output = {};
   // "hir", "mir", "lir", "kernel", "image", "llvm", "asm", "ptx".
   std::string stage;
   CompileOptions options;
@@ -19,6 +21,12 @@ struct EmitRequest {
   bool fusion_report = false;
 };
 
-Result<std::string> emit(const EmitRequest& request);
+struct Emitted {
+  std::string text;
+  // The file beside the output that holds the weights of which the text speaks, written by emit; empty where there is none.
+  std::string weights = {};
+};
+
+Result<Emitted> emit(const EmitRequest& request);
 
 }  // namespace rlx::driver

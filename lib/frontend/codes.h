@@ -11,7 +11,7 @@ inline constexpr int kInvalidModel = 3011;
 inline constexpr int kInvalidTensor = 3012;
 // External data that is missing, outside the model's folder, or too short.
 inline constexpr int kExternalData = 3013;
-// A graph as text, which leaves out the bytes of big constants.
+// A graph as text, which leaves out the bytes of big constants, or JSON whose weights lack a tensor.
 inline constexpr int kNoWeights = 3014;
 
 // An IR version, operator set or model feature that rlx does not read.

@@ -18,10 +18,9 @@ std::string_view text_of(const MappedFile& file) {
   return {reinterpret_cast<const char*>(all.data()), all.size()};
 }
 
-Result<ModelFile> in_file(std::shared_ptr<const MappedFile> file, std::string format,
-                          Result<Graph> graph) {
+Result<ModelFile> in_file(std::shared_ptr<const MappedFile> file, Result<Graph> graph) {
   if (!graph) return std::move(graph.error());
-  ModelFile model{.format = std::move(format), .graph = std::move(*graph)};
+  ModelFile model{.format = "mir", .graph = std::move(*graph)};
   model.files.push_back(std::move(file));
   return model;
 }
@@ -38,7 +37,7 @@ Result<Graph> whole_graph(const std::string& path, std::string_view text) {
                             .message = path + " leaves out the bytes of constant " + v.name,
                             .shapes = {v.name + ": " + to_text(v.type)},
                             .hint = "text holds small constants only: give the model that it "
-                                    "was printed from"});
+                                    "was printed from, or print it with -o F.json"});
   }
   Status valid = verify(g, Level::kHir);
   if (valid) return g;
@@ -69,8 +68,8 @@ Result<ModelFile> read_model(const std::string& path, const Vec<std::string>& gi
   if (!is_text && !path.ends_with(".json")) {
     return onnx::read_model(std::move(file), given, opened, shapes);
   }
-  auto model = is_text ? in_file(file, "mir", whole_graph(path, text_of(*file)))
-                       : in_file(file, "json", hir_json::read_graph(text_of(*file)));
+  auto model =
+      is_text ? in_file(file, whole_graph(path, text_of(*file))) : hir_json::read_model(file);
   if (model) open_constants(model->graph, opened);
   return model;
 }

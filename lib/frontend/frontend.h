@@ -1,4 +1,4 @@
-// Model files into graphs of model-level operators.
+// Model files into graphs of model-level operators: ONNX, JSON (docs/hir-json.md), text.
 #pragma once
 #include <memory>
 #include <string>

@@ -255,6 +255,18 @@ Vec<int64_t> widened(Bytes bytes) {
 
 }  // namespace
 
+void declare_input_symbols(Graph& g) {
+  for (size_t i = 0; i < g.inputs().size(); ++i) {
+    const Vec<Dim>& shape = g[g.inputs()[i]].type.shape;
+    for (size_t axis = 0; axis < shape.size(); ++axis) {
+      const auto name = shape[axis].as_symbol();
+      if (!name || g.find_symbol(*name)) continue;
+      g.symbols.push_back(
+          {.name = *name, .input = static_cast<int>(i), .axis = static_cast<int>(axis)});
+    }
+  }
+}
+
 Vec<std::string> symbol_names(const Graph& g) {
   Vec<std::string> names;
   for (const Symbol& s : g.symbols) names.push_back(s.name);

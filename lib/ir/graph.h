@@ -215,6 +215,9 @@ class Graph {
   std::multimap<Digest, ValueId> constant_values_;
 };
 
+// Adds symbols that are extents of inputs and stand in no table yet.
+void declare_input_symbols(Graph& g);
+
 // In the order of the graph, which is that of the `symbols` argument of every kernel.
 Vec<std::string> symbol_names(const Graph& g);
 

@@ -60,6 +60,8 @@ struct OpDef {
   bool reshapes = false;
   // Nothing is computed: the run makes symbols of the operand's elements (ir/tellers.h).
   bool tells = false;
+  // Of rlx alone: another format's operator of that name is another one.
+  bool own = false;
 
   // Attributes are an object of the operator's struct behind void*.
   void* (*make)() = nullptr;

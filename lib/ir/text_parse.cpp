@@ -32,7 +32,7 @@ class GraphParser {
     RLX_TRY_VOID(in_.expect("}"));
     in_.skip_comments();
     if (!in_.done()) return in_.error("the text goes on after the graph");
-    declare_input_symbols();
+    declare_input_symbols(g_);
     return std::move(g_);
   }
 
@@ -119,19 +119,6 @@ class GraphParser {
     g_.output_names.push_back(std::move(name));
     g_.top().results.push_back(v);
     return {};
-  }
-
-  void declare_input_symbols() {
-    for (size_t i = 0; i < g_.inputs().size(); ++i) {
-      const Vec<Dim>& shape = g_[g_.inputs()[i]].type.shape;
-      for (size_t axis = 0; axis < shape.size(); ++axis) {
-        auto name = shape[axis].as_symbol();
-        if (!name || g_.find_symbol(*name)) continue;
-        g_.symbols.push_back({.name = std::move(*name),
-                              .input = static_cast<int>(i),
-                              .axis = static_cast<int>(axis)});
-      }
-    }
   }
 
   // ---- Values ----

@@ -13,7 +13,7 @@
 //   RLX_OP(Softmax);   // in namespace rlx::ops
 //
 // and one sorted line in op/ops.def. Members are named as ONNX names the attribute. Optional
-// statics: `effect`, `regions`, `elementwise`, `view`, `commutative`, `reshapes`, `tells`, `linear` (in input 0,
+// statics: `effect`, `regions`, `elementwise`, `view`, `commutative`, `reshapes`, `tells`, `own`, `linear` (in input 0,
 // and in no other), and the hooks `canonicalise` (ir/op_def.h), `grad`, `jvp` and `batch` (ir/hooks.h); block
 // operators have `expand` instead of `lower`, those that own regions neither, those on sequences `on_lists`
 // (op/sequences.h) instead of both. Everything else (OpDef, printing,
@@ -161,6 +161,7 @@ constexpr OpDef op_def_of() {
   if constexpr (requires { O::commutative; }) d.commutative = O::commutative;
   if constexpr (requires { O::reshapes; }) d.reshapes = O::reshapes;
   if constexpr (kTells<O>) d.tells = true;
+  if constexpr (requires { O::own; }) d.own = O::own;
   d.make = []() -> void* { return new O(); };
   d.clone = [](const void* o) -> void* { return new O(*static_cast<const O*>(o)); };
   d.destroy = [](void* o) { delete static_cast<O*>(o); };

@@ -1,4 +1,4 @@
-// Writes block operators (batch_normalization, and later attention, decoder blocks) in terms of
+// Writes block operators (batch_normalization, attention, decoder_block) in terms of
 // smaller ones. The model speaks in blocks, kernels do not: what is inside of a block then folds
 // and fuses like everything else.
 #pragma once

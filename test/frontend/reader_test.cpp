@@ -284,6 +284,14 @@ TEST_CASE("all problems are told at once") {
   CHECK(model.error().exit_code() == 4);
 }
 
+TEST_CASE("what is rlx's own is no operator of ONNX") {
+  for (const char* op : {"Linear", "Swiglu", "Embedding", "DecoderBlock"}) {
+    CAPTURE(op);
+    CHECK(codes(read_node({.op = op, .inputs = {"x", "x"}, .outputs = {"y"}})) ==
+          Vec<int>{kUnsupportedOperator});
+  }
+}
+
 TEST_CASE("problems inside nested graphs are told") {
   GraphSpec body{.outputs = {f32("z")},
                  .nodes = {node({.op = "Frobnicate", .inputs = {"x"}, .outputs = {"z"}})}};

@@ -158,9 +158,9 @@ TEST_CASE("a sequence or an optional in a file of its own") {
 }
 
 TEST_CASE("sizes in bytes") {
-  CHECK(onnx::byte_size(DType::kF64, {3, 2}) == 48);
-  CHECK(onnx::byte_size(DType::kF64, {3, 0}) == 0);
-  CHECK(!onnx::byte_size(DType::kF64, {0, int64_t{1} << 62}));
+  CHECK(byte_size(DType::kF64, {3, 2}) == 48);
+  CHECK(byte_size(DType::kF64, {3, 0}) == 0);
+  CHECK(!byte_size(DType::kF64, {0, int64_t{1} << 62}));
 }
 
 }  // namespace

@@ -24,7 +24,7 @@ struct Flags {
 inline void add_flags(CLI::App& app, Flags& f) {
   f.common.add(app);
   f.common.add_switches(app);
-  app.add_option("MODEL", f.models, "model files: .onnx, .mir, .kernel")->required();
+  app.add_option("MODEL", f.models, "model files: .onnx, .json, .mir, .kernel")->required();
   app.add_option("-t,--target", f.targets, "host, cpu:portable, cpu:x86-64-v4, ...; repeats")
       ->allow_extra_args(false)
       ->envname("RLX_TARGET");
@@ -36,7 +36,9 @@ inline void add_flags(CLI::App& app, Flags& f) {
   app.add_option("--key", f.key, "the entry's key; by default computed from all that decides it");
   app.add_option("--emit", f.emit,
                  "print hir, mir, lir, kernel, image, llvm or asm instead of storing");
-  app.add_option("-o,--output", f.output, "where --emit writes; stdout by default");
+  app.add_option("-o,--output", f.output,
+                 "where --emit writes; stdout by default. F.json: hir and mir as JSON, with "
+                 "weights beside it");
   app.add_option("--passes", f.passes, "with --emit=mir: run just these")
       ->allow_extra_args(false)
       ->delimiter(',');

@@ -45,22 +45,25 @@ void begin_item(JsonWriter& out, const Job& job) {
 }
 
 // With --json and without -o the text stands in the document.
-Status give(const Flags& f, const Job& job, std::string text, tools::Outcome& outcome) {
+Status give(const Flags& f, const Job& job, driver::Emitted emitted, tools::Outcome& outcome) {
+  const std::string& text = emitted.text;
   const bool file = !f.output.empty() && f.output != "-";
   if (file) RLX_TRY_VOID(write_file(f.output, bytes_of(text)));
   if (!file) outcome.print(text);
   if (!outcome.json()) return {};
-  outcome.item([=, stage = f.emit, output = f.output, text = std::move(text)](JsonWriter& out) {
-    begin_item(out, job);
-    out.member("stage", stage);
-    out.member(file ? "output" : "text", file ? output : text);
-    out.end_object();
-  });
+  outcome.item(
+      [=, stage = f.emit, output = f.output, emitted = std::move(emitted)](JsonWriter& out) {
+        begin_item(out, job);
+        out.member("stage", stage);
+        out.member(file ? "output" : "text", file ? output : emitted.text);
+        if (!emitted.weights.empty()) out.member("weights", emitted.weights);
+        out.end_object();
+      });
   return {};
 }
 
 Status emit(const Flags& f, const Job& job, tools::Outcome& outcome) {
-  driver::EmitRequest r{.path = job.model, .stage = f.emit};
+  driver::EmitRequest r{.path = job.model, .output = f.output, .stage = f.emit};
   RLX_TRY(r.options.target, parse_target(job.target));
   RLX_TRY(r.options.dims, tools::parse_bindings(f.dims));
   RLX_TRY(r.shapes, tools::parse_shapes(f.shapes));
@@ -70,9 +73,9 @@ Status emit(const Flags& f, const Job& job, tools::Outcome& outcome) {
   r.options.jobs = f.common.job_count();
   if (!f.passes.empty()) r.passes = f.passes;
   r.fusion_report = f.fusion_report;
-  RLX_TRY(std::string text, driver::emit(r));
+  RLX_TRY(driver::Emitted emitted, driver::emit(r));
   print_times(times);
-  return give(f, job, std::move(text), outcome);
+  return give(f, job, std::move(emitted), outcome);
 }
 
 Status build(const Flags& f, const Job& job, tools::Outcome& outcome) {

@@ -202,7 +202,7 @@ Result<Values> GraphReader::outputs_of(Call& call, const NodeProto& n, Scope& sc
   }
   RLX_TRY_VOID(convert_any(call, n.domain));
   const OpDef* op = find_op(call.op);
-  if (!call.results && !op) return unsupported_operator(call);
+  if (!call.results && (!op || op->own)) return unsupported_operator(call);
   if (call.results) {
     if (auto problems = check_taken(call); !problems.empty()) return Error(std::move(problems));
     if (call.outputs.size() <= call.results->size()) return *std::move(call.results);

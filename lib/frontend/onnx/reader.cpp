@@ -46,12 +46,6 @@ void open_initializers(GraphProto& g, const Vec<std::string>& opened) {
   std::erase_if(g.initializers, [&](const TensorProto& t) { return is_named(t, opened); });
 }
 
-std::string folder_of(const std::string& path) {
-  const size_t slash = path.rfind('/');
-  if (slash == std::string::npos) return ".";
-  return slash == 0 ? "/" : path.substr(0, slash);
-}
-
 }  // namespace
 
 Result<ModelFile> read_model(std::string_view file, std::shared_ptr<const void> keeper,
@@ -82,7 +76,7 @@ Result<ModelFile> read_model(std::shared_ptr<const MappedFile> file, const Vec<s
   const Bytes all = file->bytes();
   const std::string_view text(reinterpret_cast<const char*>(all.data()), all.size());
   RLX_TRY(ModelFile model,
-          read_model(text, file, folder_of(file->stamp().path), given, opened, shapes));
+          read_model(text, file, folder_of_model(file->stamp().path), given, opened, shapes));
   model.files.insert(model.files.begin(), std::move(file));
   return model;
 }

@@ -90,20 +90,6 @@ std::string typed_data(std::string_view message, DType dtype) {
 
 // ---- External data ----------------------------------------------------------------------------
 
-// Inside the model's folder whatever the folder is: relative, and no step upwards.
-bool stays_inside(std::string_view location) {
-  if (location.empty() || location.front() == '/' ||
-      location.find('\0') != std::string_view::npos) {
-    return false;
-  }
-  for (size_t begin = 0; begin <= location.size();) {
-    const size_t end = std::min(location.find('/', begin), location.size());
-    if (location.substr(begin, end - begin) == "..") return false;
-    begin = end + 1;
-  }
-  return true;
-}
-
 struct Place {
   std::string_view location;
   uint64_t offset = 0;
@@ -133,10 +119,6 @@ Result<Place> place_of(const TensorProto& t) {
   return place;
 }
 
-bool all_bools(Bytes bytes) {
-  return std::ranges::all_of(bytes, [](std::byte b) { return b <= std::byte{1}; });
-}
-
 }  // namespace
 
 std::optional<DType> dtype_of(int64_t onnx_type) {
@@ -151,21 +133,6 @@ std::string onnx_type_name(int64_t onnx_type) {
   return std::string(kElementTypes[static_cast<size_t>(onnx_type)].name);
 }
 
-std::optional<int64_t> byte_size(DType dtype, const Vec<int64_t>& shape) {
-  int64_t elements = 1;
-  bool empty = false;
-  for (const int64_t d : shape) {
-    if (d < 0 || d > kMostBytes) return std::nullopt;
-    empty |= d == 0;
-    if (d != 0 && (__builtin_mul_overflow(elements, d, &elements) || elements > kMostBytes)) {
-      return std::nullopt;
-    }
-  }
-  const int64_t size = bytes_of(dtype, elements);
-  if (size > kMostBytes) return std::nullopt;
-  return empty ? 0 : size;
-}
-
 Result<Constant> Tensors::constant(const TensorProto& t) {
   auto dtype = dtype_of(t.data_type);
   if (!dtype || *dtype == DType::kString) {
@@ -178,7 +145,7 @@ Result<Constant> Tensors::constant(const TensorProto& t) {
                                              fmt::join(t.dims, ", ")));
   }
   RLX_TRY(ConstantData data, data_of(t, *dtype, *size));
-  if (*dtype == DType::kBool && !all_bools(data.bytes())) {
+  if (!can_hold(*dtype, data.bytes())) {
     return Error(kInvalidTensor, fmt::format("{} holds a bool that is neither 0 nor 1", label(t)));
   }
   const Digest digest = sha256(data.bytes());
@@ -200,35 +167,31 @@ Result<ConstantData> Tensors::data_of(const TensorProto& t, DType dtype, int64_t
 
 Result<ConstantData> Tensors::external_data(const TensorProto& t, int64_t size) {
   RLX_TRY(Place place, place_of(t));
-  if (!stays_inside(place.location)) {
-    return Error(kExternalData, fmt::format("{} wants data outside the model's folder: \"{}\"",
-                                            label(t), place.location));
-  }
   auto needed = static_cast<uint64_t>(size);
   if (place.length.value_or(needed) != needed) {
     return Error(kExternalData, fmt::format("{} takes {} bytes, its external data is given {}",
                                             label(t), size, *place.length));
   }
-  RLX_TRY(auto file, external_file(place.location));
+  auto opened = external_file(place.location);
+  if (!opened) {
+    for (Diagnostic& d : opened.error().items) d.message = label(t) + ": " + d.message;
+    return std::move(opened.error());
+  }
+  const auto& file = *opened;
   const Bytes all = file->bytes();
   if (place.offset > all.size() || all.size() - place.offset < needed) {
     return Error(kExternalData,
                  fmt::format("{} wants bytes {} to {} of \"{}\", which has {}", label(t),
                              place.offset, place.offset + needed, place.location, all.size()));
   }
-  return ConstantData::view(all.subspan(place.offset, needed), std::move(file));
+  return ConstantData::view(all.subspan(place.offset, needed), file);
 }
 
 Result<std::shared_ptr<const MappedFile>> Tensors::external_file(std::string_view location) {
   if (auto it = opened_at_.find(location); it != opened_at_.end()) return opened_[it->second];
-  if (folder_.empty()) return Error(kExternalData, "a model in memory has no external data");
-  auto file = MappedFile::open(folder_ + "/" + std::string(location));
-  if (!file) {
-    return Error(kExternalData, file.error().first().message,
-                 "keep the model's data files beside it");
-  }
+  RLX_TRY(auto file, open_beside(folder_, location));
   opened_at_.emplace(location, opened_.size());
-  opened_.push_back(*file);
+  opened_.push_back(std::move(file));
   return opened_.back();
 }
 

@@ -4,6 +4,7 @@
 #include <memory>
 #include <string>
 
+#include "frontend/data_files.h"
 #include "frontend/onnx/proto.h"
 #include "ir/graph.h"
 #include "support/files.h"
@@ -14,9 +15,6 @@ namespace rlx::onnx {
 std::optional<DType> dtype_of(int64_t onnx_type);
 // "float8e4m3fn": ONNX's own name in lower case, for messages.
 std::string onnx_type_name(int64_t onnx_type);
-
-// Elements times their size; nullopt where an extent is negative or the product is beyond any memory.
-std::optional<int64_t> byte_size(DType dtype, const Vec<int64_t>& shape);
 
 class Tensors {
  public:
