@@ -16,9 +16,8 @@ constexpr const char* kForms =
 
 std::optional<int64_t> number_of(std::string_view text) {
   int64_t value = 0;
-  const char* end = text.data() + text.size();
-  auto [stop, error] = std::from_chars(text.data(), end, value);
-  if (error != std::errc() || stop != end) return std::nullopt;
+  const auto read = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (read.ec != std::errc() || read.ptr != text.data() + text.size()) return std::nullopt;
   return value;
 }
 
@@ -75,9 +74,8 @@ class ListReader {
   Status add(std::string_view item) {
     if (item.find("..") != std::string_view::npos) return add_range(item);
     const auto number = number_of(item);
-    if (!number)
-      return wrong(fmt::format("--dim takes NAME=NUMBER,...: \"{}\" is none", item), kForms);
-    return add(*number);
+    if (number) return add(*number);
+    return wrong(fmt::format("--dim takes NAME=NUMBER,...: \"{}\" is none", item), kForms);
   }
 
   Status add_range(std::string_view item) {

@@ -7,6 +7,7 @@
 
 #include "driver/codes.h"
 #include "runtime/binding.h"
+#include "support/codes.h"
 
 namespace rlx::driver {
 namespace {
@@ -24,7 +25,7 @@ void copy_common(const HostTensor& from, HostTensor& to) {
   for (size_t i = 0; i < rank; ++i) box[i] = std::min(from.shape[i], to.shape[i]);
   if (volume(box) == 0) return;
   const int64_t row = rank == 0 ? 1 : box.back();
-  const size_t bytes = static_cast<size_t>(row) * size_of(from.dtype);
+  const int64_t size = size_of(from.dtype);
   for (int64_t r = 0; r < volume(box) / row; ++r) {
     int64_t rest = r, at_from = 0, at_to = 0, step_from = 1, step_to = 1;
     for (size_t i = rank; i-- > 0;) {
@@ -35,14 +36,18 @@ void copy_common(const HostTensor& from, HostTensor& to) {
       step_from *= from.shape[i];
       step_to *= to.shape[i];
     }
-    const auto size = static_cast<int64_t>(size_of(from.dtype));
-    std::memcpy(to.data.data() + at_to * size, from.data.data() + at_from * size, bytes);
+    std::memcpy(to.data.data() + at_to * size, from.data.data() + at_from * size,
+                static_cast<size_t>(row * size));
   }
 }
 
 // Zeros where the tensor has nothing.
-HostTensor resized(const HostTensor& t, const Vec<int64_t>& shape) {
-  HostTensor out{t.name, t.dtype, shape, AlignedBytes(*tensor_bytes(t.dtype, shape))};
+Result<HostTensor> resized(const HostTensor& t, const Vec<int64_t>& shape) {
+  const std::string what = fmt::format("{} {}", t.name, type_text(t.dtype, shape));
+  const auto bytes = tensor_bytes(t.dtype, shape);
+  if (!bytes) return Error(kOutOfMemory, what + " is too big", "smaller dims");
+  RLX_TRY(AlignedBytes data, AlignedBytes::make(*bytes, what));
+  HostTensor out{t.name, t.dtype, shape, std::move(data)};
   copy_common(t, out);
   return out;
 }
@@ -62,14 +67,18 @@ Status pad_inputs(Vec<HostTensor>& inputs, const image::Image& image, const Cove
     }
     RLX_TRY(const Vec<int64_t> shape, runtime::shape_of(image, *input, {}));
     // Another type is the session's to refuse.
-    if (t.dtype == input->dtype && shape != t.shape) t = resized(t, shape);
+    if (t.dtype != input->dtype || shape == t.shape) continue;
+    RLX_TRY(t, resized(t, shape));
   }
   return {};
 }
 
-Vec<HostTensor> cut_outputs(const Vec<HostTensor>& outputs, const Cover& cover) {
+Result<Vec<HostTensor>> cut_outputs(const Vec<HostTensor>& outputs, const Cover& cover) {
   Vec<HostTensor> cut;
-  for (const HostTensor& t : outputs) cut.push_back(resized(t, cover.outputs.at(t.name)));
+  for (const HostTensor& t : outputs) {
+    RLX_TRY(HostTensor tensor, resized(t, cover.outputs.at(t.name)));
+    cut.push_back(std::move(tensor));
+  }
   return cut;
 }
 

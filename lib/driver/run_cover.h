@@ -7,9 +7,9 @@
 namespace rlx::driver {
 
 // Inputs as long as the image takes them, with zeros at the ends of axes. The image has no symbols. Error 5020 where one
-// has not the extents that the cover says.
+// has not the extents that the cover says; 11xxx, as from cutting, where memory is short.
 Status pad_inputs(Vec<HostTensor>& inputs, const image::Image& image, const Cover& cover);
 // The beginnings that the cover says.
-Vec<HostTensor> cut_outputs(const Vec<HostTensor>& outputs, const Cover& cover);
+Result<Vec<HostTensor>> cut_outputs(const Vec<HostTensor>& outputs, const Cover& cover);
 
 }  // namespace rlx::driver

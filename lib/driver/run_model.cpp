@@ -201,7 +201,9 @@ class Runner {
     const Stopwatch watch;
     if (ready.cover) RLX_TRY_VOID(pad_inputs(set.tensors, image, *ready.cover));
     RLX_TRY(Vec<HostTensor> outputs, ready.session->run(set.tensors));
-    if (ready.cover) outputs = cut_outputs(outputs, *ready.cover);
+    if (ready.cover) {
+      RLX_TRY(outputs, cut_outputs(outputs, *ready.cover));
+    }
     item.first_run_ms = watch.ms();
     RLX_TRY_VOID(measure(*ready.session, set, item));
     return finish(*ready.session, outputs, std::move(item));

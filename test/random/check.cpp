@@ -496,7 +496,7 @@ class Checks {
     auto got = padded ? (*session)->run(inputs) : Result<Vec<HostTensor>>(padded.error());
     if (!got && got.error().first().code == runtime::kGuardFailed) return;
     if (!got) return void(failed(got.error(), "covered"));
-    near(plain(driver::cut_outputs(*got, cover)), reference_, "covered");
+    near(plain(*driver::cut_outputs(*got, cover)), reference_, "covered");
   }
 
   void planned_without(const std::string& part) {
