@@ -11,6 +11,7 @@
 #include "cache/options.h"
 #include "driver/build.h"
 #include "driver/key.h"
+#include "driver/load.h"
 #include "driver/switches.h"
 #include "driver/toolchain.h"
 #include "outcome.h"
@@ -168,11 +169,8 @@ inline Result<InputShapes> parse_shapes(const std::vector<std::string>& texts) {
   return shapes;
 }
 
-// "KEY  hit|built  TARGET  MODEL" with a line end.
-inline std::string line_of(const driver::Built& built, const std::string& model) {
-  std::string state = built.state();
-  if (!built.stored) state += ", not stored";
-  return built.key + "  " + state + "  " + built.target.text + "  " + model + "\n";
-}
-
+inline const std::map<std::string, driver::OnMiss> kOnMiss = {
+    {"bind", driver::OnMiss::kBind},
+    {"template", driver::OnMiss::kTemplate},
+    {"error", driver::OnMiss::kError}};
 }  // namespace rlx::tools

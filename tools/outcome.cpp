@@ -119,6 +119,12 @@ void Outcome::item(std::function<void(JsonWriter&)> write) {
   report_.items.push_back(std::move(write));
 }
 
+void Outcome::answer(driver::Answer answer) {
+  print(answer.text);
+  for (auto& item : answer.items) this->item(std::move(item));
+  fail(answer.problems);
+}
+
 int Outcome::end() {
   report_.wall_ms =
       std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start_).count();

@@ -8,7 +8,7 @@
 #include <optional>
 #include <string>
 
-#include "driver/report.h"
+#include "driver/cache_commands.h"
 
 // NOLINTNEXTLINE(readability-identifier-naming): CLI11's name.
 namespace CLI {
@@ -37,6 +37,8 @@ class Outcome {
   void fail(const Error& e);
   void fail(const Vec<driver::Reported>& problems);
   void item(std::function<void(JsonWriter&)> write);
+  // Its text, items and problems.
+  void answer(driver::Answer answer);
   // The exit code.
   int end();
 

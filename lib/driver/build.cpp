@@ -58,8 +58,8 @@ std::string spelled(const BuildRequest& r, const Target& target) {
   return text + "\nkey=" + r.key + "\nsalt=" + r.cache.salt;
 }
 
-// Dims by name, then those of the shapes. The model's inputs lack the axis that --batch gives them.
-Result<Dims> wanted_dims(const Graph& g, const BuildRequest& r) {
+// What the shapes of the inputs give. The model's inputs lack the axis that --batch gives them.
+Result<Dims> dims_of_shapes(const Graph& g, const BuildRequest& r) {
   const ByInputs batch = switches_of(r.options).batch;
   InputShapes shapes = r.shapes;
   std::optional<int64_t> extent;
@@ -71,12 +71,7 @@ Result<Dims> wanted_dims(const Graph& g, const BuildRequest& r) {
   RLX_TRY(Dims given, dims_of(g, shapes));
   const auto number = parse_dim(batch.is_asked() ? batch.name : "0");
   if (extent && number && !number->constant()) given.emplace_back(batch.name, *extent);
-  Dims dims = r.dims;
-  for (auto& [name, value] : given) {
-    const auto is_it = [&name = name](const auto& d) { return d.first == name; };
-    if (std::ranges::none_of(r.dims, is_it)) dims.emplace_back(std::move(name), value);
-  }
-  return dims;
+  return given;
 }
 
 Result<Action> action_for(const Graph& graph, const BuildRequest& r, const Target& target) {
@@ -105,8 +100,7 @@ class Builder {
   Status from_request() {
     if (!r_.key.empty()) RLX_TRY_VOID(cache::check_key(r_.key));
     if (r_.graph) return from_graph(*r_.graph);
-    std::error_code error;
-    return std::filesystem::exists(r_.model, error) ? from_file() : from_key();
+    return is_model_file(r_.model) ? from_file() : from_key();
   }
 
   Status from_file() {
@@ -117,7 +111,7 @@ class Builder {
       if (found) return {};
     }
     cache::Snapshot snapshot;
-    RLX_TRY(files_, watched_model(r_.model, r_.given, inputs_asked(r_.options), r_.lists));
+    RLX_TRY(files_, imported_model(r_));
     note("import");
     for (const auto& file : files_.files) snapshot.files.push_back(file->stamp());
     RLX_TRY_VOID(from_graph(std::move(files_.graph)));
@@ -135,18 +129,15 @@ class Builder {
 
   // The key of a template with dims to bind, or of any entry to run as it is.
   Status from_key() {
-    if (!cache::check_key(r_.model)) return Error(kNoModel, "no such model file: " + r_.model);
-    RLX_TRY(Lookup base, store_->lookup(r_.model));
-    if (!base.hit) {
-      return Error(kNoModel, "no such model file or cache entry: " + r_.model, base.reason);
-    }
+    RLX_TRY(Lookup base, lookup_template(*store_, r_.model));
     if (!r_.options.empty()) {
       return Error(kSwitchesOfEntry, "entry " + r_.model + " was compiled with its own switches",
                    "give the model, or leave --math, --precision, --grad and the like out");
     }
     RLX_TRY(const Lir shallow, lir_from_json(base.lir, {}));
     RLX_TRY(out_.target, parse_target(shallow.target));
-    if (r_.dims.empty()) {
+    RLX_TRY(const Dims dims, wanted_dims(shallow.graph, r_));
+    if (dims.empty()) {
       RLX_TRY(const bool found, use(*base.hit, base.lir));
       return found ? Status()
                    : Error(kDamagedEntry,
@@ -159,11 +150,9 @@ class Builder {
     action.fingerprint = base.hit->fingerprint;
     action.structure = base.hit->structure;
     action.inputs = base.hit->inputs;
-    return find_or_make(bound_action(action, r_.dims), [&]() -> Result<Compiled> {
-      RLX_TRY(const Lir lir, lir_from_json(base.lir, [&](const StoredConstant& c) {
-                return open_constant(*store_, *base.hit, c);
-              }));
-      return compile_bound(lir, compile_options(r_.dims));
+    return find_or_make(bound_action(action, dims), [&]() -> Result<Compiled> {
+      RLX_TRY(const Lir lir, open_lir(*store_, *base.hit, base.lir));
+      return compile_bound(lir, compile_options(dims));
     });
   }
 
@@ -218,6 +207,7 @@ class Builder {
   // Opens a hit; what is damaged in it makes it a miss. An image alone is made again from the LIR.
   Result<bool> use(const cache::Entry& entry, std::string lir) {
     out_.key = entry.key;
+    out_.dims = dims_bound(entry.inputs);
     out_.hit = out_.stored = true;
     if (!open_) return true;
     Result<image::Image> image = open_image(*store_, entry);
@@ -299,6 +289,7 @@ class Builder {
     RLX_TRY_VOID(store_made(lock, action, compiled, ms));
     publication_.reset();
     note("publish");
+    out_.dims = dims_bound(action.inputs);
     keep(std::move(compiled), action.key);
     return {};
   }
@@ -365,10 +356,41 @@ class Builder {
 
 }  // namespace
 
+Result<Dims> wanted_dims(const Graph& g, const BuildRequest& r) {
+  RLX_TRY(Dims given, dims_of_shapes(g, r));
+  Dims dims = r.dims;
+  for (auto& [name, value] : given) {
+    const auto by_name = std::ranges::find(r.dims, name, &Dims::value_type::first);
+    if (by_name == r.dims.end()) {
+      dims.emplace_back(std::move(name), value);
+    } else if (by_name->second != value) {
+      return Error(kShapeMismatch,
+                   "dim " + name + " is given as " + std::to_string(by_name->second) +
+                       ", and the shape of an input makes it " + std::to_string(value));
+    }
+  }
+  return dims;
+}
+
+bool is_model_file(const std::string& model_or_key) {
+  std::error_code error;
+  return std::filesystem::exists(model_or_key, error);
+}
+
+Result<ModelFile> imported_model(const BuildRequest& request) {
+  Import import{request.model, request.given, inputs_asked(request.options), request.lists};
+  if (request.imports) {
+    const auto known = request.imports->find(import);
+    if (known != request.imports->end()) return known->second;
+  }
+  RLX_TRY(ModelFile model, watched_model(import.path, import.given, import.opened, import.lists));
+  if (request.imports) request.imports->emplace(std::move(import), model);
+  return model;
+}
+
 Result<Action> key_of(const BuildRequest& request) {
   RLX_TRY(const Target target, parse_target(request.target));
-  RLX_TRY(const ModelFile model, watched_model(request.model, request.given,
-                                               inputs_asked(request.options), request.lists));
+  RLX_TRY(const ModelFile model, imported_model(request));
   RLX_TRY(Action action, action_for(model.graph, request, target));
   RLX_TRY_VOID(check_unchanged(model));
   return action;

@@ -12,6 +12,16 @@
 
 namespace rlx::driver {
 
+// Model files that were read, by path and by what was asked of the reader: many variants are made of one reading.
+struct Import {
+  std::string path;
+  Vec<std::string> given, opened;
+  InputShapes lists;
+
+  auto operator<=>(const Import&) const = default;
+};
+using Imports = std::map<Import, ModelFile>;
+
 struct BuildRequest {
   // A model file, or the key of a stored entry; with `graph`, its name.
   std::string model;
@@ -34,6 +44,8 @@ struct BuildRequest {
   Options options = {};
   PassOptions passes = {};
   int jobs = 1;
+  // Where files that are read stay for further requests; null: nowhere.
+  Imports* imports = nullptr;
   // No stamps: the model is read and hashed.
   bool strict = false;
   // A miss is an error (exit 6).
@@ -53,6 +65,8 @@ struct Built {
   // Whether the cache has it now.
   bool stored = false;
   Target target;
+  // Bound, by name; none of a template.
+  Dims dims;
   image::Image image;
   // The constants' blobs; kept alive by the keepers.
   std::map<Digest, cache::BlobBytes> blobs;
@@ -70,6 +84,16 @@ Result<Built> build(const BuildRequest& request, bool open);
 
 // The key that build() looks for, from the model alone. Not for a key in place of the model.
 Result<Action> key_of(const BuildRequest& request);
+
+// Whether the text names a file, and so no key.
+bool is_model_file(const std::string& model_or_key);
+
+// The model of a request, out of its imports where it is there.
+Result<ModelFile> imported_model(const BuildRequest& request);
+
+// The request's dims by name, then those that its shapes give, of this graph. Error 5020 where they contradict each
+// other.
+Result<Dims> wanted_dims(const Graph& g, const BuildRequest& request);
 
 // The values of the symbols of g that these extents give. Errors 5xxx name input, axis and symbol.
 Result<Dims> dims_of(const Graph& g, const InputShapes& shapes);

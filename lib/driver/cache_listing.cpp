@@ -27,15 +27,6 @@ using cache::Entry;
 using cache::Record;
 using cache::Store;
 
-struct Row {
-  std::string key, target, problem;
-  // Blobs that other entries name too count in full.
-  int64_t bytes = 0;
-  int64_t used_s = 0, compile_ms = 0;
-  bool pinned = false, stale = false;
-  Vec<std::string> tags;
-};
-
 int64_t bytes_of_entry(const Entry& entry) {
   int64_t bytes = entry.lir_size;
   for (const cache::BlobRef& blob : entry.blobs) {
@@ -62,6 +53,7 @@ Row row_of(const Store& store, const Record& record) {
   }
   row.bytes += bytes_of_entry(*record.entry);
   row.target = target_of(*record.entry);
+  row.dims = dims_bound(record.entry->inputs);
   row.stale = is_stale(*record.entry);
   if (auto stats = cache::read_stats(store.root(), record.key)) {
     row.compile_ms = stats->stats.compile_ms;
@@ -71,29 +63,12 @@ Row row_of(const Store& store, const Record& record) {
 
 std::string row_line(const Row& row) {
   if (!row.problem.empty()) return fmt::format("{}  {}\n", row.key, row.problem);
-  const int64_t age = std::max<int64_t>(0, static_cast<int64_t>(::time(nullptr)) - row.used_s);
   std::string marks;
   for (const std::string& tag : row.tags) marks += "  " + tag;
   if (row.pinned) marks += "  pinned";
   if (row.stale) marks += "  of another compiler";
-  return fmt::format("{}  {:>10}  used {} ago  compiled in {} ms  {}{}\n", row.key,
-                     cache::size_text(row.bytes), cache::duration_text(age), row.compile_ms,
-                     row.target, marks);
-}
-
-void write_row(JsonWriter& out, const Row& row) {
-  out.begin_object();
-  out.member("key", row.key);
-  out.member("bytes", row.bytes);
-  out.member("used_s", row.used_s);
-  out.member("compile_ms", row.compile_ms);
-  out.member("target", row.target);
-  out.member("pinned", row.pinned);
-  out.member("stale", row.stale);
-  out.key("tags");
-  out.values(std::span<const std::string>(row.tags));
-  if (!row.problem.empty()) out.member("problem", row.problem);
-  out.end_object();
+  return fmt::format("{}  {:>10}  {}  compiled in {} ms  {}{}\n", row.key,
+                     cache::size_text(row.bytes), last_use(row), row.compile_ms, row.target, marks);
 }
 
 int64_t rank(const Row& row, Order order) {
@@ -226,24 +201,60 @@ Check check_remote() {
 
 }  // namespace
 
-Result<Answer> listing(const Store& store, Order order, const std::string& model) {
+void write_json(JsonWriter& out, const Dims& dims) {
+  out.key("dims");
+  out.begin_object();
+  for (const auto& [name, value] : dims) out.member(name, value);
+  out.end_object();
+}
+
+void write_json(JsonWriter& out, const Row& row) {
+  out.begin_object();
+  out.member("key", row.key);
+  out.member("bytes", row.bytes);
+  out.member("used_s", row.used_s);
+  out.member("compile_ms", row.compile_ms);
+  out.member("target", row.target);
+  write_json(out, row.dims);
+  out.member("pinned", row.pinned);
+  out.member("stale", row.stale);
+  out.key("tags");
+  out.values(std::span<const std::string>(row.tags));
+  if (!row.problem.empty()) out.member("problem", row.problem);
+  out.end_object();
+}
+
+std::string last_use(const Row& row) {
+  const int64_t age = std::max<int64_t>(0, static_cast<int64_t>(::time(nullptr)) - row.used_s);
+  return fmt::format("used {} ago", cache::duration_text(age));
+}
+
+Result<Vec<Row>> rows_of(const Store& store, const std::function<bool(const Record&)>& is_asked) {
   Vec<Row> rows;
-  if (!store.root().ok()) return Answer();
+  if (!store.root().ok()) return rows;
   const bool listed = cache::for_each_record(store.root(), [&](const Record& record) {
-    if (record.key.starts_with(model)) rows.push_back(row_of(store, record));
+    if (is_asked(record)) rows.push_back(row_of(store, record));
   });
   if (!listed) return store.root().error(cache::kCannotRead, "list", "the cache");
-  Vec<std::string> pinned = cache::pins(store.root());
+  const Vec<std::string> pinned = cache::pins(store.root());
   const Vec<cache::Tag> tags = cache::tags(store);
-  std::ranges::stable_sort(rows, {}, [&](const Row& row) { return rank(row, order); });
-  Answer answer;
   for (Row& row : rows) {
     row.pinned = std::ranges::binary_search(pinned, row.key);
     for (const cache::Tag& tag : tags) {
       if (tag.key == row.key) row.tags.push_back(tag.name);
     }
+  }
+  return rows;
+}
+
+Result<Answer> listing(const Store& store, Order order, const std::string& model) {
+  RLX_TRY(Vec<Row> rows,
+          rows_of(store, [&](const Record& record) { return record.key.starts_with(model); }));
+  std::ranges::stable_sort(rows, {}, [&](const Row& row) { return rank(row, order); });
+  Answer answer;
+  for (const Row& row : rows) {
     answer.text += row_line(row);
-    answer.items.emplace_back([row](JsonWriter& out) { write_row(out, row); });
+    answer.items.emplace_back([row](JsonWriter& out) { write_json(out, row); });
   }
   return answer;
 }

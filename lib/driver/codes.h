@@ -21,6 +21,8 @@ inline constexpr int kUnknownPrecision = 2017;
 inline constexpr int kBadLikely = 2018;
 // --grad, --jvp or --batch is not NAME:INPUT[,INPUT].
 inline constexpr int kBadByInputs = 2019;
+// --dim is no list of values, or there are more variants than anyone wants.
+inline constexpr int kBadDimList = 2021;
 // Neither a file nor a key of the cache.
 inline constexpr int kNoModel = 3020;
 // A target whose code is neither stored nor run yet.
@@ -37,5 +39,7 @@ inline constexpr int kOtherMachine = 7002;
 inline constexpr int kDamagedEntry = 8401;
 // An entry that lacks its image, or a blob that its image names.
 inline constexpr int kIncompleteEntry = 8402;
+// More memory than --mem-limit allows.
+inline constexpr int kOverLimit = 11401;
 
 }  // namespace rlx::driver

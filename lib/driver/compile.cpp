@@ -42,8 +42,7 @@ Digest code_key_of(image::Image image, const Vec<PlannedKernel>& kernels) {
 // A fine-tuned model has the kernels of the one before: only its constants are others.
 Result<image::Image> with_code(const Lir& lir, const Vec<PlannedKernel>& kernels,
                                const CompileOptions& options) {
-  Code none{.entries = Vec<CodeEntry>(kernels.size())};
-  RLX_TRY(image::Image image, build_image(lir, kernels, std::move(none)));
+  RLX_TRY(image::Image image, image_without_code(lir, kernels));
   const Digest key = code_key_of(image, kernels);
   if (auto known = options.find_code(key); known && known->kernels.size() == image.kernels.size()) {
     known->buffers = std::move(image.buffers);
@@ -134,6 +133,17 @@ Result<Plan> planned(Graph imported, const CompileOptions& options) {
   return plan_graph(std::move(g), options);
 }
 
+Result<Plan> planned_bound(const Lir& base, const CompileOptions& given) {
+  CompileOptions options = given;
+  options.options = base.options;
+  RLX_TRY(Graph g, bound(base.graph, options));
+  return plan_graph(std::move(g), options);
+}
+
+Result<image::Image> image_without_code(const Lir& lir, const Vec<PlannedKernel>& kernels) {
+  return build_image(lir, kernels, {.entries = Vec<CodeEntry>(kernels.size())});
+}
+
 PassOptions pass_options(const CompileOptions& options) {
   PassOptions passes = options.passes;
   Switches switches = switches_of(options.options);
@@ -170,11 +180,8 @@ Result<Compiled> compile(Graph imported, const CompileOptions& options) {
 }
 
 Result<Compiled> compile_bound(const Lir& base, const CompileOptions& given) {
-  CompileOptions options = given;
-  options.options = base.options;
-  RLX_TRY(Graph g, bound(base.graph, options));
-  RLX_TRY(Plan p, plan_graph(std::move(g), options));
-  return emitted(std::move(p), options);
+  RLX_TRY(Plan p, planned_bound(base, given));
+  return emitted(std::move(p), given);
 }
 
 Result<image::Image> compile_lir(const Lir& lir, const Target& target, int jobs) {

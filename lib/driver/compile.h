@@ -41,6 +41,10 @@ struct Compiled {
 Result<Graph> optimised(Graph imported, const CompileOptions& options);
 // Up to the plan: --emit=kernel.
 Result<Plan> planned(Graph imported, const CompileOptions& options);
+// The same from a stored template, with the template's options.
+Result<Plan> planned_bound(const Lir& base, const CompileOptions& given);
+// What a plan needs of memory, as an image says it, but for the scratch of its kernels: no code is made.
+Result<image::Image> image_without_code(const Lir& lir, const Vec<PlannedKernel>& kernels);
 // What is asked of passes, options included.
 PassOptions pass_options(const CompileOptions& options);
 // Those of a plan that code is made for: items with blocks have none.

@@ -1,6 +1,7 @@
 #include "driver/key.h"
 
 #include <algorithm>
+#include <charconv>
 
 #include "driver/toolchain.h"
 #include "ir/text.h"
@@ -10,6 +11,9 @@ namespace {
 
 // Leaves room in a file name for two digests and a suffix.
 constexpr size_t kSlugBytes = 24;
+
+// What a dim is called among the inputs of an action.
+const std::string kDimInput = "dim ";
 
 // The file's name without folder and ending, in the letters that keys are made of.
 std::string slug_of(const std::string& path) {
@@ -58,9 +62,21 @@ Action action_of(const Graph& imported, const std::string& name, const Target& t
   return a;
 }
 
+Dims dims_bound(const std::map<std::string, std::string>& inputs) {
+  Dims dims;
+  for (auto at = inputs.lower_bound(kDimInput); at != inputs.end(); ++at) {
+    const auto& [input, text] = *at;
+    if (!input.starts_with(kDimInput)) break;
+    int64_t value = 0;
+    std::from_chars(text.data(), text.data() + text.size(), value);
+    dims.emplace_back(input.substr(kDimInput.size()), value);
+  }
+  return dims;
+}
+
 Action bound_action(const Action& base, const Dims& dims) {
   Action a = base;
-  for (const auto& [name, value] : dims) a.inputs["dim " + name] = std::to_string(value);
+  for (const auto& [name, value] : dims) a.inputs[kDimInput + name] = std::to_string(value);
   a.digest = action_digest(a.inputs);
   a.key = base.key + "__" + a.digest.hex();
   return a;

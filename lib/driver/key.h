@@ -26,5 +26,7 @@ Action action_of(const Graph& imported, const std::string& name, const Target& t
                  const Options& options, const std::string& salt);
 // The variant of `base` with dims bound; `base` may be read back from its entry.
 Action bound_action(const Action& base, const Dims& dims);
+// The dims that are bound where these went into an action, by name; none of a template.
+Dims dims_bound(const std::map<std::string, std::string>& inputs);
 
 }  // namespace rlx::driver

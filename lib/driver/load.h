@@ -4,7 +4,8 @@
 
 #include "cache/options.h"
 #include "cache/remote.h"
-#include "driver/key.h"
+#include "driver/build.h"
+#include "driver/choose_variant.h"
 #include "frontend/frontend.h"
 #include "image/image.h"
 #include "runtime/device.h"
@@ -15,7 +16,7 @@ namespace rlx::driver {
 enum class OnMiss : uint8_t {
   // The dims are bound and the variant is stored.
   kBind,
-  // The model's template runs, and is made if it is missing.
+  // The model's template runs, and is made if it is missing; or a variant that is there and serves the dims.
   kTemplate,
   // An error, exit 6.
   kError,
@@ -42,6 +43,25 @@ struct LoadRequest {
   cache::RemoteOptions remote = {};
 };
 
+// Which entry runs, and why.
+struct Taken {
+  enum class Kind : uint8_t {
+    // A key's own.
+    kEntry,
+    // Which takes any dims.
+    kTemplate,
+    // A variant that is bound to the dims, found or made.
+    kExact,
+    kBound,
+    // A variant that is bound to larger ones.
+    kCovering,
+  };
+
+  Kind kind = Kind::kTemplate;
+  std::string why = {};
+};
+std::string_view name(Taken::Kind kind);
+
 struct Loaded {
   image::Image image;
   runtime::BlobSource blobs;
@@ -50,10 +70,18 @@ struct Loaded {
   std::string state;
   // Whether the cache has it now.
   bool stored = false;
+  Taken taken = {};
+  // Where it covers the dims.
+  std::optional<Cover> cover = {};
   // Milliseconds by step.
-  std::map<std::string, double> load_ms;
+  std::map<std::string, double> load_ms = {};
 };
 
 Result<Loaded> load(const LoadRequest& request);
+
+// Finds or makes the entry for inputs of these shapes, open: a default of the model that they replace is an input of it.
+Result<Built> build_for_inputs(BuildRequest request, const InputShapes& shapes);
+// The request that this comes to, told from the model file itself.
+Result<BuildRequest> with_given_defaults(BuildRequest request, const InputShapes& shapes);
 
 }  // namespace rlx::driver

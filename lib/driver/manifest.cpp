@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 
 #include "driver/codes.h"
+#include "driver/dim_lists.h"
 #include "driver/warm.h"
 #include "support/files.h"
 
@@ -100,20 +101,14 @@ class Manifest {
 
   // {batch = 1, seq = [64, 128]}: two bindings.
   Result<Vec<Dims>> combinations(const toml::table& table) const {
-    Vec<Dims> all{{}};
+    Vec<DimList> lists;
     for (const auto& [name, node] : table) {
-      RLX_TRY(const Vec<int64_t> values, values_of(node));
-      Vec<Dims> longer;
-      for (const Dims& dims : all) {
-        for (const int64_t value : values) {
-          longer.push_back(dims);
-          longer.back().emplace_back(std::string(name.str()), value);
-        }
-      }
-      if (longer.size() > kMostJobs) return wrong(path_, node, "more than 10000 jobs");
-      all = std::move(longer);
+      RLX_TRY(Vec<int64_t> values, values_of(node));
+      lists.push_back({std::string(name.str()), std::move(values)});
     }
-    return all;
+    auto all = driver::combinations(lists, kMostJobs);
+    if (!all) return wrong(path_, table, "more than 10000 jobs");
+    return std::move(*all);
   }
 
   Result<Vec<int64_t>> values_of(const toml::node& node) const {

@@ -4,6 +4,7 @@
 #include <set>
 #include <thread>
 
+#include "cache/key.h"
 #include "cache/reuse.h"
 #include "driver/backends.h"
 #include "driver/codes.h"
@@ -105,6 +106,18 @@ Result<ConstantData> open_constant(const Store& store, const Entry& entry,
                                    const StoredConstant& c) {
   RLX_TRY(BlobBytes blob, blob_of(store, entry, c.blob));
   return unpacked(c, blob.bytes());
+}
+
+Result<cache::Lookup> lookup_template(const Store& store, const std::string& key) {
+  if (!cache::check_key(key)) return Error(kNoModel, "no such model file: " + key);
+  RLX_TRY(cache::Lookup base, store.lookup(key));
+  if (base.hit) return base;
+  return Error(kNoModel, "no such model file or cache entry: " + key, base.reason);
+}
+
+Result<Lir> open_lir(const Store& store, const Entry& entry, const std::string& text) {
+  return lir_from_json(text,
+                       [&](const StoredConstant& c) { return open_constant(store, entry, c); });
 }
 
 }  // namespace rlx::driver

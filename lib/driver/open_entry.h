@@ -31,4 +31,11 @@ Result<Blobs> open_blobs(const cache::Store& store, const cache::Entry& entry,
 Result<ConstantData> open_constant(const cache::Store& store, const cache::Entry& entry,
                                    const StoredConstant& c);
 
+// The entry of a key that stands in place of a model file. Error 3020 where there is none.
+Result<cache::Lookup> lookup_template(const cache::Store& store, const std::string& key);
+
+// The entry's LIR, whose text this is, with the bytes of its constants: what can be bound and planned again. The store and
+// the entry must outlive it.
+Result<Lir> open_lir(const cache::Store& store, const cache::Entry& entry, const std::string& text);
+
 }  // namespace rlx::driver

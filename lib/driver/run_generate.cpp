@@ -67,9 +67,23 @@ void fill(HostTensor& t, uint64_t seed) {
   set_elements<int64_t>(t, [&](int64_t) { return random.next() % range; });
 }
 
-// The values of the image's symbols, in their order.
+// Of the image's input `index`.
+void set_elements_that_are_dims(const image::Image& image, const Vec<int64_t>& symbols,
+                                size_t index, HostTensor& tensor) {
+  for (size_t i = 0; i < symbols.size(); ++i) {
+    const image::Symbol& symbol = image.symbols[i];
+    const bool is_it = symbol.element >= 0 && static_cast<size_t>(symbol.input) == index;
+    if (!is_it || symbol.sign < 0) continue;
+    const size_t at = sizeof(int64_t) * static_cast<size_t>(symbol.element);
+    std::memcpy(tensor.data.data() + at, &symbols[i], sizeof(int64_t));
+  }
+}
+
+}  // namespace
+
 Result<Vec<int64_t>> symbols_of(const image::Image& image,
-                                const Vec<std::pair<std::string, int64_t>>& dims) {
+                                const Vec<std::pair<std::string, int64_t>>& dims,
+                                std::string_view what) {
   Vec<int64_t> values;
   Vec<std::string> missing, flags;
   const Vec<bool> is_capacity = capacities(image);
@@ -89,30 +103,18 @@ Result<Vec<int64_t>> symbols_of(const image::Image& image,
   }
   if (missing.empty()) return values;
   return Error(kDimNeeded,
-               fmt::format("to make up inputs, values are needed for {}", fmt::join(missing, ", ")),
-               fmt::format("{}, or give inputs: --inputs", fmt::join(flags, " ")));
+               fmt::format("{}, values are needed for {}", what, fmt::join(missing, ", ")),
+               fmt::format("{}, or give inputs", fmt::join(flags, " ")));
 }
-
-// Of the image's input `index`.
-void set_elements_that_are_dims(const image::Image& image, const Vec<int64_t>& symbols,
-                                size_t index, HostTensor& tensor) {
-  for (size_t i = 0; i < symbols.size(); ++i) {
-    const image::Symbol& symbol = image.symbols[i];
-    const bool is_it = symbol.element >= 0 && static_cast<size_t>(symbol.input) == index;
-    if (!is_it || symbol.sign < 0) continue;
-    const size_t at = sizeof(int64_t) * static_cast<size_t>(symbol.element);
-    std::memcpy(tensor.data.data() + at, &symbols[i], sizeof(int64_t));
-  }
-}
-
-}  // namespace
 
 Result<TensorSet> generate_inputs(const image::Image& image,
-                                  const Vec<std::pair<std::string, int64_t>>& dims, uint64_t seed) {
-  RLX_TRY(const Vec<int64_t> symbols, symbols_of(image, dims));
+                                  const Vec<std::pair<std::string, int64_t>>& dims, uint64_t seed,
+                                  const Cover* cover) {
+  RLX_TRY(const Vec<int64_t> symbols, symbols_of(image, dims, "to make up inputs"));
   TensorSet set{.name = "generated"};
   for (const image::Tensor& input : image.inputs) {
     RLX_TRY(Vec<int64_t> shape, runtime::shape_of(image, input, symbols));
+    if (cover) shape = cover->inputs.at(input.name);
     std::optional<size_t> bytes = tensor_bytes(input.dtype, shape);
     const std::string what = fmt::format("input {} {}", input.name, type_text(input.dtype, shape));
     if (!bytes) return Error(kOutOfMemory, what + " is too big", "smaller dims");

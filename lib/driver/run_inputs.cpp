@@ -223,6 +223,15 @@ Result<TensorSet> read_expected(const std::string& path, const std::string& set_
                fmt::format("wanted {}, or output_N.pb or .npy files", file.string()));
 }
 
+InputShapes shapes_of(const TensorSet& set) {
+  // By name the order means nothing, by position everything.
+  if (set.by_position) return set.shapes;
+  InputShapes shapes;
+  for (const HostTensor& t : set.tensors) shapes.emplace_back(t.name, t.shape);
+  std::ranges::sort(shapes);
+  return shapes;
+}
+
 Status name_by_position(TensorSet& set, const Vec<image::Tensor>& model) {
   if (!set.by_position) return {};
   const bool has_lists =

@@ -25,6 +25,9 @@ Result<Vec<TensorSet>> read_input_sets(const Vec<std::string>& paths);
 // NAME, or the folder itself with output_N.pb or .npy files.
 Result<TensorSet> read_expected(const std::string& path, const std::string& set_name);
 
+// What a load is asked for: by name or by position.
+InputShapes shapes_of(const TensorSet& set);
+
 // Names the tensors of a set that has none.
 Status name_by_position(TensorSet& set, const Vec<image::Tensor>& model);
 

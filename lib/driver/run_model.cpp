@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 
 #include "driver/run_codes.h"
+#include "driver/run_cover.h"
 #include "driver/run_feed.h"
 #include "driver/run_generate.h"
 #include "driver/run_inputs.h"
@@ -37,17 +38,11 @@ struct Ready {
   std::unique_ptr<runtime::Session> session;
   std::string key, state;
   bool stored = false;
-  std::map<std::string, double> load_ms;
+  Taken taken = {};
+  // Where a variant for larger dims serves.
+  std::optional<Cover> cover = {};
+  std::map<std::string, double> load_ms = {};
 };
-
-Shapes shapes_of(const TensorSet& set) {
-  // By name the order means nothing, by position everything.
-  if (set.by_position) return set.shapes;
-  Shapes shapes;
-  for (const HostTensor& t : set.tensors) shapes.emplace_back(t.name, t.shape);
-  std::ranges::sort(shapes);
-  return shapes;
-}
 
 // A .npz, or a pipe or device that takes one; everything else is a folder.
 bool is_one_file(const std::string& path) {
@@ -110,7 +105,8 @@ class Runner {
 
   Result<TensorSet> generated() {
     RLX_TRY(Ready * ready, ready_for({}));
-    return generate_inputs(ready->session->image(), request_.load.dims, request_.seed);
+    return generate_inputs(ready->session->image(), request_.load.dims, request_.seed,
+                           ready->cover ? &*ready->cover : nullptr);
   }
 
   Status run_sets(Vec<TensorSet>& sets) {
@@ -185,6 +181,8 @@ class Runner {
     Ready ready{.key = loaded.key,
                 .state = loaded.state,
                 .stored = loaded.stored,
+                .taken = loaded.taken,
+                .cover = loaded.cover,
                 .load_ms = loaded.load_ms};
     RLX_TRY(auto device,
             runtime::device_for(loaded.image, {.threads = request_.threads,
@@ -201,7 +199,11 @@ class Runner {
     drop_others(set, image.inputs, image.outputs);
     RunItem item = item_of(ready, set);
     const Stopwatch watch;
-    RLX_TRY(const Vec<HostTensor> outputs, ready.session->run(set.tensors));
+    if (ready.cover) RLX_TRY_VOID(pad_inputs(set.tensors, image, *ready.cover));
+    RLX_TRY(Vec<HostTensor> outputs, ready.session->run(set.tensors));
+    if (ready.cover) {
+      RLX_TRY(outputs, cut_outputs(outputs, *ready.cover));
+    }
     item.first_run_ms = watch.ms();
     RLX_TRY_VOID(measure(*ready.session, set, item));
     return finish(*ready.session, outputs, std::move(item));
@@ -224,6 +226,7 @@ class Runner {
     RunItem item{.set = set.name, .key = ready.key, .state = ready.state};
     item.target = ready.session->image().target;
     item.stored = ready.stored;
+    item.taken = ready.taken;
     item.load_ms = ready.load_ms;
     item.threads = ready.session->device_facts().threads;
     return item;

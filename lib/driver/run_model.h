@@ -55,6 +55,8 @@ struct RunItem {
   std::string key, state, target;
   // Whether the cache has the entry.
   bool stored = false;
+  // Which it is, and why.
+  Taken taken;
   // The symbols that the entry leaves open, with this set's values.
   Vec<std::pair<std::string, int64_t>> dims;
   std::map<std::string, double> load_ms;

@@ -179,6 +179,8 @@ void write_json(JsonWriter& out, const RunItem& item) {
   out.member("key", item.key);
   out.member("state", item.state);
   out.member("stored", item.stored);
+  out.member("taken", name(item.taken.kind));
+  out.member("why", item.taken.why);
   {
     const ObjectWriter object(out, "target");
     out.member("name", item.target);

@@ -10,6 +10,7 @@
 
 #include "cache/codes.h"
 #include "cache/names.h"
+#include "driver/cache_listing.h"
 #include "driver/codes.h"
 
 namespace rlx::driver {
@@ -89,10 +90,7 @@ void add_job(Answer& answer, const WarmJob& job, const Outcome& outcome) {
     out.begin_object();
     out.member("model", job.model);
     out.member("target", job.target);
-    out.key("dims");
-    out.begin_object();
-    for (const auto& [name, value] : job.dims) out.member(name, value);
-    out.end_object();
+    write_json(out, job.dims);
     out.member("key", outcome.key);
     out.member("state", state);
     out.member("stored", !outcome.error);

@@ -184,4 +184,10 @@ Result<Graph> bind_dims(Graph g, const DimValues& values) {
   return g;
 }
 
+Status check_dims(Graph g, const DimValues& values) {
+  for (const auto& [name, value] : values) name_element(g, name);
+  auto binding = checked_binding(g, values);
+  return binding ? Status() : Status(std::move(binding.error()));
+}
+
 }  // namespace rlx

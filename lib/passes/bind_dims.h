@@ -12,4 +12,7 @@ using DimValues = Vec<std::pair<std::string, int64_t>>;
 // The error names the model's symbols: unknown ones, values out of range, contradictions.
 Result<Graph> bind_dims(Graph g, const DimValues& values);
 
+// What bind_dims says of names and values alone: constants may be without data.
+Status check_dims(Graph g, const DimValues& values);
+
 }  // namespace rlx

@@ -6,12 +6,15 @@
 
 #include "driver/backends.h"
 #include "driver/compile.h"
+#include "driver/run_cover.h"
 #include "frontend/onnx/reader.h"
 #include "image/codec.h"
 #include "image/told.h"
 #include "kernel/codes.h"
 #include "passes/bind_dims.h"
 #include "passes/pipeline.h"
+#include "plan/covering.h"
+#include "runtime/codes.h"
 #include "runtime/session.h"
 #include "support/cpu_features.h"
 #include "support/hash.h"
@@ -215,6 +218,7 @@ class Checks {
     if (!ok() || !optimised()) return std::move(out_);
     template_run();
     if (ok() && ways_.bound && !is_bound_) bound_run();
+    if (ok() && ways_.bound && has_run_ && !is_bound_) covered_runs();
     if (!has_run_) return std::move(out_);
     for (const std::string& part : ways_.plan_off) {
       if (ok()) planned_without(part);
@@ -457,6 +461,42 @@ class Checks {
     auto got = run(*program, c_.inputs, {.threads = 1, .check_memory = true});
     if (!got) return void(failed(got.error(), "run bound"));
     agree(*got, *want, "bound bits");
+  }
+
+  // A run for a larger dim, padded, where the proof says that it serves.
+  void covered_runs() {
+    Graph g = mir_;
+    if (!own_outputs(g)) return;
+    for (const auto& [name, value] : values()) {
+      begin("cover");
+      const auto fault = why_not_covered(g, {name});
+      if (!fault) return void(failed(fault.error(), "cover"));
+      if (!*fault && value > 0 && ok()) covered_run(name);
+    }
+  }
+
+  void covered_run(const std::string& name) {
+    DimValues larger = values();
+    std::ranges::find(larger, name, &DimValues::value_type::first)->second += 5;
+    auto g = bind_dims(mir_, larger);
+    if (g) g = optimise(std::move(*g));
+    // The model need not take that many.
+    if (!g) return;
+    auto program = compiled(std::move(*g), ways_.wide, exact_plan());
+    if (!program || !program->image.symbols.empty()) return;
+    driver::Cover cover;
+    for (const HostTensor& t : c_.inputs) cover.inputs[t.name] = t.shape;
+    for (size_t i = 0; i < interpreted_.size(); ++i) {
+      cover.outputs[mir_.output_names[i]] = interpreted_[i].shape;
+    }
+    auto session = session_of(*program, {.threads = 1, .check_memory = true});
+    if (!session) return void(failed(session.error(), "covered"));
+    Vec<HostTensor> inputs = c_.inputs;
+    Status padded = driver::pad_inputs(inputs, program->image, cover);
+    auto got = padded ? (*session)->run(inputs) : Result<Vec<HostTensor>>(padded.error());
+    if (!got && got.error().first().code == runtime::kGuardFailed) return;
+    if (!got) return void(failed(got.error(), "covered"));
+    near(plain(*driver::cut_outputs(*got, cover)), reference_, "covered");
   }
 
   void planned_without(const std::string& part) {

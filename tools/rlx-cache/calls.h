@@ -10,7 +10,7 @@ using driver::Answer;
 
 struct Flags {
   tools::Common common;
-  std::vector<std::string> keys, dims;
+  std::vector<std::string> keys, dims, shapes;
   std::string file, model, name, target = "host", max_size, max_age, max_files, since = "none";
   driver::Order order = driver::Order::kAge;
   bool lir = false, repair = false, dry_run = false, obsolete = false, zero = false, sign = false;
@@ -32,6 +32,8 @@ inline Result<driver::BuildRequest> build_request_of(const Flags& f) {
   driver::BuildRequest request{.model = f.model, .target = f.target};
   RLX_TRY(request.cache, f.common.cache_options());
   RLX_TRY(request.dims, tools::parse_bindings(f.dims));
+  RLX_TRY(request.shapes, tools::parse_shapes(f.shapes));
+  request.lists = request.shapes;
   RLX_TRY(request.options, f.common.switches());
   return request;
 }

@@ -102,6 +102,7 @@ class Commands {
     option("MODEL", f_.model, "a model file")->required();
     option("-t,--target", f_.target, "as for rlxc")->envname("RLX_TARGET");
     option("--dim", f_.dims, "NAME=NUMBER; repeats")->allow_extra_args(false);
+    option("--shape", f_.shapes, "as for rlxc; repeats")->allow_extra_args(false);
     f_.common.add_switches(*command_);
   }
   Result<Answer> asked(Result<Answer> (*call)(const driver::BuildRequest&)) const {
@@ -130,9 +131,7 @@ int run_tool(int argc, char** argv) {
     outcome.fail(answer.error());
     return outcome.end();
   }
-  outcome.print(answer->text);
-  for (auto& item : answer->items) outcome.item(std::move(item));
-  outcome.fail(answer->problems);
+  outcome.answer(std::move(*answer));
   return outcome.end();
 }
 

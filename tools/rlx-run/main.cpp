@@ -17,9 +17,6 @@ struct Flags {
   std::string scale = "none";
 };
 
-const std::map<std::string, driver::OnMiss> kOnMiss = {{"bind", driver::OnMiss::kBind},
-                                                       {"template", driver::OnMiss::kTemplate},
-                                                       {"error", driver::OnMiss::kError}};
 const std::map<std::string, double> kUnits = {{"us", 1e3}, {"ms", 1e6}, {"s", 1e9}};
 
 void add_load_flags(CLI::App& app, Flags& f) {
@@ -31,7 +28,7 @@ void add_load_flags(CLI::App& app, Flags& f) {
                  "x=2,3, x.0=2,3 or x=[]: of inputs that are not given, as for rlxc; repeats")
       ->allow_extra_args(false);
   app.add_option("--on-miss", f.on_miss, "bind, template or error (exit 6)")
-      ->check(CLI::IsMember(kOnMiss))
+      ->check(CLI::IsMember(tools::kOnMiss))
       ->envname("RLX_ON_MISS");
   app.add_flag("--require-cached", f.require_cached, "--on-miss=error");
 }
@@ -82,7 +79,7 @@ Result<driver::RunRequest> request_of(const CLI::App& app, const Flags& f) {
   r.load.model_or_key = f.model;
   r.load.target = f.target;
   RLX_TRY(r.load.options, f.common.switches());
-  r.load.on_miss = f.require_cached ? driver::OnMiss::kError : kOnMiss.at(f.on_miss);
+  r.load.on_miss = f.require_cached ? driver::OnMiss::kError : tools::kOnMiss.at(f.on_miss);
   r.load.jobs = f.common.job_count();
   r.load.strict = f.common.strict;
   RLX_TRY(r.load.cache, f.common.cache_options());

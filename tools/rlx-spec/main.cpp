@@ -1,92 +1,125 @@
-// rlx-spec: binds dynamic dims to a specialised variant in the cache.
+// rlx-spec: binds dynamic dims to specialised variants in the cache, and tells about them.
 #include "../common.h"
-#include "driver/build.h"
+#include "cache/limits.h"
+#include "driver/explain_variants.h"
+#include "driver/footprint.h"
 
 namespace rlx {
 namespace {
 
+using driver::Answer;
+
 struct Flags {
   tools::Common common;
   std::string model;
-  std::string target = "host";
-  std::vector<std::string> dims, values;
+  std::vector<std::string> targets = {"host"};
+  std::vector<std::string> dims, values, shapes, inputs;
+  std::string mem_limit;
+  std::string on_miss = "bind";
 };
 
-void add_flags(CLI::App& app, Flags& f) {
-  f.common.add(app);
-  app.require_subcommand(1);
-  CLI::App* bind = app.add_subcommand("bind", "make the variant with these dims")->fallthrough();
-  f.common.add_switches(*bind);
-  bind->add_option("MODEL", f.model, "a model file or the key of an entry")->required();
-  CLI::App* bound = bind->add_option_group("what is bound");
-  bound->add_option("--dim", f.dims, "NAME=NUMBER; repeats")->allow_extra_args(false);
+using Call = Result<Answer> (*)(const Flags&);
+
+void add_model(CLI::App& command, Flags& f) {
+  f.common.add_switches(command);
+  command.add_option("MODEL", f.model, "a model file or the key of an entry")->required();
+  command.add_option("-t,--target", f.targets, "as for rlxc; repeats")
+      ->allow_extra_args(false)
+      ->envname("RLX_TARGET");
+}
+
+CLI::App* add_dims(CLI::App& command, Flags& f) {
+  CLI::App* bound = command.add_option_group("what is bound");
+  bound
+      ->add_option("--dim", f.dims,
+                   "NAME=POINTS: 1,2 or 16..2048:*2 or 64..512:+64, all combinations; repeats")
+      ->allow_extra_args(false);
   bound->add_option("--set", f.values, "INPUT=NUMBER,...: its elements; repeats")
       ->allow_extra_args(false);
-  bound->require_option(1, 2);
-  bind->add_option("-t,--target", f.target, "as for rlxc")->envname("RLX_TARGET");
+  bound->add_option("--shape", f.shapes, "as for rlxc: the shape of an input; repeats")
+      ->allow_extra_args(false);
+  bound
+      ->add_option("--from-inputs", f.inputs,
+                   "what rlx-run binds for these sets of inputs: F.npz or a folder; repeats")
+      ->allow_extra_args(false);
+  return bound;
 }
 
-Result<driver::Dims> dims_of(const Flags& f) {
-  RLX_TRY(driver::Dims dims, tools::parse_bindings(f.dims));
-  RLX_TRY(driver::Dims values, tools::parse_values(f.values));
-  dims.insert(dims.end(), values.begin(), values.end());
-  return dims;
+Result<driver::VariantsRequest> request_of(const Flags& f) {
+  driver::VariantsRequest r{.build = {.model = f.model}, .targets = f.targets, .inputs = f.inputs};
+  RLX_TRY(r.dims, driver::parse_dim_lists(f.dims));
+  RLX_TRY(r.build.dims, tools::parse_values(f.values));
+  RLX_TRY(r.build.shapes, tools::parse_shapes(f.shapes));
+  r.build.lists = r.build.shapes;
+  RLX_TRY(r.build.options, f.common.switches());
+  RLX_TRY(r.build.cache, f.common.cache_options());
+  RLX_TRY(r.build.remote, cache::remote_from_environment());
+  r.build.jobs = f.common.job_count();
+  r.build.strict = f.common.strict;
+  r.build.must_store = true;
+  return r;
 }
 
-void write_dims(JsonWriter& out, const driver::Dims& dims) {
-  out.key("dims");
-  out.begin_object();
-  for (const auto& [name, value] : dims) out.member(name, value);
-  out.end_object();
+Result<Answer> bind(const Flags& f) {
+  RLX_TRY(const driver::VariantsRequest request, request_of(f));
+  return driver::bind_variants(request);
 }
 
-Status bind(const Flags& f, tools::Outcome& outcome) {
-  driver::BuildRequest r{.model = f.model, .target = f.target};
-  RLX_TRY(r.dims, dims_of(f));
-  RLX_TRY(r.options, f.common.switches());
-  RLX_TRY(r.cache, f.common.cache_options());
-  RLX_TRY(r.remote, cache::remote_from_environment());
-  r.jobs = f.common.job_count();
-  r.strict = f.common.strict;
-  r.must_store = true;
-  RLX_TRY(const driver::Built built, driver::build(r, false));
-  outcome.print(tools::line_of(built, f.model));
-  outcome.item([state = built.state(), stored = built.stored, key = built.key,
-                target = built.target.text, dims = r.dims,
-                nearest = built.nearest](JsonWriter& out) {
-    out.begin_object();
-    out.member("key", key);
-    out.member("state", state);
-    out.member("stored", stored);
-    if (nearest) driver::write_json(out, *nearest);
-    out.member("target", target);
-    write_dims(out, dims);
-    out.end_object();
-  });
-  return {};
+Result<Answer> list(const Flags& f) {
+  RLX_TRY(const driver::VariantsRequest request, request_of(f));
+  return driver::list_variants(request);
 }
 
-void fail(const Flags& f, const Error& e, tools::Outcome& outcome) {
-  outcome.fail(e);
-  outcome.item([f](JsonWriter& out) {
-    out.begin_object();
-    out.member("state", "failed");
-    out.member("stored", false);
-    out.member("target", f.target);
-    if (auto dims = dims_of(f)) write_dims(out, *dims);
-    out.end_object();
-  });
+Result<Answer> plan(const Flags& f) {
+  RLX_TRY(const driver::VariantsRequest request, request_of(f));
+  int64_t limit = INT64_MAX;
+  if (!f.mem_limit.empty()) {
+    RLX_TRY(limit, cache::parse_size(f.mem_limit, "--mem-limit"));
+  }
+  return driver::plan_variants(request, limit);
+}
+
+Result<Answer> explain(const Flags& f) {
+  RLX_TRY(const driver::VariantsRequest request, request_of(f));
+  return driver::explain_variants(request, tools::kOnMiss.at(f.on_miss));
+}
+
+void add_commands(CLI::App& app, Flags& f, Call& chosen) {
+  f.common.add(app);
+  app.require_subcommand(1);
+  const auto add = [&](const char* name, const char* what, Call call) -> CLI::App& {
+    CLI::App& command = *app.add_subcommand(name, what)->fallthrough();
+    command.callback([&chosen, call] { chosen = call; });
+    add_model(command, f);
+    return command;
+  };
+  add_dims(add("bind", "make the variants with these dims", bind), f)->require_option(1, 0);
+  CLI::App& planned = add("plan", "what they would take: memory and cost", plan);
+  add_dims(planned, f);
+  planned.add_option("--mem-limit", f.mem_limit, "2G: more is an error (exit 11)");
+  CLI::App& explained = add("explain", "which one rlx-run would take, and why", explain);
+  add_dims(explained, f);
+  explained.add_option("--on-miss", f.on_miss, "as for rlx-run: bind, template or error")
+      ->check(CLI::IsMember(tools::kOnMiss))
+      ->envname("RLX_ON_MISS");
+  add("list", "the variants in the cache", list);
 }
 
 int run_tool(int argc, char** argv) {
   tools::Outcome outcome("rlx-spec", argc, argv);
-  CLI::App app("Binds dynamic dims of a compiled model to a specialised variant.", "rlx-spec");
+  CLI::App app("Binds dynamic dims of a compiled model to specialised variants.", "rlx-spec");
   Flags f;
-  add_flags(app, f);
+  Call chosen = nullptr;
+  add_commands(app, f, chosen);
   if (std::optional<int> code = outcome.parse(app, argc, argv)) return *code;
   f.common.set_log_level();
   outcome.set_model(f.model, false);
-  if (Status status = bind(f, outcome); !status) fail(f, status.error(), outcome);
+  auto answer = chosen(f);
+  if (!answer) {
+    outcome.fail(answer.error());
+    return outcome.end();
+  }
+  outcome.answer(std::move(*answer));
   return outcome.end();
 }
 

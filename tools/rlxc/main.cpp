@@ -1,6 +1,7 @@
 // rlxc: compiles models into the cache, or prints a stage of the pipeline.
 #include "driver/build.h"
 #include "driver/emit.h"
+#include "driver/variants.h"
 #include "flags.h"
 #include "ir/text.h"
 #include "support/output_file.h"
@@ -93,7 +94,7 @@ Status build(const Flags& f, const Job& job, tools::Outcome& outcome) {
   r.must_store = true;
   RLX_TRY(const driver::Built built, driver::build(r, false));
   print_times(times);
-  outcome.print(tools::line_of(built, job.model));
+  outcome.print(driver::line_of(built, job.model));
   outcome.item([=, target = built.target.text, key = built.key, state = built.state(),
                 ms = built.ms, stored = built.stored, nearest = built.nearest](JsonWriter& out) {
     begin_item(out, {job.model, target});
