@@ -1,10 +1,10 @@
 """A decode loop of one process against onnxruntime: logits of each step, and what a step costs where the past is long.
 
-    decode.py --bin BUILD/bin MODEL.onnx [--prompt 16] [--steps 200] [--threads 2]
+    decode.py --bin BUILD/bin MODEL.onnx [--prompt 16] [--steps 200] [--threads 2] [--times]
 
 The same tokens are fed to both. A step is right if its logits are within 1e-3 of their scale, and the greatest is the same
-wherever onnxruntime's first two are farther apart than that. Times are medians of the steps about a length; bytes are
-those of the weights and of the keys and values of that length, which a step has to read.
+wherever onnxruntime's first two are farther apart than that. With --times steps are timed instead: medians about two
+lengths of the past, beside the bytes that `rlx-spec plan` says of a step there.
 """
 import argparse
 import json
@@ -17,8 +17,8 @@ import numpy as np
 import onnxruntime as ort
 
 NEAR = 1e-3
-# Lengths of the past at which steps are timed, and how many about each.
-LENGTHS, ABOUT = (16, 512), 8
+# Lengths of the past at which steps are timed, and how many from each on.
+LENGTHS, ABOUT = (16, 512), 9
 
 
 class Model:
@@ -33,7 +33,7 @@ class Model:
     def no_past(self):
         """Keys and values of no position."""
         shapes = {name: self.inputs[name].shape for name in self.pasts}
-        return {name: np.zeros([1, *[d for d in shape[1:2]], 0, shape[3]], np.float32) for name, shape in shapes.items()}
+        return {name: np.zeros([1, shape[1], 0, shape[3]], np.float32) for name, shape in shapes.items()}
 
     def tokens(self, ids, length):
         """The other inputs of a step that brings these tokens to `length` positions."""
@@ -87,12 +87,31 @@ def check(a, model, ids, folder, items):
         with np.load(folder / "out" / f"{i:04}.npz") as got:
             off, same = compare(got["logits"], outputs["logits"])
         worst, wrong = max(worst, off), wrong + (off > NEAR or not same)
-    print(f"{pathlib.Path(a.model).stem}: {len(items)} steps, logits at most {worst:.2e} of their scale apart, {wrong} steps wrong")
+    print(f"{a.model.stem}: {len(items)} steps, logits at most {worst:.2e} of their scale apart, {wrong} steps wrong")
     return wrong == 0
 
 
-def median_about(times, at):
-    return float(np.median(times[max(0, at - ABOUT // 2):at + ABOUT // 2]))
+def bytes_at(a, model, length):
+    """Of weights, past and present keys and values, and what lies between."""
+    shapes = {**{name: [1, i.shape[1], length, i.shape[3]] for name, i in model.inputs.items() if name in model.pasts},
+              **{name: list(value.shape) for name, value in model.tokens([0], length).items()}}
+    command = [a.bin / "rlx-spec", "plan", a.model, "--json"]
+    for name, shape in shapes.items():
+        command += ["--shape", f"{name}={','.join(map(str, shape))}"]
+    done = subprocess.run([str(c) for c in command], capture_output=True, text=True, check=True)
+    return json.loads(done.stdout)["items"][0]["memory"]["all"]
+
+
+def time_steps(a, model, items):
+    """Whether a step where the past is long takes no more than its bytes and a third."""
+    times = [item["first_run_ms"] for item in items]
+    about = {n: float(np.median(times[n - a.prompt + 1:n - a.prompt + 1 + ABOUT])) for n in LENGTHS}
+    bytes_of = {n: bytes_at(a, model, n) for n in LENGTHS}
+    short, long = LENGTHS
+    ratio, wanted = about[long] / about[short], 1.3 * bytes_of[long] / bytes_of[short]
+    print(f"{a.model.stem}: a step takes {about[short]:.1f} ms at {short} positions and {about[long]:.1f} ms at {long}: {ratio:.2f} "
+          f"times as long, of {bytes_of[long] / bytes_of[short]:.2f} times the bytes; at most {wanted:.2f}")
+    return ratio <= wanted
 
 
 def main():
@@ -103,17 +122,16 @@ def main():
     args.add_argument("--steps", type=int, default=200)
     args.add_argument("--threads", type=int, default=2)
     args.add_argument("--cache", type=pathlib.Path, help="a cache to use; without it a fresh one")
-    args.add_argument("--times", action="store_true", help="steps up to a past of 512 positions, timed, not compared")
+    args.add_argument("--times", action="store_true", help="time steps up to a past of 512 positions, and compare nothing")
     a = args.parse_args()
     model = Model(a.model, a.threads)
-    count = LENGTHS[1] + ABOUT if a.times else a.prompt + a.steps - 1
+    count = LENGTHS[1] + ABOUT + 1 if a.times else a.prompt + a.steps - 1
     ids = np.random.default_rng(1).integers(0, 250, count)
     with tempfile.TemporaryDirectory() as folder:
         folder = pathlib.Path(folder)
         items = run_rlx(a, model, ids, folder)
-        if not a.times:
-            sys.exit(0 if check(a, model, ids, folder, items) else 1)
-        print(json.dumps(items[-1])[:1500])
+        good = time_steps(a, model, items) if a.times else check(a, model, ids, folder, items)
+    sys.exit(0 if good else 1)
 
 
 if __name__ == "__main__":
