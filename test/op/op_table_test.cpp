@@ -31,6 +31,7 @@ const Vec<std::string> kGolden = {
     "average_pool 1: auto_pad ceil_mode count_include_pad dilations kernel_shape pads strides",
     "batch_normalization 1: epsilon",
     "cast 1: to",
+    "cast_like 1:",
     "ceil 1:",
     "celu 1: alpha",
     "clip 1:",

@@ -32,14 +32,6 @@ Constant vector(DType dtype, const Vec<T>& elements) {
       std::string(reinterpret_cast<const char*>(elements.data()), elements.size() * sizeof(T)));
 }
 
-// The element type of an input whose type stands in the file.
-std::optional<DType> dtype_of_input(const Call& c, size_t i) {
-  if (!c.has_input(i)) return std::nullopt;
-  const Type& type = c.graph()[c.inputs[i]].type;
-  if (!type.is_tensor()) return std::nullopt;
-  return type.dtype;
-}
-
 // ---- Constants --------------------------------------------------------------------------------
 
 Result<Constant> constant_of(Call& c, const A& a) {
@@ -87,7 +79,7 @@ Status convert_dropout(Call& c) {
     return c.error(kUnsupportedAttribute, "dropout in training mode is not supported",
                    "export the model for inference");
   }
-  if (c.inputs.empty()) return {};
+  RLX_TRY_VOID(need_inputs(c, 1));
   const ValueId x = c.inputs.front();
   c.take("seed");
   c.results = {x};
@@ -111,18 +103,6 @@ Status convert_batch_normalization(Call& c) {
 // ---- Other forms ------------------------------------------------------------------------------
 
 // The type to cast to is that of the second input.
-Status convert_cast_like(Call& c) {
-  constexpr int64_t kLastType = 16;
-  auto dtype = dtype_of_input(c, 1);
-  if (!dtype) return {};
-  for (int64_t onnx_type = 1; onnx_type <= kLastType; ++onnx_type) {
-    if (dtype_of(onnx_type) == dtype) c.give(int_attribute("to", onnx_type));
-  }
-  c.op = "cast";
-  c.inputs.pop_back();
-  return {};
-}
-
 // What is left out: as many trips as there can be, and one in any case.
 Status convert_loop(Call& c) {
   if (!c.has_input(0)) c.set_input(0, c.add_constant(make_i64({INT64_MAX}, 0)));
@@ -159,9 +139,8 @@ struct Conversion {
   Status (*convert)(Call&);
 };
 
-constexpr std::array<Conversion, 22> kConversions{{
+constexpr std::array<Conversion, 21> kConversions{{
     {"BatchNormalization", convert_batch_normalization},
-    {"CastLike", convert_cast_like},
     {"Constant", convert_constant},
     {"ConstantOfShape", convert_constant_of_shape},
     {"Dropout", convert_dropout},
