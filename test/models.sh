@@ -4,8 +4,8 @@
 #
 #   test/models.sh [--bin BUILD/bin] [--skeletons DIR [--to DIR]] [OPTIONS of test/models/run.py] [DIR...]
 #
-# --skeletons is a folder with a materialise.py, which writes the models whose structure lies beside it; they go to the
-# folder --to, where they stay, or to a temporary one. Other folders hold models as test/models/cases.py names them.
+# --skeletons is a folder with a program that draws the weights of the models whose structure lies beside it; they go to
+# the folder --to, where they stay, or to a temporary one. Other folders hold models as test/models/cases.py names them.
 # Right is within a thousandth of the largest value wanted, of a model of 8 bits within two steps of its last scale.
 set -uo pipefail
 cd "$(dirname "$0")/.." || exit

@@ -1,5 +1,6 @@
 // The first input in the element type of the second one, which may not stand in the file.
 #pragma once
+#include "ir/builder.h"
 #include "op/cast.h"
 
 namespace rlx::ops {

@@ -446,11 +446,13 @@ class Fuser {
 
 Result<Unit> fuse(const Unit& writer, const Unit& reader, ValueId v, const Needed& needed) {
   RLX_TRY_VOID(check_size(writer.kernel, reader.kernel));
-  Result<Kernel> fused = Fuser(writer.kernel, reader.kernel, v, needed).run();
+  const std::optional<Kernel> w = without_unit_loops(writer.kernel);
+  const std::optional<Kernel> r = without_unit_loops(reader.kernel);
+  const Kernel& from = w ? *w : writer.kernel;
+  const Kernel& to = r ? *r : reader.kernel;
+  Result<Kernel> fused = Fuser(from, to, v, needed).run();
   if (!fused) {
-    if (auto products = with_contracts(reader.kernel)) {
-      fused = Fuser(writer.kernel, *products, v, needed).run();
-    }
+    if (auto products = with_contracts(to)) fused = Fuser(from, *products, v, needed).run();
   }
   if (!fused) {
     Result<Kernel> inside = compose(writer.kernel, reader.kernel, v, needed);

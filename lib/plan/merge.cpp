@@ -1,5 +1,7 @@
 #include "plan/merge.h"
 
+#include <algorithm>
+
 #include "kernel/detail.h"
 #include "support/sort_uniquely.h"
 
@@ -35,6 +37,24 @@ void rename_loops(Kernel& k, const LoopNames& names) {
     substitute_loops(s, map);
     rename_detail(s, names);
   }
+}
+
+// Whether a carried local or a convolution names the loop.
+bool is_needed(const Kernel& k, LoopId loop) {
+  bool needed = false;
+  for (const Local& l : k.locals) {
+    for (const Carry& c : l.carry) needed |= c.loop == loop;
+  }
+  for (const Stage& s : k.stages) {
+    if (s.kind() != Kind::kConv) continue;
+    const Conv& c = s.conv();
+    needed |= c.batch == loop || c.out_channel == loop || std::ranges::count(c.pixel, loop) != 0;
+  }
+  return needed;
+}
+
+void erase_loops(Vec<LoopId>& from, const LoopMap& gone) {
+  std::erase_if(from, [&](LoopId id) { return gone.contains(id); });
 }
 
 // Where a loop that moves into the stage stands: innermost, but outside of the loops that it sums over.
@@ -91,6 +111,23 @@ void demote(Kernel& k, LoopId loop) {
     substitute_loops(s, {{loop, Dim::loop(own)}});
     rename_detail(s, {{loop, own}});
   }
+}
+
+std::optional<Kernel> without_unit_loops(const Kernel& k) {
+  LoopMap start;
+  for (const Loop& l : k.grid) {
+    if (l.extent.is(1) && !l.sequential && !is_needed(k, l.id)) start[l.id] = 0;
+  }
+  if (start.empty()) return std::nullopt;
+  Kernel out = k;
+  std::erase_if(out.grid, [&](const Loop& l) { return start.contains(l.id); });
+  for (Stage& s : out.stages) {
+    substitute_loops(s, start);
+    auto* product = std::get_if<Contract>(&s.detail);
+    if (!product) continue;
+    for (Vec<LoopId>* axes : {&product->m, &product->n, &product->batch}) erase_loops(*axes, start);
+  }
+  return out;
 }
 
 void append(Kernel& to, Kernel from) {

@@ -21,6 +21,10 @@ void rename_apart(Kernel& k, LoopNames names, uint32_t& loop_count);
 // Moves a grid loop into the loops of every stage (each gets its own); locals grow an axis.
 void demote(Kernel& k, LoopId loop);
 
+// The kernel without the grid loops of extent 1, but those that a convolution names: a number that is kept for each
+// row, [rows, 1], is made and read in the grid of rows alone. nullopt: it has none.
+std::optional<Kernel> without_unit_loops(const Kernel& k);
+
 // Stages, arguments and locals of `from` behind those of `to`; loops are named apart already.
 void append(Kernel& to, Kernel from);
 

@@ -1,4 +1,4 @@
-"""docs/performance.md: what versus.py measured, as a page."""
+"""What versus.py measured, as a page of documentation."""
 import datetime
 import importlib.metadata
 import os

@@ -15,7 +15,7 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 READER = ROOT / "lib" / "frontend" / "onnx"
 # At its default, what was added asks for what was so before.
 HARMLESS = {
-    "ArgMax": [12], "ArgMin": [12], "AveragePool": [10, 19], "BatchNormalization": [14], "Cast": [19, 24],
+    "ArgMax": [12], "ArgMin": [12], "Attention": [24, 25], "AveragePool": [10, 19], "BatchNormalization": [14], "Cast": [19, 24],
     "CastLike": [19, 24], "Constant": [11, 12], "DepthToSpace": [11], "DequantizeLinear": [13, 21, 23],
     "GRU": [14], "GatherND": [12], "LSTM": [14], "MaxPool": [8, 10], "Pad": [18], "QuantizeLinear": [13, 19, 21, 23],
     "RNN": [14], "Reshape": [14], "Resize": [18], "ScatterElements": [16], "ScatterND": [16], "Shape": [15], "TopK": [11],

@@ -3,7 +3,6 @@
 
 #include <map>
 
-#include "passes/expand_blocks.h"
 #include "test/oracle/run.h"
 
 namespace rlx::test {
@@ -73,12 +72,7 @@ std::string lines_of(const Vec<Vec<int64_t>>& shapes, const std::string& equatio
 Tensor run_equation(const std::string& equation, const Vec<Tensor>& inputs) {
   Vec<Vec<int64_t>> shapes;
   for (const Tensor& t : inputs) shapes.push_back(t.shape);
-  auto g = graph_of(lines_of(shapes, equation));
-  REQUIRE(g.ok());
-  REQUIRE(expand_blocks(*g).ok());
-  auto results = interpret(*g, inputs);
-  REQUIRE(results.ok());
-  return results->front();
+  return run(lines_of(shapes, equation), inputs);
 }
 
 void check(const std::string& equation, const Case& c) {

@@ -28,6 +28,8 @@ const Vec<std::string> kGolden = {
     "arg_min 1: axis keepdims select_last_index",
     "asinh 1:",
     "atanh 1:",
+    std::string("attention 1: is_causal kv_num_heads left_window_size q_num_heads ") +
+        "qk_matmul_output_mode right_window_size scale softcap softmax_precision",
     "average_pool 1: auto_pad ceil_mode count_include_pad dilations kernel_shape pads strides",
     "batch_normalization 1: epsilon",
     "cast 1: to",
@@ -117,6 +119,8 @@ const Vec<std::string> kGolden = {
     "reshape 1: allowzero",
     std::string("resize 1: antialias axes coordinate_transformation_mode cubic_coeff_a ") +
         "exclude_outside extrapolation_value keep_aspect_ratio_policy mode nearest_mode",
+    "rms_normalization 1: axis epsilon stash_type",
+    "rotary_embedding 1: interleaved num_heads rotary_embedding_dim",
     "round 1:",
     "scatter_elements 1: axis reduction",
     "scatter_nd 1: reduction",

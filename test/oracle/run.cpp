@@ -4,6 +4,7 @@
 
 #include "ir/text.h"
 #include "kernel/storage.h"
+#include "passes/expand_blocks.h"
 #include "passes/infer_types.h"
 
 namespace rlx::test {
@@ -62,6 +63,7 @@ Tensor run(std::string_view lines, const Vec<Tensor>& inputs) {
   auto g = graph_of(lines);
   INFO(lines);
   if (!g) FAIL(rlx::to_text(g.error()));
+  REQUIRE(expand_blocks(*g).ok());
   auto outputs = interpret(*g, inputs);
   if (!outputs) FAIL(rlx::to_text(outputs.error()));
   return outputs->front();

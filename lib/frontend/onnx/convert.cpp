@@ -90,6 +90,13 @@ Status convert_dropout(Call& c) {
   return {};
 }
 
+// 0 means to rlx that no scale is given.
+Status convert_attention(Call& c) {
+  const AttributeProto* scale = c.find("scale");
+  if (!scale || scale->f != 0) return {};
+  return c.error(kUnsupportedAttribute, "a scale of 0 is not supported");
+}
+
 Status convert_batch_normalization(Call& c) {
   // How fast running means follow the data matters to training alone.
   c.take("momentum");
@@ -102,7 +109,6 @@ Status convert_batch_normalization(Call& c) {
 
 // ---- Other forms ------------------------------------------------------------------------------
 
-// The type to cast to is that of the second input.
 // What is left out: as many trips as there can be, and one in any case.
 Status convert_loop(Call& c) {
   if (!c.has_input(0)) c.set_input(0, c.add_constant(make_i64({INT64_MAX}, 0)));
@@ -139,7 +145,8 @@ struct Conversion {
   Status (*convert)(Call&);
 };
 
-constexpr std::array<Conversion, 21> kConversions{{
+constexpr std::array<Conversion, 22> kConversions{{
+    {"Attention", convert_attention},
     {"BatchNormalization", convert_batch_normalization},
     {"Constant", convert_constant},
     {"ConstantOfShape", convert_constant_of_shape},

@@ -12,6 +12,7 @@
 #include "op/hard_sigmoid.h"
 #include "op/layer_normalization.h"
 #include "op/leaky_relu.h"
+#include "op/rms_normalization.h"
 #include "op/transpose.h"
 
 namespace rlx::onnx {
@@ -155,17 +156,9 @@ Status convert_quick_gelu(Call& c) {
   return {};
 }
 
-// Outputs: y, and the factor of each row.
+// onnxruntime's older name of RMSNormalization.
 Status convert_simplified_normalization(Call& c) {
-  constexpr float kEpsilon = 1e-5F;
-  RLX_TRY_VOID(need_inputs(c, 2));
-  RLX_TRY(const float epsilon, take_float(c, "epsilon", kEpsilon));
-  RLX_TRY(const int64_t axis, take_int(c, "axis", -1));
-  if (axis != -1) {
-    return c.error(kUnsupportedAttribute, "only rows along the last axis are supported, axis = -1");
-  }
-  const RmsNormalized rows = rms_normalized(c, c.inputs[0], c.inputs[1], epsilon);
-  c.results = {rows.y, rows.factor};
+  c.op = "rms_normalization";
   return {};
 }
 
@@ -194,8 +187,11 @@ Status convert_skip_simplified_normalization(Call& c) {
     return c.error(kUnsupportedAttribute, "the output of means is not supported");
   }
   const ValueId sum = sum_of(c, c.add_node("add", {c.inputs[0], c.inputs[1]}), 3);
-  const RmsNormalized rows = rms_normalized(c, sum, c.inputs[2], epsilon);
-  c.results = {rows.y, {}, rows.factor, sum};
+  const ops::RmsNormalization rows{.epsilon = epsilon};
+  const bool has_factors = c.has_output(2);
+  Values made = c.add_node(attrs(rows), {sum, c.inputs[2]}, size_t{has_factors ? 2U : 1U});
+  made.resize(2);
+  c.results = {made[0], {}, made[1], sum};
   return {};
 }
 

@@ -124,18 +124,4 @@ Status convert_lrn(Call& c) {
   return {};
 }
 
-RmsNormalized rms_normalized(Call& c, ValueId x, ValueId scale, float epsilon) {
-  const DType type = float_type_of(c, x);
-  const ValueId wide = type == DType::kF64 ? x : cast_to(c, DType::kF32, x);
-  const DType computed = type == DType::kF64 ? type : DType::kF32;
-  const ValueId squares = c.add_node("mul", {wide, wide});
-  const ValueId mean = reduced(c, "reduce_mean", squares, {-1});
-  const ValueId raised = c.add_node("add", {mean, number(c, computed, epsilon)});
-  const ValueId deviation = c.add_node("sqrt", {raised});
-  const ValueId factor = c.add_node("reciprocal", {deviation});
-  const ValueId rows = c.add_node("mul", {wide, factor});
-  const ValueId narrow = type == computed ? rows : cast_to(c, type, rows);
-  return {.y = c.add_node("mul", {narrow, scale}), .factor = factor};
-}
-
 }  // namespace rlx::onnx
