@@ -247,6 +247,9 @@ class Search:
         code, _, said = self.tools.run(file, mutant)
         self.tally["ran" if code == 0 else "long" if code == "long" else "refused"] += 1
         if code == "long":
+            dims = [option for option in mutant.dims if option.startswith("--dim")]
+            if self.tools.call("rlxc", "--emit=asm", *dims, file, limit=COMPILE_LIMIT_S, cpu=COMPILE_LIMIT_S)[0] == "long":
+                return "no end in the compiler"
             print(f"long {mutant.number}: {mutant.name} {' '.join(mutant.dims)}", flush=True)
             return None
         return fault_of(code, said)
