@@ -119,9 +119,10 @@ models() {
   check "versus, its self test" "$python" test/bench/versus.py --self-test
 }
 
-# Small models, each of a kind that once came out wrong, against onnxruntime.
+# Small models, each of a kind that once came out wrong, against onnxruntime; operators of sets newer than the system's cases.
 cases() {
   venv || { fail "no onnxruntime"; return; }
+  count_lines "$python" test/conformance/run.py --bin build/release/bin --newer
   count_lines "$python" test/cases.py --bin build/release/bin test/cases
   check "forms of older operator sets" "$python" test/frontend/older_forms.py
 }
@@ -169,8 +170,12 @@ venv() {
   build/venv/bin/pip install -q --disable-pip-version-check -r test/requirements.txt
 }
 
+# Valid models, mutated, through the tools of the release build; targets of libFuzzer.
 fuzz() {
   local target name corpus
+  venv && build release rlxc rlx-run || { fail "no mutated models"; return; }
+  step "mutated models"
+  check "mutated models" "$python" test/fuzz/mutate_onnx.py --bin build/release/bin --minutes 0.7 --seed "$seed"
   if ! build fuzz; then
     fail "build fuzz"
     return

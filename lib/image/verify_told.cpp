@@ -60,7 +60,8 @@ class Walk {
   Status look_at_buffer(size_t index) const {
     const Buffer& b = image_.buffers[index];
     const bool is_told = speaks_of(b.bytes, told_.is_told);
-    if (told_.is_given[index] && !is_told) {
+    // Of several extents one that is 0 may hide what the others hang on.
+    if (told_.is_given[index] && !is_told && b.bytes != Extent::constant(0)) {
       return Error(kDamaged, "the image is inconsistent: what is given room has a size of its own");
     }
     if (!is_told) return {};

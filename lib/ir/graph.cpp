@@ -118,7 +118,9 @@ const Constant* Graph::constant_of(ValueId v) const {
 
 const Node* Graph::node_of(ValueId v) const {
   const ValueDef& def = (*this)[v].def;
-  return def.kind == ValueDef::Kind::kNode ? &(*this)[def.node] : nullptr;
+  // A value that a reader could not make has no node either.
+  const bool is_made = def.kind == ValueDef::Kind::kNode && def.node.valid();
+  return is_made ? &(*this)[def.node] : nullptr;
 }
 
 Origin Graph::origin_of(ValueId v) const {

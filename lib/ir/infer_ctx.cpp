@@ -41,8 +41,9 @@ std::string arity_problem(const Node& node) {
   if (given < least || (given > most && !arity.variadic)) {
     return "has " + std::to_string(given) + " inputs";
   }
-  for (size_t i = 0; i < least; ++i) {
-    if (!node.inputs[i].valid()) return "lacks input " + std::to_string(i);
+  for (size_t i = 0; i < given; ++i) {
+    const bool is_optional = i >= least && i < most;
+    if (!is_optional && !node.inputs[i].valid()) return "lacks input " + std::to_string(i);
   }
   const size_t outputs = node.outputs.size(), all = static_cast<size_t>(arity.out);
   if (outputs > all || (outputs == 0 && all > 0)) {
@@ -50,6 +51,20 @@ std::string arity_problem(const Node& node) {
   }
   if (node.regions.size() == static_cast<size_t>(node.op().regions)) return {};
   return "has " + std::to_string(node.regions.size()) + " regions";
+}
+
+std::optional<DType> refused_type(const Graph& g, const Node& node) {
+  const DTypes taken = node.op().dtypes;
+  for (const ValueId v : node.inputs) {
+    if (!v.valid() || !g[v].type.is_tensor()) continue;
+    const DType type = g[v].type.dtype;
+    if (is_sub_byte(type) && !taken.has(type)) return type;
+  }
+  const bool has_input = !node.inputs.empty() && node.inputs[0].valid();
+  if (!has_input && node.outputs.empty()) return std::nullopt;
+  const Type& type = g[has_input ? node.inputs[0] : node.outputs[0]].type;
+  const bool is_taken = !type.is_tensor() || taken.bits == 0 || taken.has(type.dtype);
+  return is_taken ? std::nullopt : std::optional(type.dtype);
 }
 
 Known known_elements(const Graph& g, ValueId v, const Vec<Known>& told) {

@@ -76,6 +76,8 @@ Diagnostic diagnostic_of(const Graph& g, NodeId id, int code, std::string messag
 
 // What is wrong with the numbers of a node's inputs, outputs and regions; empty: nothing.
 std::string arity_problem(const Node& node);
+// The element type of an operand that the node's operator does not take, among the types that are known.
+std::optional<DType> refused_type(const Graph& g, const Node& node);
 
 // Infers the types of the outputs of a node, which stands in that region; they are unknown after a problem, or where
 // an input is, or what one of its regions gives.

@@ -114,6 +114,9 @@ class GraphParser {
 
   Status output() {
     RLX_TRY(std::string name, in_.string());
+    if (name.empty() || std::ranges::find(g_.output_names, name) != g_.output_names.end()) {
+      return in_.error("an output has a name of its own");
+    }
     RLX_TRY_VOID(in_.expect("="));
     RLX_TRY(const ValueId v, use());
     g_.output_names.push_back(std::move(name));

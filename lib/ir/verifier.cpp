@@ -177,7 +177,9 @@ class Verifier {
     if (node.origin.empty()) problem(id, "has no origin");
     if (!is_strictly_sorted(node.origin)) problem(id, "has an origin out of order");
     if (const std::string what = arity_problem(node); !what.empty()) problem(id, what);
-    dtype(id);
+    if (const auto type = refused_type(g_, node)) {
+      problem(id, "does not take " + std::string(name(*type)));
+    }
     const bool expands_only = !op.lower && op.expand;
     if (expands_only && level_ == Level::kMir) problem(id, "is not expanded");
     if (op.on_lists && level_ == Level::kMir) problem(id, "is about a list");
@@ -185,21 +187,6 @@ class Verifier {
 
   static bool is_strictly_sorted(const Origin& o) {
     return std::adjacent_find(o.begin(), o.end(), std::greater_equal<>()) == o.end();
-  }
-
-  void dtype(NodeId id) {
-    const Node& node = g_[id];
-    for (const ValueId v : node.inputs) {
-      if (!v.valid() || !g_[v].type.is_tensor()) continue;
-      const DType type = g_[v].type.dtype;
-      if (!is_sub_byte(type) || node.op().dtypes.has(type)) continue;
-      return problem(id, "does not take " + std::string(name(type)));
-    }
-    const bool has_input = !node.inputs.empty() && node.inputs[0].valid();
-    if (!has_input && node.outputs.empty()) return;
-    const Type& type = g_[has_input ? node.inputs[0] : node.outputs[0]].type;
-    if (!type.is_tensor() || node.op().dtypes.bits == 0 || node.op().dtypes.has(type.dtype)) return;
-    problem(id, "does not take " + std::string(name(type.dtype)));
   }
 
   // ---- Inference ----

@@ -1,25 +1,22 @@
-// The element type of another value.
+// The first input in the element type of the second one, which may not stand in the file.
 #pragma once
 #include "ir/builder.h"
 #include "op/cast.h"
 
 namespace rlx::ops {
 
-// Inputs: x, and what has the type.
 struct CastLike {
   static constexpr std::string_view name = "cast_like";
   static constexpr int version = 1;
   static constexpr Arity arity{.in = 2};
-  static constexpr DTypes dtypes = kAnyDType;
+  static constexpr DTypes dtypes = Cast::dtypes;
 
   static Result<Types> infer(const CastLike&, InferCtx& c) {
-    return Types{Type::tensor(c.in(1).dtype, c.in(0).shape)};
+    return Cast::infer(Cast{.to = c.in(1).dtype}, c);
   }
 
-  static Result<Values> expand(const CastLike&, GraphBuilder& b, const Node& block) {
-    const DType type = b.type(block.inputs[1]).dtype;
-    RLX_TRY(const ValueId y, b.add1(attrs(Cast{.to = type}), {block.inputs[0]}));
-    return Values{y};
+  static Result<Values> expand(const CastLike&, GraphBuilder& g, const Node& block) {
+    return g.add(attrs(Cast{.to = g.type(block.inputs[1]).dtype}), {block.inputs[0]});
   }
 };
 RLX_OP(CastLike);

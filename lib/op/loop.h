@@ -17,10 +17,13 @@ struct Loop {
   static constexpr Arity arity{.in = 2, .out = 1024, .variadic = true};
   static constexpr DTypes dtypes = only(DType::kI64);
   static constexpr int regions = 1;
+  static constexpr std::string_view kOtherValues =
+      "the body takes or gives other values than the node";
 
   // The types of the region's arguments, whose inputs are typed. An extent that changes is one symbol for the argument
-  // and the output: what it is in this trip, and what it was after the last.
+  // and the output: what it is in this trip, and what it was after the last. None where it gives less than it carries.
   static Types argument_types(const Graph& g, const Node& n) {
+    if (n.outputs.size() + 2 < n.inputs.size()) return {};
     Types types{Type::tensor(DType::kI64, {}), Type::tensor(DType::kBool, {})};
     for (size_t i = 2; i < n.inputs.size(); ++i) {
       Type t = g[n.inputs[i]].type;
@@ -53,7 +56,7 @@ struct Loop {
     const size_t arguments = c.graph()[c.node().regions[0]].arguments.size();
     if (arguments != c.node().inputs.size() || c.results(0) != c.outputs() + 1 ||
         c.outputs() < carried) {
-      return c.error(kBadInput, "the body takes or gives other values than the node");
+      return c.error(kBadInput, std::string(kOtherValues));
     }
     Types types;
     for (int i = 0; i < c.outputs(); ++i) {

@@ -176,10 +176,14 @@ Error with_values(Error e, const DimValues& values) {
 Result<Graph> bind_dims(Graph g, const DimValues& values) {
   for (const auto& [name, value] : values) name_element(g, name);
   RLX_TRY(Binding binding, checked_binding(g, values));
+  std::set<std::string> bound;
   while (!binding.empty()) {
     substitute(g, binding);
     if (Status inferred = infer_afresh(g); !inferred) return with_values(inferred.error(), values);
+    // What the run tells is told again by then, under the name that it had.
+    for (const auto& [name, value] : binding) bound.insert(name);
     binding = forced(g);
+    std::erase_if(binding, [&](const auto& entry) { return bound.contains(entry.first); });
   }
   return g;
 }

@@ -157,16 +157,22 @@ class Inference {
     g_[frame.region].nodes.push_back(id);
     if (g_[id].regions.empty()) return visit(frame.region, id);
     if (arity_problem(g_[id]).empty()) lists_.expand_operands(id);
-    if (as<ops::Loop>(g_[id]) && arity_problem(g_[id]).empty()) type_arguments(g_[id]);
+    const bool is_loop = as<ops::Loop>(g_[id]) && arity_problem(g_[id]).empty();
+    if (is_loop && !type_arguments(g_[id])) return fail(id, other_values(id));
     enter(g_[id].regions, id);
   }
 
-  // Of what a loop's body is given; that it takes something else is said of the node.
-  void type_arguments(const Node& loop) {
+  // Of what a loop's body is given; false: it takes something else.
+  bool type_arguments(const Node& loop) {
     const Values& arguments = g_[loop.regions[0]].arguments;
     Types types = ops::Loop::argument_types(g_, loop);
-    if (types.size() != arguments.size()) return;
+    if (types.size() != arguments.size()) return false;
     for (size_t i = 0; i < arguments.size(); ++i) g_[arguments[i]].type = std::move(types[i]);
+    return true;
+  }
+
+  Diagnostic other_values(NodeId loop) const {
+    return diagnostic_of(g_, loop, kBadInput, std::string(ops::Loop::kOtherValues));
   }
 
   // Whether the body was inferred with the extents that change; note_changing_extents knows nothing of lists.

@@ -2,14 +2,15 @@
 """Times one build of rlx against another, and against ONNX Runtime and OpenVINO, in the same rounds.
 
     test/bench/versus.py --bin BUILD/bin --models DIR[,DIR] [--base OTHER/bin] [--peers ort,ov]
-        [--threads N] [--rounds 9] [--seconds 0.5] [--only WORD,WORD] [--out FILE.json]
+        [--threads N[,N]] [--rounds 9] [--seconds 0.5] [--only WORD,WORD] [--out FILE.json] [--table PAGE.md]
         [--case-at-least R] [--geomean-at-least R]
     test/bench/versus.py --self-test
 
 Every round times each side once, beginning with another one each time; a ratio is the median over the rounds
 of base / new (of peer / new), so that above 1 the new build is faster. Outputs are first compared with ONNX
 Runtime's: a wrong one has no time, and fails. Exit 1 where an output is wrong, a model that base can run
-cannot be run, or a ratio to base is below a bound. Without --base the bounds are for the best peer.
+cannot be run, or a ratio to base is below a bound. Without --base the bounds are for the best peer. With --table the
+rows become a page of documentation (table.py).
 
 Needs numpy, onnx and onnxruntime, and openvino if it is asked for.
 """
@@ -96,18 +97,18 @@ def openvino_run(model, arrays, threads):
     return lambda: request.infer(arrays, share_inputs=True, share_outputs=True)
 
 
-def sides_of(a, model, arrays, work):
+def sides_of(a, threads, model, arrays, work):
     """What can be timed, by name, and what went wrong, by name."""
     import numpy as np
     from cases import reference_session
     sides, wrong = {}, {}
-    reference = reference_session(model, a.threads)
+    reference = reference_session(model, threads)
     want = reference(arrays)
     inputs = pathlib.Path(work, "in.npz")
     np.savez(inputs, **arrays)
     for name, folder in (("new", a.bin), ("base", a.base)):
         if folder:
-            side = Build(folder, a.threads, a.seconds, work)
+            side = Build(folder, threads, a.seconds, work)
             try:
                 side.prepare(model, inputs, want, work)
                 sides[name] = side
@@ -117,7 +118,7 @@ def sides_of(a, model, arrays, work):
         sides["ort"] = Peer(lambda: reference(arrays), a.seconds)
     if "ov" in a.peers:
         try:
-            sides["ov"] = Peer(openvino_run(model, arrays, a.threads), a.seconds)
+            sides["ov"] = Peer(openvino_run(model, arrays, threads), a.seconds)
         except Exception as e:  # a peer that cannot run a model is a result
             wrong["ov"] = str(e).splitlines()[0][:200]
     return sides, wrong
@@ -138,12 +139,12 @@ def ratio(times, other):
     return statistics.median(o / n for o, n in zip(times[other], times["new"]))
 
 
-def measure(label, model, shapes, a):
+def measure(label, model, shapes, threads, a):
     from cases import inputs_of
     with tempfile.TemporaryDirectory() as work:
         arrays = inputs_of(model, shapes)
-        sides, wrong = sides_of(a, model, arrays, work)
-        row = {"case": label, "threads": a.threads, "wrong": wrong}
+        sides, wrong = sides_of(a, threads, model, arrays, work)
+        row = {"case": label, "threads": threads, "wrong": wrong}
         if "new" in sides:
             times = rounds_of(sides, a.rounds)
             row["ms"] = {name: statistics.median(of) for name, of in times.items()}
@@ -155,7 +156,7 @@ def line_of(row):
     times = "  ".join(f"{name} {ms:.4g} ms" for name, ms in row.get("ms", {}).items())
     ratios = "  ".join(f"{name}/new {of:.3f}" for name, of in row.get("ratio", {}).items())
     wrong = "  ".join(f"{name}: {what}" for name, what in row["wrong"].items())
-    return "  ".join(filter(None, (f"{row['case']:28}", times, ratios, wrong)))
+    return "  ".join(filter(None, (f"{row['case']:28}", f"{row['threads']} threads", times, ratios, wrong)))
 
 
 def against(row, has_base):
@@ -172,7 +173,7 @@ def geomean(values):
 
 def verdict(rows, a):
     """What is below its bound, as lines."""
-    counted = {row["case"]: of for row in rows if (of := against(row, a.base)) is not None}
+    counted = {f"{row['case']}, {row['threads']} threads": of for row in rows if (of := against(row, a.base)) is not None}
     bad = [f"{row['case']}: {row['wrong']['new']}" for row in rows
            if "new" in row["wrong"] and ("WRONG" in row["wrong"]["new"] or "base" not in row["wrong"])]
     bad += [f"{case}: {of:.3f} is below {a.case_at_least}" for case, of in counted.items()
@@ -203,11 +204,12 @@ def parse(arguments):
     parser.add_argument("--base", help="folder of the tools to compare with")
     parser.add_argument("--models", required=True, type=words, help="folders of NAME.onnx")
     parser.add_argument("--peers", default="", type=words, help="ort, ov")
-    parser.add_argument("--threads", type=int, default=os.cpu_count())
+    parser.add_argument("--threads", type=lambda text: [int(n) for n in words(text)], default=[os.cpu_count()])
     parser.add_argument("--rounds", type=int, default=9)
     parser.add_argument("--seconds", type=float, default=0.5, help="a side and round")
     parser.add_argument("--only", type=words, help="cases with one of these in their names")
     parser.add_argument("--out", type=pathlib.Path, help="the rows as JSON")
+    parser.add_argument("--table", type=pathlib.Path, help="the rows as a page")
     parser.add_argument("--case-at-least", type=float, default=0.0)
     parser.add_argument("--geomean-at-least", type=float, default=0.0)
     return parser.parse_args(arguments)
@@ -216,12 +218,16 @@ def parse(arguments):
 def main(arguments):
     a = parse(arguments)
     rows = []
-    for label, model, shapes in chosen_cases(a):
-        rows.append(measure(label, model, shapes, a))
-        print(line_of(rows[-1]), flush=True)
+    for threads in a.threads:
+        for label, model, shapes in chosen_cases(a):
+            rows.append(measure(label, model, shapes, threads, a))
+            print(line_of(rows[-1]), flush=True)
     bad = verdict(rows, a)
     if a.out:
         a.out.write_text(json.dumps(rows, indent=1))
+    if a.table:
+        import table
+        a.table.write_text(table.page(rows, a, geomean))
     print("\n".join(f"BELOW {line}" for line in bad) or "all bounds hold")
     return bool(bad)
 

@@ -118,7 +118,7 @@ TEST_CASE("constants are written by value or by digest") {
   CHECK(text_of(big) == "constant sha256:" + big.digest.hex() + " : u8[100]");
 
   std::string text =
-      "graph \"\" { %0 = constant sha256:" + big.digest.hex() + " : u8[100] output \"\" = %0 }";
+      "graph \"\" { %0 = constant sha256:" + big.digest.hex() + " : u8[100] output \"y\" = %0 }";
   CHECK(parsed(text).constants[0].data.bytes().empty());
   auto found = parse_graph(text, [&](const Digest& d, int64_t size) -> Result<ConstantData> {
     CHECK(size == 100);

@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """Whole models through rlx, compared with ONNX Runtime.
 
-    test/models/run.py --bin BUILD/bin [--made N] [--seed S] [--real] [--only WORD,WORD] [--jobs N] [DIR...]
+    test/models/run.py --bin BUILD/bin [--made N] [--seed S] [--real] [--table] [--only WORD,WORD]
+                       [--jobs N] [DIR...]
 
 Runs N of each architecture of make.py with sizes drawn from the seed (20), with --real the trained models
 that fetch.py takes from PyPI packages, and every case of cases.py whose model lies in a DIR.
@@ -11,7 +12,7 @@ memory, are within a thousandth of the largest value wanted (cases.py says of wh
 and 2 threads give the same bits. One whose
 inputs past_* are outputs present_* of the step before runs as a loop too, in one process (--feed). A real
 model that needs an operator that rlx lacks (exit 4) is counted apart; if that is so of the template alone, the variant
-has to be right. Prints a line a fault and ends with "N passed, M failed". Needs numpy, onnx and onnxruntime.
+has to be right. Prints a line a fault, with --table one for each that is right too, and ends with "N passed, M failed". Needs numpy, onnx and onnxruntime.
 """
 
 import argparse
@@ -161,6 +162,7 @@ def parse():
     parser.add_argument("--made", type=int, default=20, help="of each architecture")
     parser.add_argument("--seed", type=int, default=0, help="the first of them")
     parser.add_argument("--real", action="store_true", help="fetch trained models and run them")
+    parser.add_argument("--table", action="store_true", help="a line for each case, not for faults alone")
     parser.add_argument("--only", default="", help="cases with one of these words in their names")
     parser.add_argument("--jobs", type=int, default=os.cpu_count())
     parser.add_argument("folders", nargs="*", metavar="DIR", type=pathlib.Path)
@@ -179,7 +181,7 @@ def main():
         with concurrent.futures.ThreadPoolExecutor(a.jobs) as pool:
             for case, (how, why) in zip(cases, pool.map(lambda case: outcome(a, case), cases)):
                 tally[how] += 1
-                if how != "passed" or why or not case[4]:
+                if how != "passed" or why or a.table or not case[4]:
                     print(f"{how} {case[0]}" + (f": {why}" if why else ""), flush=True)
     if tally["lacking"]:
         print(f"{tally['lacking']} need what rlx lacks")

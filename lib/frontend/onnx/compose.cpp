@@ -22,7 +22,8 @@ Result<A> take_typed(Call& c, std::string_view name, A::Type type) {
 
 // The input that has the element type of the output, where that is a float: the first of almost all operators.
 size_t typed_input(std::string_view op) {
-  const bool is_second = op == "where" || op == "dequantize_linear" || op == "constant_of_shape";
+  const bool is_second =
+      op == "where" || op == "cast_like" || op == "dequantize_linear" || op == "constant_of_shape";
   return is_second ? 1 : 0;
 }
 

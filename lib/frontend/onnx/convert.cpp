@@ -8,6 +8,7 @@
 #include "frontend/codes.h"
 #include "frontend/onnx/compose.h"
 #include "frontend/onnx/fused.h"
+#include "frontend/onnx/generators.h"
 #include "frontend/onnx/losses.h"
 #include "frontend/onnx/normalizations.h"
 #include "frontend/onnx/older.h"
@@ -79,7 +80,7 @@ Status convert_dropout(Call& c) {
     return c.error(kUnsupportedAttribute, "dropout in training mode is not supported",
                    "export the model for inference");
   }
-  if (c.inputs.empty()) return {};
+  RLX_TRY_VOID(need_inputs(c, 1));
   const ValueId x = c.inputs.front();
   c.take("seed");
   c.results = {x};
@@ -145,18 +146,23 @@ struct Conversion {
   Status (*convert)(Call&);
 };
 
-constexpr std::array<Conversion, 22> kConversions{{
+constexpr std::array<Conversion, 28> kConversions{{
     {"Attention", convert_attention},
     {"BatchNormalization", convert_batch_normalization},
+    {"BlackmanWindow", convert_window},
     {"Constant", convert_constant},
     {"ConstantOfShape", convert_constant_of_shape},
     {"Dropout", convert_dropout},
+    {"EyeLike", convert_eye_like},
     {"GRU", convert_recurrent},
     {"GroupNormalization", convert_group_normalization},
+    {"HammingWindow", convert_window},
+    {"HannWindow", convert_window},
     {"InstanceNormalization", convert_instance_normalization},
     {"LRN", convert_lrn},
     {"LSTM", convert_recurrent},
     {"Loop", convert_loop},
+    {"LpNormalization", convert_lp_normalization},
     {"MeanVarianceNormalization", convert_mean_variance_normalization},
     {"NegativeLogLikelihoodLoss", convert_nll_loss},
     {"Optional", convert_optional},
@@ -167,6 +173,7 @@ constexpr std::array<Conversion, 22> kConversions{{
     {"SequenceEmpty", convert_sequence_empty},
     {"SimplifiedLayerNormalization", convert_simplified_normalization},
     {"SoftmaxCrossEntropyLoss", convert_softmax_cross_entropy},
+    {"Swish", convert_swish},
     {"Upsample", convert_upsample},
 }};
 

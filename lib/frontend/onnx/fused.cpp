@@ -81,6 +81,18 @@ ValueId sum_of(Call& c, ValueId a, size_t input) {
   return c.has_input(input) ? c.add_node("add", {a, c.inputs[input]}) : a;
 }
 
+// x * sigmoid(alpha * x).
+Status convert_gated(Call& c, float otherwise) {
+  RLX_TRY_VOID(need_inputs(c, 1));
+  RLX_TRY(const float alpha, take_float(c, "alpha", otherwise));
+  const ValueId x = c.inputs[0];
+  const ValueId factor = number(c, float_type_of(c, x), alpha);
+  const ValueId scaled = c.add_node("mul", {x, factor});
+  const ValueId gate = c.add_node("sigmoid", {scaled});
+  c.results = {c.add_node("mul", {x, gate})};
+  return {};
+}
+
 }  // namespace
 
 // Inputs: x, weights, bias, and what is added before the activation; the last two may be left out.
@@ -146,15 +158,10 @@ Status convert_fast_gelu(Call& c) {
 
 Status convert_quick_gelu(Call& c) {
   constexpr float kAlpha = 1.702F;
-  RLX_TRY_VOID(need_inputs(c, 1));
-  RLX_TRY(const float alpha, take_float(c, "alpha", kAlpha));
-  const ValueId x = c.inputs[0];
-  const ValueId factor = number(c, float_type_of(c, x), alpha);
-  const ValueId scaled = c.add_node("mul", {x, factor});
-  const ValueId gate = c.add_node("sigmoid", {scaled});
-  c.results = {c.add_node("mul", {x, gate})};
-  return {};
+  return convert_gated(c, kAlpha);
 }
+
+Status convert_swish(Call& c) { return convert_gated(c, 1); }
 
 // onnxruntime's older name of RMSNormalization.
 Status convert_simplified_normalization(Call& c) {

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <set>
 
 #include <fmt/format.h>
 
@@ -15,6 +16,7 @@
 #include "frontend/onnx/opsets.h"
 #include "frontend/onnx/order.h"
 #include "frontend/onnx/types.h"
+#include "ir/infer_ctx.h"
 
 namespace rlx::onnx {
 namespace {
@@ -32,7 +34,7 @@ std::string range_text(int low, int high, bool open) {
 
 Status check_arity(const Call& call, const OpDef& op) {
   const Arity& arity = op.arity;
-  int inputs = static_cast<int>(call.inputs.size());
+  const int inputs = static_cast<int>(call.inputs.size());
   const int most = arity.in + arity.optional;
   if (inputs < arity.in || (inputs > most && !arity.variadic)) {
     return call.error(kInvalidModel,
@@ -46,21 +48,31 @@ Status check_arity(const Call& call, const OpDef& op) {
     return call.error(kInvalidModel, fmt::format("the operator gives {} outputs, the node has {}",
                                                  arity.out, call.outputs.size()));
   }
-  for (size_t i = 0; i < static_cast<size_t>(arity.in); ++i) {
-    if (!call.has_input(i)) {
+  for (int i = 0; i < inputs; ++i) {
+    const bool is_optional = i >= arity.in && i < most;
+    if (!is_optional && !call.has_input(static_cast<size_t>(i))) {
       return call.error(kInvalidModel, fmt::format("input {} cannot be left out", i));
     }
   }
   return {};
 }
 
-// Types are known here only of the model's inputs and constants; inference checks the others.
-Status check_dtype(const Call& call, const OpDef& op) {
-  if (!call.has_input(0)) return {};
-  const Type& type = call.graph()[call.inputs[0]].type;
-  if (!type.is_tensor() || op.dtypes.has(type.dtype)) return {};
-  return call.error(kUnsupportedType,
-                    fmt::format("elements of type {} are not supported", name(type.dtype)));
+// What stands for a node keeps the rules of its operators, however it was made. Types are known here only of the model's
+// inputs and constants; inference checks the others.
+Status check_made(const Call& call, size_t first) {
+  const Graph& g = call.graph();
+  for (size_t i = first; i < g.nodes.size(); ++i) {
+    const Node& made = g.nodes[i];
+    if (const std::string what = arity_problem(made); !what.empty()) {
+      return call.error(kInvalidModel,
+                        fmt::format("{}, which it is made of, {}", made.op_name(), what));
+    }
+    const std::optional<DType> type = refused_type(g, made);
+    if (!type) continue;
+    return call.error(kUnsupportedType,
+                      fmt::format("elements of type {} are not supported", name(*type)));
+  }
+  return {};
 }
 
 // What nobody uses of what regions give may be left out in the file.
@@ -107,7 +119,18 @@ void GraphReader::read(GraphProto& g, const InputShapes& shapes) {
   if (auto status = scope.declare(g); !status) report(std::move(status.error()), nullptr, scope);
   add_inputs(g, shapes, scope);
   read_body(g, scope);
-  for (const ValueInfoProto& v : g.outputs) graph_.output_names.emplace_back(v.name);
+  name_outputs(g, scope);
+}
+
+// They are had by their names.
+void GraphReader::name_outputs(const GraphProto& g, const Scope& scope) {
+  std::set<std::string_view> names;
+  for (const ValueInfoProto& v : g.outputs) {
+    graph_.output_names.emplace_back(v.name);
+    if (names.insert(v.name).second) continue;
+    report(Error(kInvalidModel, fmt::format("the model gives \"{}\" twice", v.name)), nullptr,
+           scope);
+  }
   if (g.outputs.empty()) report(Error(kInvalidModel, "the model has no outputs"), nullptr, scope);
 }
 
@@ -167,6 +190,10 @@ RegionId GraphReader::read_region(GraphProto& g, Scope& outer) {
 void GraphReader::read_node(NodeProto& n, Scope& scope) {
   Call call = call_of(n, scope);
   auto values = outputs_of(call, n, scope);
+  if (values) {
+    if (auto status = check_made(call, checked_); !status) values = std::move(status.error());
+  }
+  checked_ = graph_.nodes.size();
   if (!values) report(std::move(values.error()), &n, scope);
   for (size_t i = 0; i < call.outputs.size(); ++i) {
     const ValueId v = values ? (*values)[i] : placeholder(graph_);
@@ -210,7 +237,6 @@ Result<Values> GraphReader::outputs_of(Call& call, const NodeProto& n, Scope& sc
                                                  call.outputs.size()));
   }
   RLX_TRY_VOID(check_arity(call, *op));
-  RLX_TRY_VOID(check_dtype(call, *op));
   if (regions.size() != static_cast<size_t>(op->regions)) {
     return call.error(kInvalidModel, fmt::format("the operator has {} graphs, the node {}",
                                                  op->regions, regions.size()));

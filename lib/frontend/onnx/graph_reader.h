@@ -25,6 +25,7 @@ class GraphReader {
   // False: they go round in circles.
   bool read_nodes(GraphProto& g, Scope& scope);
   void add_inputs(const GraphProto& g, const InputShapes& shapes, Scope& scope);
+  void name_outputs(const GraphProto& g, const Scope& scope);
   RegionId read_region(GraphProto& g, Scope& outer);
   // A Scan as a loop over slices, which its body gathers (scan.cpp).
   Result<Values> read_scan(Call& call, const NodeProto& n, Scope& outer);
@@ -51,6 +52,8 @@ class GraphReader {
   Vec<const FunctionProto*> inside_;
   std::string prefix_;
   size_t inlined_ = 0;
+  // The nodes of the graph that are known to keep their operators' rules, from the first.
+  size_t checked_ = 0;
   Tensors& tensors_;
   Graph& graph_;
   Vec<Diagnostic>& problems_;

@@ -124,4 +124,18 @@ Status convert_lrn(Call& c) {
   return {};
 }
 
+// x by its norm along an axis; what has none stays 0.
+Status convert_lp_normalization(Call& c) {
+  RLX_TRY_VOID(need_inputs(c, 1));
+  RLX_TRY(const int64_t axis, take_int(c, "axis", -1));
+  RLX_TRY(const int64_t p, take_int(c, "p", 2));
+  if (p != 1 && p != 2) return c.error(kInvalidModel, "p is neither 1 nor 2");
+  const ValueId x = c.inputs[0];
+  const ValueId norm = reduced(c, p == 1 ? "reduce_l1" : "reduce_l2", x, {axis});
+  const ValueId zero = number(c, float_type_of(c, x), 0);
+  const ValueId is_zero = c.add_node("equal", {norm, zero});
+  c.results = {c.add_node("where", {is_zero, zero, c.add_node("div", {x, norm})})};
+  return {};
+}
+
 }  // namespace rlx::onnx

@@ -8,5 +8,6 @@ Status convert_instance_normalization(Call& call);
 Status convert_group_normalization(Call& call);
 Status convert_mean_variance_normalization(Call& call);
 Status convert_lrn(Call& call);
+Status convert_lp_normalization(Call& call);
 
 }  // namespace rlx::onnx

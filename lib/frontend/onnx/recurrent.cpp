@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "frontend/codes.h"
+#include "frontend/onnx/compose.h"
 #include "frontend/onnx/names.h"
 #include "op/concat.h"
 #include "op/gather.h"
@@ -270,7 +271,7 @@ ValueId stacked(Call& c, const Values& parts, int64_t axis) {
 
 Status convert_recurrent(Call& c) {
   RLX_TRY(const Form f, take_form(c));
-  if (c.inputs.size() < 3) return c.error(kInvalidModel, "the node lacks weights");
+  RLX_TRY_VOID(need_inputs(c, 3));
   ValueId x = c.inputs[0];
   if (f.batch_first) x = c.add_node(attrs(ops::Transpose{.perm = {1, 0, 2}}), {x});
   const ValueId shape = c.add_node("shape", {x});

@@ -57,7 +57,23 @@ void delinearise(Dim linear, const Vec<Dim>& shape, size_t first, size_t last, c
   }
 }
 
+Dim product_of(const Vec<Dim>& shape, size_t first, size_t last) {
+  return product({shape.begin() + static_cast<ptrdiff_t>(first),
+                  shape.begin() + static_cast<ptrdiff_t>(last)});
+}
+
 bool is_empty(const Vec<Dim>& shape) { return product(shape).is(0); }
+
+// Whether the two can be as many only where another extent is 0 or these are: nothing is read then.
+bool never_meet(const Dim& a, const Dim& b) {
+  if (a == b) return false;
+  if (a.constant() && b.constant()) return true;
+  const auto is_multiple = [](const Dim& of, const Dim& d) {
+    const std::optional<Dim> factor = exact_div(of, d);
+    return factor && factor->constant();
+  };
+  return is_multiple(a, b) || is_multiple(b, a);
+}
 
 }  // namespace
 
@@ -68,10 +84,12 @@ Vec<Dim> reshape_index(const Vec<Dim>& in, const Vec<Dim>& out, const Vec<Dim>& 
   if (is_empty(in) || is_empty(out)) return index;
   for (size_t i = 0, j = 0; i < in.size() || j < out.size();) {
     const Group g = next_group(in, i, out, j);
-    const Dim linear = simplify(linear_index(out, at, g.out_first, g.out_last), range);
-    delinearise(linear, in, g.in_first, g.in_last, range, index);
     i = g.in_last;
     j = g.out_last;
+    const Dim held = product_of(in, g.in_first, i), wanted = product_of(out, g.out_first, j);
+    if (never_meet(held, wanted)) return Vec<Dim>(in.size(), Dim(0));
+    const Dim linear = simplify(linear_index(out, at, g.out_first, j), range);
+    delinearise(linear, in, g.in_first, i, range, index);
   }
   return index;
 }
