@@ -21,6 +21,8 @@ inline constexpr int kUnknownPrecision = 2017;
 inline constexpr int kBadLikely = 2018;
 // --grad, --jvp or --batch is not NAME:INPUT[,INPUT].
 inline constexpr int kBadByInputs = 2019;
+// --weights has another word than ref and embed.
+inline constexpr int kUnknownWeights = 2021;
 // Neither a file nor a key of the cache.
 inline constexpr int kNoModel = 3020;
 // A target whose code is neither stored nor run yet.

@@ -32,6 +32,7 @@ bool may_be_lists(const InputShapes& shapes) {
 BuildRequest build_request(const LoadRequest& request) {
   BuildRequest build{.model = request.model_or_key, .target = request.target};
   build.options = request.options;
+  build.weights = request.weights;
   build.jobs = request.jobs;
   build.strict = request.strict;
   build.cache = request.cache;
@@ -99,6 +100,7 @@ Result<Loaded> load(const LoadRequest& request) {
   Loaded loaded;
   loaded.image = std::move(built.image);
   loaded.blobs = source_of(std::move(built.blobs));
+  loaded.files = std::move(built.files);
   loaded.key = std::move(built.key);
   loaded.state = built.state();
   loaded.stored = built.stored;

@@ -5,6 +5,7 @@
 #include "cache/options.h"
 #include "cache/remote.h"
 #include "driver/key.h"
+#include "driver/weights.h"
 #include "frontend/frontend.h"
 #include "image/image.h"
 #include "runtime/device.h"
@@ -34,6 +35,7 @@ struct LoadRequest {
   bool is_loop = false;
   // Switches of a compile (driver/switches.h).
   Options options = {};
+  Weights weights = Weights::kRef;
   // Threads that compile.
   int jobs = 1;
   // Trust no stamps: read and hash the model.
@@ -45,6 +47,8 @@ struct LoadRequest {
 struct Loaded {
   image::Image image;
   runtime::BlobSource blobs;
+  // As Built::files.
+  Vec<std::shared_ptr<const MappedFile>> files = {};
   std::string key;
   // "hit" or "built".
   std::string state;

@@ -3,7 +3,7 @@
 #include <map>
 #include <string>
 
-#include "cache/store.h"
+#include "cache/external.h"
 #include "image/image.h"
 #include "lir/lir.h"
 
@@ -23,12 +23,13 @@ Result<image::Image> remake_image(cache::Store& store, const cache::Entry& entry
                                   const Target& target, int jobs);
 
 // Those of the image's constants. Weights that nobody has read since the machine booted are digested now:
-// with so many threads, where that is more work than starting them.
+// with so many threads, where that is more work than starting them. `external` are the entry's.
 Result<Blobs> open_blobs(const cache::Store& store, const cache::Entry& entry,
-                         const image::Image& image, int threads);
+                         const cache::ExternalBlobs& external, const image::Image& image,
+                         int threads);
 
 // The bytes of a stored constant, row-major.
 Result<ConstantData> open_constant(const cache::Store& store, const cache::Entry& entry,
-                                   const StoredConstant& c);
+                                   const cache::ExternalBlobs& external, const StoredConstant& c);
 
 }  // namespace rlx::driver

@@ -38,6 +38,7 @@ struct Ready {
   std::string key, state;
   bool stored = false;
   std::map<std::string, double> load_ms;
+  Vec<std::shared_ptr<const MappedFile>> files;
 };
 
 Shapes shapes_of(const TensorSet& set) {
@@ -158,7 +159,7 @@ class Runner {
     item.fed = session.fed();
     RLX_TRY(Vec<HostTensor> fed, session.fed_outputs());
     std::ranges::move(fed, std::back_inserter(outputs));
-    return finish(session, in_order(std::move(outputs), image.outputs), std::move(item));
+    return finish(ready, in_order(std::move(outputs), image.outputs), std::move(item));
   }
 
   static void drop_fed(TensorSet& set, const Vec<runtime::Feed>& feeds) {
@@ -185,7 +186,8 @@ class Runner {
     Ready ready{.key = loaded.key,
                 .state = loaded.state,
                 .stored = loaded.stored,
-                .load_ms = loaded.load_ms};
+                .load_ms = loaded.load_ms,
+                .files = loaded.files};
     RLX_TRY(auto device,
             runtime::device_for(loaded.image, {.threads = request_.threads,
                                                .check_memory = request_.check_memory}));
@@ -204,10 +206,13 @@ class Runner {
     RLX_TRY(const Vec<HostTensor> outputs, ready.session->run(set.tensors));
     item.first_run_ms = watch.ms();
     RLX_TRY_VOID(measure(*ready.session, set, item));
-    return finish(*ready.session, outputs, std::move(item));
+    return finish(ready, outputs, std::move(item));
   }
 
-  Status finish(const runtime::Session& session, const Vec<HostTensor>& outputs, RunItem item) {
+  Status finish(const Ready& ready, const Vec<HostTensor>& outputs, RunItem item) {
+    // Weights are used where they lie in the model's files: of others these would be wrong outputs.
+    for (const auto& file : ready.files) RLX_TRY_VOID(file->check_unchanged());
+    const runtime::Session& session = *ready.session;
     const image::Image& image = session.image();
     const Vec<bool> is_capacity = capacities(image);
     for (size_t i = 0; i < is_capacity.size(); ++i) {

@@ -17,6 +17,7 @@ void add_flags(CLI::App& app, Flags& f) {
   app.require_subcommand(1);
   CLI::App* bind = app.add_subcommand("bind", "make the variant with these dims")->fallthrough();
   f.common.add_switches(*bind);
+  f.common.add_weights(*bind);
   bind->add_option("MODEL", f.model, "a model file or the key of an entry")->required();
   CLI::App* bound = bind->add_option_group("what is bound");
   bound->add_option("--dim", f.dims, "NAME=NUMBER; repeats")->allow_extra_args(false);
@@ -44,6 +45,7 @@ Status bind(const Flags& f, tools::Outcome& outcome) {
   driver::BuildRequest r{.model = f.model, .target = f.target};
   RLX_TRY(r.dims, dims_of(f));
   RLX_TRY(r.options, f.common.switches());
+  RLX_TRY(r.weights, f.common.weights());
   RLX_TRY(r.cache, f.common.cache_options());
   RLX_TRY(r.remote, cache::remote_from_environment());
   r.jobs = f.common.job_count();
