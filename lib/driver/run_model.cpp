@@ -117,7 +117,7 @@ class Runner {
   Status run_sets(Vec<TensorSet>& sets) {
     for (TensorSet& set : sets) {
       RLX_TRY(Ready * ready, ready_for(request_.inputs.empty() ? Shapes() : shapes_of(set)));
-      RLX_TRY_VOID(run_set(*ready, set));
+      RLX_TRY_VOID(blamed(*ready, run_set(*ready, set)));
     }
     return {};
   }
@@ -130,9 +130,21 @@ class Runner {
     const auto more = std::max<int64_t>(request_.steps - static_cast<int64_t>(sets.size()), 0);
     for (size_t i = 0; i < sets.size(); ++i) {
       const bool is_last = i + 1 == sets.size();
-      RLX_TRY_VOID(run_steps(*ready, sets[i], feeds, is_last ? 1 + more : 1));
+      RLX_TRY_VOID(blamed(*ready, run_steps(*ready, sets[i], feeds, is_last ? 1 + more : 1)));
     }
     return {};
+  }
+
+  // Weights are used where they lie in the model's files: of others outputs are wrong.
+  static Status check_weights(const Ready& ready) {
+    for (const auto& file : ready.files) RLX_TRY_VOID(file->check_unchanged());
+    return {};
+  }
+
+  // Of a run whose weights changed meanwhile the error says nothing.
+  static Status blamed(const Ready& ready, Status done) {
+    if (!done) RLX_TRY_VOID(check_weights(ready));
+    return done;
   }
 
   Status run_steps(const Ready& ready, TensorSet& set, const Vec<runtime::Feed>& feeds,
@@ -210,8 +222,7 @@ class Runner {
   }
 
   Status finish(const Ready& ready, const Vec<HostTensor>& outputs, RunItem item) {
-    // Weights are used where they lie in the model's files: of others these would be wrong outputs.
-    for (const auto& file : ready.files) RLX_TRY_VOID(file->check_unchanged());
+    RLX_TRY_VOID(check_weights(ready));
     const runtime::Session& session = *ready.session;
     const image::Image& image = session.image();
     const Vec<bool> is_capacity = capacities(image);
