@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""weights_ref.py BIN FOLDER: a table of 1 MB stays in FOLDER's model, or in the file of data beside it, and a run uses
-it there: the bits of one that has a copy in the cache, or an error that says what became of the file."""
+"""weights_ref.py BIN FOLDER: a table of 1 MB stays in the file of data beside FOLDER's model, or in a model itself, and a
+run uses it there: the bits of one that has a copy in the cache, or an error that says what became of the file."""
 
 import json
 import os
@@ -16,6 +16,7 @@ TABLE = FOLDER / "table"
 MODEL = FOLDER / "model.onnx"
 CACHE = FOLDER / "cache"
 ROWS, COLUMNS = 4096, 64
+ONNX_OF = pathlib.Path(__file__).resolve().parent.parent / "frontend" / "inputs" / "onnx_of.py"
 failed = False
 
 
@@ -98,6 +99,20 @@ expect("embed", bits_of("embed", key) == want)
 TABLE.rename(FOLDER / "away")
 expect("embed without the file", bits_of("embed without the file", key) == want)
 (FOLDER / "away").rename(TABLE)
+
+# In the model itself, at no multiple of 64.
+inside = FOLDER / "inside.onnx"
+values = " ".join(str(i * 0.37 % 5) for i in range(ROWS * COLUMNS))
+(FOLDER / "inside.text").write_text(f"""onnx input ids i64[n]
+onnx constant t f32[{ROWS}, {COLUMNS}] {values}
+onnx node Gather(t, ids) -> y
+onnx output y
+""")
+subprocess.run([sys.executable, ONNX_OF, FOLDER / "inside.text", inside], check=True)
+inner = key_of(inside)
+shown = tool("rlx-cache", "show", inner).stdout
+expect("show inside", f"external 1.0 MiB in {inside} at " in shown, shown)
+expect("inside", bits_of("inside", inner) == want)
 
 # A variant of a key leaves them there too.
 fresh()
