@@ -33,6 +33,7 @@ struct Common {
   std::string precision;
   std::vector<std::string> disable, likely;
   std::string grad, jvp, batch;
+  std::string weights_text;
 
   void add(CLI::App& app) {
     app.set_version_flag("--version", driver::version());
@@ -67,6 +68,14 @@ struct Common {
     app.add_option("--disable", disable, "passes that do not run: NAME[,NAME]; repeats")
         ->allow_extra_args(false);
   }
+
+  // Of commands that store what they compile.
+  void add_weights(CLI::App& app) {
+    app.add_option("--weights", weights_text,
+                   "ref or embed: large weights stay in the model's files, or are copied");
+  }
+
+  Result<driver::Weights> weights() const { return driver::parse_weights(weights_text); }
 
   Result<driver::Options> switches() const {
     return driver::parse_switches({math, precision, disable, likely, grad, jvp, batch});

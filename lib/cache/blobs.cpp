@@ -145,9 +145,6 @@ Error Blobs::set_aside(const BlobRef& blob, const File& file, const std::string&
 }
 
 Result<BlobBytes> Blobs::read(const BlobRef& blob) {
-  if (blob.role == Role::kExternal) {
-    return Error(kMissing, describe(blob) + " stays in the model's files");
-  }
   RLX_TRY(File file, open(blob));
   if (file.stat.st_size != blob.size) {
     return set_aside(blob, file, fmt::format("{} bytes, not {}", file.stat.st_size, blob.size));

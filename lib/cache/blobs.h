@@ -9,7 +9,7 @@
 
 namespace rlx::cache {
 
-// A blob's bytes, page-aligned, alive as long as a copy of this is.
+// A blob's bytes, alive as long as a copy of this is; page-aligned but for those in a model's file.
 class BlobBytes {
  public:
   BlobBytes(std::shared_ptr<const void> owner, Bytes bytes)

@@ -9,6 +9,7 @@
 #include <fmt/format.h>
 
 #include "cache/codes.h"
+#include "cache/external.h"
 #include "cache/key.h"
 #include "cache/store_impl.h"
 #include "support/codes.h"
@@ -81,6 +82,7 @@ class Exporter {
     for (const std::string& key : keys) RLX_TRY_VOID(add_record(key));
     for (const Entry& entry : entries_) RLX_TRY_VOID(add_lir(entry));
     for (const auto& [digest, blob] : blobs_) RLX_TRY_VOID(add_blob(blob));
+    for (const auto& file : files_) RLX_TRY_VOID(file->check_unchanged());
     RLX_TRY_VOID(out_.close());
     moved_.keys = std::move(keys);
     return std::move(moved_);
@@ -105,6 +107,7 @@ class Exporter {
     for (const BlobRef& blob : entry.blobs) {
       if (blob.role != Role::kExternal) blobs_.emplace(blob.digest, blob);
     }
+    RLX_TRY_VOID(find_external(entry));
     entries_.push_back(std::move(entry));
     return {};
   }
@@ -114,7 +117,23 @@ class Exporter {
     return add(lir_name(entry.key), bytes_of(lir));
   }
 
+  // A bundle goes where the model's files may not be.
+  Status find_external(const Entry& entry) {
+    const auto sources = find_sources(store_, entry.key);
+    RLX_TRY(ExternalBlobs found, open_external(store_, entry, sources.value_or(Sources()), true));
+    for (const BlobRef& blob : entry.blobs) {
+      if (found.blobs.contains(blob.digest)) blobs_.emplace(blob.digest, blob);
+    }
+    external_.merge(found.blobs);
+    std::ranges::move(found.files, std::back_inserter(files_));
+    return {};
+  }
+
   Status add_blob(const BlobRef& blob) {
+    const auto external = external_.find(blob.digest);
+    if (external != external_.end()) {
+      return add(blob_path(blob.digest), external->second.bytes());
+    }
     RLX_TRY(const BlobBytes bytes, store_.blob(blob));
     return add(blob_path(blob.digest), bytes.bytes());
   }
@@ -124,6 +143,9 @@ class Exporter {
   Writer& out_;
   Vec<Entry> entries_;
   std::map<Digest, BlobRef> blobs_;
+  // What lies in the models' files, and these.
+  std::map<Digest, BlobBytes> external_;
+  Vec<std::shared_ptr<const MappedFile>> files_;
   Moved moved_;
 };
 
@@ -232,9 +254,7 @@ class Importer {
     judged_ = true;
     for (auto& [key, meta] : metas_) {
       RLX_TRY(Incoming incoming, accept(key, meta, signatures_[key], trusted_, allow_unsigned_));
-      for (const BlobRef& blob : incoming.entry.blobs) {
-        if (blob.role != Role::kExternal) wanted_.emplace(blob.digest, blob.size);
-      }
+      for (const BlobRef& blob : incoming.entry.blobs) wanted_.emplace(blob.digest, blob.size);
       accepted_.push_back(std::move(incoming));
     }
     return {};

@@ -1,6 +1,7 @@
 #include "cache/check.h"
 
 #include "cache/codes.h"
+#include "cache/external.h"
 #include "cache/key.h"
 #include "cache/quarantine.h"
 #include "cache/records.h"
@@ -25,6 +26,8 @@ Status check_parts(const Store& store, const Entry& entry) {
   for (const BlobRef& blob : entry.blobs) {
     if (blob.role != Role::kExternal) RLX_TRY_VOID(store.blob(blob));
   }
+  const auto sources = find_sources(store, entry.key);
+  RLX_TRY_VOID(open_external(store, entry, sources.value_or(Sources()), true));
   return {};
 }
 

@@ -7,6 +7,8 @@ namespace rlx::cache {
 enum Code : int {
   kBadKey = 2081,
   kBadSetting = 2082,
+  // Constants that an entry leaves in its model's files, which are gone, changed, or not known.
+  kNotAtHand = 3023,
   // The folder could be changed by somebody who is not trusted.
   kUnsafe = 8001,
   // The folder cannot be made or opened.

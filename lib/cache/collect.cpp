@@ -145,9 +145,7 @@ class Collector {
   void add_blobs(const Entry& entry, Candidate& c) {
     c.bytes += entry.lir_size;
     std::set<Digest> unique;
-    for (const BlobRef& blob : entry.blobs) {
-      if (blob.role != Role::kExternal) unique.insert(blob.digest);
-    }
+    for (const BlobRef& blob : entry.blobs) unique.insert(blob.digest);
     c.blobs.assign(unique.begin(), unique.end());
     for (const Digest& digest : c.blobs) ++blobs_[digest].users;
   }

@@ -18,7 +18,8 @@ enum class Role {
   kWeights,
   // Constants as the generated code wants them.
   kForm,
-  // Raw bytes of constants that stay in the model's files (cache/stamp.h says where): never stored.
+  // Raw bytes of constants that stay in the model's files (cache/external.h). A bundle brings them along: then they
+  // are in the cache too.
   kExternal,
 };
 

@@ -80,10 +80,18 @@ class Cleaner {
     }
   }
 
+  // Where an entry's constants lie stays known as long as there is the entry.
+  bool is_source(const std::string& name) const {
+    constexpr std::string_view kSources = ".sources";
+    return name.ends_with(kSources) &&
+           names_.contains(meta_name(name.substr(0, name.size() - kSources.size())));
+  }
+
   void remove_stamps() {
     const std::string current = "verified-" + boot_id();
     const Folder stamps = root_.below("stamps");
     for (const Found& file : files_of(stamps)) {
+      if (is_source(file.name)) continue;
       const bool other_boot = file.name.starts_with("verified-") && file.name != current;
       if (other_boot || file.mtime < now_s() - kStampLife) remove(stamps, file);
     }

@@ -140,14 +140,8 @@ Result<Stamp> parse(std::string_view json) {
   return stamp;
 }
 
-bool in_doubt(const Snapshot& snapshot) {
-  return std::any_of(snapshot.files.begin(), snapshot.files.end(), [&](const FileStamp& file) {
-    return std::max(file.mtime_ns, file.ctime_ns) > snapshot.taken_ns - kDoubtNs;
-  });
-}
-
 bool still_holds(const Snapshot& snapshot) {
-  return !snapshot.files.empty() && !in_doubt(snapshot) && is_unchanged(snapshot);
+  return !snapshot.files.empty() && !is_in_doubt(snapshot) && is_unchanged(snapshot);
 }
 
 // The stamp of that name, if it is whole and ours.
@@ -197,6 +191,12 @@ bool is_unchanged(const Snapshot& snapshot) {
   });
 }
 
+bool is_in_doubt(const Snapshot& snapshot) {
+  return std::any_of(snapshot.files.begin(), snapshot.files.end(), [&](const FileStamp& file) {
+    return std::max(file.mtime_ns, file.ctime_ns) > snapshot.taken_ns - kDoubtNs;
+  });
+}
+
 std::optional<Stamped> find_stamp(const Store& store, const Request& request) {
   auto stamp = find_stamp(store, request_name(store, request));
   if (!stamp || !check_key(stamp->key)) return std::nullopt;
@@ -207,7 +207,7 @@ std::optional<Stamped> find_stamp(const Store& store, const Request& request) {
 
 void write_stamp(const Store& store, const Request& request, const Snapshot& snapshot,
                  const Stamped& stamped) {
-  if (in_doubt(snapshot)) return;
+  if (is_in_doubt(snapshot)) return;
   write(store, {.key = stamped.key,
                 .name = request_name(store, request),
                 .action = stamped.action,

@@ -64,6 +64,8 @@ void write_stamp(const Store& store, const Request& request, const Snapshot& sna
                  const Stamped& stamped);
 // Whether every file is as it was when it was looked at.
 bool is_unchanged(const Snapshot& snapshot);
+// Whether a file had just changed when it was looked at, and may have changed again unseen.
+bool is_in_doubt(const Snapshot& snapshot);
 
 // Where the entry's external constants lie, inside the sizes that the files had.
 std::optional<Sources> find_sources(const Store& store, std::string_view key);

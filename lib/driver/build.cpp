@@ -4,6 +4,7 @@
 #include <chrono>
 #include <filesystem>
 
+#include "cache/codes.h"
 #include "cache/inflight.h"
 #include "cache/key.h"
 #include "driver/backends.h"
@@ -114,6 +115,7 @@ class Builder {
     RLX_TRY(files_, imported_model(r_));
     note("import");
     for (const auto& file : files_.files) snapshot.files.push_back(file->stamp());
+    sources_ = sources_in(files_, snapshot);
     RLX_TRY_VOID(from_graph(std::move(files_.graph)));
     if (!r_.strict) cache::write_stamp(*store_, request, snapshot, {out_.key, action_});
     return {};
@@ -136,9 +138,11 @@ class Builder {
     }
     RLX_TRY(const Lir shallow, lir_from_json(base.lir, {}));
     RLX_TRY(out_.target, parse_target(shallow.target));
+    sources_ = cache::find_sources(*store_, base.hit->key).value_or(cache::Sources());
     RLX_TRY(const Dims dims, wanted_dims(shallow.graph, r_));
     if (dims.empty()) {
       RLX_TRY(const bool found, use(*base.hit, base.lir));
+      if (!found && not_at_hand_) return *not_at_hand_;
       return found ? Status()
                    : Error(kDamagedEntry,
                            "entry " + r_.model + " is damaged and its model is not given",
@@ -151,7 +155,8 @@ class Builder {
     action.structure = base.hit->structure;
     action.inputs = base.hit->inputs;
     return find_or_make(bound_action(action, dims), [&]() -> Result<Compiled> {
-      RLX_TRY(const Lir lir, open_lir(*store_, *base.hit, base.lir));
+      RLX_TRY(const cache::ExternalBlobs external, open_external(*base.hit));
+      RLX_TRY(const Lir lir, open_lir(*store_, *base.hit, external, base.lir));
       return compile_bound(lir, compile_options(dims));
     });
   }
@@ -170,6 +175,12 @@ class Builder {
 
   // The blob as the store has it: what was made in memory is free then. Where it has none, the bytes stay.
   Result<ConstantData> stored(const Digest& digest, ConstantData data) {
+    const bool may_refer = r_.weights == Weights::kRef || !store_->writable();
+    const auto source = std::ranges::find(sources_.constants, digest, &cache::Source::digest);
+    if (may_refer && source != sources_.constants.end()) {
+      external_.insert(digest);
+      return files_.files.empty() ? data : in_file(*source);
+    }
     if (!store_->writable()) return data;
     if (!publication_) publication_.emplace(*store_);
     RLX_TRY_VOID(store_->put_blob(digest, data.bytes()));
@@ -180,10 +191,21 @@ class Builder {
     return ConstantData::view(keeper->bytes(), keeper);
   }
 
+  // What was made in memory may be the same bytes: of weights of zeros a form is.
+  ConstantData in_file(const cache::Source& source) const {
+    const auto& file = files_.files[static_cast<size_t>(source.file)];
+    const auto offset = static_cast<size_t>(source.offset), size = static_cast<size_t>(source.size);
+    return ConstantData::view(file->bytes().subspan(offset, size), file);
+  }
+
   // A usable entry of that key, or false.
   Result<bool> find(const std::string& key, std::optional<Digest> action, bool again = false) {
     RLX_TRY(Lookup found, store_->lookup(key, {.action = action, .lir = false, .again = again}));
     note("lookup");
+    if (found.hit && lacks_copies(*found.hit)) {
+      why_ = Lookup::Why::kRefresh;
+      return false;
+    }
     if (found.hit) return use(*found.hit, {});
     why_ = found.why;
     if (why_ == Lookup::Why::kDamaged || why_ == Lookup::Why::kForeign ||
@@ -204,11 +226,40 @@ class Builder {
               (out_.nearest ? to_text(*out_.nearest) : "there is no entry yet"));
   }
 
+  // Whether the entry leaves weights in the model's files, and that was not wanted.
+  bool lacks_copies(const cache::Entry& entry) const {
+    return r_.weights == Weights::kEmbed &&
+           std::ranges::any_of(entry.blobs, [&](const cache::BlobRef& b) {
+             return b.role == cache::Role::kExternal && !store_->contains(b.digest, b.size);
+           });
+  }
+
+  // Where the entry's weights are that it leaves in files: as it was noted, else in the files at hand.
+  cache::Sources sources_for(const cache::Entry& entry) {
+    auto noted = cache::find_sources(*store_, entry.key);
+    if (noted && noted->unchanged) return std::move(*noted);
+    auto here = sources_of(sources_, external_of(entry));
+    if (!here) return noted ? std::move(*noted) : cache::Sources();
+    cache::write_sources(*store_, entry.key, *here);
+    return std::move(*here);
+  }
+
+  Result<cache::ExternalBlobs> open_external(const cache::Entry& entry) {
+    if (!entry.find(cache::Role::kExternal)) return cache::ExternalBlobs();
+    const bool digest = r_.strict || r_.cache.verify == cache::Verify::kFull;
+    RLX_TRY(cache::ExternalBlobs external,
+            cache::open_external(*store_, entry, sources_for(entry), digest));
+    if (external.renewed) cache::write_sources(*store_, entry.key, *external.renewed);
+    return external;
+  }
+
   // Opens a hit; what is damaged in it makes it a miss. An image alone is made again from the LIR.
   Result<bool> use(const cache::Entry& entry, std::string lir) {
     out_.key = entry.key;
     out_.dims = dims_bound(entry.inputs);
     out_.hit = out_.stored = true;
+    Result<cache::ExternalBlobs> external = open_external(entry);
+    if (!external) return missed(external.error());
     if (!open_) return true;
     Result<image::Image> image = open_image(*store_, entry);
     const bool elsewhere = !image && image.error().first().code == kOtherMachine;
@@ -228,16 +279,23 @@ class Builder {
     }
     out_.image = std::move(*image);
     note("image");
-    Result<Blobs> blobs = open_blobs(*store_, entry, out_.image, r_.jobs);
+    Result<Blobs> blobs = open_blobs(*store_, entry, *external, out_.image, r_.jobs);
     if (!blobs) return missed(blobs.error());
     out_.blobs = std::move(*blobs);
+    out_.files = std::move(external->files);
     note("weights");
     return true;
   }
 
   bool missed(const Error& why) {
-    store_->complain(why.first().message + "; compiled again");
     out_.hit = out_.stored = false;
+    // The model, where there is one, says where its weights are now.
+    if (why.first().code == cache::kNotAtHand) {
+      log::debug(why.first().message);
+      not_at_hand_ = why;
+      return false;
+    }
+    store_->complain(why.first().message + "; compiled again");
     return false;
   }
 
@@ -290,8 +348,7 @@ class Builder {
     publication_.reset();
     note("publish");
     out_.dims = dims_bound(action.inputs);
-    keep(std::move(compiled), action.key);
-    return {};
+    return keep(std::move(compiled), action.key);
   }
 
   // Who turned the cache off knows that it takes nothing.
@@ -299,7 +356,11 @@ class Builder {
 
   Status store_made(const cache::KeyLock& lock, const Action& action, const Compiled& compiled,
                     int64_t ms) {
-    RLX_TRY_VOID(store_compiled(*store_, lock, action, compiled, ms));
+    // Before the record: no entry is there of which nobody knows where its weights are.
+    if (!external_.empty()) {
+      cache::write_sources(*store_, action.key, *sources_of(sources_, external_));
+    }
+    RLX_TRY_VOID(store_compiled(*store_, lock, action, compiled, external_, ms));
     std::optional<Error> trouble = store_->trouble();
     out_.stored = !trouble && store_->writable();
     if (out_.stored) push(action.key);
@@ -329,14 +390,33 @@ class Builder {
   }
 
   // What was compiled is used as it is in memory: the publisher never reads back.
-  void keep(Compiled compiled, const std::string& key) {
+  Status keep(Compiled compiled, const std::string& key) {
     out_.key = key;
     out_.hit = false;
     out_.image = std::move(compiled.image);
+    RLX_TRY_VOID(keep_external(compiled));
     for (auto& [digest, data] : compiled.constants.blobs) {
       auto keeper = std::make_shared<ConstantData>(std::move(data));
       out_.blobs.emplace(digest, cache::BlobBytes(keeper, keeper->bytes()));
     }
+    return {};
+  }
+
+  // What stays in files is opened as at a hit: it may not be trusted yet.
+  Status keep_external(const Compiled& compiled) {
+    if (!open_ || external_.empty()) return {};
+    cache::Entry entry{.key = out_.key};
+    for (const auto& [digest, data] : compiled.constants.blobs) {
+      if (!external_.contains(digest)) continue;
+      entry.blobs.push_back({.digest = digest,
+                             .size = static_cast<int64_t>(data.bytes().size()),
+                             .role = cache::Role::kExternal});
+    }
+    RLX_TRY(cache::ExternalBlobs external,
+            cache::open_external(*store_, entry, *sources_of(sources_, external_), false));
+    out_.blobs = std::move(external.blobs);
+    out_.files = std::move(external.files);
+    return {};
   }
 
   const BuildRequest& r_;
@@ -348,6 +428,12 @@ class Builder {
   std::optional<cache::Publication> publication_;
   // The model's files, without the graph; none for a graph in memory and for a key.
   ModelFile files_;
+  // Where large constants lie in the files of the model, or of the entry that is bound.
+  cache::Sources sources_;
+  // Of what is compiled, the constants that stay there.
+  std::set<Digest> external_;
+  // Why the last hit was none.
+  std::optional<Error> not_at_hand_;
   Digest action_ = {};
   Lookup::Why why_ = Lookup::Why::kAbsent;
   Built out_;

@@ -7,6 +7,7 @@
 #include "cache/stamp.h"
 #include "cache/store.h"
 #include "driver/compile.h"
+#include "driver/weights.h"
 #include "frontend/frontend.h"
 #include "image/image.h"
 
@@ -43,6 +44,7 @@ struct BuildRequest {
   // Switches (driver/switches.h), and whatever else the caller wants in the key. None for a key.
   Options options = {};
   PassOptions passes = {};
+  Weights weights = Weights::kAny;
   int jobs = 1;
   // Where files that are read stay for further requests; null: nowhere.
   Imports* imports = nullptr;
@@ -70,6 +72,8 @@ struct Built {
   image::Image image;
   // The constants' blobs; kept alive by the keepers.
   std::map<Digest, cache::BlobBytes> blobs;
+  // The model's files that blobs lie in: what a run gives counts only if check_unchanged() of each says so after it.
+  Vec<std::shared_ptr<const MappedFile>> files = {};
   // Milliseconds by step.
   Vec<std::pair<std::string, double>> ms;
   // On a miss, what was most like it.

@@ -16,6 +16,7 @@
 #include "cache/records.h"
 #include "cache/remote.h"
 #include "cache/signature.h"
+#include "cache/stamp.h"
 #include "driver/open_entry.h"
 #include "driver/toolchain.h"
 #include "runtime/binding.h"
@@ -294,6 +295,16 @@ void write_states(JsonWriter& out, const Vec<StateRow>& states) {
   out.end_array();
 }
 
+// " in /models/a.onnx at 4096", of what stays in a model's file.
+std::string place_of(const cache::BlobRef& blob, const std::optional<cache::Sources>& sources) {
+  if (blob.role != cache::Role::kExternal) return "";
+  if (!sources) return " in its model's file, wherever that is";
+  const auto at = std::ranges::find(sources->constants, blob.digest, &cache::Source::digest);
+  if (at == sources->constants.end()) return " in its model's file, wherever that is";
+  const auto file = static_cast<size_t>(at->file);
+  return fmt::format(" in {} at {}", sources->snapshot.files[file].path, at->offset);
+}
+
 }  // namespace
 
 void describe(const Store& store, const Entry& entry, Answer& answer) {
@@ -310,9 +321,10 @@ void describe(const Store& store, const Entry& entry, Answer& answer) {
   for (const auto& [name, value] : entry.inputs) {
     text += fmt::format("input        {} = {}\n", name, value);
   }
+  const auto sources = cache::find_sources(store, entry.key);
   for (const cache::BlobRef& blob : entry.blobs) {
-    text += fmt::format("blob         {} {} {}\n", blob.digest.hex(), name(blob.role),
-                        cache::size_text(blob.size));
+    text += fmt::format("blob         {} {} {}{}\n", blob.digest.hex(), name(blob.role),
+                        cache::size_text(blob.size), place_of(blob, sources));
   }
   const Vec<StateRow> states = states_of(store, entry);
   for (const StateRow& s : states) {

@@ -23,6 +23,8 @@ inline constexpr int kBadLikely = 2018;
 inline constexpr int kBadByInputs = 2019;
 // --dim is no list of values, or there are more variants than anyone wants.
 inline constexpr int kBadDimList = 2021;
+// --weights has another word than ref and embed.
+inline constexpr int kUnknownWeights = 2022;
 // Neither a file nor a key of the cache.
 inline constexpr int kNoModel = 3020;
 // A target whose code is neither stored nor run yet.

@@ -22,7 +22,7 @@ Result<Digest> CompileCache::put(const std::string& key, const Compiled& compile
   RLX_TRY(cache::Store store, cache::Store::open(options_));
   Action action = action_of(compiled.lir.graph, key, target, compiled.lir.options, options_.salt);
   action.key = key;
-  RLX_TRY_VOID(store_compiled(store, store.lock(key), action, compiled, 0));
+  RLX_TRY_VOID(store_compiled(store, store.lock(key), action, compiled, {}, 0));
   return action.fingerprint;
 }
 
@@ -47,6 +47,7 @@ BuildRequest CompileCache::request(const std::string& model,
   BuildRequest r{.model = model, .key = options.key, .target = options.target};
   r.dims = options.dims;
   r.options = options.options;
+  r.weights = options.weights;
   r.jobs = options.jobs;
   r.cache = options_;
   return r;

@@ -23,6 +23,8 @@ struct CacheCompileOptions {
   // The entry's key; empty: computed from everything that decides the result. Under a key of the
   // caller's own an entry that was made from something else is never used: it is replaced.
   std::string key = {};
+  // Where large constants of a model file are kept. Of those that stay in it Built::files says what to ask.
+  Weights weights = Weights::kAny;
   int jobs = 1;
 };
 

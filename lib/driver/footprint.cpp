@@ -4,6 +4,7 @@
 
 #include <fmt/format.h>
 
+#include "cache/external.h"
 #include "driver/cache_listing.h"
 #include "driver/codes.h"
 #include "driver/load.h"
@@ -38,7 +39,11 @@ Result<Planned> planned_model(const Variant& v) {
 Result<Planned> planned_entry(const Variant& v) {
   RLX_TRY(const cache::Store store, cache::Store::open(v.build.cache));
   RLX_TRY(const cache::Lookup base, lookup_template(store, v.build.model));
-  RLX_TRY(const Lir lir, open_lir(store, *base.hit, base.lir));
+  const cache::Sources sources =
+      cache::find_sources(store, base.hit->key).value_or(cache::Sources());
+  RLX_TRY(const cache::ExternalBlobs external,
+          cache::open_external(store, *base.hit, sources, v.build.strict));
+  RLX_TRY(const Lir lir, open_lir(store, *base.hit, external, base.lir));
   RLX_TRY(const Target target, parse_target(lir.target));
   RLX_TRY(Dims dims, wanted_dims(lir.graph, v.build));
   RLX_TRY(Plan plan, planned_bound(lir, options_of(v.build, target, dims)));

@@ -31,6 +31,7 @@ bool may_be_lists(const InputShapes& shapes) {
 BuildRequest build_request(const LoadRequest& request) {
   BuildRequest build{.model = request.model_or_key, .target = request.target};
   build.options = request.options;
+  build.weights = request.weights;
   build.jobs = request.jobs;
   build.strict = request.strict;
   build.cache = request.cache;
@@ -194,6 +195,7 @@ Result<Loaded> load(const LoadRequest& request) {
   log::info(fmt::format("{}: {}: {}", built.key, name(loaded.taken.kind), loaded.taken.why));
   loaded.image = std::move(built.image);
   loaded.blobs = source_of(std::move(built.blobs), loaded.image);
+  loaded.files = std::move(built.files);
   loaded.key = std::move(built.key);
   loaded.state = built.state();
   loaded.stored = built.stored;

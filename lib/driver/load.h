@@ -6,6 +6,7 @@
 #include "cache/remote.h"
 #include "driver/build.h"
 #include "driver/choose_variant.h"
+#include "driver/weights.h"
 #include "frontend/frontend.h"
 #include "image/image.h"
 #include "runtime/device.h"
@@ -35,6 +36,7 @@ struct LoadRequest {
   bool is_loop = false;
   // Switches of a compile (driver/switches.h).
   Options options = {};
+  Weights weights = Weights::kAny;
   // Threads that compile.
   int jobs = 1;
   // Trust no stamps: read and hash the model.
@@ -65,6 +67,8 @@ std::string_view name(Taken::Kind kind);
 struct Loaded {
   image::Image image;
   runtime::BlobSource blobs;
+  // As Built::files.
+  Vec<std::shared_ptr<const MappedFile>> files = {};
   std::string key;
   // "hit" or "built".
   std::string state;

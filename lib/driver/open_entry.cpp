@@ -59,7 +59,10 @@ Result<image::Image> remake_image(Store& store, const Entry& entry, std::string 
 
 namespace {
 
-Result<BlobBytes> blob_of(const Store& store, const Entry& entry, const Digest& digest) {
+Result<BlobBytes> blob_of(const Store& store, const Entry& entry,
+                          const cache::ExternalBlobs& external, const Digest& digest) {
+  const auto there = external.blobs.find(digest);
+  if (there != external.blobs.end()) return there->second;
   for (const cache::BlobRef& b : entry.blobs) {
     if (b.digest == digest) return store.blob(b);
   }
@@ -81,7 +84,8 @@ void in_parallel(size_t count, int threads, const F& f) {
 
 }  // namespace
 
-Result<Blobs> open_blobs(const Store& store, const Entry& entry, const image::Image& image,
+Result<Blobs> open_blobs(const Store& store, const Entry& entry,
+                         const cache::ExternalBlobs& external, const image::Image& image,
                          int threads) {
   constexpr int64_t kWorthThreads = int64_t{64} << 20;
   std::set<Digest> wanted;
@@ -93,7 +97,7 @@ Result<Blobs> open_blobs(const Store& store, const Entry& entry, const image::Im
   Vec<Digest> digests(wanted.begin(), wanted.end());
   Vec<std::optional<Result<BlobBytes>>> read(digests.size());
   in_parallel(digests.size(), bytes > kWorthThreads ? threads : 1,
-              [&](size_t i) { read[i] = blob_of(store, entry, digests[i]); });
+              [&](size_t i) { read[i] = blob_of(store, entry, external, digests[i]); });
   Blobs blobs;
   for (size_t i = 0; i < digests.size(); ++i) {
     if (!*read[i]) return std::move(read[i]->error());
@@ -103,8 +107,8 @@ Result<Blobs> open_blobs(const Store& store, const Entry& entry, const image::Im
 }
 
 Result<ConstantData> open_constant(const Store& store, const Entry& entry,
-                                   const StoredConstant& c) {
-  RLX_TRY(BlobBytes blob, blob_of(store, entry, c.blob));
+                                   const cache::ExternalBlobs& external, const StoredConstant& c) {
+  RLX_TRY(BlobBytes blob, blob_of(store, entry, external, c.blob));
   return unpacked(c, blob.bytes());
 }
 
@@ -115,9 +119,10 @@ Result<cache::Lookup> lookup_template(const Store& store, const std::string& key
   return Error(kNoModel, "no such model file or cache entry: " + key, base.reason);
 }
 
-Result<Lir> open_lir(const Store& store, const Entry& entry, const std::string& text) {
-  return lir_from_json(text,
-                       [&](const StoredConstant& c) { return open_constant(store, entry, c); });
+Result<Lir> open_lir(const Store& store, const Entry& entry, const cache::ExternalBlobs& external,
+                     const std::string& text) {
+  return lir_from_json(
+      text, [&](const StoredConstant& c) { return open_constant(store, entry, external, c); });
 }
 
 }  // namespace rlx::driver

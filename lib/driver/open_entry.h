@@ -3,7 +3,7 @@
 #include <map>
 #include <string>
 
-#include "cache/store.h"
+#include "cache/external.h"
 #include "image/image.h"
 #include "lir/lir.h"
 
@@ -23,19 +23,21 @@ Result<image::Image> remake_image(cache::Store& store, const cache::Entry& entry
                                   const Target& target, int jobs);
 
 // Those of the image's constants. Weights that nobody has read since the machine booted are digested now:
-// with so many threads, where that is more work than starting them.
+// with so many threads, where that is more work than starting them. `external` are the entry's.
 Result<Blobs> open_blobs(const cache::Store& store, const cache::Entry& entry,
-                         const image::Image& image, int threads);
+                         const cache::ExternalBlobs& external, const image::Image& image,
+                         int threads);
 
 // The bytes of a stored constant, row-major.
 Result<ConstantData> open_constant(const cache::Store& store, const cache::Entry& entry,
-                                   const StoredConstant& c);
+                                   const cache::ExternalBlobs& external, const StoredConstant& c);
 
 // The entry of a key that stands in place of a model file. Error 3020 where there is none.
 Result<cache::Lookup> lookup_template(const cache::Store& store, const std::string& key);
 
 // The entry's LIR, whose text this is, with the bytes of its constants: what can be bound and planned again. The store and
-// the entry must outlive it.
-Result<Lir> open_lir(const cache::Store& store, const cache::Entry& entry, const std::string& text);
+// the entry must outlive it. `external` are the entry's.
+Result<Lir> open_lir(const cache::Store& store, const cache::Entry& entry,
+                     const cache::ExternalBlobs& external, const std::string& text);
 
 }  // namespace rlx::driver

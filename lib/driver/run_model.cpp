@@ -42,6 +42,7 @@ struct Ready {
   // Where a variant for larger dims serves.
   std::optional<Cover> cover = {};
   std::map<std::string, double> load_ms = {};
+  Vec<std::shared_ptr<const MappedFile>> files = {};
 };
 
 // A .npz, or a pipe or device that takes one; everything else is a folder.
@@ -112,7 +113,7 @@ class Runner {
   Status run_sets(Vec<TensorSet>& sets) {
     for (TensorSet& set : sets) {
       RLX_TRY(Ready * ready, ready_for(request_.inputs.empty() ? Shapes() : shapes_of(set)));
-      RLX_TRY_VOID(run_set(*ready, set));
+      RLX_TRY_VOID(blamed(*ready, run_set(*ready, set)));
     }
     return {};
   }
@@ -125,9 +126,21 @@ class Runner {
     const auto more = std::max<int64_t>(request_.steps - static_cast<int64_t>(sets.size()), 0);
     for (size_t i = 0; i < sets.size(); ++i) {
       const bool is_last = i + 1 == sets.size();
-      RLX_TRY_VOID(run_steps(*ready, sets[i], feeds, is_last ? 1 + more : 1));
+      RLX_TRY_VOID(blamed(*ready, run_steps(*ready, sets[i], feeds, is_last ? 1 + more : 1)));
     }
     return {};
+  }
+
+  // Weights are used where they lie in the model's files: of others outputs are wrong.
+  static Status check_weights(const Ready& ready) {
+    for (const auto& file : ready.files) RLX_TRY_VOID(file->check_unchanged());
+    return {};
+  }
+
+  // Of a run whose weights changed meanwhile the error says nothing.
+  static Status blamed(const Ready& ready, Status done) {
+    if (!done) RLX_TRY_VOID(check_weights(ready));
+    return done;
   }
 
   Status run_steps(const Ready& ready, TensorSet& set, const Vec<runtime::Feed>& feeds,
@@ -154,7 +167,7 @@ class Runner {
     item.fed = session.fed();
     RLX_TRY(Vec<HostTensor> fed, session.fed_outputs());
     std::ranges::move(fed, std::back_inserter(outputs));
-    return finish(session, in_order(std::move(outputs), image.outputs), std::move(item));
+    return finish(ready, in_order(std::move(outputs), image.outputs), std::move(item));
   }
 
   static void drop_fed(TensorSet& set, const Vec<runtime::Feed>& feeds) {
@@ -183,7 +196,8 @@ class Runner {
                 .stored = loaded.stored,
                 .taken = loaded.taken,
                 .cover = loaded.cover,
-                .load_ms = loaded.load_ms};
+                .load_ms = loaded.load_ms,
+                .files = loaded.files};
     RLX_TRY(auto device,
             runtime::device_for(loaded.image, {.threads = request_.threads,
                                                .check_memory = request_.check_memory}));
@@ -206,10 +220,12 @@ class Runner {
     }
     item.first_run_ms = watch.ms();
     RLX_TRY_VOID(measure(*ready.session, set, item));
-    return finish(*ready.session, outputs, std::move(item));
+    return finish(ready, outputs, std::move(item));
   }
 
-  Status finish(const runtime::Session& session, const Vec<HostTensor>& outputs, RunItem item) {
+  Status finish(const Ready& ready, const Vec<HostTensor>& outputs, RunItem item) {
+    RLX_TRY_VOID(check_weights(ready));
+    const runtime::Session& session = *ready.session;
     const image::Image& image = session.image();
     const Vec<bool> is_capacity = capacities(image);
     for (size_t i = 0; i < is_capacity.size(); ++i) {

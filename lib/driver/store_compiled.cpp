@@ -15,7 +15,8 @@ Status add_blob(cache::Store& store, cache::Entry& entry, Bytes bytes, const Dig
 }  // namespace
 
 Status store_compiled(cache::Store& store, const cache::KeyLock& lock, const Action& action,
-                      const Compiled& compiled, int64_t compile_ms) {
+                      const Compiled& compiled, const std::set<Digest>& external,
+                      int64_t compile_ms) {
   cache::Entry entry{.key = action.key,
                      .action = action.digest,
                      .fingerprint = action.fingerprint,
@@ -28,6 +29,11 @@ Status store_compiled(cache::Store& store, const cache::KeyLock& lock, const Act
   RLX_TRY_VOID(
       add_blob(store, entry, bytes_of(image), sha256(bytes_of(image)), cache::Role::kImage));
   for (const auto& [digest, data] : compiled.constants.blobs) {
+    if (external.contains(digest)) {
+      const auto size = static_cast<int64_t>(data.bytes().size());
+      entry.blobs.push_back({digest, size, cache::Role::kExternal});
+      continue;
+    }
     RLX_TRY_VOID(add_blob(store, entry, data.bytes(), digest, cache::Role::kForm));
   }
   RLX_TRY_VOID(store.publish(lock, entry, to_json(compiled.lir),

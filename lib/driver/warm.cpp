@@ -18,11 +18,12 @@ namespace {
 
 using cache::Store;
 
-Vec<std::string> argv_of(const WarmJob& job) {
+Vec<std::string> argv_of(const WarmJob& job, Weights weights) {
   Vec<std::string> argv{"rlxc", job.model, "--target=" + job.target};
   for (const auto& [name, value] : job.dims) {
     argv.push_back(fmt::format("--dim={}={}", name, value));
   }
+  if (weights == Weights::kEmbed) argv.emplace_back("--weights=embed");
   return argv;
 }
 
@@ -64,6 +65,7 @@ Outcome run(const WarmJob& job, const WarmRequest& request) {
   BuildRequest build_request{.model = job.model, .target = job.target, .dims = job.dims};
   build_request.cache = request.cache;
   build_request.remote = request.remote;
+  build_request.weights = request.weights;
   build_request.must_store = true;
   auto built = build(build_request, false);
   if (!built) return {.error = built.error()};
@@ -100,9 +102,9 @@ void add_job(Answer& answer, const WarmJob& job, const Outcome& outcome) {
   for (const Diagnostic& d : outcome.error->items) answer.problems.push_back({d, job.model});
 }
 
-std::string json_line(const WarmJob& job) {
+std::string json_line(const WarmJob& job, Weights weights) {
   JsonWriter out;
-  Vec<std::string> argv = argv_of(job);
+  Vec<std::string> argv = argv_of(job, weights);
   out.begin_object();
   out.key("argv");
   out.values(std::span<const std::string>(argv));
@@ -127,9 +129,9 @@ std::string ninja_escaped(const std::string& text) {
   return out;
 }
 
-std::string ninja_edge(const WarmJob& job) {
+std::string ninja_edge(const WarmJob& job, Weights weights) {
   std::string command;
-  for (const std::string& word : argv_of(job)) command += quoted(word) + ' ';
+  for (const std::string& word : argv_of(job, weights)) command += quoted(word) + ' ';
   std::string dollars;
   for (const char c : command) dollars += c == '$' ? std::string("$$") : std::string(1, c);
   return fmt::format("build .rlx-warm/{}: warm {}\n  command_line = {}\n", digest_of(job).hex(),
@@ -164,10 +166,10 @@ Result<Answer> list_jobs(const WarmRequest& request, const std::string& form) {
   if (form == "ninja") {
     answer.text =
         "rule warm\n  command = $command_line > /dev/null && mkdir -p .rlx-warm && touch $out\n";
-    for (const WarmJob& job : jobs) answer.text += ninja_edge(job);
+    for (const WarmJob& job : jobs) answer.text += ninja_edge(job, request.weights);
     return answer;
   }
-  for (const WarmJob& job : jobs) answer.text += json_line(job);
+  for (const WarmJob& job : jobs) answer.text += json_line(job, request.weights);
   return answer;
 }
 

@@ -24,6 +24,7 @@ struct WarmRequest {
   std::string manifest;
   cache::Options cache = {};
   cache::RemoteOptions remote = {};
+  Weights weights = Weights::kAny;
   // At once.
   int jobs = 1;
   // This machine's share of the jobs: the ones whose digest is `shard` modulo `shards`, whatever else is in

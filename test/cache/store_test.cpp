@@ -159,7 +159,7 @@ TEST_CASE("an entry is not published without its blobs") {
   CHECK(look(store).why == Why::kAbsent);
 }
 
-TEST_CASE("external constants are named but never stored") {
+TEST_CASE("external constants are named and need not be stored") {
   Cache cache;
   Store store = cache.open();
   Entry entry = example();

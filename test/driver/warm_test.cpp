@@ -88,6 +88,9 @@ TEST_CASE("jobs are listed for other engines") {
   REQUIRE(ninja.ok());
   CHECK(ninja->text.find("'--dim=b=2'") != std::string::npos);
   CHECK(ninja->text.find("it'\\''s.onnx'") != std::string::npos);
+  auto copies = list_jobs({.manifest = m.path(), .weights = Weights::kEmbed}, "jsonl");
+  REQUIRE(copies.ok());
+  CHECK(copies->text.find("\"--weights=embed\"") != std::string::npos);
   CHECK(!list_jobs({.manifest = m.path(), .shards = 2, .shard = 2}, "jsonl").ok());
 }
 

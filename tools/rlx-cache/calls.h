@@ -70,6 +70,7 @@ inline Result<Answer> warm(const Flags& f) {
   driver::WarmRequest request{.manifest = f.file, .shards = f.shards, .shard = f.shard};
   RLX_TRY(request.cache, f.common.cache_options());
   RLX_TRY(request.remote, cache::remote_from_environment());
+  RLX_TRY(request.weights, f.common.weights());
   if (f.push) request.remote.mode = cache::RemoteMode::kReadWrite;
   request.jobs = f.common.job_count();
   return f.emit.empty() ? driver::warm(request) : driver::list_jobs(request, f.emit);

@@ -64,6 +64,7 @@ class Commands {
     option("--emit", f_.emit, "jsonl or ninja: only list the jobs")
         ->check(CLI::IsMember({"jsonl", "ninja"}));
     flag("--push", f_.push, "to the remote cache too");
+    f_.common.add_weights(*command_);
     add("push", "entries to the remote cache",
         [&](const R& r) { return transfer(r, driver::push_entries); });
     keys(false);

@@ -60,6 +60,7 @@ CLI::App& add_command(CLI::App& app, Flags& f, const std::string& name, const st
   CLI::App& command = *app.add_subcommand(name, what)->fallthrough();
   add_load_flags(command, f);
   f.common.add_switches(command);
+  f.common.add_weights(command);
   add_run_flags(command, f);
   return command;
 }
@@ -79,6 +80,7 @@ Result<driver::RunRequest> request_of(const CLI::App& app, const Flags& f) {
   r.load.model_or_key = f.model;
   r.load.target = f.target;
   RLX_TRY(r.load.options, f.common.switches());
+  RLX_TRY(r.load.weights, f.common.weights());
   r.load.on_miss = f.require_cached ? driver::OnMiss::kError : tools::kOnMiss.at(f.on_miss);
   r.load.jobs = f.common.job_count();
   r.load.strict = f.common.strict;

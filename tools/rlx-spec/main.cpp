@@ -52,6 +52,7 @@ Result<driver::VariantsRequest> request_of(const Flags& f) {
   RLX_TRY(r.build.shapes, tools::parse_shapes(f.shapes));
   r.build.lists = r.build.shapes;
   RLX_TRY(r.build.options, f.common.switches());
+  RLX_TRY(r.build.weights, f.common.weights());
   RLX_TRY(r.build.cache, f.common.cache_options());
   RLX_TRY(r.build.remote, cache::remote_from_environment());
   r.build.jobs = f.common.job_count();
@@ -93,7 +94,9 @@ void add_commands(CLI::App& app, Flags& f, Call& chosen) {
     add_model(command, f);
     return command;
   };
-  add_dims(add("bind", "make the variants with these dims", bind), f)->require_option(1, 0);
+  CLI::App& bound = add("bind", "make the variants with these dims", bind);
+  add_dims(bound, f)->require_option(1, 0);
+  f.common.add_weights(bound);
   CLI::App& planned = add("plan", "what they would take: memory and cost", plan);
   add_dims(planned, f);
   planned.add_option("--mem-limit", f.mem_limit, "2G: more is an error (exit 11)");

@@ -24,6 +24,7 @@ struct Flags {
 inline void add_flags(CLI::App& app, Flags& f) {
   f.common.add(app);
   f.common.add_switches(app);
+  f.common.add_weights(app);
   app.add_option("MODEL", f.models, "model files: .onnx, .json, .mir, .kernel")->required();
   app.add_option("-t,--target", f.targets, "host, cpu:portable, cpu:x86-64-v4, ...; repeats")
       ->allow_extra_args(false)

@@ -85,6 +85,7 @@ Status build(const Flags& f, const Job& job, tools::Outcome& outcome) {
   RLX_TRY(r.shapes, tools::parse_shapes(f.shapes));
   r.lists = r.shapes;
   RLX_TRY(r.options, f.common.switches());
+  RLX_TRY(r.weights, f.common.weights());
   RLX_TRY(r.cache, f.common.cache_options());
   RLX_TRY(r.remote, cache::remote_from_environment());
   Vec<PassTime> times;

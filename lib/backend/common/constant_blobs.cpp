@@ -3,7 +3,6 @@
 namespace rlx {
 namespace {
 
-constexpr size_t kOwnBlobBytes = 64 << 10;
 constexpr size_t kAlign = 64;
 
 }  // namespace

@@ -7,6 +7,9 @@
 
 namespace rlx {
 
+// A constant of so many bytes has a blob of its own.
+inline constexpr size_t kOwnBlobBytes = 64 << 10;
+
 // Where the bytes of a constant buffer are: at `offset` of a blob of the store.
 struct ConstantPlace {
   Digest blob;

@@ -1,5 +1,6 @@
 #include "runtime/cpu/constants.h"
 
+#include <cstring>
 #include <map>
 
 #include <fmt/format.h>
@@ -44,7 +45,13 @@ Result<Constants> Constants::load(const image::Image& image, const BlobSource& b
 
 Status Constants::add(const image::Buffer& buffer, const Blob& blob) {
   RLX_TRY(Bytes bytes, slice(buffer, blob.bytes));
-  if (!is_aligned(bytes.data())) bytes = copies_.emplace_back(bytes).bytes();
+  if (!bytes.empty() && !is_aligned(bytes.data())) {
+    RLX_TRY(Mapping copy, Mapping::make(bytes.size(), "weights"));
+    copy.prefer_big_pages();
+    std::memcpy(copy.data(), bytes.data(), bytes.size());
+    bytes = Bytes(copy.data(), bytes.size());
+    copies_.push_back(std::move(copy));
+  }
   bytes_.push_back(bytes);
   return {};
 }

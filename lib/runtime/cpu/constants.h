@@ -19,7 +19,7 @@ class Constants {
 
   Vec<Bytes> bytes_;
   Vec<std::shared_ptr<const void>> keepers_;
-  Vec<AlignedBytes> copies_;
+  Vec<Mapping> copies_;
 };
 
 }  // namespace rlx::runtime::cpu

@@ -26,14 +26,14 @@ bool all_nan(const std::byte* from, const std::byte* to) {
 
 }  // namespace
 
-Result<Mapping> Mapping::make(size_t bytes) {
+Result<Mapping> Mapping::make(size_t bytes, std::string_view what) {
   Mapping mapping;
   mapping.size_ = round_up(std::max(bytes, size_t{1}), page_size());
   void* data = mmap(nullptr, mapping.size_, PROT_READ | PROT_WRITE,
                     MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
   if (data == MAP_FAILED) {
     mapping.size_ = 0;
-    return no_memory_for("what lies between the kernels", bytes);
+    return no_memory_for(what, bytes);
   }
   mapping.data_ = static_cast<std::byte*>(data);
   return mapping;
@@ -42,6 +42,8 @@ Result<Mapping> Mapping::make(size_t bytes) {
 Mapping::~Mapping() {
   if (data_ != nullptr) munmap(data_, size_);
 }
+
+void Mapping::prefer_big_pages() const { (void)madvise(data_, size_, MADV_HUGEPAGE); }
 
 bool Mapping::protect(size_t offset, size_t bytes, int protection) const {
   return mprotect(data_ + offset, bytes, protection) == 0;

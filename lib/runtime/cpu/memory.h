@@ -1,6 +1,7 @@
 // Anonymous memory by the page.
 #pragma once
 #include <cstddef>
+#include <string_view>
 #include <utility>
 
 #include "support/hash.h"
@@ -15,8 +16,11 @@ constexpr size_t round_up(size_t bytes, size_t to) { return (bytes + to - 1) / t
 // Zeroed pages that take no memory before they are touched.
 class Mapping {
  public:
-  // Error 11xxx where the system refuses. None of 0 bytes maps one page.
-  static Result<Mapping> make(size_t bytes);
+  // Error 11xxx that names `what` where the system refuses. None of 0 bytes maps one page.
+  static Result<Mapping> make(size_t bytes,
+                              std::string_view what = "what lies between the kernels");
+  // For what is filled at once: fewer faults, where the system has big pages.
+  void prefer_big_pages() const;
   Mapping() = default;
   ~Mapping();
   Mapping(Mapping&& other) noexcept { swap(other); }
