@@ -104,8 +104,9 @@ struct Attention {
     if (mask.dtype != DType::kBool && mask.dtype != c.in(0).dtype) {
       return c.error(kBadInput, "the mask is neither of booleans nor of q's type");
     }
-    if (mask.rank() < 1 || mask.rank() > 4)
+    if (mask.rank() < 1 || mask.rank() > 4) {
       return c.error(kBadInput, "the mask has not 1 to 4 axes");
+    }
     const Vec<Dim> scores = {h.batch, h.query_heads, h.queries};
     for (int i = 2; i <= mask.rank(); ++i) {
       const Dim& extent = mask.shape[static_cast<size_t>(mask.rank() - i)];

@@ -75,8 +75,9 @@ struct RotaryEmbedding {
   static Status check_angles(InferCtx& c, int i, int64_t pairs) {
     const Type& x = c.in(0);
     const Type& angles = c.in(i);
-    if (angles.dtype != x.dtype)
+    if (angles.dtype != x.dtype) {
       return c.error(kBadInput, "angles have another element type than x");
+    }
     if (angles.rank() != (c.has(3) ? 2 : 3)) {
       return c.error(kBadInput, c.has(3) ? "tables of angles are not [any, pairs]"
                                          : "angles are not [batch, positions, pairs]");

@@ -1,6 +1,7 @@
 #include "passes/simplify.h"
 
 #include <algorithm>
+#include <ranges>
 
 #include "passes/pattern.h"
 #include "passes/replacement.h"
@@ -43,6 +44,7 @@ class Simplifier {
   bool run() {
     replacement_.clear();
     uses_ = g_.count_uses();
+    forget_dead();
     region_of_ = g_.node_regions();
     for (const RegionId r : g_.live_regions()) {
       // The region's nodes once more, in order, with what replaces some of them.
@@ -53,6 +55,24 @@ class Simplifier {
   }
 
  private:
+  // What rules left behind uses nothing: else what a rule sees would hang on how often dead nodes were removed before,
+  // and a template would not become what a bound graph does.
+  void forget_dead() {
+    for (const RegionId r : g_.live_regions() | std::views::reverse) {
+      for (const NodeId id : g_[r].nodes | std::views::reverse) {
+        if (!is_dead(g_[id])) continue;
+        for (const ValueId v : g_[id].inputs) {
+          if (v.valid()) --uses_[v.index];
+        }
+      }
+    }
+  }
+
+  bool is_dead(const Node& n) const {
+    return n.op().effect == Effect::kPure && n.regions.empty() &&
+           std::ranges::all_of(n.outputs, [&](ValueId v) { return uses_[v.index] == 0; });
+  }
+
   void visit(RegionId region, NodeId id) {
     for (ValueId& v : g_[id].inputs) v = resolved(replacement_, v);
     const bool plain =

@@ -18,14 +18,17 @@ struct Copy {
   Vec<Dim> shape;
 };
 
-// The loops of a write that covers its tensor, by axis.
-std::optional<Vec<Loop>> loops_of_write(const Access& w, const Vec<Loop>& all) {
+// The loops of a write that covers its tensor, by axis. That of an empty part of a concatenation starts where the whole
+// does, and covers nothing.
+std::optional<Vec<Loop>> loops_of_write(const Access& w, const Vec<Dim>& shape,
+                                        const Vec<Loop>& all) {
   if (w.combine != Combine::kSet || w.index.size() != all.size()) return std::nullopt;
   Vec<Loop> loops;
-  for (const AxisIndex& i : w.index) {
+  for (size_t axis = 0; axis < shape.size(); ++axis) {
+    const AxisIndex& i = w.index[axis];
     const std::optional<LoopId> id = i.expr ? std::nullopt : i.dim.as_loop();
     const Loop* loop = id ? find_loop(all, *id) : nullptr;
-    if (!loop || find_loop(loops, *id)) return std::nullopt;
+    if (!loop || loop->extent != shape[axis] || find_loop(loops, *id)) return std::nullopt;
     loops.push_back(*loop);
   }
   return loops;
@@ -47,7 +50,7 @@ std::optional<Copy> copy_of(const Kernel& k, size_t stage) {
   }
   Vec<Loop> all = k.grid;
   all.insert(all.end(), s.loops.begin(), s.loops.end());
-  std::optional<Vec<Loop>> loops = loops_of_write(w, all);
+  std::optional<Vec<Loop>> loops = loops_of_write(w, k.args[w.tensor].shape, all);
   if (!loops) return std::nullopt;
   const Arg& from = k.args[r.tensor];
   Copy c{stage, from.value, k.args[w.tensor].value, std::move(*loops), {}, from.shape};

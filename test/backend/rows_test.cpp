@@ -297,4 +297,44 @@ kernel "rnn" {
   for (int64_t h : {1, 16, 21}) check_same(text, {{"b", 3}, {"t", 4}, {"h", h}});
 }
 
+TEST_CASE("a right operand that only counts with a loop is made anew along it") {
+  // What heads share, times a number of the head: no load tells of the loop.
+  const Kernel k = parse_kernel(R"(
+kernel "counted" {
+  arg %0 : f32[b, s, 20] row_major
+  arg %1 : f32[n, 20] row_major
+  arg %2 : f32[b, s, n] row_major written
+  grid i0 in b, i1 in s
+  contract %2.0 for i2 in n, i3 in 20 {
+    batch [i0] m [i1] n [i2] k [i3]
+    acc0 : f32
+    v0 = load %0[i0, i1, i3]
+    v1 = load %1[i2, i3]
+    v2 = index i0
+    v3 : f32 = cast(v2)
+    v4 = mul(v1, v3)
+    v5 = acc0
+    a = v0
+    b = v4
+    %2[i0, i1, i2] = v5
+  }
+})");
+  for (const Machine& m : machines()) {
+    const Vec<Alternative> rows = *backend::cpu::menu(k, m.target);
+    size_t ways = 0;
+    for (const Alternative& row : rows) {
+      if (row.choice.algorithm != "rows") continue;
+      Kernel placed = k;
+      for (size_t i = 0; i < k.args.size(); ++i) {
+        placed.args[i].storage = row.needs[i].wanted(static_cast<int>(k.args[i].shape.size()));
+      }
+      const Symbols symbols = {{"b", 3}, {"s", 5}, {"n", 21}};
+      check_same_on(m, placed, symbols, random_values(1), row.choice);
+      ++ways;
+    }
+    // Turned or not.
+    CHECK(ways == 2);
+  }
+}
+
 }  // namespace rlx::test

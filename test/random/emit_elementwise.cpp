@@ -238,7 +238,8 @@ Made is_inf(Generator& g, int v) {
   return g.node("IsInf", {v}, {DType::kBool, g.at(v).shape});
 }
 
-Made cast(Generator& g, int v) {
+// What v becomes in another type; nothing where right computations could differ.
+std::optional<Generator::Result> converted(Generator& g, int v) {
   const Value in = g.at(v);
   DType to = g.random.pick({DType::kF32, DType::kF32, DType::kF16, DType::kF64, DType::kI32,
                             DType::kI64, DType::kBool, DType::kU8, DType::kI8});
@@ -247,18 +248,30 @@ Made cast(Generator& g, int v) {
   // onnxruntime leaves the f16 of f32 -> f16 -> i8 out, even with its optimiser off.
   if (steps && in.dtype == DType::kF16 && !in.whole) return std::nullopt;
   if (is_unsigned(to) && !is_unsigned(in.dtype) && in.dtype != DType::kBool) return std::nullopt;
+  Generator::Result r{to, in.shape, to == DType::kBool ? 1 : in.big, in.error, in.exact, in.whole};
+  if (!in.whole && Generator::unit(to) > Generator::unit(in.dtype)) {
+    r.error += Generator::unit(to) * in.big;
+  }
+  return r;
+}
+
+Made cast(Generator& g, int v) {
+  const auto r = converted(g, v);
+  if (!r) return std::nullopt;
   constexpr std::pair<DType, int64_t> kNumbers[] = {
       {DType::kF32, 1}, {DType::kU8, 2},   {DType::kI8, 3},   {DType::kI32, 6},
       {DType::kI64, 7}, {DType::kBool, 9}, {DType::kF16, 10}, {DType::kF64, 11}};
   int64_t number = 1;
   for (auto [t, n] : kNumbers) {
-    if (t == to) number = n;
+    if (t == r->dtype) number = n;
   }
-  Generator::Result r{to, in.shape, to == DType::kBool ? 1 : in.big, in.error, in.exact, in.whole};
-  if (!in.whole && Generator::unit(to) > Generator::unit(in.dtype)) {
-    r.error += Generator::unit(to) * in.big;
-  }
-  return g.node("Cast", {v}, r, {{"to", number}});
+  return g.node("Cast", {v}, *r, {{"to", number}});
+}
+
+Made cast_like(Generator& g, int v) {
+  const auto r = converted(g, v);
+  if (!r) return std::nullopt;
+  return g.node("CastLike", {v, g.fresh(r->dtype, {})}, *r);
 }
 
 Made clip(Generator& g, int v) {
@@ -378,6 +391,7 @@ Vec<Emitter> elementwise_emitters() {
       {"thresholded_relu", "elementwise", Family::kElementwise, thresholded_relu},
       {"is_inf", "elementwise", Family::kElementwise, is_inf},
       {"cast", "elementwise", Family::kElementwise, cast},
+      {"cast_like", "elementwise", Family::kElementwise, cast_like},
       {"clip", "elementwise", Family::kElementwise, clip},
       {"mod", "elementwise", Family::kElementwise, mod},
       {"pow", "elementwise", Family::kElementwise, pow},

@@ -326,7 +326,7 @@ class RowsEmitter {
       for (int i = 0; i < n; ++i) {
         if ((i & half) != 0) continue;
         Value*& low = rows[static_cast<size_t>(i)];
-        Value*& high = rows[static_cast<size_t>(i + half)];
+        Value*& high = rows[static_cast<size_t>(i) + static_cast<size_t>(half)];
         Value* together = f_.b.CreateShuffleVector(low, high, first);
         high = f_.b.CreateShuffleVector(low, high, second);
         low = together;

@@ -11,6 +11,8 @@
 namespace rlx::backend::cpu {
 namespace {
 
+// Bits of a choice's number that are no sign.
+constexpr size_t kMostTurnable = 63;
 // What the rows of a block may take in scratch.
 constexpr int64_t kMostBlockBytes = int64_t{1} << 20;
 
@@ -44,12 +46,7 @@ bool dies_with_its_step(const Local& l) { return l.carry.empty(); }
 // Whether the right operand of a product depends on the loop.
 bool is_batch(const Kernel& k, LoopId loop) {
   return std::ranges::any_of(k.stages, [&](const Stage& s) {
-    if (s.kind() != Kind::kContract) return false;
-    const Vec<uint32_t> right = loaded_reads(s, s.contract().b);
-    return std::ranges::any_of(right, [&](uint32_t r) {
-      return std::ranges::any_of(s.reads[r].index,
-                                 [&](const AxisIndex& i) { return uses_loop(i.dim, loop); });
-    });
+    return s.kind() == Kind::kContract && depends_on(s, s.contract().b, loop);
   });
 }
 
@@ -98,8 +95,9 @@ bool can_turn(const Kernel& k, const Stage& s) {
   const Contract& c = s.contract();
   const std::optional<int64_t> depth =
       c.k.size() == 1 ? depth_loop(s).extent.constant() : std::nullopt;
-  if (!depth || *depth < 1 || *depth > kMostTurned || s.body[c.b.index].type != DType::kF32)
+  if (!depth || *depth < 1 || *depth > kMostTurned || s.body[c.b.index].type != DType::kF32) {
     return false;
+  }
   const Vec<uint32_t> right = loaded_reads(s, c.b);
   return std::ranges::any_of(right, [&](uint32_t r) {
     const Access& a = s.reads[r];
@@ -149,11 +147,11 @@ std::optional<Vec<Need>> needs_of(const Kernel& k, const Choice& choice) {
 
 // The products that can have their right operand turned, as bits.
 int64_t turnable(const Kernel& k) {
-  int64_t bits = 0, bit = 1;
+  int64_t bits = 0;
+  size_t product = 0;
   for (const Stage& s : k.stages) {
-    if (s.kind() != Kind::kContract) continue;
-    if (can_turn(k, s)) bits |= bit;
-    bit *= 2;
+    if (s.kind() != Kind::kContract || product == kMostTurnable) continue;
+    bits |= int64_t{can_turn(k, s)} << product++;
   }
   return bits;
 }
@@ -172,7 +170,7 @@ LoopId column_loop(const Stage& s) { return s.contract().n[0]; }
 const Loop& depth_loop(const Stage& s) { return *find_loop(s.loops, s.contract().k[0]); }
 
 bool is_turned(const Choice& choice, size_t product) {
-  return choice.tile.size() == 3 && product < 63 && (choice.tile[2] >> product & 1) != 0;
+  return choice.tile.size() == 3 && product < kMostTurnable && (choice.tile[2] >> product & 1) != 0;
 }
 
 std::optional<RowLoops> row_loops(const Kernel& k) {

@@ -13,17 +13,6 @@
 namespace rlx::backend::cpu {
 namespace {
 
-bool takes_loop(const Stage& s, ExprId root, LoopId loop) {
-  const Vec<bool> cone = needed(s, {root});
-  for (size_t i = 0; i < cone.size(); ++i) {
-    const Expr& e = s.body[i];
-    if (!cone[i]) continue;
-    if (e.fn == Fn::kLoad && depends_on(s.reads[e.index], loop)) return true;
-    if (e.fn == Fn::kIndex && uses_loop(e.dim, loop)) return true;
-  }
-  return false;
-}
-
 // Rows past the end repeat the last row: what is written twice must not add up.
 bool writes_only_set(const Kernel& k) { return std::ranges::all_of(k.stages, only_sets); }
 
@@ -181,7 +170,7 @@ bool moves_with_columns(const Kernel& k, const Product& p, LoopId column) {
 }
 
 bool is_steady(const Stage& s, const Product& p, ExprId node) {
-  return std::ranges::none_of(p.depth, [&](const Loop& l) { return takes_loop(s, node, l.id); });
+  return std::ranges::none_of(p.depth, [&](const Loop& l) { return depends_on(s, node, l.id); });
 }
 
 // Whether the right operand is 0 where it is read in padding that holds 0.
@@ -288,8 +277,8 @@ std::optional<Product> product_of(const Kernel& k, size_t stage, const TileLoops
   const Stage& s = k.stages[stage];
   const ExprId a = operands(s)[0], b = operands(s)[1];
   const LoopId column = loops.column.id;
-  const bool moves = takes_loop(s, a, column);
-  if (!takes_loop(s, b, column) || says_run(s, column)) return std::nullopt;
+  const bool moves = depends_on(s, a, column);
+  if (!depends_on(s, b, column) || says_run(s, column)) return std::nullopt;
   Product p{.stage = stage,
             .depth = depth_of(s),
             .left = loaded_reads(s, a),
@@ -343,7 +332,7 @@ bool has_lanes_in_order(const Kernel& k, const Product& p) {
 bool is_batch_loop(const Kernel& k, const TileLoops& loops, LoopId loop) {
   return std::ranges::any_of(loops.products, [&](const Product& p) {
     const Stage& s = k.stages[p.stage];
-    return takes_loop(s, operands(s)[1], loop) || says_run(s, loop);
+    return depends_on(s, operands(s)[1], loop) || says_run(s, loop);
   });
 }
 
@@ -369,6 +358,17 @@ bool has_scalar_locals(const Kernel& k) {
 bool depends_on(const Access& a, LoopId loop) {
   return std::any_of(a.index.begin(), a.index.end(),
                      [&](const AxisIndex& i) { return uses_loop(i.dim, loop); });
+}
+
+bool depends_on(const Stage& s, ExprId node, LoopId loop) {
+  const Vec<bool> cone = needed(s, {node});
+  for (size_t i = 0; i < cone.size(); ++i) {
+    const Expr& e = s.body[i];
+    if (!cone[i]) continue;
+    if (e.fn == Fn::kLoad && depends_on(s.reads[e.index], loop)) return true;
+    if (e.fn == Fn::kIndex && uses_loop(e.dim, loop)) return true;
+  }
+  return false;
 }
 
 bool indexed_by_data(const Access& a) {

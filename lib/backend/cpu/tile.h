@@ -90,6 +90,8 @@ bool has_known_pads(const ConvGeometry& g);
 bool has_scalar_locals(const Kernel& k);
 // Whether an index of the access depends on the loop.
 bool depends_on(const Access& a, LoopId loop);
+// Whether what the node gives does: by what it loads, or by an index that it counts with and no load tells of.
+bool depends_on(const Stage& s, ExprId node, LoopId loop);
 
 // A product has about so many tiles if its extents allow it: four for each of 16 cores, which then end at about
 // the same time.
