@@ -188,7 +188,7 @@ for change in (written_over, replaced, lambda: os.truncate(TABLE, 4096), TABLE.u
     for mode in ("rw", "off"):
         fresh()
         age(TABLE)
-        argv = [BIN / "rlx-run", "bench", MODEL, "-i", IDS, "--min-time", "1s",
+        argv = [BIN / "rlx-run", "bench", MODEL, "-i", IDS, "--min-time", "1s", "--weights=ref",
                 f"--cache-mode={mode}", "--json"]
         key_of(MODEL)
         env = os.environ | {"RLX_CACHE_DIR": str(CACHE)}
