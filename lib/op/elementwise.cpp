@@ -80,8 +80,9 @@ constexpr ElementwiseRow scalar(std::string_view name) {
   return floats(name, 0, [](Operands x) { return apply(fn, x[0]); });
 }
 
-constexpr ElementwiseRow arithmetic(std::string_view name, Ex (*value)(Operands), FoldDims fold) {
-  return {.name = name, .arity = kBinary, .dtypes = kNumbers, .value = value, .fold = fold};
+constexpr ElementwiseRow arithmetic(std::string_view name, Ex (*value)(Operands), FoldDims fold,
+                                    DTypes dtypes = kNumbers) {
+  return {.name = name, .arity = kBinary, .dtypes = dtypes, .value = value, .fold = fold};
 }
 
 constexpr ElementwiseRow comparison(std::string_view name, DTypes dtypes, Ex (*value)(Operands),
@@ -114,6 +115,13 @@ constexpr ElementwiseRow kElementwise[] = {
         "and", [](Operands x) { return apply(Fn::kAnd, x[0], x[1]); }, fold_and)),
     scalar<macro::kAsinh>("asinh"),
     scalar<macro::kAtanh>("atanh"),
+    commutes(arithmetic(
+        "bitwise_and", [](Operands x) { return apply(Fn::kAnd, x[0], x[1]); }, nullptr, kInts)),
+    {"bitwise_not", kUnary, kInts, [](Operands x) { return negation(x[0]); }},
+    commutes(arithmetic(
+        "bitwise_or", [](Operands x) { return apply(Fn::kOr, x[0], x[1]); }, nullptr, kInts)),
+    commutes(arithmetic(
+        "bitwise_xor", [](Operands x) { return apply(Fn::kXor, x[0], x[1]); }, nullptr, kInts)),
     floats("ceil", 0, [](Operands x) { return apply(Fn::kCeil, x[0]); }),
     scalar<macro::kCos>("cos"),
     scalar<macro::kCosh>("cosh"),

@@ -296,6 +296,15 @@ Made mod(Generator& g, int v) {
                 {{"fmod", int64_t{fmod}}});
 }
 
+Made bit_shift(Generator& g, int v) {
+  const Value in = g.at(v);
+  if (in.dtype != DType::kU8) return std::nullopt;
+  const std::string direction = g.random.pick<std::string>({"LEFT", "RIGHT"});
+  const double big = direction == "LEFT" ? std::min(255.0, 4 * in.big) : in.big;
+  return g.node("BitShift", {v, g.scalar(in.dtype, 2)}, {in.dtype, in.shape, big},
+                {{"direction", direction}});
+}
+
 Made pow(Generator& g, int v) {
   if (!is_float(g.at(v).dtype)) {
     if (g.at(v).dtype != DType::kI32 && g.at(v).dtype != DType::kI64) return std::nullopt;
@@ -349,6 +358,18 @@ Made constant_of_shape(Generator& g, int v) {
                 {{"value", Number{t, value}}});
 }
 
+// Indices that lie outside, too.
+Made one_hot(Generator& g, int v) {
+  const Value in = g.at(v);
+  if ((in.dtype != DType::kI64 && in.dtype != DType::kI32) || g.rank(v) > 3) return std::nullopt;
+  const int64_t axis = g.random.between(-1, g.rank(v));
+  Vec<Dim> shape = in.shape;
+  shape.insert(axis < 0 ? shape.end() : shape.begin() + axis, 4);
+  const int values = g.constant(DType::kF32, {2}, {.kind = Fill::Kind::kWhole, .lo = -2, .hi = 2});
+  return g.node("OneHot", {v, g.scalar(DType::kI64, 4), values},
+                {DType::kF32, shape, 2, 0, true, true}, {{"axis", axis}});
+}
+
 Made range(Generator& g, int v) {
   if (g.rank(v) == 0) return std::nullopt;
   Dim extent = g.at(v).shape[static_cast<size_t>(g.axis(v))];
@@ -394,6 +415,8 @@ Vec<Emitter> elementwise_emitters() {
       {"cast_like", "elementwise", Family::kElementwise, cast_like},
       {"clip", "elementwise", Family::kElementwise, clip},
       {"mod", "elementwise", Family::kElementwise, mod},
+      {"bit_shift", "elementwise", Family::kElementwise, bit_shift},
+      {"one_hot", "", Family::kOther, one_hot},
       {"pow", "elementwise", Family::kElementwise, pow},
       {"where", "elementwise", Family::kElementwise, where},
       {"shape", "", Family::kOther, shape},
