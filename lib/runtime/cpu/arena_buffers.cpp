@@ -18,6 +18,9 @@ void* address_of(const std::byte* data) {
   return data == nullptr ? nothing : const_cast<std::byte*>(data);
 }
 
+// Several big pages.
+constexpr size_t kManyPages = size_t{4} << 20;
+
 class ArenaBuffers final : public Buffers {
  public:
   ArenaBuffers(const image::Image& image, const Constants& constants) : Buffers(image) {
@@ -34,6 +37,8 @@ class ArenaBuffers final : public Buffers {
       // Pages are only taken when they are touched: too many are a death then and not an error.
       RLX_TRY_VOID(check_memory("what lies between the kernels", wanted));
       RLX_TRY(arena_, Mapping::make(wanted));
+      // Page by page the first run would spend more time on them than on its kernels.
+      if (wanted >= kManyPages) arena_.prefer_big_pages();
     }
     for (uint32_t b = 0; b < image_.buffers.size(); ++b) {
       if (image_.buffers[b].kind != BufferKind::kArena || placement.offsets[b] < 0) continue;
