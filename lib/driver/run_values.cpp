@@ -25,7 +25,7 @@ struct Extremes {
   int64_t nan = 0;
 
   void add(V value) {
-    const bool is_nan = value != value;
+    const bool is_nan = std::isnan(value);
     min = value < min ? value : min;
     max = value > max ? value : max;
     sum += is_nan ? V(0) : value;
