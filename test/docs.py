@@ -34,7 +34,7 @@ COMMENTED = {".h": "//", ".cpp": "//", ".def": "//", ".mir": "//", ".kernel": "/
              ".py": "#", ".sh": "#", ".txt": "#", "": "#"}
 SHARE_ROW = re.compile(r"^\| (\w+) \| (\d+) \|", re.M)
 SHARES = re.compile(r"^shares=\(([\w ]+)\)", re.M)
-MINUTES = 60
+MINUTES = 70
 MAP_ROW = re.compile(r"\| `(\w+)/` \|")
 
 
@@ -111,7 +111,7 @@ def faults_of_map(root):
 
 
 def faults_of_budget(root):
-    """docs/ci.md gives minutes to each share of test/run.sh, all in all an hour."""
+    """docs/ci.md gives minutes to each share of test/run.sh, all in all 70 of them."""
     told = SHARE_ROW.findall((root / "docs/ci.md").read_text())
     runs = SHARES.search((root / "test/run.sh").read_text()).group(1).split()
     if [name for name, _ in told] != runs:
@@ -142,7 +142,7 @@ def self_test():
         ("test/b.py", '"""Says.\n\n    test/gone.py\n"""\n', "test/b.py:3: no test/gone.py"),
         ("test/b.sh", "run  # as in test/gone.sh\n", "test/b.sh:1: no test/gone.sh"),
         ("test/b.mir", "// RUN: x\n// Of lib/gone\n", "test/b.mir:2: no lib/gone"),
-        ("docs/ci.md", "| asan | 41 | |\n| fuzz | 20 | |\n", "docs/ci.md:1: 61 minutes in all"),
+        ("docs/ci.md", "| asan | 51 | |\n| fuzz | 20 | |\n", "docs/ci.md:1: 71 minutes in all"),
         ("test/run.sh", "shares=(asan fuzz tidy)\n",
          "docs/ci.md:1: its shares are not those of test/run.sh, in their order"),
         ("lib/host/x.h", "", "README.md:1: lib/host is not in the map"),
