@@ -4,6 +4,7 @@
 #include "op/op.h"
 #include "op/shared/axes.h"
 #include "op/shared/codes.h"
+#include "op/shared/float_extent.h"
 #include "op/shared/formula.h"
 
 namespace rlx::ops {
@@ -56,7 +57,7 @@ struct OneHot {
     if (const Known known = c.known(1); known && known->size() == 1) return known->front();
     const Constant* constant = c.constant(1);
     if (constant && constant->elements() == 1 && is_float(constant->dtype)) {
-      return Dim(static_cast<int64_t>(only_element(*constant).f));
+      return float_extent(c, only_element(*constant).f, "the depth");
     }
     return c.error(kMustBeKnown, "the depth is not known", "export the model with a constant one");
   }

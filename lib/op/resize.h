@@ -10,6 +10,7 @@
 #include "op/op.h"
 #include "op/shared/axes.h"
 #include "op/shared/codes.h"
+#include "op/shared/float_extent.h"
 #include "op/shared/rational.h"
 #include "op/shared/resampling.h"
 
@@ -155,7 +156,9 @@ struct Resize {
     Vec<Dim> out;
     for (const int axis : axes) {
       const auto extent = static_cast<float>(*c.in(0).shape[static_cast<size_t>(axis)].constant());
-      out.emplace_back(static_cast<int64_t>(std::floor(extent * *factor + 0.5F)));
+      const float whole = std::floor(extent * *factor + 0.5F);
+      RLX_TRY(out.emplace_back(),
+              float_extent(c, static_cast<double>(whole), "a size in proportion"));
     }
     return out;
   }

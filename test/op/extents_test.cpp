@@ -211,4 +211,22 @@ TEST_CASE("a shape that is an input is known by its elements") {
       Contains("RLX-E4201"));
 }
 
+TEST_CASE("floats that are no extents are refused") {
+  const auto depth = [](const char* value) {
+    return inferred(
+        "%i = input \"i\" : i64[n]\n%d = constant " + std::string(value) +
+        " : f32[]\n%v = input \"v\" : f32[2]\n%y = one_hot(%i, %d, %v)\noutput \"y\" = %y");
+  };
+  CHECK(depth("5.0") == "f32[n, 5]");
+  for (const char* bad : {"-1.0", "1e+30", "nan", "inf"}) {
+    CHECK(depth(bad).find("RLX-E3202") != std::string::npos);
+  }
+  const char* proportion = R"(
+    %x = input "x" : f32[1, 1, 2, 2]
+    %s = constant [1, 1, 4611686018427387904, 4611686018427387904] : i64[4]
+    %y = resize(%x, _, _, %s) {keep_aspect_ratio_policy = "not_smaller"}
+    output "y" = %y)";
+  CHECK(inferred(proportion).find("RLX-E") != std::string::npos);
+}
+
 }  // namespace rlx::test
