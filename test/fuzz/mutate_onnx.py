@@ -138,7 +138,8 @@ def open_dims(data):
     except Exception:  # protobuf's own kind of error
         return []
     return sorted({dim.dim_param for info in graph.input for dim in info.type.tensor_type.shape.dim
-                   if re.fullmatch(r"\w+", dim.dim_param)})
+                   # What is no UTF-8 comes as bytes.
+                   if isinstance(dim.dim_param, str) and re.fullmatch(r"\w+", dim.dim_param)})
 
 
 def mutant_of(seed, number, models, recipe=None):
