@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include <sys/mman.h>
+#include <unistd.h>
 
 namespace rlx {
 namespace {
@@ -27,12 +28,15 @@ Populating::~Populating() {
 
 // Where the system cannot, pages come as they are touched, and whoever touches what is not there is told.
 void Populating::run() {
+  const auto page = static_cast<uintptr_t>(::getpagesize());
   for (const Bytes& range : ranges_) {
-    for (size_t at = 0; at < range.size(); at += kPiece) {
+    // What lies in a model's file begins anywhere in a page.
+    const auto first = reinterpret_cast<uintptr_t>(range.data());
+    const uintptr_t end = first + range.size();
+    for (uintptr_t at = first / page * page; at < end; at += kPiece) {
       if (stop_) return;
-      const size_t size = std::min(kPiece, range.size() - at);
-      void* begin = const_cast<std::byte*>(range.data() + at);
-      if (::madvise(begin, size, MADV_POPULATE_READ) != 0) return;
+      const size_t size = std::min(kPiece, end - at);
+      if (::madvise(reinterpret_cast<void*>(at), size, MADV_POPULATE_READ) != 0) return;
     }
   }
 }

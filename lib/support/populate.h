@@ -1,6 +1,6 @@
 // Brings mapped files into a process's page tables while it already works: what a thread does beside takes no time of those
-// that would else stop at each page that they touch first. (A page of a file that the system has in memory costs 0.3 us
-// so, and 0.4 us as a fault: measured with a gigabyte of weights.)
+// that would else stop at each page that they touch first. (Of a file of 154 MB that the system
+// has in memory, 9 ms so and 12 ms as faults.)
 #pragma once
 #include <atomic>
 #include <thread>
@@ -12,7 +12,7 @@ namespace rlx {
 
 class Populating {
  public:
-  // Page-aligned ranges, in the order in which they are wanted; they stay mapped until this is gone.
+  // In the order in which they are wanted; they stay mapped until this is gone.
   explicit Populating(Vec<Bytes> ranges);
   Populating(const Populating&) = delete;
   Populating& operator=(const Populating&) = delete;

@@ -47,6 +47,18 @@ TEST_CASE("what is mapped is brought in beside") {
   std::filesystem::remove(name);
 }
 
+TEST_CASE("what is brought in begins anywhere in a page") {
+  const std::string name = sparse_file();
+  auto file = MappedFile::open(name);
+  REQUIRE(file.ok());
+  const Bytes bytes = (*file)->bytes();
+  {
+    const Populating populating({bytes.subspan(100)});
+    while (resident_pages(bytes) < bytes.size() / 4096) ::usleep(1000);
+  }
+  std::filesystem::remove(name);
+}
+
 TEST_CASE("bringing in may end before it is done") {
   const std::string name = sparse_file();
   auto file = MappedFile::open(name);
