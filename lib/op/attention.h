@@ -10,6 +10,7 @@
 #include "op/shared/codes.h"
 #include "op/shared/formula.h"
 #include "op/shared/heads.h"
+#include "op/shared/places.h"
 
 namespace rlx::ops {
 
@@ -204,12 +205,6 @@ struct Attention {
       seen = both(seen, f.make("greater_or_equal", {keys, start}));
     }
     return seen;
-  }
-
-  // 0, 1, ..., n - 1.
-  static Wire counted(Formula& f, const Dim& n) {
-    const Wire zero = f.number(DType::kI64, 0.0), one = f.number(DType::kI64, 1.0);
-    return f.make("range", {zero, f.number(DType::kI64, n), one});
   }
 
   // Softmax, but 0 in rows of which nothing is seen. It is computed in f32 at least.

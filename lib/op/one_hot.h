@@ -6,6 +6,7 @@
 #include "op/shared/codes.h"
 #include "op/shared/float_extent.h"
 #include "op/shared/formula.h"
+#include "op/shared/places.h"
 
 namespace rlx::ops {
 
@@ -36,15 +37,14 @@ struct OneHot {
     const Vec<Dim> shape = f(block.outputs[0]).shape();
     const auto axis = static_cast<size_t>(axis_of(o.axis, static_cast<int>(shape.size())));
     const Dim depth = shape[axis];
-    const auto whole = [&](const Dim& d) { return f.number(DType::kI64, d); };
-    const Wire zero = whole(0);
+    const Wire zero = f.number(DType::kI64, 0.0);
     const Wire given = cast(f(block.inputs[0]), DType::kI64);
-    const Wire from_end = given + whole(depth);
+    const Wire from_end = given + f.number(DType::kI64, depth);
     const Wire index = f.make("where", {f.make("less", {given, zero}), from_end, given});
     Vec<Dim> thin = shape, row(shape.size(), Dim(1));
     thin[axis] = 1;
     row[axis] = depth;
-    const Wire places = reshape(f.make("range", {zero, whole(depth), whole(1)}), row);
+    const Wire places = reshape(counted(f, depth), row);
     const Wire here = f.make("equal", {reshape(index, thin), places});
     const Wire values = f(block.inputs[2]);
     const Wire off = reshape(slice(values, 0, 0, 1), {}), on = reshape(slice(values, 0, 1, 2), {});

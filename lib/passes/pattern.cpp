@@ -159,8 +159,7 @@ std::optional<ValueId> build(const Pattern& p, const Match& m, GraphBuilder& g) 
     if (!v) return std::nullopt;
     inputs.push_back(*v);
   }
-  Result<ValueId> made = g.add1(p.names[0], std::move(inputs));
-  return made ? std::optional(*made) : std::nullopt;
+  return value_or_none(g.add1(p.names[0], std::move(inputs)));
 }
 
 }  // namespace rlx

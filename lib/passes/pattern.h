@@ -61,6 +61,11 @@ struct Rule {
   std::optional<ValueId> (*build)(const Match& m, GraphBuilder& g) = nullptr;
 };
 
+// What a rule's `build` gives of a node that inference may refuse.
+inline std::optional<ValueId> value_or_none(const Result<ValueId>& made) {
+  return made ? std::optional(*made) : std::nullopt;
+}
+
 // A pattern or replacement as a tree.
 struct Pattern {
   enum class Kind : uint8_t { kOp, kValue, kNumber, kAny };

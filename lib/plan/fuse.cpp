@@ -442,10 +442,6 @@ class Fuser {
   Kernel w_, r_;
 };
 
-}  // namespace
-
-namespace {
-
 // As they are, or without loops of one step, or with a reader's convolutions as products: the first that merge.
 Result<Kernel> merged_grids(const Kernel& writer, const Kernel& reader, ValueId v,
                             const Needed& needed) {

@@ -76,13 +76,6 @@ void lay_out_rows(RowPlan& p) {
   p.scratch_bytes = p.turned_offset + most_steps(p) * p.tile_columns() * int64_t{sizeof(float)};
 }
 
-void find_turned(RowPlan& p, const Choice& choice) {
-  size_t product = 0;
-  for (const Stage& s : p.nest.kernel.stages) {
-    p.turned.push_back(s.kind() == Kind::kContract && is_turned(choice, product++));
-  }
-}
-
 void choose_lanes(const Nest& n, Group& g) {
   const Stage& s = n.kernel.stages[g.first];
   g.kept_lanes = g.last == g.first + 1 && is_kept_contiguous(n.kernel, s, n.lanes);
@@ -103,7 +96,7 @@ RowPlan plan_rows(const Kernel& k, const Choice& choice, const Isa& isa) {
   p.rows = choice.tile[0];
   p.vectors = choice.tile[1];
   p.segments = segments_of(p.nest);
-  find_turned(p, choice);
+  p.turned = turned_stages(p.nest.kernel, choice);
   p.row_count = extent_of(p.loops.rows);
   p.blocks = ceil_div(p.row_count, p.rows);
   lay_out_rows(p);

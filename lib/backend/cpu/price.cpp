@@ -367,14 +367,12 @@ Cost price_of_rows(const Kernel& k, const RowLoops& loops, const Choice& choice,
   const Isa isa(target);
   const Cost blocks = steps(loops.batch) * ceil_of(steps(loops.rows).cycles, choice.tile[0]);
   Cost sum = memory_cost(k, target);
-  size_t product = 0;
-  for (const Stage& s : k.stages) {
-    if (s.kind() != Kind::kContract) {
-      sum += stage_cost(k, s, isa);
-      continue;
-    }
-    const bool turned = is_turned(choice, product++);
-    sum += blocks * product_of_block(k, s, choice.tile, turned, target).cycles;
+  const Vec<bool> turned = turned_stages(k, choice);
+  for (size_t i = 0; i < k.stages.size(); ++i) {
+    const Stage& s = k.stages[i];
+    sum += s.kind() == Kind::kContract
+               ? blocks * product_of_block(k, s, choice.tile, turned[i], target).cycles
+               : stage_cost(k, s, isa);
   }
   return kStart + shared(sum, blocks);
 }

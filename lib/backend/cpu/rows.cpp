@@ -128,12 +128,13 @@ void prefer_columns(const Kernel& k, const Stage& s, Vec<Need>& needs) {
 // Nothing where a right operand cannot lie so.
 std::optional<Vec<Need>> needs_of(const Kernel& k, const Choice& choice) {
   Vec<Need> needs(k.args.size());
-  size_t product = 0;
-  for (const Stage& s : k.stages) {
+  const Vec<bool> turned = turned_stages(k, choice);
+  for (size_t i = 0; i < k.stages.size(); ++i) {
+    const Stage& s = k.stages[i];
     if (const auto windows = window_needs(k, s)) add_needs(needs, *windows);
     prefer_columns(k, s, needs);
     if (s.kind() != Kind::kContract) continue;
-    const LoopId side = is_turned(choice, product++) ? depth_loop(s).id : column_loop(s);
+    const LoopId side = turned[i] ? depth_loop(s).id : column_loop(s);
     for (const uint32_t r : loaded_reads(s, s.contract().b)) {
       const Access& a = s.reads[r];
       if (a.of == Access::Of::kArg && is_sub_byte(k.args[a.tensor].dtype)) return std::nullopt;
@@ -169,8 +170,15 @@ LoopId column_loop(const Stage& s) { return s.contract().n[0]; }
 
 const Loop& depth_loop(const Stage& s) { return *find_loop(s.loops, s.contract().k[0]); }
 
-bool is_turned(const Choice& choice, size_t product) {
-  return choice.tile.size() == 3 && product < kMostTurnable && (choice.tile[2] >> product & 1) != 0;
+Vec<bool> turned_stages(const Kernel& k, const Choice& choice) {
+  Vec<bool> turned;
+  const int64_t bits = choice.tile.size() == 3 ? choice.tile[2] : 0;
+  size_t product = 0;
+  for (const Stage& s : k.stages) {
+    const bool may_be = s.kind() == Kind::kContract && product < kMostTurnable;
+    turned.push_back(may_be && (bits >> product++ & 1) != 0);
+  }
+  return turned;
 }
 
 std::optional<RowLoops> row_loops(const Kernel& k) {

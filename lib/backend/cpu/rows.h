@@ -26,9 +26,9 @@ std::optional<RowLoops> row_loops(const Kernel& k);
 LoopId column_loop(const Stage& s);
 // Of a product whose right operand is turned: what it sums over.
 const Loop& depth_loop(const Stage& s);
-// Which products, of those in the order of their stages, have their right operand turned: bits of the choice's third
-// number.
-bool is_turned(const Choice& choice, size_t product);
+// By stage: whether it is a product whose right operand is turned. The choice's third number has a bit for each product, in
+// their order.
+Vec<bool> turned_stages(const Kernel& k, const Choice& choice);
 
 Vec<Alternative> offer_rows(const Kernel& k, const CpuTarget& target);
 bool fits_rows(const Kernel& k, const Choice& choice);

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "op/shared/axes.h"
+#include "op/shared/places.h"
 
 namespace rlx {
 namespace {
@@ -46,10 +47,7 @@ Wire last_diagonal(Wire x, Vec<Dim> shape) {
   shape.pop_back();
   shape.back() = n * n;
   const Wire flat = reshape(x, shape);
-  const Wire count = f.number(DType::kI64, n);
-  const Wire first = f.number(DType::kI64, 0.0);
-  const Wire one = f.number(DType::kI64, 1.0);
-  const Wire numbers = f.make("range", {first, count, one});
+  const Wire numbers = counted(f, n);
   const Wire steps = f.number(DType::kI64, n + 1);
   const Wire places = numbers * steps;
   Attrs gather(find_op("gather"));

@@ -52,8 +52,7 @@ bool inner_cast_loses_nothing(const Match& m) {
 
 std::optional<ValueId> cast_once(const Match& m, GraphBuilder& g) {
   if (m.type() == m.type(m["x"])) return m["x"];
-  Result<ValueId> made = g.add1(m.node(0).attrs, {m["x"]});
-  return made ? std::optional(*made) : std::nullopt;
+  return value_or_none(g.add1(m.node(0).attrs, {m["x"]}));
 }
 
 // Then the inverse is exact, and a product with it is the quotient, bit for bit.

@@ -93,8 +93,7 @@ bool is_finite(const Match& m, std::string_view name) {
 bool is_addable(const Match& m) { return is_foldable(m) && is_finite(m, "b") && is_finite(m, "c"); }
 
 std::optional<ValueId> conv_like(const Match& m, GraphBuilder& g, Values inputs) {
-  auto made = g.add1(m.node(1).attrs, std::move(inputs));
-  return made ? std::optional(*made) : std::nullopt;
+  return value_or_none(g.add1(m.node(1).attrs, std::move(inputs)));
 }
 
 // w[oc, ...] * c[oc]

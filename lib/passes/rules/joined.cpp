@@ -37,14 +37,10 @@ class Parts {
       results.push_back(*result);
       start = end;
     }
-    return value_of(g_.add1(joined.attrs, std::move(results)));
+    return value_or_none(g_.add1(joined.attrs, std::move(results)));
   }
 
  private:
-  static std::optional<ValueId> value_of(const Result<ValueId>& made) {
-    return made ? std::optional(*made) : std::nullopt;
-  }
-
   // What stands in the root's region and is read by nobody else.
   const Node* own_node(ValueId v) const {
     const Node* n = m_.graph.node_of(v);
@@ -83,7 +79,7 @@ class Parts {
       if (!cut) return std::nullopt;
       operands[i] = *cut;
     }
-    return value_of(g_.add1(root_.attrs, std::move(operands)));
+    return value_or_none(g_.add1(root_.attrs, std::move(operands)));
   }
 
   // What v has of the range: the same of all that it is made of, where nobody else reads that.
@@ -95,7 +91,7 @@ class Parts {
     const Node* made_by = depth < kMostDepth ? own_node(v) : nullptr;
     if (!made_by || !made_by->op().elementwise || made_by->outputs.size() != 1) {
       const auto axis = static_cast<int64_t>(axis_ - missing);
-      return value_of(
+      return value_or_none(
           g_.add1("slice", {v, g_.dims({range.start}), g_.dims({range.end}), g_.i64s({axis})}));
     }
     // Copied: new nodes move the others.
@@ -107,7 +103,7 @@ class Parts {
       if (!cut) return std::nullopt;
       operand = *cut;
     }
-    return value_of(g_.add1(node.attrs, std::move(operands)));
+    return value_or_none(g_.add1(node.attrs, std::move(operands)));
   }
 
   const Match& m_;

@@ -6,10 +6,6 @@
 namespace rlx {
 namespace {
 
-std::optional<ValueId> value_or_none(const Result<ValueId>& made) {
-  return made ? std::optional(*made) : std::nullopt;
-}
-
 std::optional<ValueId> reshape_to(GraphBuilder& g, ValueId v, const Vec<Dim>& shape) {
   return value_or_none(g.add1(attrs(ops::Reshape{.allowzero = 1}), {v, g.dims(shape)}));
 }
