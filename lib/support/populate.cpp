@@ -31,12 +31,12 @@ void Populating::run() {
   const auto page = static_cast<uintptr_t>(::getpagesize());
   for (const Bytes& range : ranges_) {
     // What lies in a model's file begins anywhere in a page.
-    const auto first = reinterpret_cast<uintptr_t>(range.data());
-    const uintptr_t end = first + range.size();
-    for (uintptr_t at = first / page * page; at < end; at += kPiece) {
+    const size_t before = reinterpret_cast<uintptr_t>(range.data()) % page;
+    std::byte* const first = const_cast<std::byte*>(range.data()) - before;
+    const size_t bytes = before + range.size();
+    for (size_t at = 0; at < bytes; at += kPiece) {
       if (stop_) return;
-      const size_t size = std::min(kPiece, end - at);
-      if (::madvise(reinterpret_cast<void*>(at), size, MADV_POPULATE_READ) != 0) return;
+      if (::madvise(first + at, std::min(kPiece, bytes - at), MADV_POPULATE_READ) != 0) return;
     }
   }
 }
