@@ -246,9 +246,8 @@ class Builder {
 
   Result<cache::ExternalBlobs> open_external(const cache::Entry& entry) {
     if (!entry.find(cache::Role::kExternal)) return cache::ExternalBlobs();
-    const bool digest = r_.strict || r_.cache.verify == cache::Verify::kFull;
     RLX_TRY(cache::ExternalBlobs external,
-            cache::open_external(*store_, entry, sources_for(entry), digest));
+            cache::open_external(*store_, entry, sources_for(entry), r_.trusts_no_file()));
     if (external.renewed) cache::write_sources(*store_, entry.key, *external.renewed);
     return external;
   }

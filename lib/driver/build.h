@@ -58,6 +58,9 @@ struct BuildRequest {
   cache::Options cache = {};
   // Asked after the cache, and given what is made where its mode says so.
   cache::RemoteOptions remote = {};
+
+  // Whether weights in the model's files are digested whatever their stamps say.
+  bool trusts_no_file() const { return strict || cache.verify == cache::Verify::kFull; }
 };
 
 // An entry that can be run.

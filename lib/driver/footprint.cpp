@@ -42,7 +42,7 @@ Result<Planned> planned_entry(const Variant& v) {
   const cache::Sources sources =
       cache::find_sources(store, base.hit->key).value_or(cache::Sources());
   RLX_TRY(const cache::ExternalBlobs external,
-          cache::open_external(store, *base.hit, sources, v.build.strict));
+          cache::open_external(store, *base.hit, sources, v.build.trusts_no_file()));
   RLX_TRY(const Lir lir, open_lir(store, *base.hit, external, base.lir));
   RLX_TRY(const Target target, parse_target(lir.target));
   RLX_TRY(Dims dims, wanted_dims(lir.graph, v.build));
