@@ -70,7 +70,7 @@ struct Attention {
     Vec<Wire> scores = {f.make("matmul", {in.q * factor(o, h), swap_last_axes(in.k)})};
     scores.push_back(capped(o, scores[0]));
     scores.push_back(masked(o, in, block, scores[1]));
-    const bool may_be_blind = given(f, block, 3).valid() || has_places(o, f, block);
+    const bool may_be_blind = f.input(block, 3).valid() || has_places(o, f, block);
     scores.push_back(normalised(o, scores[2], may_be_blind));
     const Wire y = in.together(f.make("matmul", {scores[3], in.v}), h.value_size);
     Vec<Wire> outputs = {y, in.keys, in.values, f.none()};
@@ -131,10 +131,6 @@ struct Attention {
     return c.require_equal(c.in(6).shape[0], h.batch);
   }
 
-  static Wire given(Formula& f, const Node& block, size_t i) {
-    return i < block.inputs.size() ? f(block.inputs[i]) : f.none();
-  }
-
   static double factor(const Attention& o, const Heads& h) {
     if (o.scale != 0) return static_cast<double>(o.scale);
     return 1 / std::sqrt(static_cast<double>(*h.size.constant()));
@@ -150,13 +146,13 @@ struct Attention {
   // Whether what a query sees hangs on where it stands, and maybe is nothing. The first key is seen by all that are
   // causal, but where lengths say where queries stand.
   static bool has_places(const Attention& o, Formula& f, const Node& block) {
-    return o.left_window_size >= 0 || o.right_window_size >= 0 || given(f, block, 6).valid();
+    return o.left_window_size >= 0 || o.right_window_size >= 0 || f.input(block, 6).valid();
   }
 
   static Wire masked(const Attention& o, const HeadOperands& in, const Node& block, Wire scores) {
     Formula& f = *scores.formula;
-    const Wire mask = whole_mask(in, given(f, block, 3));
-    Wire seen = seen_by_place(o, in, given(f, block, 6));
+    const Wire mask = whole_mask(in, f.input(block, 3));
+    Wire seen = seen_by_place(o, in, f.input(block, 6));
     if (mask.valid() && mask.dtype() == DType::kBool) seen = both(seen, mask);
     if (mask.valid() && mask.dtype() != DType::kBool) scores = scores + mask;
     if (!seen.valid()) return scores;

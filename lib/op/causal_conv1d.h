@@ -44,17 +44,14 @@ struct CausalConv1d {
 
   static Result<Values> expand(const CausalConv1d& o, GraphBuilder& b, const Node& block) {
     Formula f(b);
-    const auto input = [&](size_t i) {
-      return i < block.inputs.size() ? f(block.inputs[i]) : f.none();
-    };
-    const Wire x = input(0), w = input(1), before = input(3);
+    const Wire x = f.input(block, 0), w = f.input(block, 1), before = f.input(block, 3);
     const Dim kernel = w.shape()[1], length = x.shape()[1];
     const Wire all = before.valid() ? f.make(attrs(Concat{.axis = 1}), {before, x})
                                     : pad(x, {0, kernel - 1, 0}, {0, 0, 0});
     const Wire images = transpose(all, {0, 2, 1});
     const Wire filters = reshape(w, {w.shape()[0], 1, kernel});
     const Conv conv{.group = *w.shape()[0].constant()};
-    const Wire sums = f.make(attrs(conv), {images, filters, input(2)});
+    const Wire sums = f.make(attrs(conv), {images, filters, f.input(block, 2)});
     Vec<Wire> outputs = {activated(transpose(sums, {0, 2, 1}), o.activation)};
     if (block.outputs.size() > 1) outputs.push_back(slice(all, 1, length, length + kernel - 1));
     return f.values(outputs);

@@ -55,9 +55,9 @@ struct GatedDeltaNet {
     const Vec<Dim> q = f(block.inputs[0]).shape(), v = f(block.inputs[2]).shape();
     const Vec<Wire> steps = {by_step(0) * scale_of(o, q[3]), by_step(1), by_step(2), by_step(3),
                              by_step(4)};
-    const bool has_state = block.inputs.size() > 5 && block.inputs[5].valid();
-    const Wire before = has_state ? cast(f(block.inputs[5]), compute)
-                                  : f.full(compute, {q[0], q[2], q[3], v[3]}, 0.0);
+    const Wire state = f.input(block, 5);
+    const Wire before =
+        state.valid() ? cast(state, compute) : f.full(compute, {q[0], q[2], q[3], v[3]}, 0.0);
     RLX_TRY(const Values inputs, f.values({before}));
     RLX_TRY(const Values sources, f.values(steps));
     // A copy: new values move the graph's.

@@ -34,9 +34,8 @@ struct Linear {
 
   static Result<Values> expand(const Linear& o, GraphBuilder& b, const Node& block) {
     Formula f(b);
-    Wire y = projected(f(block.inputs[0]), f(block.inputs[1]), o.trans_w != 0);
-    if (block.inputs.size() > 2) y = added(y, f(block.inputs[2]));
-    return f.values({activated(y, o.activation)});
+    const Wire x = projected(f(block.inputs[0]), f(block.inputs[1]), o.trans_w != 0);
+    return f.values({activated(added(x, f.input(block, 2)), o.activation)});
   }
 };
 RLX_OP(Linear);

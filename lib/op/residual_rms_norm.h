@@ -39,8 +39,8 @@ struct ResidualRmsNorm {
     Formula f(b);
     const Wire sum = f(block.inputs[0]) + f(block.inputs[1]);
     const RmsNormalization norm{.epsilon = o.epsilon};
-    Wire y = f.make(attrs(norm), {sum, f(block.inputs[2])});
-    if (block.inputs.size() > 3) y = added(y, f(block.inputs[3]));
+    const Wire scaled = f.make(attrs(norm), {sum, f(block.inputs[2])});
+    const Wire y = added(scaled, f.input(block, 3));
     Vec<Wire> outputs = {y, sum};
     outputs.resize(block.outputs.size(), f.none());
     return f.values(outputs);

@@ -189,9 +189,7 @@ struct Resize {
   // Names stand in the attributes.
   static Vec<Resampling> resamplings(const Resize& o, Formula& f, const Node& block,
                                      const Vec<Dim>& shape) {
-    const auto input = [&](size_t i) {
-      return i < block.inputs.size() && block.inputs[i].valid() ? f(block.inputs[i]) : f.none();
-    };
+    const auto input = [&](size_t i) { return f.input(block, i); };
     const Graph& g = f.builder().graph();
     const Constant* scales = input(2).valid() ? g.constant_of(input(2).id) : nullptr;
     const Vec<Dim> in = input(0).shape();

@@ -99,8 +99,7 @@ struct RotaryEmbedding {
     const Wire given = f(block.inputs[i]);
     Wire of_tokens = given;
     Vec<Dim> shape = given.shape();
-    if (block.inputs.size() > 3 && block.inputs[3].valid()) {
-      const Wire positions = f(block.inputs[3]);
+    if (const Wire positions = f.input(block, 3); positions.valid()) {
       const Vec<Dim> tokens = positions.shape();
       shape = {tokens[0], tokens[1], shape[1]};
       of_tokens = f.make("gather", {given, positions});

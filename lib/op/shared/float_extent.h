@@ -10,8 +10,9 @@ namespace rlx {
 
 // `whole` is a whole number where it is one at all; `what` names it.
 inline Result<Dim> float_extent(const InferCtx& c, double whole, std::string_view what) {
-  if (whole >= 0 && whole < static_cast<double>(kMostBytes))
+  if (whole >= 0 && whole < static_cast<double>(kMostBytes)) {
     return Dim(static_cast<int64_t>(whole));
+  }
   return c.error(kBadInput, fmt::format("{} {} is no extent", what, whole));
 }
 

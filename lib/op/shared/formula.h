@@ -35,6 +35,10 @@ class Formula {
   Formula& operator=(const Formula&) = delete;
 
   Wire operator()(ValueId v) { return {this, v}; }
+  // An input of the block that is written; none where it is left out.
+  Wire input(const Node& block, size_t i) {
+    return i < block.inputs.size() ? (*this)(block.inputs[i]) : none();
+  }
   // An input or a gradient that is left out.
   Wire none() { return {this, {}}; }
   Wire make(Attrs attrs, const Vec<Wire>& inputs);

@@ -84,9 +84,7 @@ Result<Heads> infer_heads(InferCtx& c, int64_t query_heads, int64_t heads) {
 }
 
 HeadOperands::HeadOperands(Formula& f, const Node& block, int64_t query_heads, int64_t own) {
-  const auto input = [&](size_t i) {
-    return i < block.inputs.size() ? f(block.inputs[i]) : f.none();
-  };
+  const auto input = [&](size_t i) { return f.input(block, i); };
   const Wire past_keys = input(4), past_values = input(5);
   heads = make_heads(head_axes(input(0).shape(), query_heads), head_axes(input(1).shape(), own),
                      head_axes(input(2).shape(), own),
