@@ -98,7 +98,7 @@ class Attrs {
   Attrs() = default;
   explicit Attrs(const OpDef* op) : op_(op), data_(op->make()) {}
   Attrs(const Attrs& o) : op_(o.op_), data_(o.data_ ? o.op_->clone(o.data_) : nullptr) {}
-  Attrs(Attrs&& o) noexcept : op_(o.op_), data_(std::exchange(o.data_, nullptr)) {}
+  Attrs(Attrs&& o) noexcept : op_(o.op_), data_(o.data_) { o.data_ = nullptr; }
   Attrs& operator=(Attrs o) noexcept {
     std::swap(op_, o.op_);
     std::swap(data_, o.data_);

@@ -6,6 +6,7 @@
 #include "backend/common/grid.h"
 #include "backend/cpu/isa.h"
 #include "backend/cpu/nest.h"
+#include "backend/cpu/tile_shape.h"
 #include "backend/cpu/winograd.h"
 #include "kernel/estimate.h"
 #include "kernel/functions.h"
@@ -202,11 +203,15 @@ Cost memory_cost(const Kernel& k, const CpuTarget& target) {
 
 // ---- Register tiles ---------------------------------------------------------------------------
 
+// That a vector of columns takes.
+int64_t registers_of(const TileLoops& loops, const Isa& isa) {
+  return std::max<int64_t>(1, loops.columns * size_of(loops.acc) / isa.vector_bytes);
+}
+
 // Parts of a cycle for a step of the depth: sums, or the loads of vectors and elements.
 int64_t tile_step_parts(const TileLoops& loops, const Product& p, const Tile& tile, const Isa& isa,
                         bool collide) {
-  const int64_t bytes = loops.columns * size_of(loops.acc);
-  const int64_t vectors = tile.vectors * std::max<int64_t>(1, bytes / isa.vector_bytes);
+  const int64_t vectors = tile.vectors * registers_of(loops, isa);
   // Sums of pairs of integers are a product and a sum.
   const bool two = p.group == 2 && loops.acc == DType::kI32;
   const int64_t sums = tile.rows * vectors * (two ? 2 : 1);
@@ -218,7 +223,7 @@ int64_t tile_step_parts(const TileLoops& loops, const Product& p, const Tile& ti
 }
 
 // What operands cost that are more than a load: the left one is computed for the rows of a tile and a block of
-// columns at a time, the right one, in vectors, for each tile.
+// columns at a time, the right one, in vectors, for each tile. Parts of a cycle for an element, and a step.
 struct OperandParts {
   int64_t left = 0, right = 0;
 };
@@ -240,11 +245,14 @@ int64_t weight_of_step(const Stage& s, const Product& p) {
   return std::max<int64_t>(sum, 1);
 }
 
-OperandParts operand_parts(const Stage& s, const Product& p, int columns, const Tile& tile) {
-  const Vec<ExprId> roots = operands(s);
+OperandParts operand_parts(const Stage& s, const Product& p, const TileLoops& loops,
+                           const Tile& tile, const Isa& isa) {
+  const int64_t registers = registers_of(loops, isa);
   OperandParts parts;
-  if (p.staged) parts.left = (weight(s, {roots[0]}) + 1) * kParts / 2 / columns;
-  parts.right = (weight_of_step(s, p) - 1) * tile.vectors * kParts / 2;
+  if (p.staged) {
+    parts.left = (weight(s, {operands(s)[0]}) + 1) * registers * kParts / 2 / loops.columns;
+  }
+  parts.right = (weight_of_step(s, p) - 1) * registers * tile.vectors * kParts / 2;
   return parts;
 }
 
@@ -333,7 +341,7 @@ Cost price_of_tile(const Kernel& k, const TileLoops& loops, const Tile& tile,
   const int64_t columns = std::max<int64_t>(1, estimate(loops.column.extent));
   const Cost row_tiles{ceil_of(steps(loops.rows).cycles, tile.rows)};
   const int64_t wide = ceil_of(ceil_of(columns, loops.columns), tile.vectors);
-  const int64_t blocks = std::clamp<int64_t>(kManyTiles / row_tiles.cycles, 1, wide);
+  const int64_t blocks = std::max<int64_t>(1, estimate(shape_of(k, loops, tile, target).blocks));
   const Cost batches = steps(loops.batch);
   // Its pointers, and its sums on their way to the maps.
   const int64_t around = (20 + 2 * tile.rows * tile.vectors) * kParts;
@@ -341,7 +349,7 @@ Cost price_of_tile(const Kernel& k, const TileLoops& loops, const Tile& tile,
   for (const Product& p : loops.products) {
     const Cost depth{ceil_of(steps(p.depth).cycles, runs_apart(k.stages[p.stage]))};
     const Cost groups{ceil_of(depth.cycles, p.group)};
-    const OperandParts extra = operand_parts(k.stages[p.stage], p, loops.columns, tile);
+    const OperandParts extra = operand_parts(k.stages[p.stage], p, loops, tile, isa);
     const Cost of_tile =
         groups * (tile_step_parts(loops, p, tile, isa, collide) + extra.right) + Cost{around};
     const Cost staging = depth * tile.rows * extra.left;

@@ -60,12 +60,13 @@ Vec<int64_t> tile_of(const RowLoops& loops, const Isa& isa) {
   return {(rows + blocks - 1) / blocks, vectors};
 }
 
-// The axis that the loop alone moves along; nullopt: none, or it moves otherwise.
+// The axis along which each step of the loop goes one further, wherever it begins; nullopt: there is none, or it is not
+// the only one that moves.
 std::optional<int> axis_along(const Access& a, LoopId loop) {
   std::optional<int> found;
   for (size_t i = 0; i < a.index.size(); ++i) {
     if (!uses_loop(a.index[i].dim, loop)) continue;
-    if (found || a.index[i].dim != Dim::loop(loop)) return std::nullopt;
+    if (found || uses_loop(a.index[i].dim - Dim::loop(loop), loop)) return std::nullopt;
     found = static_cast<int>(i);
   }
   return found;

@@ -67,13 +67,9 @@ void lay_out_scratch(TileShape& s) {
 
 }  // namespace
 
-TileShape shape_of(const Kernel& k, const Choice& choice, const CpuTarget& target) {
-  std::optional<TileLoops> loops = loops_of(k, choice);
-  RLX_CHECK(loops && choice.tile.size() >= 2,
-            "a kernel that is no product was given a register tile");
-  TileShape s;
-  s.loops = *loops;
-  s.tile = {choice.tile[0], choice.tile[1]};
+TileShape shape_of(const Kernel& k, const TileLoops& loops, const Tile& tile,
+                   const CpuTarget& target) {
+  TileShape s{.loops = loops, .tile = tile};
   s.rows = extent_of(s.loops.rows);
   s.row_tiles = ceil_div(s.rows, s.tile.rows);
   s.panels = ceil_div(s.loops.column.extent, s.loops.columns);
@@ -82,6 +78,13 @@ TileShape shape_of(const Kernel& k, const Choice& choice, const CpuTarget& targe
   s.blocks = ceil_div(s.panels, s.block);
   lay_out_scratch(s);
   return s;
+}
+
+TileShape shape_of(const Kernel& k, const Choice& choice, const CpuTarget& target) {
+  const std::optional<TileLoops> loops = loops_of(k, choice);
+  RLX_CHECK(loops && choice.tile.size() >= 2,
+            "a kernel that is no product was given a register tile");
+  return shape_of(k, *loops, {choice.tile[0], choice.tile[1]}, target);
 }
 
 }  // namespace rlx::backend::cpu

@@ -26,6 +26,8 @@ struct TileShape {
   Dim scratch_bytes;
 };
 
+TileShape shape_of(const Kernel& k, const TileLoops& loops, const Tile& tile,
+                   const CpuTarget& target);
 TileShape shape_of(const Kernel& k, const Choice& choice, const CpuTarget& target);
 
 }  // namespace rlx::backend::cpu
