@@ -103,7 +103,7 @@ class Chooser {
     for (const Arg& a : units_[u].kernel.args) {
       if (a.written || a.constant || std::ranges::count(seen, a.value)) continue;
       seen.push_back(a.value);
-      if (const int64_t n = copies_of(a.value)) sum += copy_cost(a.value) * n;
+      for (const Storage& s : copies_of(a.value)) sum += copy_cost(a.value, s);
     }
     return sum;
   }
@@ -112,8 +112,8 @@ class Chooser {
     return rows_[use.unit][picked_[use.unit]].needs[use.arg];
   }
 
-  // How many storages its readers need that it does not have.
-  int64_t copies_of(ValueId v) const {
+  // The storages that its readers need and it does not have.
+  Vec<Storage> copies_of(ValueId v) const {
     Vec<const Need*> needs;
     for (const Use& use : uses_[v.index]) needs.push_back(&need_of(use));
     Vec<Storage> there;
@@ -125,17 +125,18 @@ class Chooser {
           std::ranges::any_of(there, [&](const Storage& s) { return need->is_met_by(s); });
       if (!met) there.push_back(need->wanted(rank));
     }
-    return static_cast<int64_t>(there.size()) - 1;
+    there.erase(there.begin());
+    return there;
   }
 
-  Cost copy_cost(ValueId v) {
-    std::optional<Cost>& cost = copy_costs_[v.index];
-    if (!cost) {
-      const Storage s = Storage::row_major(g_[v].type.rank());
-      auto rows = menu_(copy_kernel(g_, v, s, s), target_);
-      cost = rows ? cheapest(*rows).cost * (is_appended_[v.index] ? kSteps : 1) : Cost();
+  Cost copy_cost(ValueId v, const Storage& to) {
+    for (const auto& [storage, cost] : copy_costs_[v.index]) {
+      if (storage == to) return cost;
     }
-    return *cost;
+    const Cost once = cost_of_copy(g_, v, to, target_, menu_);
+    const Cost cost = once * (is_appended_[v.index] ? kSteps : 1);
+    copy_costs_[v.index].emplace_back(to, cost);
+    return cost;
   }
 
   const Vec<Unit>& units_;
@@ -145,10 +146,10 @@ class Chooser {
   // By unit: its menu, and which row it takes.
   Vec<Rows> rows_;
   Vec<size_t> picked_;
-  // By value: who reads it, whether it is row-major whatever they need, whether a state gives it, what a copy costs.
+  // By value: who reads it, whether it is row-major whatever they need, whether a state gives it, what copies cost.
   Vec<Vec<Use>> uses_;
   Vec<bool> is_fixed_, is_appended_;
-  Vec<std::optional<Cost>> copy_costs_;
+  Vec<Vec<std::pair<Storage, Cost>>> copy_costs_;
 };
 
 }  // namespace

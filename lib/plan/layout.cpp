@@ -361,4 +361,10 @@ Kernel copy_kernel(const Graph& g, ValueId v, const Storage& from, const Storage
   return k;
 }
 
+Cost cost_of_copy(const Graph& g, ValueId v, const Storage& to, const Target& target, Menu menu) {
+  const Storage from = Storage::row_major(g[v].type.rank());
+  const auto rows = menu(copy_kernel(g, v, from, to), target);
+  return rows ? cheapest(*rows).cost : Cost();
+}
+
 }  // namespace rlx

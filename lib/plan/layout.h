@@ -27,5 +27,7 @@ std::optional<Storage> wanted_by(const Vec<const Need*>& needs);
 
 // The kernel that copies a value between two storages.
 Kernel copy_kernel(const Graph& g, ValueId v, const Storage& from, const Storage& to);
+// What the menu says of one from row-major; nothing where it has none.
+Cost cost_of_copy(const Graph& g, ValueId v, const Storage& to, const Target& target, Menu menu);
 
 }  // namespace rlx

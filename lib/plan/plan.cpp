@@ -26,6 +26,27 @@
 namespace rlx {
 namespace {
 
+// Of the right operands of products: whoever makes such a value writes rows, and which layouts there will be is not known
+// while kernels are grouped. (Channels-last is what convolutions hand to each other.)
+Cost copies_before(const Kernel& k, const Alternative& row, const Graph& g, const Target& target,
+                   Menu menu) {
+  std::set<uint32_t> right;
+  for (const Stage& s : k.stages) {
+    if (!is_product(s)) continue;
+    for (const uint32_t r : loaded_reads(s, operands(s)[1])) {
+      if (s.reads[r].of == Access::Of::kArg) right.insert(s.reads[r].tensor);
+    }
+  }
+  Cost sum;
+  for (const uint32_t a : right) {
+    const Arg& arg = k.args[a];
+    const auto rank = static_cast<int>(arg.shape.size());
+    if (arg.constant || row.needs[a].is_met_by(Storage::row_major(rank))) continue;
+    sum += cost_of_copy(g, arg.value, row.needs[a].wanted(rank), target, menu);
+  }
+  return sum;
+}
+
 // Of what views leave of a kernel.
 Price price_of(Menu menu, const Target& target, const Graph& g, bool views,
                const LikelyDims& likely) {
@@ -35,7 +56,12 @@ Price price_of(Menu menu, const Target& target, const Graph& g, bool views,
     if (left && left->stages.empty()) return Cost();
     const Kernel& open = left ? *left : k;
     auto rows = likely.empty() ? menu(open, target) : menu(at_values(open, likely), target);
-    return rows ? cheapest(*rows).cost : Cost::most();
+    if (!rows) return Cost::most();
+    Cost least = Cost::most();
+    for (const Alternative& row : *rows) {
+      least = std::min(least, row.cost + copies_before(k, row, g, target, menu));
+    }
+    return least;
   };
 }
 

@@ -332,8 +332,57 @@ kernel "counted" {
       check_same_on(m, placed, symbols, random_values(1), row.choice);
       ++ways;
     }
-    // Turned or not.
-    CHECK(ways == 2);
+    // Turned or not, in blocks of 1, 2 and 4 tiles.
+    CHECK(ways == 6);
+  }
+}
+
+TEST_CASE("a block has several tiles of rows, the last of which may have none") {
+  // The left operand is computed, and staged; a second product takes the row.
+  const Kernel k = parse_kernel(R"(
+kernel "blocks" {
+  arg %0 : f32[b, s, 20] row_major
+  arg %1 : f32[b, n, 20] row_major
+  arg %2 : f32[b, n, 9] row_major
+  arg %3 : f32[b, s, 9] row_major written
+  local l0 : f32[n]
+  grid i0 in b, i1 in s
+  contract %3.0 for i2 in n, i3 in 20 {
+    batch [i0] m [i1] n [i2] k [i3]
+    acc0 : f32
+    v0 = load %0[i0, i1, i3]
+    v1 = load %1[i0, i2, i3]
+    v2 : f32 = const 0.25
+    v3 = mul(v0, v2)
+    v4 = acc0
+    a = v3
+    b = v1
+    l0[i2] = v4
+  }
+  contract %3.1 for i4 in 9, i5 in n {
+    batch [i0] m [i1] n [i4] k [i5]
+    acc0 : f32
+    v0 = load l0[i5]
+    v1 = load %2[i0, i5, i4]
+    v2 = acc0
+    a = v0
+    b = v1
+    %3[i0, i1, i4] = v2
+  }
+})");
+  for (const Machine& m : machines()) {
+    const Vec<Alternative> rows = *backend::cpu::menu(k, m.target);
+    for (const Alternative& row : rows) {
+      if (row.choice.algorithm != "rows") continue;
+      Kernel placed = k;
+      for (size_t i = 0; i < k.args.size(); ++i) {
+        placed.args[i].storage = row.needs[i].wanted(static_cast<int>(k.args[i].shape.size()));
+      }
+      for (int64_t s : {1, 5, 12, 25, 61}) {
+        const Symbols symbols = {{"b", 2}, {"s", s}, {"n", 35}};
+        check_same_on(m, placed, symbols, random_values(1), row.choice);
+      }
+    }
   }
 }
 

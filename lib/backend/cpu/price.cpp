@@ -66,21 +66,34 @@ int64_t weight(const Stage& s, const Vec<ExprId>& roots) {
   return std::max<int64_t>(sum, 1);
 }
 
+// What counts along the axis that is innermost in memory, axes of one element left out.
+const AxisIndex& innermost(const Kernel& k, const Access& a) {
+  if (a.of != Access::Of::kArg) return a.index.back();
+  const Arg& arg = k.args[a.tensor];
+  for (size_t i = arg.storage.dims.size(); i-- > 0;) {
+    const auto axis = static_cast<size_t>(arg.storage.dims[i].axis);
+    if (!arg.shape[axis].is(1)) return a.index[axis];
+  }
+  return a.index.back();
+}
+
 // Whether elements that are written side by side are read apart from each other.
-bool gathers(const Access& write, const Access& read) {
+bool gathers(const Kernel& k, const Access& write, const Access& read) {
   if (write.index.empty() || read.index.empty()) return false;
-  const std::optional<LoopId> along = write.index.back().dim.as_loop();
-  if (!along || uses_loop(read.index.back().dim, *along)) return false;
+  const std::optional<LoopId> along = innermost(k, write).dim.as_loop();
+  if (!along || uses_loop(innermost(k, read).dim, *along)) return false;
   return std::ranges::any_of(read.index,
                              [&](const AxisIndex& i) { return uses_loop(i.dim, *along); });
 }
 
+// Instructions for an element that is read by itself.
+constexpr int64_t kGather = 60;
+
 // Of what follows the loops that have ended, stores included.
-int64_t weight_of_results(const Stage& s) {
-  constexpr int64_t kGather = 20;
+int64_t weight_of_results(const Kernel& k, const Stage& s) {
   int64_t sum = weight(s, s.results) + static_cast<int64_t>(s.writes.size());
   if (s.kind() != Kind::kMap || s.writes.empty()) return sum;
-  for (const Access& a : s.reads) sum += gathers(s.writes[0], a) ? kGather : 0;
+  for (const Access& a : s.reads) sum += gathers(k, s.writes[0], a) ? kGather : 0;
   return sum;
 }
 
@@ -103,9 +116,9 @@ int64_t lanes_of(const Kernel& k, const Stage& s, const Isa& isa) {
 }
 
 // Parts of a cycle for a step of the stage, two instructions a cycle on all lanes.
-int64_t step_parts(const Stage& s, int64_t lanes) {
+int64_t step_parts(const Kernel& k, const Stage& s, int64_t lanes) {
   switch (s.kind()) {
-    case Kind::kMap: return weight_of_results(s) * kParts / 2 / lanes;
+    case Kind::kMap: return weight_of_results(k, s) * kParts / 2 / lanes;
     case Kind::kReduce: return weight(s, s.reduction().combine) * kParts / 2 / lanes;
     // One element after the other.
     case Kind::kScan: return (weight(s, s.scan().combine) + 4) * kParts;
@@ -128,9 +141,9 @@ int64_t sub_byte_parts(const Kernel& k, const Stage& s) {
 }
 
 // Rows begin, end, and merge their lanes.
-int64_t row_parts(const Stage& s, int64_t lanes) {
+int64_t row_parts(const Kernel& k, const Stage& s, int64_t lanes) {
   if (s.kind() == Kind::kMap) return s.loops.empty() ? 0 : 3 * kParts;
-  return 4 * kParts / lanes + weight_of_results(s) * kParts / 2 / lanes;
+  return 4 * kParts / lanes + weight_of_results(k, s) * kParts / 2 / lanes;
 }
 
 Cost stage_cost(const Kernel& k, const Stage& s, const Isa& isa) {
@@ -141,9 +154,9 @@ Cost stage_cost(const Kernel& k, const Stage& s, const Isa& isa) {
   }
   const Cost rows = steps(s.kind() == Kind::kMap ? k.grid : kept);
   const int64_t lanes = lanes_of(k, s, isa);
-  const int64_t step = step_parts(s, lanes) + sub_byte_parts(k, s);
+  const int64_t step = step_parts(k, s, lanes) + sub_byte_parts(k, s);
   const Cost parts =
-      steps(kept) * (steps(over).cycles / runs_apart(s)) * step + rows * row_parts(s, lanes);
+      steps(kept) * (steps(over).cycles / runs_apart(s)) * step + rows * row_parts(k, s, lanes);
   return {parts.cycles / kParts};
 }
 
@@ -258,29 +271,42 @@ OperandParts operand_parts(const Stage& s, const Product& p, const TileLoops& lo
 
 // ---- Blocks of rows ---------------------------------------------------------------------------
 
-// A product of a block of rows: its sums, and the right operand, which comes anew for each block. From the second
+// A product of blocks of rows: the sums of a tile, and the right operand, which comes anew for each block. From the second
 // cache it comes while sums are under way, as it does for register tiles.
-Cost product_of_block(const Kernel& k, const Stage& s, const Vec<int64_t>& tile, bool turned,
-                      const CpuTarget& target) {
+struct RowProduct {
+  Cost tile, block;
+};
+
+RowProduct product_of_rows(const Kernel& k, const Stage& s, const RowTile& tile, bool turned,
+                           const CpuTarget& target) {
   const Isa isa(target);
   const int64_t columns = std::max<int64_t>(1, estimate(s.loops[0].extent));
-  const int64_t vectors = tile[1] * std::max<int64_t>(1, kVectorBytes / isa.vector_bytes);
-  const int64_t step = std::max<int64_t>(tile[0] * vectors, vectors + tile[0]) * kParts / 2;
+  const int64_t vectors = tile.vectors * std::max<int64_t>(1, kVectorBytes / isa.vector_bytes);
+  const int64_t step = std::max<int64_t>(tile.rows * vectors, vectors + tile.rows) * kParts / 2;
   const Cost depth = steps({s.loops.begin() + 1, s.loops.end()});
-  const int64_t tiles = ceil_of(columns, tile[1] * kLanes);
+  const int64_t wide = ceil_of(columns, tile.vectors * kLanes);
   // Where its rows are, and their sums on their way to the results.
   constexpr int64_t kRow = 40;
-  const int64_t around = (20 + 2 * tile[0] * tile[1]) * tiles + kRow * tile[0];
-  Cost parts = depth * step * tiles + Cost{around * kParts};
+  const int64_t around = (20 + 2 * tile.rows * tile.vectors) * wide + kRow * tile.rows;
+  const Cost sums = depth * step * wide + Cost{around * kParts};
+  Cost block;
   // A vector is loaded, goes through the shuffles of its block, and is stored.
-  constexpr int64_t kTurning = 6;
-  if (turned) parts += depth * tiles * (tile[1] * kLanes / isa.lanes) * (kTurning * kParts);
+  constexpr int64_t kTurning = 4;
+  if (turned) block += depth * wide * (tile.vectors * kLanes / isa.lanes) * (kTurning * kParts);
   for (const uint32_t r : loaded_reads(s, s.contract().b)) {
     const Arg& arg = k.args[s.reads[r].tensor];
     const Cost bytes = in_bytes(arg.dtype, depth * columns);
-    parts += bytes * (byte_parts(bytes.cycles, arg.constant, target) - kSecond);
+    block += bytes * (byte_parts(bytes.cycles, arg.constant, target) - kSecond);
   }
-  return {parts.cycles / kParts};
+  return {{sums.cycles / kParts}, {block.cycles / kParts}};
+}
+
+// What a block's locals cost that have left the second cache.
+Cost rows_in_block(const Kernel& k, const RowTile& tile, const CpuTarget& target) {
+  Cost bytes;
+  for (const Local& l : k.locals) bytes += Cost{estimate(product(l.shape))} * size_of(l.dtype);
+  bytes = bytes * tile.block();
+  return {(bytes * (2 * (byte_parts(bytes.cycles, false, target) - kSecond))).cycles / kParts};
 }
 
 // ---- Winograd ---------------------------------------------------------------------------------
@@ -373,14 +399,20 @@ Cost price_of_winograd(const Kernel& k, const WinogradShape& s, const CpuTarget&
 Cost price_of_rows(const Kernel& k, const RowLoops& loops, const Choice& choice,
                    const CpuTarget& target) {
   const Isa isa(target);
-  const Cost blocks = steps(loops.batch) * ceil_of(steps(loops.rows).cycles, choice.tile[0]);
-  Cost sum = memory_cost(k, target);
+  const RowTile tile = row_tile(choice);
+  const Cost batch = steps(loops.batch), rows = steps(loops.rows);
+  const Cost tiles = batch * ceil_of(rows.cycles, tile.rows);
+  const Cost blocks = batch * ceil_of(rows.cycles, tile.block());
+  Cost sum = memory_cost(k, target) + blocks * rows_in_block(k, tile, target).cycles;
   const Vec<bool> turned = turned_stages(k, choice);
   for (size_t i = 0; i < k.stages.size(); ++i) {
     const Stage& s = k.stages[i];
-    sum += s.kind() == Kind::kContract
-               ? blocks * product_of_block(k, s, choice.tile, turned[i], target).cycles
-               : stage_cost(k, s, isa);
+    if (s.kind() != Kind::kContract) {
+      sum += stage_cost(k, s, isa);
+      continue;
+    }
+    const RowProduct product = product_of_rows(k, s, tile, turned[i], target);
+    sum += tiles * product.tile.cycles + blocks * product.block.cycles;
   }
   return kStart + shared(sum, blocks);
 }

@@ -11,7 +11,6 @@ namespace rlx::backend::cpu {
 struct WinogradShape;
 
 Cost price_of_loops(const Kernel& k, const CpuTarget& target);
-// `tile` is the choice's: rows of a block, vectors of a product's tile.
 Cost price_of_rows(const Kernel& k, const RowLoops& loops, const Choice& choice,
                    const CpuTarget& target);
 Cost price_of_winograd(const Kernel& k, const WinogradShape& shape, const CpuTarget& target);

@@ -51,13 +51,13 @@ bool is_batch(const Kernel& k, LoopId loop) {
 }
 
 // As many rows as sums in two vectors, or one, leave registers for, and no more than there are.
-Vec<int64_t> tile_of(const RowLoops& loops, const Isa& isa) {
+RowTile tile_of(const RowLoops& loops, const Isa& isa) {
   const int64_t vectors = isa.wide ? 2 : 1;
   const int64_t most = isa.accumulators / vectors;
   const int64_t rows = extent_of(loops.rows).constant().value_or(most);
   if (rows <= most) return {std::max<int64_t>(rows, 1), vectors};
-  const int64_t blocks = (rows + most - 1) / most;
-  return {(rows + blocks - 1) / blocks, vectors};
+  const int64_t tiles = (rows + most - 1) / most;
+  return {(rows + tiles - 1) / tiles, vectors};
 }
 
 // The axis along which each step of the loop goes one further, wherever it begins; nullopt: there is none, or it is not
@@ -126,9 +126,10 @@ void prefer_columns(const Kernel& k, const Stage& s, Vec<Need>& needs) {
   }
 }
 
-// Nothing where a right operand cannot lie so.
+// Nothing where a right operand cannot lie so, or two of one value want it otherwise.
 std::optional<Vec<Need>> needs_of(const Kernel& k, const Choice& choice) {
   Vec<Need> needs(k.args.size());
+  Vec<bool> is_right(k.args.size());
   const Vec<bool> turned = turned_stages(k, choice);
   for (size_t i = 0; i < k.stages.size(); ++i) {
     const Stage& s = k.stages[i];
@@ -140,7 +141,8 @@ std::optional<Vec<Need>> needs_of(const Kernel& k, const Choice& choice) {
       const Access& a = s.reads[r];
       if (a.of == Access::Of::kArg && is_sub_byte(k.args[a.tensor].dtype)) return std::nullopt;
       const std::optional<Need> need = right_need(a, k.args[a.tensor], side);
-      if (!need) return std::nullopt;
+      if (!need || (is_right[a.tensor] && needs[a.tensor] != *need)) return std::nullopt;
+      is_right[a.tensor] = true;
       needs[a.tensor] = *need;
     }
   }
@@ -158,6 +160,18 @@ int64_t turnable(const Kernel& k) {
   return bits;
 }
 
+// What may be turned, as bits: nothing, one operand, or all that can be.
+Vec<int64_t> turnings(const Kernel& k) {
+  const int64_t all = turnable(k);
+  Vec<int64_t> bits = {0};
+  for (size_t product = 0; product < kMostTurnable; ++product) {
+    const int64_t one = all & int64_t{1} << product;
+    if (one != 0 && one != all) bits.push_back(one);
+  }
+  if (all != 0) bits.push_back(all);
+  return bits;
+}
+
 bool scratch_fits(const Kernel& k, int64_t rows) {
   Dim bytes = 0;
   for (const Local& l : k.locals) bytes = bytes + bytes_of(l.dtype, product(l.shape)) * rows;
@@ -167,13 +181,19 @@ bool scratch_fits(const Kernel& k, int64_t rows) {
 
 }  // namespace
 
+RowTile row_tile(const Choice& choice) {
+  const Vec<int64_t>& n = choice.tile;
+  RLX_CHECK(n.size() == 4, "a block of rows was given other numbers");
+  return {n[0], n[1], n[2], n[3]};
+}
+
 LoopId column_loop(const Stage& s) { return s.contract().n[0]; }
 
 const Loop& depth_loop(const Stage& s) { return *find_loop(s.loops, s.contract().k[0]); }
 
 Vec<bool> turned_stages(const Kernel& k, const Choice& choice) {
   Vec<bool> turned;
-  const int64_t bits = choice.tile.size() == 3 ? choice.tile[2] : 0;
+  const int64_t bits = row_tile(choice).turned;
   size_t product = 0;
   for (const Stage& s : k.stages) {
     const bool may_be = s.kind() == Kind::kContract && product < kMostTurnable;
@@ -197,25 +217,29 @@ std::optional<RowLoops> row_loops(const Kernel& k) {
 Vec<Alternative> offer_rows(const Kernel& k, const CpuTarget& target) {
   const std::optional<RowLoops> loops = row_loops(k);
   if (!loops) return {};
-  const Vec<int64_t> tile = tile_of(*loops, Isa(target));
-  if (!scratch_fits(k, tile[0])) return {};
-  Vec<Choice> choices = {{"rows", tile}};
-  if (const int64_t turned = turnable(k)) choices.push_back({"rows", {tile[0], tile[1], turned}});
+  const Vec<int64_t> bits = turnings(k);
+  RowTile tile = tile_of(*loops, Isa(target));
   Vec<Alternative> rows;
-  for (const Choice& c : choices) {
-    std::optional<Vec<Need>> needs = needs_of(k, c);
-    if (needs) rows.push_back({c, std::move(*needs), price_of_rows(k, *loops, c, target)});
+  for (const int64_t tiles : {1, 2, 4}) {
+    tile.tiles = tiles;
+    if (!scratch_fits(k, tile.block())) break;
+    for (const int64_t turned : bits) {
+      const Choice c{"rows", {tile.rows, tile.vectors, tiles, turned}};
+      std::optional<Vec<Need>> needs = needs_of(k, c);
+      if (needs) rows.push_back({c, std::move(*needs), price_of_rows(k, *loops, c, target)});
+    }
   }
   return rows;
 }
 
 bool fits_rows(const Kernel& k, const Choice& choice) {
   constexpr int64_t kMost = 32;
-  const Vec<int64_t>& tile = choice.tile;
-  if (tile.size() != 2 && tile.size() != 3) return false;
-  if (tile[0] < 1 || tile[0] > kMost || tile[1] < 1 || tile[1] > kMost) return false;
-  if (!row_loops(k) || !scratch_fits(k, tile[0])) return false;
-  return tile.size() == 2 || (tile[2] > 0 && (tile[2] & ~turnable(k)) == 0);
+  if (choice.tile.size() != 4) return false;
+  const RowTile tile = row_tile(choice);
+  const auto is_count = [](int64_t n) { return n >= 1 && n <= kMost; };
+  if (!is_count(tile.rows) || !is_count(tile.vectors) || !is_count(tile.tiles)) return false;
+  if (!row_loops(k) || !scratch_fits(k, tile.block())) return false;
+  return tile.turned >= 0 && (tile.turned & ~turnable(k)) == 0;
 }
 
 }  // namespace rlx::backend::cpu

@@ -3,12 +3,13 @@
 // small enough for the caches. LLVM-free.
 //
 // A product's tile is `rows` x `vectors` vectors of columns as in tile.h, its sums in registers over the whole
-// depth; its left operand may be a row that an earlier stage made. The other stages run row by row as "loops"
-// runs them. The right operands are read anew for each block: the right algorithm where they are small, as a
-// head's keys and values are.
+// depth; its left operand may be a row that an earlier stage made. One that is computed is staged: once for a row
+// and all its columns. The other stages run row by row as "loops" runs them. The right operands are read anew for
+// each block, which is some tiles of rows: the right algorithm where they are small, as a head's keys and values are.
 //
 // A right operand lies best with its columns side by side. Where its depth does instead, as that of keys which are
-// appended to, it is turned as it comes: for the columns of a tile it is read along the depth, and goes through scratch.
+// appended to, it is turned as it comes: for the columns of a tile it is read along the depth, and goes through scratch,
+// once for all rows of the block.
 #pragma once
 #include "backend/cpu/algorithm.h"
 
@@ -26,8 +27,16 @@ std::optional<RowLoops> row_loops(const Kernel& k);
 LoopId column_loop(const Stage& s);
 // Of a product whose right operand is turned: what it sums over.
 const Loop& depth_loop(const Stage& s);
-// By stage: whether it is a product whose right operand is turned. The choice's third number has a bit for each product, in
-// their order.
+// A choice's numbers: rows and vectors of a tile, tiles of rows in a block, and a bit for each product, in their order, that
+// is 1 where its right operand is turned.
+struct RowTile {
+  int64_t rows = 1, vectors = 1, tiles = 1, turned = 0;
+
+  int64_t block() const { return rows * tiles; }
+};
+// The choice has four numbers.
+RowTile row_tile(const Choice& choice);
+// By stage: whether it is a product whose right operand is turned.
 Vec<bool> turned_stages(const Kernel& k, const Choice& choice);
 
 Vec<Alternative> offer_rows(const Kernel& k, const CpuTarget& target);
