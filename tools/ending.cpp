@@ -100,7 +100,10 @@ void handle(int signal, void (*handler)(int, siginfo_t*, void*)) {
   ::sigaction(signal, &action, nullptr);
 }
 
+// One that came while the process became another build (driver/full_build.h) has waited for the handler.
 void handle_interruptions() {
+  sigset_t handled;
+  sigemptyset(&handled);
   for (const int signal : {SIGINT, SIGTERM, SIGHUP}) {
     struct sigaction now;
     // nohup, and jobs in the background.
@@ -109,7 +112,9 @@ void handle_interruptions() {
     action.sa_handler = on_interruption;
     action.sa_flags = SA_NODEFER;
     ::sigaction(signal, &action, nullptr);
+    sigaddset(&handled, signal);
   }
+  ::pthread_sigmask(SIG_UNBLOCK, &handled, nullptr);
 }
 
 }  // namespace

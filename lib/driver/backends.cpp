@@ -3,11 +3,12 @@
 #include "backend/cpu/cpu.h"
 #include "backend/cuda/cuda.h"
 #include "driver/codes.h"
+#include "driver/full_build.h"
 
 namespace rlx::driver {
 namespace {
 
-[[maybe_unused]] Error no_compiler() {
+Error no_compiler() {
   return Error(kNoCompiler,
                "this rlx was built without LLVM: it runs what is in the cache and compiles nothing",
                "compile with a full build into the same cache");
@@ -23,6 +24,14 @@ Result<Vec<Alternative>> no_menu(const Kernel&, const Target&) { return no_compi
 #endif
 
 }  // namespace
+
+bool can_compile() { return RLX_WITH_LLVM != 0; }
+
+Status check_compiler() {
+  become_full_build();
+  if (can_compile()) return {};
+  return no_compiler();
+}
 
 #if RLX_WITH_LLVM
 

@@ -4,6 +4,10 @@
 
 namespace rlx::driver {
 
+// Whether this build can compile; one without LLVM runs what is in the cache.
+bool can_compile();
+// Error 7001 where it cannot and no other build is there that can (full_build.h).
+Status check_compiler();
 // What the target's backend offers; a function that refuses where this build has none.
 Menu menu_of(const Target& target);
 Result<Code> emit_code(const Vec<PlannedKernel>& kernels, const Vec<std::string>& symbols,

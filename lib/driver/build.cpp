@@ -9,6 +9,7 @@
 #include "cache/key.h"
 #include "driver/backends.h"
 #include "driver/codes.h"
+#include "driver/full_build.h"
 #include "driver/open_entry.h"
 #include "driver/store_compiled.h"
 #include "driver/switches.h"
@@ -203,10 +204,12 @@ class Builder {
     RLX_TRY(Lookup found, store_->lookup(key, {.action = action, .lir = false, .again = again}));
     note("lookup");
     if (found.hit && lacks_copies(*found.hit)) {
+      become_full_build();
       why_ = Lookup::Why::kRefresh;
       return false;
     }
     if (found.hit) return use(*found.hit, {});
+    if (!r_.require_hit && !again) become_full_build();
     why_ = found.why;
     if (why_ == Lookup::Why::kDamaged || why_ == Lookup::Why::kForeign ||
         why_ == Lookup::Why::kUnsigned || why_ == Lookup::Why::kUnreadable) {
@@ -271,6 +274,7 @@ class Builder {
       RLX_TRY(out_.target, parse_target("host"));
     }
     if (!image) {
+      become_full_build();
       store_->complain("image of " + entry.key + ": " + image.error().first().message +
                        "; made again from its LIR");
       image = remake_image(*store_, entry, std::move(lir), out_.target, r_.jobs);
@@ -294,6 +298,7 @@ class Builder {
       not_at_hand_ = why;
       return false;
     }
+    become_full_build();
     store_->complain(why.first().message + "; compiled again");
     return false;
   }
@@ -306,6 +311,7 @@ class Builder {
     const cache::KeyLock lock = store_->lock(action.key);
     RLX_TRY(found, find_again(lock, action));
     if (found) return {};
+    RLX_TRY_VOID(check_compiler());
     explain_miss(action);
     if (must_store()) RLX_TRY_VOID(store_->check_writable());
     return make_and_publish(lock, action, make);

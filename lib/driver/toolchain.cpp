@@ -13,8 +13,6 @@ std::map<std::string, std::string> toolchain() {
   return {{"compiler", compiler_id()}, {"llvm", llvm_version()}};
 }
 
-bool can_compile() { return RLX_WITH_LLVM != 0; }
-
 std::string version() { return RLX_VERSION; }
 
 }  // namespace rlx::driver

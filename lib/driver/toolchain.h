@@ -12,9 +12,6 @@ std::string compiler_id();
 std::string llvm_version();
 // Both, as entries record them.
 std::map<std::string, std::string> toolchain();
-// Whether this build can compile; one without LLVM runs what is in the cache.
-bool can_compile();
-
 // "0.1.0"
 std::string version();
 

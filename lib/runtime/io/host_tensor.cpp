@@ -1,7 +1,8 @@
 #include "runtime/io/host_tensor.h"
 
+#include <cstdint>
+#include <cstdlib>
 #include <cstring>
-#include <new>
 
 #include <fmt/format.h>
 
@@ -9,22 +10,37 @@
 
 namespace rlx {
 
+namespace {
+
+// As the system hands them out: pages that nobody writes cost nothing. Where the block begins stands before them. Null where
+// there is not that much.
+std::byte* zeros(size_t size) {
+  constexpr size_t kAlignment = AlignedBytes::kAlignment;
+  static_assert(kAlignment >= 2 * sizeof(void*));
+  void* block = std::calloc(1, size + kAlignment);
+  if (block == nullptr) return nullptr;
+  auto* begin = static_cast<std::byte*>(block);
+  const size_t past = reinterpret_cast<uintptr_t>(begin) % kAlignment;
+  std::byte* data = begin + (kAlignment - past);
+  std::memcpy(data - sizeof block, &block, sizeof block);
+  return data;
+}
+
+}  // namespace
+
 AlignedBytes::AlignedBytes(size_t size) : size_(size) {
   if (size == 0) return;
-  data_.reset(static_cast<std::byte*>(::operator new(size, std::align_val_t{kAlignment})));
-  std::memset(data_.get(), 0, size);
+  data_.reset(zeros(size));
+  RLX_CHECK(data_, "no memory for what was known to fit");
 }
 
 Result<AlignedBytes> AlignedBytes::make(size_t size, std::string_view what) {
   AlignedBytes made;
   RLX_TRY_VOID(check_memory(what, size));
-  made.size_ = size;
   if (size == 0) return made;
-  auto* data =
-      static_cast<std::byte*>(::operator new(size, std::align_val_t{kAlignment}, std::nothrow));
-  if (data == nullptr) return no_memory_for(what, size);
-  made.data_.reset(data);
-  std::memset(data, 0, size);
+  made.data_.reset(zeros(size));
+  if (!made.data_) return no_memory_for(what, size);
+  made.size_ = size;
   return made;
 }
 
@@ -33,7 +49,9 @@ AlignedBytes::AlignedBytes(Bytes bytes) : AlignedBytes(bytes.size()) {
 }
 
 void AlignedBytes::Free::operator()(std::byte* p) const {
-  ::operator delete(p, std::align_val_t{kAlignment});
+  void* block = nullptr;
+  std::memcpy(&block, p - sizeof block, sizeof block);
+  std::free(block);
 }
 
 int64_t HostTensor::elements() const {

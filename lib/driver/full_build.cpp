@@ -1,0 +1,56 @@
+#include "driver/full_build.h"
+
+#include <csignal>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+#include <string>
+#include <system_error>
+
+#include <unistd.h>
+
+#include "driver/backends.h"
+#include "support/result.h"
+
+namespace rlx::driver {
+namespace {
+
+// As the system has them; none where it does not tell.
+Vec<std::string> own_arguments() {
+  std::ifstream file("/proc/self/cmdline", std::ios::binary);
+  const std::string all{std::istreambuf_iterator<char>(file), {}};
+  Vec<std::string> arguments;
+  for (size_t at = 0; at < all.size(); at += arguments.back().size() + 1) {
+    arguments.emplace_back(all.c_str() + at);
+  }
+  return arguments;
+}
+
+// An interruption in between waits for the handler of the other build: it would end the process without a word.
+void replace_process(const char* path, char* const* arguments) {
+  sigset_t later, before;
+  sigemptyset(&later);
+  for (const int signal : {SIGINT, SIGTERM, SIGHUP}) sigaddset(&later, signal);
+  ::pthread_sigmask(SIG_BLOCK, &later, &before);
+  ::execv(path, arguments);
+  ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
+}
+
+}  // namespace
+
+void become_full_build() {
+  if (can_compile()) return;
+  std::error_code failed;
+  const std::filesystem::path here = std::filesystem::read_symlink("/proc/self/exe", failed);
+  if (failed) return;
+  const std::filesystem::path full =
+      here.parent_path().parent_path() / RLX_FULL_BUILDS / here.filename();
+  Vec<std::string> arguments = own_arguments();
+  if (arguments.empty()) return;
+  Vec<char*> raw;
+  for (std::string& a : arguments) raw.push_back(a.data());
+  raw.push_back(nullptr);
+  replace_process(full.c_str(), raw.data());
+}
+
+}  // namespace rlx::driver
