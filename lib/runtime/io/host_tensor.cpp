@@ -22,7 +22,7 @@ std::byte* zeros(size_t size) {
   auto* begin = static_cast<std::byte*>(block);
   const size_t past = reinterpret_cast<uintptr_t>(begin) % kAlignment;
   std::byte* data = begin + (kAlignment - past);
-  std::memcpy(data - sizeof block, &block, sizeof block);
+  std::memcpy(data - sizeof block, static_cast<const void*>(&block), sizeof block);
   return data;
 }
 
@@ -50,7 +50,7 @@ AlignedBytes::AlignedBytes(Bytes bytes) : AlignedBytes(bytes.size()) {
 
 void AlignedBytes::Free::operator()(std::byte* p) const {
   void* block = nullptr;
-  std::memcpy(&block, p - sizeof block, sizeof block);
+  std::memcpy(static_cast<void*>(&block), p - sizeof block, sizeof block);
   std::free(block);
 }
 
