@@ -29,10 +29,10 @@ Type Wire::type() const { return valid() ? formula->builder().type(id) : Type::u
 
 // ---- Nodes ------------------------------------------------------------------------------------
 
-Vec<Wire> Formula::make_all(Attrs attrs, const Vec<Wire>& inputs, int outputs) {
+Vec<Wire> Formula::make_all(const Attrs& attrs, const Vec<Wire>& inputs, int outputs) {
   Vec<Wire> wires(static_cast<size_t>(outputs), none());
   if (failed()) return wires;
-  auto made = g_.add(std::move(attrs), ids_of(inputs), outputs);
+  auto made = g_.add(attrs, ids_of(inputs), outputs);
   if (!made) {
     fail(std::move(made.error()));
     return wires;
@@ -41,8 +41,8 @@ Vec<Wire> Formula::make_all(Attrs attrs, const Vec<Wire>& inputs, int outputs) {
   return wires;
 }
 
-Wire Formula::make(Attrs attrs, const Vec<Wire>& inputs) {
-  return make_all(std::move(attrs), inputs, 1)[0];
+Wire Formula::make(const Attrs& attrs, const Vec<Wire>& inputs) {
+  return make_all(attrs, inputs, 1)[0];
 }
 
 Wire Formula::make(std::string_view op, const Vec<Wire>& inputs) {

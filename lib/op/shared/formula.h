@@ -41,9 +41,9 @@ class Formula {
   }
   // An input or a gradient that is left out.
   Wire none() { return {this, {}}; }
-  Wire make(Attrs attrs, const Vec<Wire>& inputs);
+  Wire make(const Attrs& attrs, const Vec<Wire>& inputs);
   Wire make(std::string_view op, const Vec<Wire>& inputs);
-  Vec<Wire> make_all(Attrs attrs, const Vec<Wire>& inputs, int outputs);
+  Vec<Wire> make_all(const Attrs& attrs, const Vec<Wire>& inputs, int outputs);
   // A scalar.
   Wire number(DType type, double value);
   // The same where the compiler may not know it.
