@@ -8,6 +8,8 @@ import subprocess
 
 FEATURES = ("avx2", "fma", "f16c", "avx512f", "avx512bw", "avx512vl", "avx512_vnni", "avx512_bf16", "avx512_fp16", "amx_tile",
             "amx_int8", "amx_bf16")
+# Of what went wrong.
+WORDS = 50
 PEERS = {"ort": ("ONNX Runtime", "onnxruntime"), "ov": ("OpenVINO", "openvino")}
 
 
@@ -28,7 +30,7 @@ def versions(a):
 def cells(row, names):
     ms, ratios, wrong = row.get("ms", {}), row.get("ratio", {}), row["wrong"]
     def time(name):
-        return f"{ms[name]:.3g}" if name in ms else wrong.get(name, "–").replace("|", "/")
+        return f"{ms[name]:.3g}" if name in ms else wrong.get(name, "–").replace("|", "/")[:WORDS]
     return [row["case"], str(row["threads"]), time("new"), *(time(name) for name in names),
             *(f"{ratios[name]:.2f}" if name in ratios else "–" for name in names)]
 

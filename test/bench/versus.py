@@ -48,7 +48,8 @@ class Build:
         done = subprocess.run([self.tool, *arguments, "--threads", self.threads], env=self.env,
                               capture_output=True, text=True, errors="replace", check=False)
         if done.returncode:
-            said = (done.stderr or done.stdout).strip().splitlines() or ["nothing said"]
+            lines = (done.stderr or done.stdout).strip().splitlines() or ["nothing said"]
+            said = [line for line in lines if line.startswith("error")] or lines
             raise Wrong(f"exit {done.returncode}: {said[0][:200]}")
         return done.stdout
 
