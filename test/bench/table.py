@@ -30,7 +30,7 @@ def versions(a):
 def cells(row, names):
     ms, ratios, wrong = row.get("ms", {}), row.get("ratio", {}), row["wrong"]
     def time(name):
-        return f"{ms[name]:.3g}" if name in ms else wrong.get(name, "–").replace("|", "/")[:WORDS]
+        return f"{ms[name]:.3g}" if name in ms else wrong.get(name, "–").replace("|", "/").split(" from ")[0][:WORDS]
     return [row["case"], str(row["threads"]), time("new"), *(time(name) for name in names),
             *(f"{ratios[name]:.2f}" if name in ratios else "–" for name in names)]
 
