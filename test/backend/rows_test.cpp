@@ -297,6 +297,14 @@ kernel "rnn" {
   for (int64_t h : {1, 16, 21}) check_same(text, {{"b", 3}, {"t", 4}, {"h", h}});
 }
 
+// The kernel with its operands as the row needs them.
+Kernel placed_for(Kernel k, const Alternative& row) {
+  for (size_t i = 0; i < k.args.size(); ++i) {
+    k.args[i].storage = row.needs[i].wanted(static_cast<int>(k.args[i].shape.size()));
+  }
+  return k;
+}
+
 TEST_CASE("a right operand that only counts with a loop is made anew along it") {
   // What heads share, times a number of the head: no load tells of the loop.
   const Kernel k = parse_kernel(R"(
@@ -324,10 +332,7 @@ kernel "counted" {
     size_t ways = 0;
     for (const Alternative& row : rows) {
       if (row.choice.algorithm != "rows") continue;
-      Kernel placed = k;
-      for (size_t i = 0; i < k.args.size(); ++i) {
-        placed.args[i].storage = row.needs[i].wanted(static_cast<int>(k.args[i].shape.size()));
-      }
+      const Kernel placed = placed_for(k, row);
       const Symbols symbols = {{"b", 3}, {"s", 5}, {"n", 21}};
       check_same_on(m, placed, symbols, random_values(1), row.choice);
       ++ways;
@@ -374,10 +379,7 @@ kernel "blocks" {
     const Vec<Alternative> rows = *backend::cpu::menu(k, m.target);
     for (const Alternative& row : rows) {
       if (row.choice.algorithm != "rows") continue;
-      Kernel placed = k;
-      for (size_t i = 0; i < k.args.size(); ++i) {
-        placed.args[i].storage = row.needs[i].wanted(static_cast<int>(k.args[i].shape.size()));
-      }
+      const Kernel placed = placed_for(k, row);
       for (int64_t s : {1, 5, 12, 25, 61}) {
         const Symbols symbols = {{"b", 2}, {"s", s}, {"n", 35}};
         check_same_on(m, placed, symbols, random_values(1), row.choice);
