@@ -42,7 +42,7 @@ struct Compress {
     const Wire places = true_places(f(block.inputs[1]), count);
     Attrs gather(find_op("gather"));
     gather.each([&](std::string_view, AttrRef a) { *std::get<int64_t*>(a) = axis; });
-    return f.values({f.make(std::move(gather), {x, places})});
+    return f.values({f.make(gather, {x, places})});
   }
 };
 RLX_OP(Compress);

@@ -80,7 +80,7 @@ struct Gather {
     columns.emplace_back(1);
     Attrs gather(find_op("gather_nd"));
     gather.each([](std::string_view, AttrRef dims) { *std::get<int64_t*>(dims) = 1; });
-    const Wire chosen = f.make(std::move(gather), {rows, reshape(indices, columns)});
+    const Wire chosen = f.make(gather, {rows, reshape(indices, columns)});
     const int before = 1 + b.type(node.inputs[1]).rank();
     return f.values({moved_axes(chosen, iota(before, before + axis), 1)});
   }

@@ -61,7 +61,7 @@ struct MaxPool {
     Attrs gather(find_op("gather_elements"));
     gather.each([](std::string_view, AttrRef axis) { *std::get<int64_t*>(axis) = 1; });
     const Wire pixels = reshape(f(in.tangents[0]), p.images);
-    tangents[0] = reshape(or_zero(f.make(std::move(gather), {pixels, p.inside}), p), out);
+    tangents[0] = reshape(or_zero(f.make(gather, {pixels, p.inside}), p), out);
     return f.values(tangents);
   }
 

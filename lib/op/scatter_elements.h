@@ -58,7 +58,7 @@ struct ScatterElements {
     const Wire outer = f(in.outer[0]);
     Attrs gather(find_op("gather_elements"));
     gather.each([&](std::string_view, AttrRef axis) { *std::get<int64_t*>(axis) = o.axis; });
-    return f.values({outer, f.none(), f.make(std::move(gather), {outer, f(in.inputs[1])})});
+    return f.values({outer, f.none(), f.make(gather, {outer, f(in.inputs[1])})});
   }
 
   static Result<Values> jvp(const ScatterElements& o, GraphBuilder& b, const JvpIn& in) {

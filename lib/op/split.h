@@ -60,7 +60,7 @@ struct Split {
     Attrs concat(find_op("concat"));
     concat.each([&](std::string_view, AttrRef axis) { *std::get<int64_t*>(axis) = o.axis; });
     Vec<Wire> grads(in.inputs.size(), f.none());
-    grads[0] = f.make(std::move(concat), parts);
+    grads[0] = f.make(concat, parts);
     return f.values(grads);
   }
 

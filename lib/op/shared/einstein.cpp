@@ -52,7 +52,7 @@ Wire last_diagonal(Wire x, Vec<Dim> shape) {
   const Wire places = numbers * steps;
   Attrs gather(find_op("gather"));
   gather.each([&](std::string_view, AttrRef a) { *std::get<int64_t*>(a) = -1; });
-  return f.make(std::move(gather), {flat, places});
+  return f.make(gather, {flat, places});
 }
 
 // The axes with both labels moved behind the others, and one made of them.

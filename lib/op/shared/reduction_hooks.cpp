@@ -37,17 +37,18 @@ Result<Values> jvp_of_reduction(GraphBuilder& g, const JvpIn& in, const Vec<int>
   return f.values({reshape(total, f(in.outputs[0]).shape())});
 }
 
-Result<Values> batch_of_reduction(GraphBuilder& g, const BatchIn& in, Attrs attrs, Vec<int> axes) {
+Result<Values> batch_of_reduction(GraphBuilder& g, const BatchIn& in, const Attrs& attrs,
+                                  Vec<int> axes) {
   Formula f(g);
   const Wire x = f(in.inputs[0]);
   // Over no axes a function of each element: none is named, as in the node.
   if (axes.empty()) {
     Vec<Wire> inputs = {x};
     if (in.inputs.size() > 1) inputs.push_back(f(in.inputs[1]));
-    return f.values({f.make(std::move(attrs), inputs)});
+    return f.values({f.make(attrs, inputs)});
   }
   for (int& axis : axes) ++axis;
-  return f.values({f.make(std::move(attrs), {x, f.integers(axes)})});
+  return f.values({f.make(attrs, {x, f.integers(axes)})});
 }
 
 // ---- Slopes -----------------------------------------------------------------------------------

@@ -14,7 +14,8 @@ Result<Values> grad_of_reduction(GraphBuilder& g, const GradIn& in, const Vec<in
 Result<Values> jvp_of_reduction(GraphBuilder& g, const JvpIn& in, const Vec<int>& axes,
                                 SlopeOf slope);
 // `attrs` with axes as input 1.
-Result<Values> batch_of_reduction(GraphBuilder& g, const BatchIn& in, Attrs attrs, Vec<int> axes);
+Result<Values> batch_of_reduction(GraphBuilder& g, const BatchIn& in, const Attrs& attrs,
+                                  Vec<int> axes);
 
 Wire slope_of_l1(Wire x, Wire y, const Vec<int>& axes);
 Wire slope_of_l2(Wire x, Wire y, const Vec<int>& axes);
