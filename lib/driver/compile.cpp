@@ -76,8 +76,10 @@ void note_places(Lir& lir, image::Image& image, const std::map<uint32_t, Constan
 Result<Graph> bound(Graph g, const CompileOptions& options) {
   if (options.dims.empty()) return g;
   RLX_TRY(g, bind_dims(std::move(g), options.dims));
-  // The template is the gradient already.
+  // The template is the gradient already, and what rounds otherwise has been done to it: a rule that finds more once
+  // extents are numbers would give a variant other bits than its template.
   PassOptions passes = pass_options(options);
+  passes.math = Math::kExact;
   passes.grad = passes.jvp = passes.batch = {};
   return optimise(std::move(g), passes);
 }
