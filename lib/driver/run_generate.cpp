@@ -10,6 +10,7 @@
 #include "image/told.h"
 #include "runtime/binding.h"
 #include "support/codes.h"
+#include "support/populate.h"
 
 namespace rlx::driver {
 namespace {
@@ -60,6 +61,7 @@ std::string lower(std::string text) {
 }
 
 void fill(HostTensor& t, uint64_t seed) {
+  populate_for_writing({t.data.data(), t.data.size()});
   Random random = random_for(seed, t.name);
   const std::string name = lower(t.name);
   if (says(name, "mask")) return set_elements<int64_t>(t, [](int64_t) { return 1; });

@@ -27,4 +27,8 @@ class Populating {
   std::thread thread_;
 };
 
+// The same for memory that is about to be written as a whole, now: one call in place of a fault a page. (Of 5 MB, 1.3 ms
+// in place of 3.)
+void populate_for_writing(std::span<std::byte> bytes);
+
 }  // namespace rlx

@@ -18,6 +18,10 @@ void* address_of(const std::byte* data) {
   return data == nullptr ? nothing : const_cast<std::byte*>(data);
 }
 
+bool is_zero(std::string_view pattern) {
+  return pattern.find_first_not_of('\0') == std::string_view::npos;
+}
+
 // Several big pages.
 constexpr size_t kManyPages = size_t{4} << 20;
 
@@ -33,7 +37,8 @@ class ArenaBuffers final : public Buffers {
 
   Status enter(const image::Placement& placement) override {
     auto wanted = static_cast<size_t>(placement.arena_bytes);
-    if (wanted > arena_.size()) {
+    const bool fresh = wanted > arena_.size();
+    if (fresh) {
       // Pages are only taken when they are touched: too many are a death then and not an error.
       RLX_TRY_VOID(check_memory("what lies between the kernels", wanted));
       RLX_TRY(arena_, Mapping::make(wanted));
@@ -42,7 +47,7 @@ class ArenaBuffers final : public Buffers {
     }
     for (uint32_t b = 0; b < image_.buffers.size(); ++b) {
       if (image_.buffers[b].kind != BufferKind::kArena || placement.offsets[b] < 0) continue;
-      place(b, arena_.data() + placement.offsets[b], placement);
+      place(b, arena_.data() + placement.offsets[b], placement, fresh);
     }
     return {};
   }
@@ -64,13 +69,14 @@ class ArenaBuffers final : public Buffers {
   Status enter_told(const image::Placement& placement, uint32_t command,
                     const Vec<uint32_t>& buffers, int64_t bytes) override {
     Mapping& memory = told_[command];
-    if (memory.data() == nullptr || memory.size() < static_cast<size_t>(bytes)) {
+    const bool fresh = memory.data() == nullptr || memory.size() < static_cast<size_t>(bytes);
+    if (fresh) {
       RLX_TRY_VOID(check_memory("what the data tells", static_cast<size_t>(bytes)));
       RLX_TRY(memory, Mapping::make(static_cast<size_t>(bytes)));
     }
     for (const uint32_t b : buffers) {
       if (placement.offsets[b] < 0) continue;
-      place(b, memory.data() + placement.offsets[b] - image::told_base(command), placement);
+      place(b, memory.data() + placement.offsets[b] - image::told_base(command), placement, fresh);
     }
     return {};
   }
@@ -89,12 +95,13 @@ class ArenaBuffers final : public Buffers {
   void end_run() override {}
 
  private:
-  void place(uint32_t b, std::byte* data, const image::Placement& placement) {
+  // In memory that is `fresh` from the system all is zero already: its pages come when kernels first write them, to all
+  // threads at once.
+  void place(uint32_t b, std::byte* data, const image::Placement& placement, bool fresh) {
     pointers_[b] = data;
     const std::string& pattern = image_.buffers[b].pattern;
-    if (!pattern.empty() && placement.bytes[b] > 0) {
-      fill_with_pattern({data, static_cast<size_t>(placement.bytes[b])}, pattern);
-    }
+    if (pattern.empty() || placement.bytes[b] <= 0 || (fresh && is_zero(pattern))) return;
+    fill_with_pattern({data, static_cast<size_t>(placement.bytes[b])}, pattern);
   }
 
   Mapping arena_;
