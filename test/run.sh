@@ -184,13 +184,13 @@ fuzz() {
     name=$(basename "$target" .cpp)
     step "fuzz $name"
     # Seeds are read from the repository, finds are kept in the build folder.
-    corpus=(build/fuzz/corpus/"$name")
+    corpus=(build/asan-ubsan/corpus/"$name")
     mkdir -p "${corpus[0]}"
     [ -d "test/fuzz/corpus/$name" ] && corpus+=("test/fuzz/corpus/$name")
     [ "$name" = image_fuzz ] && corpus+=(cache-format/golden/image)
     [ "$name" = meta_fuzz ] && corpus+=(cache-format/golden/1)
-    check "$name" build/fuzz/bin/"$name" -max_total_time=10 -timeout=5 -rss_limit_mb=1024 \
-      -print_final_stats=1 -verbosity=0 -artifact_prefix=build/fuzz/ "${corpus[@]}"
+    check "$name" build/asan-ubsan/bin/"$name" -max_total_time=10 -timeout=5 -rss_limit_mb=1024 \
+      -print_final_stats=1 -verbosity=0 -artifact_prefix=build/asan-ubsan/ "${corpus[@]}"
   done
 }
 
