@@ -27,8 +27,8 @@ import versus  # noqa: E402
 class Tool:
     """rlx-run with a cache of its own that has the model, bound to the shapes."""
 
-    def __init__(self, folder, model, shapes, threads, work):
-        self.arguments = [str(pathlib.Path(folder, "rlx-run")), "run", str(model), "--threads", str(threads)]
+    def __init__(self, folder, model, shapes, threads, work, bound):
+        self.arguments = [str(pathlib.Path(folder, "rlx-run")), "run", str(model), "--threads", str(threads), *bound]
         for name, shape in shapes.items():
             self.arguments += ["--shape", f"{name}={','.join(map(str, shape)) or '[]'}"]
         self.env = dict(os.environ, RLX_CACHE_DIR=tempfile.mkdtemp(dir=work))
@@ -85,11 +85,11 @@ def peers_of(a, model, arrays):
 
 
 def measure(label, model, shapes, a):
-    from cases import inputs_of
+    from cases import BOUND, inputs_of
     arrays = inputs_of(model, shapes)
     with tempfile.TemporaryDirectory() as work:
         used = {name: array.shape for name, array in arrays.items()}
-        sides = {"rlx": Tool(a.bin, model, used, a.threads, work), **peers_of(a, model, arrays)}
+        sides = {"rlx": Tool(a.bin, model, used, a.threads, work, BOUND.get(label, ())), **peers_of(a, model, arrays)}
         times = {name: [] for name in sides}
         for _ in range(a.rounds):
             for name, side in sides.items():

@@ -39,13 +39,14 @@ class Wrong(Exception):
 class Build:
     """A folder of rlx's tools, with a cache of its own."""
 
-    def __init__(self, folder, threads, seconds, work):
+    def __init__(self, folder, threads, seconds, work, bound=()):
+        self.bound = bound
         self.tool = pathlib.Path(folder, "rlx-run")
         self.threads, self.seconds = str(threads), seconds
         self.env = dict(os.environ, RLX_CACHE_DIR=tempfile.mkdtemp(dir=work))
 
     def call(self, *arguments):
-        done = subprocess.run([self.tool, *arguments, "--threads", self.threads], env=self.env,
+        done = subprocess.run([self.tool, *arguments, *self.bound, "--threads", self.threads], env=self.env,
                               capture_output=True, text=True, errors="replace", check=False)
         if done.returncode:
             lines = (done.stderr or done.stdout).strip().splitlines() or ["nothing said"]
@@ -98,7 +99,7 @@ def openvino_run(model, arrays, threads):
     return lambda: request.infer(arrays, share_inputs=True, share_outputs=True)
 
 
-def sides_of(a, threads, model, arrays, work):
+def sides_of(a, threads, model, arrays, work, bound):
     """What can be timed, by name, and what went wrong, by name."""
     import numpy as np
     from cases import reference_session
@@ -109,7 +110,7 @@ def sides_of(a, threads, model, arrays, work):
     np.savez(inputs, **arrays)
     for name, folder in (("new", a.bin), ("base", a.base)):
         if folder:
-            side = Build(folder, threads, a.seconds, work)
+            side = Build(folder, threads, a.seconds, work, bound)
             try:
                 side.prepare(model, inputs, want, work)
                 sides[name] = side
@@ -141,10 +142,10 @@ def ratio(times, other):
 
 
 def measure(label, model, shapes, threads, a):
-    from cases import inputs_of
+    from cases import BOUND, inputs_of
     with tempfile.TemporaryDirectory() as work:
         arrays = inputs_of(model, shapes)
-        sides, wrong = sides_of(a, threads, model, arrays, work)
+        sides, wrong = sides_of(a, threads, model, arrays, work, BOUND.get(label, ()))
         row = {"case": label, "threads": threads, "wrong": wrong}
         if "new" in sides:
             times = rounds_of(sides, a.rounds)
