@@ -36,6 +36,7 @@ ROOMS = {
     "backend/cpu/": ["lib/driver/backends.cpp"],
     "backend/cuda/": ["lib/driver/backends.cpp"],
     "runtime/cpu/": ["lib/runtime/device.cpp"],
+    "runtime/cuda/": ["lib/runtime/device.cpp"],
 }
 
 # Each library from outside: how its headers begin, and the places that may include them.

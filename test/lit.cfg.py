@@ -6,6 +6,7 @@ ctest runs them by folder. By hand, for the tools in build/release/bin:
     /usr/lib/llvm-22/bin/lit -v --param build=build/dev test/passes/fold_constants.mir
 """
 
+import ctypes
 import os
 import subprocess
 import sys
@@ -46,6 +47,12 @@ config.substitutions.append(("%exits", "sh " + os.path.join(here, "e2e", "exits.
 config.substitutions.append(("%onnx_of", "%s %s" % (
     sys.executable, os.path.join(here, "frontend", "inputs", "onnx_of.py"))))
 config.substitutions.append(("%digits", os.path.join(here, "e2e", "digits")))
+
+# What is said where there is no GPU.
+try:
+    ctypes.CDLL("libcuda.so.1")
+except OSError:
+    config.available_features.add("no-gpu")
 
 if lit_config.params.get("with_llvm", "ON") == "ON":
     config.available_features.add("llvm")

@@ -14,12 +14,7 @@ Error no_compiler() {
                "compile with a full build into the same cache");
 }
 
-#if RLX_WITH_LLVM
-Error no_image(const Target& target) {
-  return Error(kNoBackend, "code for " + target.text + " is neither stored nor run yet",
-               "--emit=ptx prints it; --target=host or a cpu: target is stored and run");
-}
-#else
+#if !RLX_WITH_LLVM
 Result<Vec<Alternative>> no_menu(const Kernel&, const Target&) { return no_compiler(); }
 #endif
 
@@ -41,8 +36,8 @@ Menu menu_of(const Target& target) {
 
 Result<Code> emit_code(const Vec<PlannedKernel>& kernels, const Vec<std::string>& symbols,
                        const Target& target, int jobs) {
-  if (!target.is_cpu()) return no_image(target);
-  return backend::cpu::compile(kernels, symbols, target, jobs);
+  return target.is_cpu() ? backend::cpu::compile(kernels, symbols, target, jobs)
+                         : backend::cuda::compile_code(kernels, symbols, target);
 }
 
 Result<std::string> emit_text(const Vec<PlannedKernel>& kernels, const Vec<std::string>& symbols,

@@ -27,8 +27,8 @@ inline constexpr int kBadDimList = 2021;
 inline constexpr int kUnknownWeights = 2022;
 // Neither a file nor a key of the cache.
 inline constexpr int kNoModel = 3020;
-// A target whose code is neither stored nor run yet.
-inline constexpr int kNoBackend = 4020;
+// --device has another form than cpu and cuda:N, or contradicts --target.
+inline constexpr int kBadDevice = 2023;
 // Input shapes that contradict the model or each other.
 inline constexpr int kShapeMismatch = 5020;
 // The cache was asked for a hit and has none.

@@ -24,6 +24,8 @@ struct RunRequest {
   Tolerance tolerance = {};
   int threads = 0;
   bool check_memory = false;
+  // Of a target that is a GPU's: which one.
+  int gpu = 0;
   // Not empty: the sets are the steps of a loop, in which these outputs are fed back (driver/run_feed.h). The last set
   // stays for all steps behind it.
   Vec<std::string> feed = {};

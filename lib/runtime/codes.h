@@ -37,6 +37,12 @@ inline constexpr int kNotExecutable = 7102;
 // The image is for a device that this runtime does not drive.
 inline constexpr int kWrongDevice = 7103;
 
+// No driver for GPUs, or one that is too old.
+inline constexpr int kNoGpuDriver = 7104;
+// A device that this machine has not.
+inline constexpr int kNoGpu = 7105;
+// The GPU or its driver failed.
+inline constexpr int kGpuFailed = 7106;
 // A constant lies outside its blob, or a tensor does not fit its buffer.
 inline constexpr int kDamagedImage = 8103;
 

@@ -114,7 +114,19 @@ struct DeviceOptions {
   int threads = 1;
   // Every buffer ends at a PROT_NONE page, what has no stated fill is NaN-filled (design §9).
   bool check_memory = false;
+  // Of GPUs, which one.
+  int gpu = 0;
 };
+
+// A GPU of this machine.
+struct GpuFacts {
+  std::string name;
+  // Of compute: 9, 0.
+  int major = 0, minor = 0;
+  size_t bytes = 0;
+};
+// In the order of their numbers; errors 7xxx where no driver is there.
+Result<Vec<GpuFacts>> gpus();
 
 // The device that the image was made for; errors 7xxx and 4xxx where this rlx drives no such device.
 Result<std::unique_ptr<Device>> device_for(const image::Image& image, const DeviceOptions& options);

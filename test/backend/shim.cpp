@@ -296,7 +296,7 @@ image::Trap Shim::run(Vec<Memory>& buffers, const Symbols& symbols, bool reverse
     params.push_back(reinterpret_cast<uint64_t>(buffers[m].data()));
   }
   for (const std::string& s : symbols_) params.push_back(static_cast<uint64_t>(symbols.at(s)));
-  Memory trap(cuda::kTrapRoom), shared(static_cast<size_t>(shared_bytes_));
+  Memory trap(image::kTrapRoom), shared(static_cast<size_t>(shared_bytes_));
   Memory scratch(static_cast<size_t>(value_of(launch_.scratch_bytes, symbols)));
   std::memset(scratch.data(), 0xff, scratch.span().size());
   params.push_back(reinterpret_cast<uint64_t>(trap.data()));

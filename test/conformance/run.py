@@ -100,12 +100,12 @@ def command(tool, *arguments, cache):
                           errors="replace", timeout=TIME_LIMIT_S, check=False)
 
 
-def run_case(case, tools, cache):
+def run_case(case, tools, cache, device):
     """What went wrong, or None; whether inputs had to be made constants."""
     def run(model, tensors):
         inputs = ["--inputs", tensors] if numbered(tensors, "input") else []
         return command(tools / "rlx-run", "run", model, *inputs, "--expect", tensors,
-                       "--check-memory", cache=cache)
+                       *(["--device", device] if device else ["--check-memory"]), cache=cache)
 
     fixed = False
     try:
@@ -135,6 +135,7 @@ def arguments():
     parser.add_argument("--data", type=pathlib.Path, default=DATA, help="folder of the cases")
     parser.add_argument("--newer", action="store_true", help="the cases of the Python package onnx")
     parser.add_argument("--jobs", type=int, default=os.cpu_count())
+    parser.add_argument("--device", help="of rlx-run; without one, the CPU, whose memory is checked")
     parser.add_argument("--update", action="store_true", help="write the list and the page anew")
     parser.add_argument("--check", action="store_true", help="whether the page is that of the lists")
     parser.add_argument("cases", metavar="CASE", nargs="*", help="run these; a pattern, too")
@@ -158,7 +159,7 @@ def suites(a, folder):
 def run_all(names, a, folder):
     """What is wrong by name, and the number of cases with inputs made constants."""
     with tempfile.TemporaryDirectory() as cache, concurrent.futures.ThreadPoolExecutor(a.jobs) as pool:
-        results = list(pool.map(lambda name: run_case(folder / name, a.bin, cache), names))
+        results = list(pool.map(lambda name: run_case(folder / name, a.bin, cache, a.device), names))
     return ({name: wrong for name, (wrong, _) in zip(names, results) if wrong}, sum(fixed for _, fixed in results))
 
 

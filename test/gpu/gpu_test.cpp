@@ -137,7 +137,7 @@ Status run(Gpu& gpu, const Case& c, const cuda::Launch& launch, Vec<Memory>& buf
   for (const std::string& s : symbols_of(c.kernel)) {
     params.push_back(static_cast<uint64_t>(c.symbols.at(s)));
   }
-  RLX_TRY(const Gpu::Address trap, memory.add(cuda::kTrapRoom, 0));
+  RLX_TRY(const Gpu::Address trap, memory.add(image::kTrapRoom, 0));
   const auto scratch_bytes = static_cast<size_t>(value_of(launch.scratch_bytes, c.symbols));
   RLX_TRY(const Gpu::Address scratch, memory.add(scratch_bytes, 0xff));
   params.push_back(trap);

@@ -15,7 +15,7 @@ Vec<uint32_t> barriers(ImageBuilder& b, int64_t rows, int threads) {
   REQUIRE(program.ok());
   Vec<uint32_t> found;
   for (const Step& step : program->steps) {
-    if (step.barrier) found.push_back(step.command);
+    if (program->turns[step.command].barrier) found.push_back(step.command);
   }
   return found;
 }
@@ -72,14 +72,14 @@ TEST_CASE("memory that placement shares is waited for") {
 TEST_CASE("tiles are split in order, each to one thread") {
   for (int64_t tiles : {0, 1, 2, 5, 8, 13}) {
     for (int threads : {1, 2, 3, 8}) {
-      Step step{.share = tiles / threads, .rest = tiles % threads};
+      const Turn turn{.share = tiles / threads, .rest = tiles % threads};
       int64_t next = 0;
       for (int thread = 0; thread < threads; ++thread) {
-        CHECK(step.tiles_of(thread).first == next);
-        next = step.tiles_of(thread).last;
+        CHECK(turn.tiles_of(thread).first == next);
+        next = turn.tiles_of(thread).last;
       }
       CHECK(next == tiles);
-      CHECK((tiles != 1 || step.tiles_of(0).last == 1));
+      CHECK((tiles != 1 || turn.tiles_of(0).last == 1));
     }
   }
 }

@@ -1,5 +1,7 @@
 // rlx-run: runs a model or an entry of the cache, compares its outputs, measures it.
 #include "../common.h"
+#include "commands.h"
+#include "driver/devices.h"
 #include "driver/run_model.h"
 
 namespace rlx {
@@ -9,7 +11,7 @@ struct Flags {
   tools::Common common;
   std::string model;
   std::vector<std::string> dims, shapes;
-  std::string target = "host";
+  std::string target = "host", device;
   std::string on_miss = "bind";
   bool require_cached = false;
   driver::RunRequest request;
@@ -22,6 +24,8 @@ const std::map<std::string, double> kUnits = {{"us", 1e3}, {"ms", 1e6}, {"s", 1e
 void add_load_flags(CLI::App& app, Flags& f) {
   app.add_option("MODEL", f.model, "a model file, or the key of an entry")->required();
   app.add_option("-t,--target", f.target, "what to compile for")->envname("RLX_TARGET");
+  app.add_option("--device", f.device, "cpu, cuda or cuda:NUMBER; it says the target too")
+      ->envname("RLX_DEVICE");
   app.add_option("--dim", f.dims, "NAME=NUMBER: for generated inputs, and to bind; repeats")
       ->allow_extra_args(false);
   app.add_option("--shape", f.shapes,
@@ -73,12 +77,15 @@ void add_commands(CLI::App& app, Flags& f) {
   add_command(app, f, "bench", "run, then measure the steady state")
       .add_option("--min-time", f.min_time_ns, "how long to measure: 500ms")
       ->transform(CLI::AsNumberWithUnit(kUnits, CLI::AsNumberWithUnit::UNIT_REQUIRED));
+  app.add_subcommand("devices", "what can run models here")->fallthrough();
 }
 
 Result<driver::RunRequest> request_of(const CLI::App& app, const Flags& f) {
   driver::RunRequest r = f.request;
   r.load.model_or_key = f.model;
-  r.load.target = f.target;
+  RLX_TRY(const driver::DeviceChoice device, driver::device_choice(f.device, f.target));
+  r.load.target = device.target;
+  r.gpu = device.gpu;
   RLX_TRY(r.load.options, f.common.switches());
   RLX_TRY(r.load.weights, f.common.weights());
   r.load.on_miss = f.require_cached ? driver::OnMiss::kError : tools::kOnMiss.at(f.on_miss);
@@ -106,6 +113,10 @@ std::string to_text(const Vec<driver::RunItem>& items) {
 }
 
 Status run(const CLI::App& app, const Flags& f, tools::Outcome& outcome) {
+  if (app.got_subcommand("devices")) {
+    tools::list_devices(outcome);
+    return {};
+  }
   RLX_TRY(const driver::RunRequest request, request_of(app, f));
   Vec<driver::RunItem> items;
   Status status = run_model(request, driver::load, items);
@@ -116,28 +127,13 @@ Status run(const CLI::App& app, const Flags& f, tools::Outcome& outcome) {
   return status;
 }
 
-bool is_any_of(std::string_view text, std::initializer_list<std::string_view> words) {
-  return std::find(words.begin(), words.end(), text) != words.end();
-}
-
-// "rlx-run MODEL" is "rlx-run run MODEL".
-Vec<char*> with_command(int argc, char** argv, std::string& run) {
-  Vec<char*> args(argv, argv + argc);
-  auto names_command = [](const char* a) { return is_any_of(a, {"run", "profile", "bench"}); };
-  const bool bare = argc > 1 && std::none_of(args.begin() + 1, args.end(), names_command);
-  if (bare && !is_any_of(args[1], {"-h", "--help", "--version"})) {
-    args.insert(args.begin() + 1, run.data());
-  }
-  return args;
-}
-
 int run_tool(int argc, char** argv) {
   tools::Outcome outcome("rlx-run", argc, argv);
   CLI::App app("Runs neural networks from the rlx cache.", "rlx-run");
   Flags f;
   add_commands(app, f);
   std::string run_command = "run";
-  Vec<char*> args = with_command(argc, argv, run_command);
+  Vec<char*> args = tools::with_command(argc, argv, run_command);
   if (auto code = outcome.parse(app, static_cast<int>(args.size()), args.data())) return *code;
   f.common.set_log_level();
   outcome.set_model(f.model, false);

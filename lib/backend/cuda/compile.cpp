@@ -1,6 +1,8 @@
 #include <llvm/IR/LLVMContext.h>
 #include <llvm/Support/raw_ostream.h>
 
+#include <map>
+
 #include "backend/common/codes.h"
 #include "backend/cuda/algorithm.h"
 #include "backend/cuda/module.h"
@@ -42,6 +44,21 @@ Result<Module> compile(const Vec<PlannedKernel>& kernels, const Vec<std::string>
   codegen.optimise(module);
   made.ptx = codegen.ptx(module);
   return made;
+}
+
+Result<Code> compile_code(const Vec<PlannedKernel>& kernels, const Vec<std::string>& symbols,
+                          const Target& target) {
+  RLX_TRY(Module module, compile(kernels, symbols, target));
+  image::GpuCode gpu{.ptx = std::move(module.ptx)};
+  Code code;
+  std::map<std::string, uint64_t> functions;
+  for (Launch& l : module.launches) {
+    const auto [function, is_new] = functions.try_emplace(l.function, gpu.functions.size());
+    if (is_new) gpu.functions.push_back({l.function, l.threads});
+    code.entries.push_back({function->second, l.blocks, l.scratch_bytes, std::move(l.sites)});
+  }
+  code.blob = encode(gpu);
+  return code;
 }
 
 Result<std::string> compile_to_text(const Vec<PlannedKernel>& kernels,

@@ -2,14 +2,14 @@
 // without a GPU, a driver or a toolkit.
 #pragma once
 #include "backend/common/code.h"
+#include "image/gpu_code.h"
 
 namespace rlx::backend::cuda {
 
 // The rows of all algorithms (algorithm.h). Errors 4xxx name the stage that none has code for.
 Result<Vec<Alternative>> menu(const Kernel& k, const Target& target);
 
-// How one kernel is started. Its parameters, 8 bytes each: the address of every one of Kernel::args; all symbols,
-// as i64; the address of kTrapRoom bytes that begin with an image::Trap; the address of its scratch.
+// How one kernel is started; image/gpu_code.h says what its parameters are.
 struct Launch {
   std::string function;
   // A grid of one dimension; no blocks, no start.
@@ -19,9 +19,6 @@ struct Launch {
   // Where user data can be found wrong (image::Trap::site - 1).
   Vec<image::Site> sites;
 };
-
-// What is not there is read, and thrown away, behind the trap.
-inline constexpr int64_t kTrapRoom = image::kTrapBytes + 8;
 
 struct Module {
   // PTX of the lowest version that has the target.
@@ -33,6 +30,10 @@ struct Module {
 // `symbols` gives their order in the parameters. Error kUnmetNeed where a kernel's choice is not on its menu.
 Result<Module> compile(const Vec<PlannedKernel>& kernels, const Vec<std::string>& symbols,
                        const Target& target);
+
+// The same as an image has it (image/gpu_code.h).
+Result<Code> compile_code(const Vec<PlannedKernel>& kernels, const Vec<std::string>& symbols,
+                          const Target& target);
 
 // The same as readable LLVM IR or PTX (--emit=llvm, --emit=ptx).
 Result<std::string> compile_to_text(const Vec<PlannedKernel>& kernels,

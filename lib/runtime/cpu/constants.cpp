@@ -3,23 +3,10 @@
 #include <cstring>
 #include <map>
 
-#include <fmt/format.h>
-
-#include "runtime/codes.h"
+#include "runtime/constant_bytes.h"
 
 namespace rlx::runtime::cpu {
 namespace {
-
-// Where the buffer's bytes lie in its blob, or that they do not.
-Result<Bytes> slice(const image::Buffer& buffer, Bytes blob) {
-  std::optional<int64_t> bytes = evaluate(buffer.bytes, {});
-  auto offset = static_cast<uint64_t>(buffer.offset);
-  const bool fits = bytes && *bytes >= 0 && offset <= blob.size() &&
-                    static_cast<uint64_t>(*bytes) <= blob.size() - offset;
-  if (fits) return blob.subspan(offset, *bytes);
-  return Error(kDamagedImage,
-               fmt::format("a constant lies outside its blob {}", buffer.blob.hex()));
-}
 
 bool is_aligned(const std::byte* p) { return reinterpret_cast<uintptr_t>(p) % kAlignment == 0; }
 
@@ -44,7 +31,7 @@ Result<Constants> Constants::load(const image::Image& image, const BlobSource& b
 }
 
 Status Constants::add(const image::Buffer& buffer, const Blob& blob) {
-  RLX_TRY(Bytes bytes, slice(buffer, blob.bytes));
+  RLX_TRY(Bytes bytes, constant_bytes(buffer, blob.bytes));
   if (!bytes.empty() && !is_aligned(bytes.data())) {
     RLX_TRY(Mapping copy, Mapping::make(bytes.size(), "weights"));
     copy.prefer_big_pages();

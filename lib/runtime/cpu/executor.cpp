@@ -35,7 +35,7 @@ struct Range {
   int64_t begin, size;
 };
 
-Range range_of(const Step& step, Step::Tiles tiles) {
+Range range_of(const Step& step, Turn::Tiles tiles) {
   const int64_t begin = tiles.first * kBytesPerTile;
   return {begin, std::min(tiles.last * kBytesPerTile, step.bytes) - begin};
 }
@@ -94,7 +94,7 @@ void Executor::walk(Walk& w, int thread) {
       continue;
     }
     if (step.stops) return stop(w, step, thread);
-    if (step.barrier) pool_.barrier(thread);
+    if (program.turns[at].barrier) pool_.barrier(thread);
     perform(program, step, thread);
     at = after(w, step, thread);
   }
@@ -212,7 +212,8 @@ void Executor::walk_slowly(Walk& w, int thread) {
 }
 
 void Executor::perform(const Program& program, const Step& step, int thread) {
-  const Step::Tiles tiles = step.tiles_of(thread);
+  const Turn& turn = program.turns[step.command];
+  const Turn::Tiles tiles = turn.tiles_of(thread);
   if (tiles.first == tiles.last || step.skipped) return;
   void* const* buffers = program.arguments.data() + step.first_argument;
   switch (step.kind) {
@@ -226,7 +227,7 @@ void Executor::perform(const Program& program, const Step& step, int thread) {
   }
 }
 
-void Executor::launch(const Program& program, const Step& step, Step::Tiles tiles,
+void Executor::launch(const Program& program, const Step& step, Turn::Tiles tiles,
                       Lane& lane) const {
   std::byte* scratch = lane.scratch_end - step.bytes;
   if (check_memory_) {
@@ -234,8 +235,8 @@ void Executor::launch(const Program& program, const Step& step, Step::Tiles tile
     FaultReport::at_command(step.command);
   }
   auto* trap = new (scratch) image::Trap{};
-  step.function(program.arguments.data() + step.first_argument, program.symbols.data(), tiles.first,
-                tiles.last, scratch);
+  program.turns[step.command].function(program.arguments.data() + step.first_argument,
+                                       program.symbols.data(), tiles.first, tiles.last, scratch);
   if (check_memory_) FaultReport::at_nothing();
   if (trap->site != 0 && !lane.trapped) lane.trapped = {step.command, *trap};
 }

@@ -66,7 +66,7 @@ class Executor {
   size_t run_alone(Walk& w, uint32_t command, size_t next, int thread);
   bool is_trapped() const;
   void perform(const Program& program, const Step& step, int thread);
-  void launch(const Program& program, const Step& step, Step::Tiles tiles, Lane& lane) const;
+  void launch(const Program& program, const Step& step, Turn::Tiles tiles, Lane& lane) const;
   std::optional<Trapped> first_trap();
 
   Pool pool_;

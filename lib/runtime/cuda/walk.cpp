@@ -1,0 +1,145 @@
+#include "runtime/cuda/walk.h"
+
+#include <chrono>
+
+namespace rlx::runtime::cuda {
+namespace {
+
+using Kind = image::Command::Kind;
+using Clock = std::chrono::steady_clock;
+
+bool chooses(Kind kind) { return kind == Kind::kIf || kind == Kind::kLoop; }
+
+}  // namespace
+
+Status Walk::start_all() {
+  for (const Step& step : program_.steps) RLX_TRY_VOID(start(step));
+  return {};
+}
+
+Status Walk::follow(bool timed, Finished& finished) {
+  trips_.assign(program_.branches.size(), -1);
+  for (size_t at = 0; at < program_.steps.size();) {
+    const Step& step = program_.steps[at];
+    if (step.stops) {
+      finished.stopped = Stopped{step.command};
+      return {};
+    }
+    if (chooses(step.kind)) {
+      RLX_TRY(at, after(step, finished));
+      continue;
+    }
+    if (timed) RLX_TRY_VOID(start_timed(step, finished.times));
+    if (!timed) RLX_TRY_VOID(start(step));
+    at = step.next;
+  }
+  return {};
+}
+
+Status Walk::start_timed(const Step& step, Profile& times) {
+  if (step.skipped) return {};
+  RLX_TRY_VOID(gpu_.wait());
+  const auto begin = Clock::now();
+  RLX_TRY_VOID(start(step));
+  RLX_TRY_VOID(gpu_.wait());
+  const auto time = std::chrono::nanoseconds(Clock::now() - begin);
+  times.items.push_back({step.command, time.count()});
+  return {};
+}
+
+Status Walk::start(const Step& step) {
+  if (step.tiles == 0 || step.skipped) return {};
+  switch (step.kind) {
+    case Kind::kLaunch: return launch(step);
+    case Kind::kCopy:
+      return gpu_.driver().checked(
+          "copying", gpu_.driver().copy_on_device(argument(step, 0), argument(step, 1),
+                                                  static_cast<size_t>(step.bytes), gpu_.stream()));
+    case Kind::kFill:
+      return gpu_.fill(argument(step, 0), static_cast<size_t>(step.bytes), step.pattern);
+    case Kind::kIf:
+    case Kind::kLoop:
+    case Kind::kTell:
+    case Kind::kGive: return {};
+  }
+  RLX_CHECK(false, "an image with a command of an unknown kind was not verified");
+}
+
+Status Walk::launch(const Step& step) {
+  Vec<uint64_t> values;
+  const size_t end = step.command + 1 < program_.steps.size()
+                         ? program_.steps[step.command + 1].first_argument
+                         : program_.argument_buffers.size();
+  for (size_t i = 0; step.first_argument + i < end; ++i) values.push_back(argument(step, i));
+  for (const int64_t symbol : program_.symbols) values.push_back(static_cast<uint64_t>(symbol));
+  values.push_back(spare_.traps + step.command * static_cast<Address>(image::kTrapRoom));
+  values.push_back(spare_.scratch);
+  Vec<void*> parameters;
+  for (uint64_t& value : values) parameters.push_back(&value);
+  const LoadedFunction& f = code_.function(step.kernel);
+  return gpu_.driver().checked(
+      "starting a kernel",
+      gpu_.driver().launch(f.handle, static_cast<unsigned>(step.tiles), 1, 1, f.threads, 1, 1, 0,
+                           gpu_.stream(), parameters.data(), nullptr));
+}
+
+template <class T>
+Result<T> Walk::value_at(Address from) const {
+  T value{};
+  RLX_TRY_VOID(gpu_.read(std::as_writable_bytes(std::span(&value, 1)), from));
+  RLX_TRY_VOID(gpu_.wait());
+  return value;
+}
+
+template <class T>
+Status Walk::set_value(Address to, T value) const {
+  RLX_TRY_VOID(gpu_.write(to, std::as_bytes(std::span(&value, 1))));
+  return gpu_.wait();
+}
+
+Result<size_t> Walk::after(const Step& step, Finished& finished) {
+  const Branch& branch = program_.branches[step.branch];
+  size_t block = 0;
+  if (step.kind == Kind::kIf) {
+    RLX_TRY(const auto condition, value_at<uint8_t>(argument(step, 0)));
+    block = condition != 0 ? 0 : 1;
+  } else {
+    RLX_TRY(const bool goes_on, begin_trip(step));
+    block = goes_on ? 0 : 1;
+  }
+  if (!branch.stopped[block]) return branch.begin[block];
+  finished.stopped = branch.stopped[block];
+  return program_.steps.size();
+}
+
+// The slices of a trip.
+Status Walk::put_away(const Step& step, int64_t trip) {
+  const Vec<Branch::Slice>& slices = program_.branches[step.branch].slices;
+  for (size_t s = 0; s < slices.size(); ++s) {
+    const auto [bytes, room, grows] = slices[s];
+    if (trip >= room || bytes == 0) continue;
+    const Address to = argument(step, 6 + 2 * s) + static_cast<Address>(trip * bytes);
+    RLX_TRY_VOID(gpu_.driver().checked(
+        "copying", gpu_.driver().copy_on_device(to, argument(step, 5 + 2 * s),
+                                                static_cast<size_t>(bytes), gpu_.stream())));
+  }
+  return {};
+}
+
+// Puts away what the trip before gave; whether there is another one, which then has its number and condition.
+Result<bool> Walk::begin_trip(const Step& step) {
+  int64_t& trip = trips_[step.branch];
+  if (trip >= 0) RLX_TRY_VOID(put_away(step, trip));
+  RLX_TRY(const auto condition, value_at<uint8_t>(argument(step, trip < 0 ? 1 : 4)));
+  RLX_TRY(const auto most, value_at<int64_t>(argument(step, 0)));
+  ++trip;
+  if (trip >= most || condition == 0) {
+    trip = -1;
+    return false;
+  }
+  RLX_TRY_VOID(set_value(argument(step, 2), trip));
+  RLX_TRY_VOID(set_value(argument(step, 3), uint8_t{1}));
+  return true;
+}
+
+}  // namespace rlx::runtime::cuda
