@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "cache/options.h"
+#include "driver/backends.h"
 #include "driver/build.h"
 #include "driver/key.h"
 #include "driver/load.h"
@@ -32,7 +33,7 @@ struct Common {
   std::string math;
   std::string precision;
   std::vector<std::string> disable, likely;
-  std::string grad, jvp, batch;
+  std::string grad, jvp, batch, ptxas;
   std::string weights_text;
 
   void add(CLI::App& app) {
@@ -65,6 +66,9 @@ struct Common {
         "--jvp", jvp,
         "OUTPUT:INPUT[,INPUT]: of that output and its derivative along inputs' tangents");
     app.add_option("--batch", batch, "DIM:INPUT[,INPUT]: the model over a new first axis of these");
+    app.add_option("--ptxas", ptxas, "NVIDIA's assembler, for cuda: targets; else on the PATH")
+        ->envname("RLX_PTXAS")
+        ->each(driver::use_ptxas);
     app.add_option("--disable", disable, "passes that do not run: NAME[,NAME]; repeats")
         ->allow_extra_args(false);
   }

@@ -2,6 +2,7 @@
 
 #include "backend/cpu/cpu.h"
 #include "backend/cuda/cuda.h"
+#include "backend/cuda/toolkit.h"
 #include "driver/codes.h"
 #include "driver/full_build.h"
 
@@ -40,6 +41,8 @@ Result<Code> emit_code(const Vec<PlannedKernel>& kernels, const Vec<std::string>
                          : backend::cuda::compile_code(kernels, symbols, target);
 }
 
+void use_ptxas(const std::string& path) { backend::cuda::use_ptxas(path); }
+
 Result<std::string> emit_text(const Vec<PlannedKernel>& kernels, const Vec<std::string>& symbols,
                               const Target& target, CodeText what) {
   return target.is_cpu() ? backend::cpu::compile_to_text(kernels, symbols, target, what)
@@ -53,6 +56,8 @@ Menu menu_of(const Target&) { return no_menu; }
 Result<Code> emit_code(const Vec<PlannedKernel>&, const Vec<std::string>&, const Target&, int) {
   return no_compiler();
 }
+
+void use_ptxas(const std::string&) {}
 
 Result<std::string> emit_text(const Vec<PlannedKernel>&, const Vec<std::string>&, const Target&,
                               CodeText) {

@@ -12,6 +12,8 @@ Status check_compiler();
 Menu menu_of(const Target& target);
 Result<Code> emit_code(const Vec<PlannedKernel>& kernels, const Vec<std::string>& symbols,
                        const Target& target, int jobs);
+// Where NVIDIA's assembler is, of this process (backend/cuda/toolkit.h).
+void use_ptxas(const std::string& path);
 Result<std::string> emit_text(const Vec<PlannedKernel>& kernels, const Vec<std::string>& symbols,
                               const Target& target, CodeText what);
 

@@ -18,11 +18,11 @@ namespace {
 
 Error no_stage(const EmitRequest& r) {
   return Error(kUnknownStage, "cannot emit " + r.stage + " from " + r.path,
-               "stages are hir, mir, lir, kernel, fusion, image, llvm, asm, ptx");
+               "stages are hir, mir, lir, kernel, fusion, image, llvm, asm, ptx, sass");
 }
 
 bool is_code(const std::string& stage) {
-  return stage == "llvm" || stage == "asm" || stage == "ptx";
+  return stage == "llvm" || stage == "asm" || stage == "ptx" || stage == "sass";
 }
 
 Result<std::string> as_code(const Vec<PlannedKernel>& kernels, const Vec<std::string>& symbols,
@@ -31,8 +31,9 @@ Result<std::string> as_code(const Vec<PlannedKernel>& kernels, const Vec<std::st
   if (r.stage == "llvm") return emit_text(kernels, symbols, target, CodeText::kLlvm);
   if ((r.stage == "asm") != target.is_cpu()) {
     return Error(kUnknownStage, "cannot emit " + r.stage + " for " + target.text,
-                 "cpu: targets have asm, cuda: targets ptx");
+                 "cpu: targets have asm, cuda: targets ptx and sass");
   }
+  if (r.stage == "sass") return emit_text(kernels, symbols, target, CodeText::kSass);
   return emit_text(kernels, symbols, target, target.is_cpu() ? CodeText::kAsm : CodeText::kPtx);
 }
 

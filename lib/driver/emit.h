@@ -10,7 +10,7 @@ struct EmitRequest {
   std::string path;
   // Where the text goes; of the stages hir and mir F.json asks for JSON (docs/hir-json.md).
   std::string output = {};
-  // "hir", "mir", "lir", "kernel", "image", "llvm", "asm", "ptx".
+  // "hir", "mir", "lir", "kernel", "image", "llvm", "asm", "ptx", "sass".
   std::string stage;
   CompileOptions options;
   // As BuildRequest::shapes and lists.

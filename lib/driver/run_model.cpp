@@ -198,10 +198,9 @@ class Runner {
                 .cover = loaded.cover,
                 .load_ms = loaded.load_ms,
                 .files = loaded.files};
-    RLX_TRY(auto device,
-            runtime::device_for(loaded.image, {.threads = request_.threads,
-                                               .check_memory = request_.check_memory,
-                                               .gpu = request_.gpu}));
+    RLX_TRY(auto device, runtime::device_for(loaded.image, {.threads = request_.threads,
+                                                            .check_memory = request_.check_memory,
+                                                            .gpu = request_.gpu}));
     RLX_TRY(ready.session, runtime::Session::load(std::move(loaded.image), loaded.blobs,
                                                   std::move(device), request_.load.dims));
     ready.load_ms["session"] = watch.ms();

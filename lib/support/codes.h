@@ -9,6 +9,8 @@ inline constexpr int kInternalError = 1000;
 inline constexpr int kCannotReadFile = 3022;
 // A file that was written over or cut while it was read.
 inline constexpr int kFileChanged = 3021;
+// A program of others that is not there, or fails.
+inline constexpr int kNoProgram = 7003;
 // An output that cannot be written.
 inline constexpr int kCannotWriteFile = 11001;
 // An allocation failed, or would take more than is free.

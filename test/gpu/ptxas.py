@@ -56,6 +56,18 @@ def assemble(ptxas, path):
     return None if done.returncode == 0 and not said else f"{path.name}: {said}"
 
 
+def stored(bin_dir, ptxas, graph):
+    """What is wrong with an entry that gets machine code; None: nothing."""
+    with tempfile.TemporaryDirectory() as cache:
+        command = [bin_dir / "rlxc", graph, "--target=cuda:sm_90"]
+        env = {**os.environ, "RLX_CACHE_DIR": cache}
+        done = subprocess.run([*command, "--ptxas", ptxas], env=env, capture_output=True, text=True)
+        code = b"".join(path.read_bytes() for path in pathlib.Path(cache).glob("cas/sha256/*/*"))
+    if done.returncode:
+        return f"{graph}: {done.stderr}"
+    return None if b"\x7fELF" in code and b".version" in code else f"{graph}: no machine code is stored beside the PTX"
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--bin", type=pathlib.Path, required=True)
@@ -73,8 +85,9 @@ def main():
         kernels = sum(path.read_text().count(".entry ") for path in files)
         with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
             faults = [fault for fault in pool.map(lambda path: assemble(ptxas, path), files) if fault]
+    faults += [fault for graph in options.graphs if (fault := stored(options.bin, ptxas, graph))]
     print("\n".join(faults[:20]))
-    print(f"{ptxas} took {len(files) - len(faults)} of {len(files)} files, {kernels} kernels in all")
+    print(f"{ptxas} took all but {len(faults)} of {len(files)} files, {kernels} kernels in all")
     return 1 if faults or not kernels else 0
 
 

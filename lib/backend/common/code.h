@@ -23,7 +23,7 @@ struct Code {
   Vec<std::string> isa;
 };
 
-// What a backend prints: CPUs have assembly, GPUs PTX.
-enum class CodeText : uint8_t { kLlvm, kAsm, kPtx };
+// What a backend prints: CPUs have assembly, GPUs PTX and machine code.
+enum class CodeText : uint8_t { kLlvm, kAsm, kPtx, kSass };
 
 }  // namespace rlx

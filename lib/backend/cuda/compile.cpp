@@ -6,6 +6,7 @@
 #include "backend/common/codes.h"
 #include "backend/cuda/algorithm.h"
 #include "backend/cuda/module.h"
+#include "backend/cuda/toolkit.h"
 
 namespace rlx::backend::cuda {
 
@@ -50,6 +51,7 @@ Result<Code> compile_code(const Vec<PlannedKernel>& kernels, const Vec<std::stri
                           const Target& target) {
   RLX_TRY(Module module, compile(kernels, symbols, target));
   image::GpuCode gpu{.ptx = std::move(module.ptx)};
+  RLX_TRY(gpu.cubin, assemble(gpu.ptx, target.cuda()));
   Code code;
   std::map<std::string, uint64_t> functions;
   for (Launch& l : module.launches) {
@@ -70,7 +72,10 @@ Result<std::string> compile_to_text(const Vec<PlannedKernel>& kernels,
   write_functions(module, kernels, symbols, target.cuda());
   Codegen codegen(target.cuda());
   codegen.optimise(module);
-  return what == CodeText::kLlvm ? printed(module) : codegen.ptx(module);
+  if (what == CodeText::kLlvm) return printed(module);
+  std::string ptx = codegen.ptx(module);
+  if (what == CodeText::kSass) return disassemble(ptx, target.cuda());
+  return ptx;
 }
 
 }  // namespace rlx::backend::cuda
