@@ -39,10 +39,26 @@ TEST_CASE("a mapping is zero and whole pages") {
   CHECK(mapping->data()[8191] == std::byte{0});
 }
 
+TEST_CASE("a mapping that is to be filled is zero, whole big pages, and ours to its end") {
+  for (const size_t bytes : {size_t{4} << 20, (size_t{4} << 20) + 1, (size_t{7} << 20) - 1}) {
+    auto mapping = Mapping::make_filled(bytes, "a test");
+    REQUIRE(mapping.ok());
+    CHECK(mapping->size() == ((bytes + (2 << 20) - 1) >> 21) << 21);
+    CHECK(reinterpret_cast<uintptr_t>(mapping->data()) % (2 << 20) == 0);
+    for (const size_t at : {size_t{0}, mapping->size() / 2, mapping->size() - 1}) {
+      CHECK(mapping->data()[at] == std::byte{0});
+      mapping->data()[at] = std::byte{1};
+    }
+  }
+  CHECK(Mapping::make_filled(5000, "a test")->size() == 8192);
+}
+
 TEST_CASE("more memory than there is is an error") {
-  auto mapping = Mapping::make(size_t{1} << 60);
-  REQUIRE(!mapping.ok());
-  CHECK(mapping.error().exit_code() == static_cast<int>(Exit::kLimit));
+  for (auto make : {Mapping::make, Mapping::make_filled}) {
+    auto mapping = make(size_t{1} << 60, "a test");
+    REQUIRE(!mapping.ok());
+    CHECK(mapping.error().exit_code() == static_cast<int>(Exit::kLimit));
+  }
 }
 
 TEST_CASE("a guarded block ends at a page that may not be touched") {

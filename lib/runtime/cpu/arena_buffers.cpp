@@ -22,8 +22,7 @@ bool is_zero(std::string_view pattern) {
   return pattern.find_first_not_of('\0') == std::string_view::npos;
 }
 
-// Several big pages.
-constexpr size_t kManyPages = size_t{4} << 20;
+constexpr std::string_view kBetween = "what lies between the kernels";
 
 class ArenaBuffers final : public Buffers {
  public:
@@ -40,10 +39,8 @@ class ArenaBuffers final : public Buffers {
     const bool fresh = wanted > arena_.size();
     if (fresh) {
       // Pages are only taken when they are touched: too many are a death then and not an error.
-      RLX_TRY_VOID(check_memory("what lies between the kernels", wanted));
-      RLX_TRY(arena_, Mapping::make(wanted));
-      // Page by page the first run would spend more time on them than on its kernels.
-      if (wanted >= kManyPages) arena_.prefer_big_pages();
+      RLX_TRY_VOID(check_memory(kBetween, wanted));
+      RLX_TRY(arena_, Mapping::make_filled(wanted, kBetween));
     }
     for (uint32_t b = 0; b < image_.buffers.size(); ++b) {
       if (image_.buffers[b].kind != BufferKind::kArena || placement.offsets[b] < 0) continue;

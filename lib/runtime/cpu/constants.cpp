@@ -33,8 +33,7 @@ Result<Constants> Constants::load(const image::Image& image, const BlobSource& b
 Status Constants::add(const image::Buffer& buffer, const Blob& blob) {
   RLX_TRY(Bytes bytes, constant_bytes(buffer, blob.bytes));
   if (!bytes.empty() && !is_aligned(bytes.data())) {
-    RLX_TRY(Mapping copy, Mapping::make(bytes.size(), "weights"));
-    copy.prefer_big_pages();
+    RLX_TRY(Mapping copy, Mapping::make_filled(bytes.size(), "weights"));
     std::memcpy(copy.data(), bytes.data(), bytes.size());
     bytes = Bytes(copy.data(), bytes.size());
     copies_.push_back(std::move(copy));

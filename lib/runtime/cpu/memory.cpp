@@ -14,6 +14,9 @@ namespace rlx::runtime::cpu {
 namespace {
 
 constexpr std::byte kNan{0xff};
+constexpr size_t kBigPage = size_t{2} << 20;
+// Below it big pages are too many for what is in them.
+constexpr size_t kFewBytes = 2 * kBigPage;
 
 size_t page_size() {
   static const auto size = static_cast<size_t>(sysconf(_SC_PAGESIZE));
@@ -39,11 +42,26 @@ Result<Mapping> Mapping::make(size_t bytes, std::string_view what) {
   return mapping;
 }
 
+// Page by page a first run would spend more time on them than on its kernels. It begins and ends with big ones: at odd ends
+// there would be hundreds of small ones.
+Result<Mapping> Mapping::make_filled(size_t bytes, std::string_view what) {
+  if (bytes < kFewBytes) return make(bytes, what);
+  const size_t size = round_up(bytes, kBigPage);
+  RLX_TRY(Mapping whole, make(size + kBigPage, what));
+  const size_t before = round_up(reinterpret_cast<uintptr_t>(whole.data_), kBigPage) -
+                        reinterpret_cast<uintptr_t>(whole.data_);
+  Mapping mapping;
+  mapping.data_ = std::exchange(whole.data_, nullptr) + before;
+  mapping.size_ = size;
+  if (before != 0) munmap(mapping.data_ - before, before);
+  if (before != kBigPage) munmap(mapping.data_ + size, kBigPage - before);
+  (void)madvise(mapping.data_, mapping.size_, MADV_HUGEPAGE);
+  return mapping;
+}
+
 Mapping::~Mapping() {
   if (data_ != nullptr) munmap(data_, size_);
 }
-
-void Mapping::prefer_big_pages() const { (void)madvise(data_, size_, MADV_HUGEPAGE); }
 
 bool Mapping::protect(size_t offset, size_t bytes, int protection) const {
   return mprotect(data_ + offset, bytes, protection) == 0;

@@ -19,8 +19,8 @@ class Mapping {
   // Error 11xxx that names `what` where the system refuses. None of 0 bytes maps one page.
   static Result<Mapping> make(size_t bytes,
                               std::string_view what = "what lies between the kernels");
-  // For what is filled at once: fewer faults, where the system has big pages.
-  void prefer_big_pages() const;
+  // For what is filled at once: in big pages, where it would be several and the system has them.
+  static Result<Mapping> make_filled(size_t bytes, std::string_view what);
   Mapping() = default;
   ~Mapping();
   Mapping(Mapping&& other) noexcept { swap(other); }
