@@ -7,7 +7,7 @@
 #include "image/pack.h"
 #include "runtime/binding.h"
 #include "runtime/cpu/program.h"
-#include "runtime/cpu/told_symbols.h"
+#include "runtime/told_symbols.h"
 #include "runtime/feedback.h"
 
 namespace {
@@ -93,7 +93,12 @@ class Walk {
       memory_.push_back(filled(std::max<int64_t>(placement_.bytes[b], 0), number_));
       pointers_[b] = memory_.back().data();
     }
-    RLX_TRY_VOID(told_.read(command, pointers_, placement_, symbols_));
+    const auto element = [&](uint32_t buffer, int64_t offset) -> Result<int64_t> {
+      int64_t value = 0;
+      std::memcpy(&value, static_cast<const std::byte*>(pointers_[buffer]) + offset, sizeof value);
+      return value;
+    };
+    RLX_TRY_VOID(told_.read(command, element, placement_, symbols_));
     RLX_TRY_VOID(told_.check_guards(command, symbols_));
     RLX_TRY(const int64_t bytes,
             place_told(image_, told_.extents(), command, symbols_, placement_));
@@ -116,7 +121,7 @@ class Walk {
 
   const Image& image_;
   const int64_t number_;
-  runtime::cpu::ToldSymbols told_;
+  runtime::ToldSymbols told_;
   image::Placement placement_;
   Vec<int64_t> symbols_;
   Vec<AlignedBytes> memory_;

@@ -14,7 +14,7 @@
 #include "runtime/cpu/code_memory.h"
 #include "runtime/cpu/cores.h"
 #include "runtime/cpu/executor.h"
-#include "runtime/cpu/told_symbols.h"
+#include "runtime/telling_run.h"
 #include "support/cpu_features.h"
 
 namespace rlx::runtime::cpu {
@@ -76,10 +76,12 @@ struct Loaded {
   const Run* entered = nullptr;
 };
 
-class CpuRun final : public Run, private Steward {
+class CpuRun final : public TellingRun {
  public:
   CpuRun(Loaded& loaded, image::Placement placement, Program program)
-      : loaded_(loaded), placement_(std::move(placement)), program_(std::move(program)) {}
+      : TellingRun(loaded.image, loaded.told, std::move(placement)),
+        loaded_(loaded),
+        program_(std::move(program)) {}
   // The next one may have its address.
   ~CpuRun() override {
     if (loaded_.entered == this) loaded_.entered = nullptr;
@@ -159,95 +161,52 @@ class CpuRun final : public Run, private Steward {
     fill_with_pattern({data, static_cast<size_t>(placement_.bytes[b])}, pattern);
   }
 
-  Status run(uint32_t command) override {
-    const bool tells = loaded_.image.commands[command].kind == image::Command::Kind::kTell;
-    return tells ? tell(command) : give(loaded_.image.commands[command]);
+  Vec<int64_t>& symbols() override { return program_.symbols; }
+
+  Result<int64_t> read_i64(uint32_t buffer, int64_t offset) override {
+    int64_t value = 0;
+    const auto* from = static_cast<const std::byte*>(loaded_.buffers->pointers()[buffer]);
+    std::memcpy(&value, from + offset, sizeof value);
+    return value;
   }
 
-  Status give(const image::Command& command) {
-    const uint32_t to = command.buffers[0], from = command.buffers[1];
-    const int64_t bytes = evaluate(command.room[0], program_.symbols).value_or(-1);
-    if (bytes < 0 || bytes > placement_.bytes[from]) {
-      return Error(kDamagedImage, "a command gives more than there is");
-    }
-    RLX_TRY_VOID(make_room(to, bytes));
+  Status copy_bytes(uint32_t to, uint32_t from, int64_t bytes) override {
     const Vec<void*>& pointers = loaded_.buffers->pointers();
-    if (bytes != 0) std::memcpy(pointers[to], pointers[from], static_cast<size_t>(bytes));
+    std::memcpy(pointers[to], pointers[from], static_cast<size_t>(bytes));
     return {};
   }
 
-  Status make_room(uint32_t command, size_t slices, int64_t bytes) override {
-    return make_room(loaded_.image.commands[command].buffers[6 + 2 * slices], bytes);
-  }
-
-  Status make_room(uint32_t buffer, int64_t bytes) {
+  Status give_room(uint32_t buffer, int64_t bytes) override {
     const void* before = loaded_.buffers->pointers()[buffer];
     RLX_TRY_VOID(loaded_.buffers->make_room(buffer, bytes));
-    rooms_[buffer] = bytes;
     if (loaded_.buffers->pointers()[buffer] != before) {
       program_.set_pointers(loaded_.buffers->pointers());
     }
     return {};
   }
 
-  // Reads the symbols, and lays what they size and all commands anew.
-  Status tell(uint32_t command) {
+  Status give_told(uint32_t command, const Vec<uint32_t>& buffers, int64_t bytes) override {
+    return loaded_.buffers->enter_told(placement_, command, buffers, bytes);
+  }
+
+  bool is_written_in_place(size_t output) const override { return !loaded_.copied_outputs[output]; }
+
+  Status give_output(size_t output) override {
+    const uint32_t b = loaded_.image.outputs[output].buffer;
+    loaded_.buffers->set_output(b, *outputs_[output]);
+    fill_output(b);
+    return {};
+  }
+
+  Status remake_program() override {
     const Image& image = loaded_.image;
-    const Buffers& buffers = *loaded_.buffers;
-    RLX_TRY_VOID(loaded_.told.read(command, buffers.pointers(), placement_, program_.symbols));
-    RLX_TRY_VOID(loaded_.told.check_guards(command, program_.symbols));
-    RLX_TRY_VOID(enter_told(command));
     RLX_TRY(Program program,
             make_program(image, placement_, program_.symbols, loaded_.told.extents(),
                          loaded_.code.functions, loaded_.executor.threads()));
     RLX_TRY_VOID(loaded_.executor.reserve_scratch(program.scratch_bytes));
     program_ = std::move(program);
     for (const image::State& state : image.states) skip_copies(state);
-    program_.set_pointers(buffers.pointers());
-    return {};
-  }
-
-  Status enter_told(uint32_t command) {
-    const image::ToldExtents& told = loaded_.told.extents();
-    RLX_TRY(const int64_t bytes,
-            place_told(loaded_.image, told, command, program_.symbols, placement_));
-    RLX_TRY_VOID(measure_rooms());
-    const Vec<uint32_t>& sized = told.commands.at(command).buffers;
-    for (size_t i = 0; i < outputs_.size(); ++i) {
-      const uint32_t b = loaded_.image.outputs[i].buffer;
-      const bool is_sized = std::ranges::count(sized, b) != 0 && placement_.bytes[b] >= 0;
-      if (loaded_.copied_outputs[i] || !is_sized) continue;
-      RLX_TRY_VOID(make_output(i));
-      loaded_.buffers->set_output(b, *outputs_[i]);
-      fill_output(b);
-    }
-    return loaded_.buffers->enter_told(placement_, command, sized, bytes);
-  }
-
-  // What was given room has as much as is told of it; a loop without trips gives its slices none.
-  Status measure_rooms() {
-    const Vec<bool>& given = loaded_.told.extents().is_given;
-    for (uint32_t b = 0; b < given.size(); ++b) {
-      if (!given[b]) continue;
-      RLX_TRY(placement_.bytes[b],
-              bytes_of(loaded_.image, loaded_.image.buffers[b], program_.symbols));
-      if (placement_.bytes[b] <= rooms_[b]) continue;
-      return Error(kDamagedImage, "a buffer is told to be larger than it was made");
-    }
-    return {};
-  }
-
-  // One whose shape the run told.
-  Status make_output(size_t i) {
-    const image::Tensor& wanted = loaded_.image.outputs[i];
-    HostTensor& output = *outputs_[i];
-    RLX_TRY(output.shape, shape_of(loaded_.image, wanted, program_.symbols));
-    const auto bytes = static_cast<size_t>(std::max<int64_t>(placement_.bytes[wanted.buffer], 0));
-    if (tensor_bytes(output.dtype, output.shape) != bytes) {
-      return Error(kDamagedImage, fmt::format("'{}' does not fit its buffer", output.name));
-    }
-    if (output.data.size() == bytes && bytes != 0) return {};
-    RLX_TRY(output.data, AlignedBytes::make(bytes, "output " + output.name));
+    program_.set_pointers(loaded_.buffers->pointers());
     return {};
   }
 
@@ -265,13 +224,9 @@ class CpuRun final : public Run, private Steward {
   }
 
   Loaded& loaded_;
-  image::Placement placement_;
   Program program_;
   // By output of a state: whether it lies in its input's memory.
   std::map<uint32_t, bool> in_place_;
-  // Bytes, by buffer that was given room in this run.
-  std::map<uint32_t, int64_t> rooms_;
-  std::span<HostTensor* const> outputs_;
   Finished finished_;
 };
 

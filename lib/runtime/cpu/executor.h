@@ -5,20 +5,9 @@
 #include "runtime/cpu/memory.h"
 #include "runtime/cpu/pool.h"
 #include "runtime/cpu/program.h"
-#include "runtime/device.h"
+#include "runtime/telling_run.h"
 
 namespace rlx::runtime::cpu {
-
-// Who makes room for what only the run knows. Everything here happens in one thread, while all others wait, and the
-// program may be another one afterwards, of as many steps.
-class Steward {
- public:
-  virtual ~Steward() = default;
-  // One that tells, or gives.
-  virtual Status run(uint32_t command) = 0;
-  // For so many bytes of a loop's i-th slices.
-  virtual Status make_room(uint32_t command, size_t slices, int64_t bytes) = 0;
-};
 
 class Executor {
  public:

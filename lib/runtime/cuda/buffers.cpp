@@ -2,7 +2,25 @@
 
 #include <algorithm>
 
+#include "image/told.h"
+
 namespace rlx::runtime::cuda {
+namespace {
+
+// None where these dims give it no size.
+size_t bytes_in(const image::Placement& placement, uint32_t b) {
+  return static_cast<size_t>(std::max<int64_t>(placement.bytes[b], 0));
+}
+
+// The old one goes first: both may not fit.
+Status grow(const Gpu& gpu, DeviceMemory& memory, size_t bytes, std::string_view what) {
+  if (bytes <= memory.size()) return {};
+  memory = DeviceMemory();
+  RLX_TRY(memory, gpu.allocate(bytes, what));
+  return {};
+}
+
+}  // namespace
 
 Buffers::Buffers(const Gpu& gpu, const image::Image& image, const LoadedConstants& constants)
     : gpu_(gpu), image_(image), addresses_(image.buffers.size()) {
@@ -12,30 +30,57 @@ Buffers::Buffers(const Gpu& gpu, const image::Image& image, const LoadedConstant
 }
 
 Status Buffers::enter(const image::Placement& placement) {
-  const auto wanted = static_cast<size_t>(placement.arena_bytes);
-  if (wanted > arena_.size()) {
-    // The old one goes first: both may not fit.
-    arena_ = DeviceMemory();
-    RLX_TRY(arena_, gpu_.allocate(wanted, "what lies between the kernels"));
-  }
+  RLX_TRY_VOID(grow(gpu_, arena_, static_cast<size_t>(placement.arena_bytes),
+                    "what lies between the kernels"));
   for (uint32_t b = 0; b < image_.buffers.size(); ++b) RLX_TRY_VOID(place(b, placement));
   return {};
 }
 
 Status Buffers::place(uint32_t b, const image::Placement& placement) {
   const image::Buffer& buffer = image_.buffers[b];
-  const auto bytes = static_cast<size_t>(std::max<int64_t>(placement.bytes[b], 0));
-  if (buffer.kind == Kind::kInput || buffer.kind == Kind::kOutput) {
-    DeviceMemory& own = own_[b];
-    if (bytes > own.size()) {
-      own = DeviceMemory();
-      RLX_TRY(own, gpu_.allocate(bytes, "an input or output"));
-    }
-    addresses_[b] = own.address();
-  }
+  if (buffer.kind == Kind::kInput || buffer.kind == Kind::kOutput)
+    return enter_output(b, placement);
   if (buffer.kind != Kind::kArena || placement.offsets[b] < 0) return {};
-  addresses_[b] = arena_.address() + static_cast<Address>(placement.offsets[b]);
-  return buffer.pattern.empty() ? Status() : gpu_.fill(addresses_[b], bytes, buffer.pattern);
+  return place_at(b, arena_.address() + static_cast<Address>(placement.offsets[b]), placement);
+}
+
+// And what it holds from here on.
+Status Buffers::place_at(uint32_t b, Address address, const image::Placement& placement) {
+  addresses_[b] = address;
+  const std::string& pattern = image_.buffers[b].pattern;
+  return pattern.empty() ? Status() : gpu_.fill(address, bytes_in(placement, b), pattern);
+}
+
+Status Buffers::enter_output(uint32_t b, const image::Placement& placement) {
+  RLX_TRY_VOID(grow(gpu_, own_[b], bytes_in(placement, b), "an input or output"));
+  addresses_[b] = own_[b].address();
+  return {};
+}
+
+// Twice as much as it had, so that what grows by little is rarely moved.
+Status Buffers::make_room(uint32_t buffer, int64_t bytes) {
+  DeviceMemory& room = rooms_[buffer];
+  if (room.size() < static_cast<size_t>(bytes)) {
+    const size_t wanted = std::max(static_cast<size_t>(bytes), 2 * room.size());
+    RLX_TRY(DeviceMemory larger, gpu_.allocate(wanted, "what the data tells"));
+    RLX_TRY_VOID(gpu_.copy(larger.address(), room.address(), room.size()));
+    RLX_TRY_VOID(gpu_.wait());
+    room = std::move(larger);
+  }
+  addresses_[buffer] = room.address();
+  return {};
+}
+
+Status Buffers::enter_told(const image::Placement& placement, uint32_t command,
+                           const Vec<uint32_t>& buffers, int64_t bytes) {
+  DeviceMemory& memory = told_[command];
+  RLX_TRY_VOID(grow(gpu_, memory, static_cast<size_t>(bytes), "what the data tells"));
+  for (const uint32_t b : buffers) {
+    if (placement.offsets[b] < 0) continue;
+    const int64_t offset = placement.offsets[b] - image::told_base(command);
+    RLX_TRY_VOID(place_at(b, memory.address() + static_cast<Address>(offset), placement));
+  }
+  return {};
 }
 
 void Buffers::share(const image::State& state, bool in_place) {

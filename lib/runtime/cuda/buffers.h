@@ -12,6 +12,14 @@ class Buffers {
 
   // Memory for this placement, and what its buffers hold before the first run.
   Status enter(const image::Placement& placement);
+  // Memory of its own for a buffer, at least so many bytes, which begin with what it holds.
+  Status make_room(uint32_t buffer, int64_t bytes);
+  // For buffers that a command sizes, whose sizes and offsets the placement has now, but for outputs. `bytes`: of the
+  // command's memory.
+  Status enter_told(const image::Placement& placement, uint32_t command,
+                    const Vec<uint32_t>& buffers, int64_t bytes);
+  // For an output whose size was told.
+  Status enter_output(uint32_t buffer, const image::Placement& placement);
   // Input and output of a state are one memory, or each has its own.
   void share(const image::State& state, bool in_place);
 
@@ -22,12 +30,17 @@ class Buffers {
   using Kind = image::Buffer::Kind;
 
   Status place(uint32_t b, const image::Placement& placement);
+  Status place_at(uint32_t b, Address address, const image::Placement& placement);
 
   const Gpu& gpu_;
   const image::Image& image_;
   DeviceMemory arena_;
   // By buffer: of inputs and outputs.
   std::map<uint32_t, DeviceMemory> own_;
+  // By command that tells.
+  std::map<uint32_t, DeviceMemory> told_;
+  // By buffer that is given room.
+  std::map<uint32_t, DeviceMemory> rooms_;
   Vec<Address> addresses_;
 };
 

@@ -6,7 +6,6 @@
 
 #include <fmt/format.h>
 
-#include "image/told.h"
 #include "runtime/codes.h"
 #include "runtime/cuda/walk.h"
 #include "support/codes.h"
@@ -19,19 +18,6 @@ using Kind = image::Command::Kind;
 
 // CU_STREAM_CAPTURE_MODE_RELAXED: other threads may do what they like meanwhile.
 constexpr int kRelaxed = 2;
-
-// What the host would have to do in the middle of a run, and that this runtime does not do yet.
-Status check_commands(const Image& image) {
-  for (const image::Command& command : image.commands) {
-    if (command.kind != Kind::kTell && command.kind != Kind::kGive) continue;
-    Diagnostic d{.code = kUnsupportedCommand,
-                 .message = "an extent that only the data tells is not supported on a GPU yet",
-                 .hint = "--target=host"};
-    if (!command.origin.empty()) d.node = command.origin.front();
-    return Error(std::move(d));
-  }
-  return {};
-}
 
 // All launches of a run as one graph of the driver's.
 class LaunchGraph {
@@ -82,17 +68,20 @@ struct Loaded {
   LoadedConstants constants = {};
   std::optional<Buffers> buffers = std::nullopt;
   DeviceMemory scratch = {}, traps = {};
+  // Where these two are now.
+  Spare spare = {};
   // Whether some kernel may find data wrong.
   bool checks = false;
+  ToldSymbols told;
   // Whose placement `buffers` has entered.
   const Run* entered = nullptr;
 };
 
-class CudaRun final : public Run {
+class CudaRun final : public TellingRun {
  public:
   CudaRun(Loaded& loaded, image::Placement placement, Program program)
-      : loaded_(loaded),
-        placement_(std::move(placement)),
+      : TellingRun(loaded.image, loaded.told, std::move(placement)),
+        loaded_(loaded),
         program_(std::move(program)),
         graph_(loaded.gpu) {}
   // The next one may have its address.
@@ -104,15 +93,18 @@ class CudaRun final : public Run {
 
   Status bind(const Io& io) override {
     RLX_TRY_VOID(loaded_.gpu.enter());
+    // Other tensors, and maybe other runs' memory.
+    loaded_.told.forget(program_.symbols, placement_);
     RLX_TRY_VOID(enter());
     for (const image::State& state : loaded_.image.states) bind_state(state, io);
     inputs_.assign(io.inputs.begin(), io.inputs.end());
-    outputs_.assign(io.outputs.begin(), io.outputs.end());
+    outputs_ = io.outputs;
     return {};
   }
 
   void submit(bool timed) override {
     finished_ = {};
+    rooms_.clear();
     status_ = start(timed);
   }
 
@@ -128,24 +120,34 @@ class CudaRun final : public Run {
  private:
   void bind_state(const image::State& state, const Io& io) {
     const bool in_place = io.is_in_place(state);
-    for (const uint32_t command : state.copies) {
-      if (program_.steps[command].skipped != in_place) graph_.clear();
-      program_.steps[command].skipped = in_place;
-    }
+    if (in_place_[state.output] != in_place) graph_.clear();
+    in_place_[state.output] = in_place;
+    skip_copies(state);
     loaded_.buffers->share(state, in_place);
+  }
+
+  void skip_copies(const image::State& state) {
+    for (const uint32_t command : state.copies) {
+      program_.steps[command].skipped = in_place_.at(state.output);
+    }
   }
 
   // Other dims may have left anything where this placement's patterns lie, hence entering anew.
   Status enter() {
     if (loaded_.entered == this) return {};
     loaded_.entered = nullptr;
-    const auto scratch = static_cast<size_t>(program_.scratch_bytes);
-    if (scratch > loaded_.scratch.size()) {
-      loaded_.scratch = DeviceMemory();
-      RLX_TRY(loaded_.scratch, loaded_.gpu.allocate(scratch, "what kernels need"));
-    }
+    RLX_TRY_VOID(reserve_scratch(program_));
     RLX_TRY_VOID(loaded_.buffers->enter(placement_));
     loaded_.entered = this;
+    return {};
+  }
+
+  Status reserve_scratch(const Program& program) {
+    const auto bytes = static_cast<size_t>(program.scratch_bytes);
+    if (bytes <= loaded_.scratch.size()) return {};
+    loaded_.scratch = DeviceMemory();
+    RLX_TRY(loaded_.scratch, loaded_.gpu.allocate(bytes, "what kernels need"));
+    loaded_.spare.scratch = loaded_.scratch.address();
     return {};
   }
 
@@ -157,11 +159,21 @@ class CudaRun final : public Run {
     }
     RLX_TRY_VOID(write_inputs());
     RLX_TRY_VOID(fill_outputs());
-    RLX_TRY_VOID(start_commands(timed));
-    RLX_TRY_VOID(read_outputs());
+    RLX_TRY(const bool ended, start_commands(timed));
+    if (ended && !finished_.stopped) RLX_TRY_VOID(read_outputs());
+    return read_traps();
+  }
+
+  Status read_traps() {
     if (!loaded_.checks) return {};
     traps_.resize(loaded_.traps.size());
-    return gpu.read(traps_, loaded_.traps.address());
+    return loaded_.gpu.read(traps_, loaded_.traps.address());
+  }
+
+  Result<bool> is_trapped() {
+    RLX_TRY_VOID(read_traps());
+    RLX_TRY_VOID(loaded_.gpu.wait());
+    return first_trap().has_value();
   }
 
   Status write_inputs() {
@@ -173,17 +185,24 @@ class CudaRun final : public Run {
   }
 
   Status fill_outputs() {
-    for (uint32_t b = 0; b < loaded_.image.buffers.size(); ++b) {
-      const image::Buffer& buffer = loaded_.image.buffers[b];
-      if (buffer.kind != image::Buffer::Kind::kOutput || buffer.pattern.empty()) continue;
-      const auto bytes = static_cast<size_t>(std::max<int64_t>(placement_.bytes[b], 0));
-      RLX_TRY_VOID(loaded_.gpu.fill(loaded_.buffers->address_of(b), bytes, buffer.pattern));
+    for (const image::Tensor& output : loaded_.image.outputs) {
+      RLX_TRY_VOID(fill_output(output.buffer));
     }
     return {};
   }
 
+  Status fill_output(uint32_t b) {
+    const image::Buffer& buffer = loaded_.image.buffers[b];
+    const bool holds = buffer.kind == image::Buffer::Kind::kOutput && !buffer.pattern.empty();
+    if (!holds || placement_.bytes[b] <= 0) return {};
+    const auto bytes = static_cast<size_t>(placement_.bytes[b]);
+    return loaded_.gpu.fill(loaded_.buffers->address_of(b), bytes, buffer.pattern);
+  }
+
   Status read_outputs() {
     for (size_t i = 0; i < outputs_.size(); ++i) {
+      const bool is_told = image::is_told(loaded_.image.outputs[i], loaded_.told.extents());
+      if (is_told) RLX_TRY_VOID(make_output(i));
       AlignedBytes& to = outputs_[i]->data;
       const Address from = loaded_.buffers->address_of(loaded_.image.outputs[i].buffer);
       RLX_TRY_VOID(loaded_.gpu.read({to.data(), to.size()}, from));
@@ -192,22 +211,26 @@ class CudaRun final : public Run {
   }
 
   Walk walk() {
-    return {loaded_.gpu,
-            loaded_.code,
-            program_,
-            loaded_.buffers->addresses(),
-            {loaded_.traps.address(), loaded_.scratch.address()}};
+    return {loaded_.gpu, loaded_.code, program_, loaded_.buffers->addresses(), loaded_.spare};
   }
 
   // Whether the host has nothing to do between the first command and the last.
   bool is_straight() const {
-    if (!program_.branches.empty()) return false;
-    return std::ranges::none_of(
-        program_.steps, [](const Step& step) { return step.stops || step.kind == Kind::kFill; });
+    return std::ranges::all_of(program_.steps, [](const Step& step) {
+      return !step.stops && (step.kind == Kind::kLaunch || step.kind == Kind::kCopy);
+    });
   }
 
-  Status start_commands(bool timed) {
-    if (timed || !is_straight()) return walk().follow(timed, finished_);
+  // Whether it came to its end, and not to bad data.
+  Result<bool> start_commands(bool timed) {
+    if (!timed && is_straight()) {
+      RLX_TRY_VOID(start_graph());
+      return true;
+    }
+    return walk().follow({*this, [this] { return is_trapped(); }}, timed, finished_);
+  }
+
+  Status start_graph() {
     const Vec<Address> addresses = addresses_now();
     if (!graph_.is_there() || addresses != recorded_) {
       graph_.clear();
@@ -234,14 +257,62 @@ class CudaRun final : public Run {
     return std::nullopt;
   }
 
+  // ---- What only the run knows (telling_run.h) ----
+
+  Vec<int64_t>& symbols() override { return program_.symbols; }
+
+  Result<int64_t> read_i64(uint32_t buffer, int64_t offset) override {
+    int64_t value = 0;
+    const Address from = loaded_.buffers->address_of(buffer) + static_cast<Address>(offset);
+    RLX_TRY_VOID(loaded_.gpu.read(std::as_writable_bytes(std::span(&value, 1)), from));
+    RLX_TRY_VOID(loaded_.gpu.wait());
+    return value;
+  }
+
+  Status copy_bytes(uint32_t to, uint32_t from, int64_t bytes) override {
+    const Buffers& buffers = *loaded_.buffers;
+    return loaded_.gpu.copy(buffers.address_of(to), buffers.address_of(from),
+                            static_cast<size_t>(bytes));
+  }
+
+  Status give_room(uint32_t buffer, int64_t bytes) override {
+    return loaded_.buffers->make_room(buffer, bytes);
+  }
+
+  Status give_told(uint32_t command, const Vec<uint32_t>& buffers, int64_t bytes) override {
+    return loaded_.buffers->enter_told(placement_, command, buffers, bytes);
+  }
+
+  bool is_written_in_place(size_t output) const override {
+    const uint32_t b = loaded_.image.outputs[output].buffer;
+    return loaded_.image.buffers[b].kind == image::Buffer::Kind::kOutput &&
+           !loaded_.told.extents().is_given[b];
+  }
+
+  Status give_output(size_t output) override {
+    const uint32_t b = loaded_.image.outputs[output].buffer;
+    RLX_TRY_VOID(loaded_.buffers->enter_output(b, placement_));
+    return fill_output(b);
+  }
+
+  Status remake_program() override {
+    RLX_TRY(Program program,
+            make_program(loaded_.image, placement_, program_.symbols, loaded_.told.extents()));
+    RLX_TRY_VOID(reserve_scratch(program));
+    program_ = std::move(program);
+    for (const image::State& state : loaded_.image.states) skip_copies(state);
+    return {};
+  }
+
   Loaded& loaded_;
-  image::Placement placement_;
   Program program_;
   LaunchGraph graph_;
   // What the graph speaks of.
   Vec<Address> recorded_;
+  // By output of a state: whether it lies in its input's memory.
+  std::map<uint32_t, bool> in_place_;
+  // The caller's list of them is gone when bind() returns.
   Vec<const HostTensor*> inputs_;
-  Vec<HostTensor*> outputs_;
   Vec<std::byte> traps_;
   Status status_;
   Finished finished_;
@@ -249,7 +320,8 @@ class CudaRun final : public Run {
 
 class CudaModule final : public Module {
  public:
-  CudaModule(const Gpu& gpu, const Image& image) : loaded_{.gpu = gpu, .image = image} {}
+  CudaModule(const Gpu& gpu, const Image& image)
+      : loaded_{.gpu = gpu, .image = image, .told = ToldSymbols(image)} {}
 
   Status load(const BlobSource& blobs) {
     const Gpu& gpu = loaded_.gpu;
@@ -258,6 +330,7 @@ class CudaModule final : public Module {
     loaded_.buffers.emplace(gpu, loaded_.image, loaded_.constants);
     const size_t traps = loaded_.image.commands.size() * size_t{image::kTrapRoom};
     RLX_TRY(loaded_.traps, gpu.allocate(traps, "what kernels find wrong"));
+    loaded_.spare.traps = loaded_.traps.address();
     loaded_.checks = std::ranges::any_of(loaded_.image.kernels,
                                          [](const image::Kernel& k) { return !k.sites.empty(); });
     return {};
@@ -266,7 +339,7 @@ class CudaModule final : public Module {
   Result<std::unique_ptr<Run>> place(const Vec<int64_t>& symbols) override {
     RLX_TRY(image::Placement placement, image::place(loaded_.image, symbols));
     RLX_TRY(Program program,
-            make_program(loaded_.image, placement, symbols, image::told_extents(loaded_.image)));
+            make_program(loaded_.image, placement, symbols, loaded_.told.extents()));
     return std::unique_ptr<Run>(
         std::make_unique<CudaRun>(loaded_, std::move(placement), std::move(program)));
   }
@@ -283,7 +356,6 @@ class CudaDevice final : public Device {
   DeviceFacts facts() const override { return {.threads = 1}; }
 
   Result<std::unique_ptr<Module>> load(const Image& image, const BlobSource& blobs) override {
-    RLX_TRY_VOID(check_commands(image));
     RLX_TRY_VOID(gpu_->enter());
     auto module = std::make_unique<CudaModule>(*gpu_, image);
     RLX_TRY_VOID(module->load(blobs));

@@ -116,6 +116,11 @@ Status Gpu::read(std::span<std::byte> to, Address from) const {
                          driver_.copy_to_host(to.data(), from, to.size(), stream_));
 }
 
+Status Gpu::copy(Address to, Address from, size_t bytes) const {
+  if (bytes == 0) return {};
+  return driver_.checked("copying on the GPU", driver_.copy_on_device(to, from, bytes, stream_));
+}
+
 Status Gpu::fill(Address to, size_t bytes, std::string_view pattern) const {
   if (bytes == 0) return {};
   if (is_one_byte(pattern)) {

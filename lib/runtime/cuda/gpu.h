@@ -57,6 +57,7 @@ class Gpu {
   // In the order of the stream. The host's bytes stay until wait().
   Status write(Address to, std::span<const std::byte> from) const;
   Status read(std::span<std::byte> to, Address from) const;
+  Status copy(Address to, Address from, size_t bytes) const;
   Status fill(Address to, size_t bytes, std::string_view pattern) const;
   Status wait() const;
 

@@ -8,7 +8,19 @@ namespace {
 using Kind = image::Command::Kind;
 using Clock = std::chrono::steady_clock;
 
-bool chooses(Kind kind) { return kind == Kind::kIf || kind == Kind::kLoop; }
+// What only the host can do, knowing all that ran before.
+bool is_host_work(Kind kind) {
+  switch (kind) {
+    case Kind::kLaunch:
+    case Kind::kCopy:
+    case Kind::kFill: return false;
+    case Kind::kIf:
+    case Kind::kLoop:
+    case Kind::kTell:
+    case Kind::kGive: return true;
+  }
+  return true;
+}
 
 }  // namespace
 
@@ -17,23 +29,33 @@ Status Walk::start_all() {
   return {};
 }
 
-Status Walk::follow(bool timed, Finished& finished) {
+Result<bool> Walk::follow(const Host& host, bool timed, Finished& finished) {
   trips_.assign(program_.branches.size(), -1);
   for (size_t at = 0; at < program_.steps.size();) {
     const Step& step = program_.steps[at];
-    if (step.stops) {
-      finished.stopped = Stopped{step.command};
-      return {};
+    if (is_host_work(step.kind)) {
+      RLX_TRY(const bool trapped, host.is_trapped());
+      if (trapped) return false;
     }
-    if (chooses(step.kind)) {
-      RLX_TRY(at, after(step, finished));
+    if (step.kind == Kind::kTell || step.kind == Kind::kGive) {
+      // The step may be gone when it has run.
+      at = step.next;
+      RLX_TRY_VOID(host.steward.run(step.command));
       continue;
     }
+    if (step.stops) {
+      finished.stopped = Stopped{step.command};
+      return true;
+    }
+    if (is_host_work(step.kind)) {
+      RLX_TRY(at, after(host, step, finished));
+      continue;
+    }
+    at = step.next;
     if (timed) RLX_TRY_VOID(start_timed(step, finished.times));
     if (!timed) RLX_TRY_VOID(start(step));
-    at = step.next;
   }
-  return {};
+  return true;
 }
 
 Status Walk::start_timed(const Step& step, Profile& times) {
@@ -52,9 +74,7 @@ Status Walk::start(const Step& step) {
   switch (step.kind) {
     case Kind::kLaunch: return launch(step);
     case Kind::kCopy:
-      return gpu_.driver().checked(
-          "copying", gpu_.driver().copy_on_device(argument(step, 0), argument(step, 1),
-                                                  static_cast<size_t>(step.bytes), gpu_.stream()));
+      return gpu_.copy(argument(step, 0), argument(step, 1), static_cast<size_t>(step.bytes));
     case Kind::kFill:
       return gpu_.fill(argument(step, 0), static_cast<size_t>(step.bytes), step.pattern);
     case Kind::kIf:
@@ -97,14 +117,14 @@ Status Walk::set_value(Address to, T value) const {
   return gpu_.wait();
 }
 
-Result<size_t> Walk::after(const Step& step, Finished& finished) {
+Result<size_t> Walk::after(const Host& host, const Step& step, Finished& finished) {
   const Branch& branch = program_.branches[step.branch];
   size_t block = 0;
   if (step.kind == Kind::kIf) {
     RLX_TRY(const auto condition, value_at<uint8_t>(argument(step, 0)));
     block = condition != 0 ? 0 : 1;
   } else {
-    RLX_TRY(const bool goes_on, begin_trip(step));
+    RLX_TRY(const bool goes_on, begin_trip(host, step));
     block = goes_on ? 0 : 1;
   }
   if (!branch.stopped[block]) return branch.begin[block];
@@ -113,23 +133,22 @@ Result<size_t> Walk::after(const Step& step, Finished& finished) {
 }
 
 // The slices of a trip.
-Status Walk::put_away(const Step& step, int64_t trip) {
+Status Walk::put_away(const Host& host, const Step& step, int64_t trip) {
   const Vec<Branch::Slice>& slices = program_.branches[step.branch].slices;
   for (size_t s = 0; s < slices.size(); ++s) {
     const auto [bytes, room, grows] = slices[s];
     if (trip >= room || bytes == 0) continue;
+    if (grows) RLX_TRY_VOID(host.steward.make_room(step.command, s, (trip + 1) * bytes));
     const Address to = argument(step, 6 + 2 * s) + static_cast<Address>(trip * bytes);
-    RLX_TRY_VOID(gpu_.driver().checked(
-        "copying", gpu_.driver().copy_on_device(to, argument(step, 5 + 2 * s),
-                                                static_cast<size_t>(bytes), gpu_.stream())));
+    RLX_TRY_VOID(gpu_.copy(to, argument(step, 5 + 2 * s), static_cast<size_t>(bytes)));
   }
   return {};
 }
 
 // Puts away what the trip before gave; whether there is another one, which then has its number and condition.
-Result<bool> Walk::begin_trip(const Step& step) {
+Result<bool> Walk::begin_trip(const Host& host, const Step& step) {
   int64_t& trip = trips_[step.branch];
-  if (trip >= 0) RLX_TRY_VOID(put_away(step, trip));
+  if (trip >= 0) RLX_TRY_VOID(put_away(host, step, trip));
   RLX_TRY(const auto condition, value_at<uint8_t>(argument(step, trip < 0 ? 1 : 4)));
   RLX_TRY(const auto most, value_at<int64_t>(argument(step, 0)));
   ++trip;

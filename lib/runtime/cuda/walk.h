@@ -1,7 +1,7 @@
 // Starts the commands of a program on a GPU, in their order.
 #pragma once
 #include "runtime/cuda/buffers.h"
-#include "runtime/program.h"
+#include "runtime/telling_run.h"
 
 namespace rlx::runtime::cuda {
 
@@ -12,25 +12,35 @@ struct Spare {
   Address scratch = 0;
 };
 
+// Who does on the host what the walk comes to.
+struct Host {
+  // The program may be another one afterwards, of as many steps.
+  Steward& steward;
+  // Whether a kernel has met bad data: nobody knows what a condition is worth then.
+  std::function<Result<bool>()> is_trapped;
+};
+
+// What it is given may change while the host is at work.
 class Walk {
  public:
   Walk(const Gpu& gpu, const LoadedCode& code, const Program& program,
-       const Vec<Address>& addresses, Spare spare)
+       const Vec<Address>& addresses, const Spare& spare)
       : gpu_(gpu), code_(code), program_(program), addresses_(addresses), spare_(spare) {}
 
   // All that there is, in order: no step chooses.
   Status start_all();
-  // The same with the host at every choice; `finished` says where it stopped. Timed, it waits after each command.
-  Status follow(bool timed, Finished& finished);
+  // The same with the host at every choice; `finished` says where it stopped, false that it ended at bad data. Timed, it
+  // waits after each command.
+  Result<bool> follow(const Host& host, bool timed, Finished& finished);
 
  private:
   Status start(const Step& step);
   Status launch(const Step& step);
   Status start_timed(const Step& step, Profile& times);
   // The step behind one that chooses.
-  Result<size_t> after(const Step& step, Finished& finished);
-  Result<bool> begin_trip(const Step& step);
-  Status put_away(const Step& step, int64_t trip);
+  Result<size_t> after(const Host& host, const Step& step, Finished& finished);
+  Result<bool> begin_trip(const Host& host, const Step& step);
+  Status put_away(const Host& host, const Step& step, int64_t trip);
   Address argument(const Step& step, size_t i) const {
     return addresses_[program_.argument_buffers[step.first_argument + i]];
   }
@@ -43,7 +53,7 @@ class Walk {
   const LoadedCode& code_;
   const Program& program_;
   const Vec<Address>& addresses_;
-  Spare spare_;
+  const Spare& spare_;
   // By branch that is a loop: the trip that it is at; -1: none.
   Vec<int64_t> trips_;
 };

@@ -1,14 +1,13 @@
-#include "runtime/cpu/told_symbols.h"
+#include "runtime/told_symbols.h"
 
 #include <algorithm>
-#include <cstring>
 
 #include <fmt/format.h>
 
 #include "runtime/binding.h"
 #include "runtime/codes.h"
 
-namespace rlx::runtime::cpu {
+namespace rlx::runtime {
 namespace {
 
 using image::Command;
@@ -42,27 +41,27 @@ void ToldSymbols::forget(Vec<int64_t>& symbols, image::Placement& placement) con
   }
 }
 
-Status ToldSymbols::read(uint32_t command, const Vec<void*>& pointers,
+Status ToldSymbols::read(uint32_t command, const ReadI64& element,
                          const image::Placement& placement, Vec<int64_t>& symbols) const {
   const Vec<uint32_t>& later = extents_.commands.at(command).forgets;
   for (const uint32_t symbol : later) symbols[symbol] = image::kUntold;
   const Command& c = image_.commands[command];
   for (const Told& told : c.told) {
-    RLX_TRY(symbols[told.symbol], value_of(c, told, pointers, placement));
+    RLX_TRY(symbols[told.symbol], value_of(c, told, element, placement));
   }
   return {};
 }
 
 Result<int64_t> ToldSymbols::value_of(const Command& command, const Told& told,
-                                      const Vec<void*>& pointers,
+                                      const ReadI64& element,
                                       const image::Placement& placement) const {
   const uint32_t buffer = command.buffers[told.buffer];
-  int64_t value = 0;
-  const int64_t at = int64_t{told.element} * static_cast<int64_t>(sizeof value);
-  if (placement.bytes[buffer] < at + static_cast<int64_t>(sizeof value)) {
+  constexpr auto kBytes = static_cast<int64_t>(sizeof(int64_t));
+  const int64_t at = int64_t{told.element} * kBytes;
+  if (placement.bytes[buffer] < at + kBytes) {
     return Error(kDamagedImage, "a command tells an element that is not there");
   }
-  std::memcpy(&value, static_cast<const std::byte*>(pointers[buffer]) + at, sizeof value);
+  RLX_TRY(int64_t value, element(buffer, at));
   const image::Symbol& symbol = image_.symbols[told.symbol];
   if (told.sign > 0) value = std::max<int64_t>(value, 0);
   // The least number has no opposite: out of every range.
@@ -88,4 +87,4 @@ Status ToldSymbols::check_guards(uint32_t command, const Vec<int64_t>& symbols) 
   return {};
 }
 
-}  // namespace rlx::runtime::cpu
+}  // namespace rlx::runtime
