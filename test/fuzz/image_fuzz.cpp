@@ -4,11 +4,12 @@
 #include <algorithm>
 #include <cstring>
 
+#include "image/gpu_code.h"
 #include "image/pack.h"
 #include "runtime/binding.h"
 #include "runtime/cpu/program.h"
-#include "runtime/told_symbols.h"
 #include "runtime/feedback.h"
+#include "runtime/told_symbols.h"
 
 namespace {
 
@@ -189,6 +190,9 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   if (!image) return 0;
   RLX_CHECK(image::encode(*image) == text, "an image has two spellings");
   RLX_CHECK(!image::to_text(*image).empty());
+  if (auto code = image::gpu_code_of(*image)) {
+    RLX_CHECK(image::encode(*code) == image->code, "code for a GPU has two spellings");
+  }
   const bool is_small =
       image->buffers.size() <= kMostBuffers && image->commands.size() <= kMostCommands;
   for (const int64_t more : {0, 1, 3}) {

@@ -2,11 +2,16 @@
 
 #include <chrono>
 
+#include "runtime/codes.h"
+
 namespace rlx::runtime::cuda {
 namespace {
 
 using Kind = image::Command::Kind;
 using Clock = std::chrono::steady_clock;
+
+// Of a grid's first dimension.
+constexpr int64_t kMostBlocks = INT32_MAX;
 
 // What only the host can do, knowing all that ran before.
 bool is_host_work(Kind kind) {
@@ -86,6 +91,9 @@ Status Walk::start(const Step& step) {
 }
 
 Status Walk::launch(const Step& step) {
+  if (step.tiles > kMostBlocks) {
+    return Error(kUnsupportedCommand, "a kernel has more blocks than a GPU starts", "smaller dims");
+  }
   Vec<uint64_t> values;
   const size_t end = step.command + 1 < program_.steps.size()
                          ? program_.steps[step.command + 1].first_argument
