@@ -181,7 +181,7 @@ fuzz() {
   venv && build release rlxc rlx-run || { fail "no mutated models"; return; }
   step "mutated models"
   check "mutated models" "$python" test/fuzz/mutate_onnx.py --bin build/release/bin --minutes 0.7 --seed "$seed"
-  if ! build fuzz; then
+  if ! build asan-ubsan fuzz; then
     fail "build fuzz"
     return
   fi

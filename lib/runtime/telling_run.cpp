@@ -71,16 +71,16 @@ Status TellingRun::measure_rooms() {
   return {};
 }
 
-Status TellingRun::make_output(size_t i) {
-  const image::Tensor& wanted = image_.outputs[i];
-  HostTensor& output = *outputs_[i];
-  RLX_TRY(output.shape, shape_of(image_, wanted, symbols()));
+Status TellingRun::make_output(size_t output) {
+  const image::Tensor& wanted = image_.outputs[output];
+  HostTensor& made = *outputs_[output];
+  RLX_TRY(made.shape, shape_of(image_, wanted, symbols()));
   const auto bytes = static_cast<size_t>(std::max<int64_t>(placement_.bytes[wanted.buffer], 0));
-  if (tensor_bytes(output.dtype, output.shape) != bytes) {
-    return Error(kDamagedImage, fmt::format("'{}' does not fit its buffer", output.name));
+  if (tensor_bytes(made.dtype, made.shape) != bytes) {
+    return Error(kDamagedImage, fmt::format("'{}' does not fit its buffer", made.name));
   }
-  if (output.data.size() == bytes && bytes != 0) return {};
-  RLX_TRY(output.data, AlignedBytes::make(bytes, "output " + output.name));
+  if (made.data.size() == bytes && bytes != 0) return {};
+  RLX_TRY(made.data, AlignedBytes::make(bytes, "output " + made.name));
   return {};
 }
 

@@ -38,8 +38,8 @@ Status Buffers::enter(const image::Placement& placement) {
 
 Status Buffers::place(uint32_t b, const image::Placement& placement) {
   const image::Buffer& buffer = image_.buffers[b];
-  if (buffer.kind == Kind::kInput || buffer.kind == Kind::kOutput)
-    return enter_output(b, placement);
+  const bool is_given = buffer.kind == Kind::kInput || buffer.kind == Kind::kOutput;
+  if (is_given) return enter_output(b, placement);
   if (buffer.kind != Kind::kArena || placement.offsets[b] < 0) return {};
   return place_at(b, arena_.address() + static_cast<Address>(placement.offsets[b]), placement);
 }
