@@ -5,7 +5,6 @@
 #include <fmt/format.h>
 
 #include "driver/codes.h"
-#include "runtime/codes.h"
 #include "support/memory.h"
 #include "target/target.h"
 
@@ -51,9 +50,7 @@ Result<DeviceChoice> device_choice(std::string_view device, const std::string& t
   if (static_cast<size_t>(number) < all.size()) {
     return DeviceChoice{target_of(all[static_cast<size_t>(number)]), number};
   }
-  return Error(runtime::kNoGpu,
-               fmt::format("there is no device {}: this machine has {}", device, all.size()),
-               "rlx-run devices lists them");
+  return runtime::no_such_gpu(number, all.size());
 }
 
 Vec<DeviceLine> devices() {

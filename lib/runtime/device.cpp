@@ -22,6 +22,12 @@ Result<std::unique_ptr<Device>> device_for(const image::Image& image,
                fmt::format("this was compiled for {}, which this rlx cannot run", image.target));
 }
 
+Error no_such_gpu(int number, size_t count) {
+  return Error(kNoGpu,
+               fmt::format("there is no device cuda:{}: this machine has {}", number, count),
+               "rlx-run devices lists them");
+}
+
 Result<Vec<GpuFacts>> gpus() { return cuda::list_gpus(); }
 
 }  // namespace rlx::runtime

@@ -127,6 +127,8 @@ struct GpuFacts {
 };
 // In the order of their numbers; errors 7xxx where no driver is there.
 Result<Vec<GpuFacts>> gpus();
+// Error 7105: of so many there is none with that number.
+Error no_such_gpu(int number, size_t count);
 
 // The device that the image was made for; errors 7xxx and 4xxx where this rlx drives no such device.
 Result<std::unique_ptr<Device>> device_for(const image::Image& image, const DeviceOptions& options);

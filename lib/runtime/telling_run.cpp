@@ -41,7 +41,14 @@ Status TellingRun::tell(uint32_t command) {
   RLX_TRY_VOID(told_.read(command, element, placement_, symbols()));
   RLX_TRY_VOID(told_.check_guards(command, symbols()));
   RLX_TRY_VOID(enter_told(command));
-  return remake_program();
+  RLX_TRY_VOID(remake_program());
+  for (const image::State& state : image_.states) skip_copies(state);
+  return {};
+}
+
+void TellingRun::skip_copies(const image::State& state) {
+  const bool in_place = in_place_.at(state.output);
+  for (const uint32_t command : state.copies) program().steps[command].skipped = in_place;
 }
 
 Status TellingRun::enter_told(uint32_t command) {

@@ -27,8 +27,8 @@ class TellingRun : public Run, protected Steward {
   Status run(uint32_t command) final;
   Status make_room(uint32_t command, size_t slices, int64_t bytes) final;
 
-  // The device's part. The symbols are the program's.
-  virtual Vec<int64_t>& symbols() = 0;
+  // The device's part.
+  virtual Program& program() = 0;
   virtual Result<int64_t> read_i64(uint32_t buffer, int64_t offset) = 0;
   virtual Status copy_bytes(uint32_t to, uint32_t from, int64_t bytes) = 0;
   // At least so many bytes, which begin with what the buffer holds.
@@ -44,6 +44,8 @@ class TellingRun : public Run, protected Steward {
 
   // Its tensor gets the shape that the run told.
   Status make_output(size_t output);
+  // What copies the state's input to its output is left out where they are one memory; for the program as it is now.
+  void skip_copies(const image::State& state);
 
   const image::Image& image_;
   const ToldSymbols& told_;
@@ -51,8 +53,11 @@ class TellingRun : public Run, protected Steward {
   std::span<HostTensor* const> outputs_;
   // Bytes, by buffer that was given room in this run.
   std::map<uint32_t, int64_t> rooms_;
+  // By output of a state: whether it lies in its input's memory.
+  std::map<uint32_t, bool> in_place_;
 
  private:
+  Vec<int64_t>& symbols() { return program().symbols; }
   Status tell(uint32_t command);
   Status give(const image::Command& command);
   Status enter_told(uint32_t command);

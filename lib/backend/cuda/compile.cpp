@@ -66,16 +66,18 @@ Result<Code> compile_code(const Vec<PlannedKernel>& kernels, const Vec<std::stri
 Result<std::string> compile_to_text(const Vec<PlannedKernel>& kernels,
                                     const Vec<std::string>& symbols, const Target& target,
                                     CodeText what) {
+  if (what != CodeText::kLlvm) {
+    RLX_TRY(Module made, compile(kernels, symbols, target));
+    if (what == CodeText::kSass) return disassemble(made.ptx, target.cuda());
+    return std::move(made.ptx);
+  }
   RLX_TRY_VOID(check(kernels, symbols, target));
   llvm::LLVMContext context;
   llvm::Module module("model", context);
   write_functions(module, kernels, symbols, target.cuda());
   Codegen codegen(target.cuda());
   codegen.optimise(module);
-  if (what == CodeText::kLlvm) return printed(module);
-  std::string ptx = codegen.ptx(module);
-  if (what == CodeText::kSass) return disassemble(ptx, target.cuda());
-  return ptx;
+  return printed(module);
 }
 
 }  // namespace rlx::backend::cuda

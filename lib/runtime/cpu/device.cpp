@@ -131,11 +131,6 @@ class CpuRun final : public TellingRun {
                                *io.outputs[state.output]);
   }
 
-  void skip_copies(const image::State& state) {
-    const bool in_place = in_place_.at(state.output);
-    for (const uint32_t command : state.copies) program_.steps[command].skipped = in_place;
-  }
-
   // Other dims may have left anything where this placement's patterns lie, hence entering anew.
   Status enter() {
     if (loaded_.entered == this) return {};
@@ -161,7 +156,7 @@ class CpuRun final : public TellingRun {
     fill_with_pattern({data, static_cast<size_t>(placement_.bytes[b])}, pattern);
   }
 
-  Vec<int64_t>& symbols() override { return program_.symbols; }
+  runtime::Program& program() override { return program_; }
 
   Result<int64_t> read_i64(uint32_t buffer, int64_t offset) override {
     int64_t value = 0;
@@ -205,7 +200,6 @@ class CpuRun final : public TellingRun {
                          loaded_.code.functions, loaded_.executor.threads()));
     RLX_TRY_VOID(loaded_.executor.reserve_scratch(program.scratch_bytes));
     program_ = std::move(program);
-    for (const image::State& state : image.states) skip_copies(state);
     program_.set_pointers(loaded_.buffers->pointers());
     return {};
   }
@@ -225,8 +219,6 @@ class CpuRun final : public TellingRun {
 
   Loaded& loaded_;
   Program program_;
-  // By output of a state: whether it lies in its input's memory.
-  std::map<uint32_t, bool> in_place_;
   Finished finished_;
 };
 

@@ -126,12 +126,6 @@ class CudaRun final : public TellingRun {
     loaded_.buffers->share(state, in_place);
   }
 
-  void skip_copies(const image::State& state) {
-    for (const uint32_t command : state.copies) {
-      program_.steps[command].skipped = in_place_.at(state.output);
-    }
-  }
-
   // Other dims may have left anything where this placement's patterns lie, hence entering anew.
   Status enter() {
     if (loaded_.entered == this) return {};
@@ -259,7 +253,7 @@ class CudaRun final : public TellingRun {
 
   // ---- What only the run knows (telling_run.h) ----
 
-  Vec<int64_t>& symbols() override { return program_.symbols; }
+  Program& program() override { return program_; }
 
   Result<int64_t> read_i64(uint32_t buffer, int64_t offset) override {
     int64_t value = 0;
@@ -300,7 +294,6 @@ class CudaRun final : public TellingRun {
             make_program(loaded_.image, placement_, program_.symbols, loaded_.told.extents()));
     RLX_TRY_VOID(reserve_scratch(program));
     program_ = std::move(program);
-    for (const image::State& state : loaded_.image.states) skip_copies(state);
     return {};
   }
 
@@ -309,8 +302,6 @@ class CudaRun final : public TellingRun {
   LaunchGraph graph_;
   // What the graph speaks of.
   Vec<Address> recorded_;
-  // By output of a state: whether it lies in its input's memory.
-  std::map<uint32_t, bool> in_place_;
   // The caller's list of them is gone when bind() returns.
   Vec<const HostTensor*> inputs_;
   Vec<std::byte> traps_;

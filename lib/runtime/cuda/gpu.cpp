@@ -62,11 +62,7 @@ Result<std::unique_ptr<Gpu>> Gpu::open(int number) {
   RLX_TRY(const Driver* driver, Driver::get());
   int count = 0, device = 0;
   RLX_TRY_VOID(driver->checked("cuDeviceGetCount", driver->device_count(&count)));
-  if (number >= count) {
-    return Error(kNoGpu,
-                 fmt::format("there is no device cuda:{}: this machine has {}", number, count),
-                 "rlx-run devices lists them");
-  }
+  if (number >= count) return no_such_gpu(number, static_cast<size_t>(count));
   RLX_TRY_VOID(driver->checked("cuDeviceGet", driver->device(&device, number)));
   std::unique_ptr<Gpu> gpu(new Gpu(*driver, device));
   RLX_TRY_VOID(gpu->begin());

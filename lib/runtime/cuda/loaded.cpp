@@ -51,20 +51,20 @@ Result<LoadedCode> LoadedCode::load(const Gpu& gpu, const image::Image& image) {
   RLX_TRY(const image::GpuCode code, image::gpu_code_of(image));
   LoadedCode loaded;
   if (image.kernels.empty()) return loaded;
-  loaded.gpu_ = &gpu;
-  RLX_TRY(loaded.library_, load_library(gpu, code));
+  RLX_TRY(Library * library, load_library(gpu, code));
+  loaded.library_ = std::unique_ptr<Library, Unload>(library, Unload{&gpu});
   for (const image::Kernel& kernel : image.kernels) {
     const image::GpuFunction& f = code.functions[kernel.entry];
     LoadedFunction function{.threads = static_cast<unsigned>(f.threads)};
     RLX_TRY_VOID(gpu.driver().checked(
-        f.name.c_str(), gpu.driver().function(&function.handle, loaded.library_, f.name.c_str())));
+        f.name.c_str(), gpu.driver().function(&function.handle, library, f.name.c_str())));
     loaded.functions_.push_back(function);
   }
   return loaded;
 }
 
-LoadedCode::~LoadedCode() {
-  if (library_ != nullptr && gpu_->enter()) gpu_->driver().unload_module(library_);
+void Unload::operator()(Library* library) const {
+  if (gpu->enter()) gpu->driver().unload_module(library);
 }
 
 Result<LoadedConstants> LoadedConstants::load(const Gpu& gpu, const image::Image& image,

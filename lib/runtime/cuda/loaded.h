@@ -12,31 +12,21 @@ struct LoadedFunction {
   unsigned threads = 1;
 };
 
+struct Unload {
+  const Gpu* gpu = nullptr;
+  void operator()(Library* library) const;
+};
+
 class LoadedCode {
  public:
   // Machine code where the image has it and the driver takes it, else what the driver makes of its PTX. Errors 7106 with
   // what its compiler says.
   static Result<LoadedCode> load(const Gpu& gpu, const image::Image& image);
-  ~LoadedCode();
-  LoadedCode() = default;
-  LoadedCode(LoadedCode&& other) noexcept { swap(other); }
-  LoadedCode& operator=(LoadedCode&& other) noexcept {
-    swap(other);
-    return *this;
-  }
-
   // By kernel of the image.
   const LoadedFunction& function(uint32_t kernel) const { return functions_[kernel]; }
 
  private:
-  void swap(LoadedCode& other) noexcept {
-    std::swap(gpu_, other.gpu_);
-    std::swap(library_, other.library_);
-    std::swap(functions_, other.functions_);
-  }
-
-  const Gpu* gpu_ = nullptr;
-  Library* library_ = nullptr;
+  std::unique_ptr<Library, Unload> library_;
   Vec<LoadedFunction> functions_;
 };
 
