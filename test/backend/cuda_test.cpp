@@ -14,6 +14,7 @@
 #include "plan/plan.h"
 #include "test/backend/corpus.h"
 #include "test/backend/kernels.h"
+#include "test/backend/matrices.h"
 #include "test/backend/shim.h"
 
 namespace rlx::test {
@@ -187,6 +188,18 @@ TEST_CASE("kernels that plans make for a GPU go through the shim") {
   }
   std::printf("%lld planned kernels\n", static_cast<long long>(kernels));
   CHECK(kernels > 50);
+}
+
+TEST_CASE("matrix units through the shim") {
+  const Vec<Case> cases = matrix_cases();
+  const Vec<Choice> choices = matrix_choices();
+  // Fibers are slow: each kernel with one size of tile, on a GPU with all of them.
+  for (size_t i = 0; i < cases.size(); ++i) {
+    const Case& c = cases[i];
+    const Choice& choice = choices[i % choices.size()];
+    INFO(c.name << ", " << choice.tile[0] << " x " << choice.tile[1] << "\n" << to_text(c.kernel));
+    check_shim(c.kernel, choice, c.symbols, c.fill);
+  }
 }
 
 TEST_CASE("GPU kernels through the shim") {

@@ -28,6 +28,7 @@ class Driver final : public Gpu {
     RLX_TRY_VOID(find("cuModuleLoadDataEx", load_));
     RLX_TRY_VOID(find("cuModuleUnload", unload_));
     RLX_TRY_VOID(find("cuModuleGetFunction", function_));
+    RLX_TRY_VOID(find("cuFuncSetAttribute", set_function_));
     RLX_TRY_VOID(find("cuMemAlloc", alloc_));
     RLX_TRY_VOID(find("cuMemFree", free_));
     RLX_TRY_VOID(find("cuMemsetD8", set_));
@@ -89,15 +90,20 @@ class Driver final : public Gpu {
     return to.empty() ? Status() : checked("copy out", to_host_(to.data(), from, to.size()));
   }
 
-  Status run(const std::string& function, int64_t blocks, int64_t threads,
+  Status run(const std::string& function, int64_t blocks, int64_t threads, int64_t shared_bytes,
              std::span<uint64_t> params) override {
     Handle f = nullptr;
     RLX_TRY_VOID(checked("cuModuleGetFunction", function_(&f, module_, function.c_str())));
+    // CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES.
+    constexpr int kMostDynamicBytes = 8;
+    const auto shared = static_cast<unsigned>(shared_bytes);
+    RLX_TRY_VOID(checked("shared memory",
+                         set_function_(f, kMostDynamicBytes, static_cast<int>(shared_bytes))));
     Vec<void*> at;
     for (uint64_t& p : params) at.push_back(&p);
     RLX_TRY_VOID(checked("cuLaunchKernel", launch_(f, static_cast<unsigned>(blocks), 1, 1,
-                                                   static_cast<unsigned>(threads), 1, 1, 0, nullptr,
-                                                   at.data(), nullptr)));
+                                                   static_cast<unsigned>(threads), 1, 1, shared,
+                                                   nullptr, at.data(), nullptr)));
     return checked("the kernel", synchronise_());
   }
 
@@ -154,6 +160,7 @@ class Driver final : public Gpu {
   Code (*load_)(Handle*, const void*, unsigned, int*, void**) = nullptr;
   Code (*unload_)(Handle) = nullptr;
   Code (*function_)(Handle*, Handle, const char*) = nullptr;
+  Code (*set_function_)(Handle, int, int) = nullptr;
   Code (*alloc_)(Address*, size_t) = nullptr;
   Code (*free_)(Address) = nullptr;
   Code (*set_)(Address, uint8_t, size_t) = nullptr;

@@ -33,7 +33,7 @@ class Gpu {
 
   // Of the module that was loaded last; params are 8 bytes each. Waits for its end.
   virtual Status run(const std::string& function, int64_t blocks, int64_t threads,
-                     std::span<uint64_t> params) = 0;
+                     int64_t shared_bytes, std::span<uint64_t> params) = 0;
   // After a fault in a kernel, nothing works before this; all memory and code are lost.
   virtual Status reset() = 0;
 };

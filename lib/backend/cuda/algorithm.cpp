@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "backend/cuda/blocks.h"
+#include "backend/cuda/matrix.h"
 #include "backend/cuda/points.h"
 #include "backend/cuda/product.h"
 
@@ -10,6 +11,7 @@ namespace rlx::backend::cuda {
 namespace {
 
 constexpr Algorithm kAlgorithms[] = {
+    {"contract.mma", offer_matrix, fits_matrix, emit_matrix},
     {"contract.shared", offer_product, fits_product, emit_product},
     {"blocks", offer_blocks, fits_blocks, emit_blocks},
     {"loops", offer_points, fits_points, emit_points},

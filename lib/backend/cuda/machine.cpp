@@ -127,6 +127,16 @@ Value* Nvptx::shared_memory(Function& f, int64_t bytes) const {
   return f.b.CreateAddrSpaceCast(memory, f.ptr());
 }
 
+Value* Nvptx::asked_shared_memory(Function& f) const {
+  llvm::Function& fn = *f.b.GetInsertBlock()->getParent();
+  auto* type = llvm::ArrayType::get(f.b.getInt8Ty(), 0);
+  auto* memory = new llvm::GlobalVariable(
+      *fn.getParent(), type, false, llvm::GlobalValue::ExternalLinkage, nullptr,
+      fn.getName() + "_asked", nullptr, llvm::GlobalValue::NotThreadLocal, kSharedSpace);
+  memory->setAlignment(llvm::Align(128));
+  return memory;
+}
+
 void Nvptx::barrier(Function& f) const {
   f.b.CreateIntrinsic(intrinsic::nvvm_barrier_cta_sync_aligned_all, {}, {f.b.getInt32(0)});
 }

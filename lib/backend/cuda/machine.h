@@ -36,6 +36,8 @@ class Nvptx final : public Machine {
   llvm::Value* scratch(Function& f) const;
   // So many bytes that the threads of a block share.
   llvm::Value* shared_memory(Function& f, int64_t bytes) const;
+  // What Work::shared_bytes asked for, as an address of the space of shared memory.
+  llvm::Value* asked_shared_memory(Function& f) const;
   // All threads of the block meet, and see what each of them has written.
   void barrier(Function& f) const;
 

@@ -140,6 +140,34 @@ Cost price_of_blocks(const Kernel& k, int64_t threads) {
          time_of(points * all.cycles, chain, {ceil_of(points.cycles, kResident / threads)});
 }
 
+Cost price_of_matrix(const Kernel& k, const ProductLoops& loops, const MatrixTile& tile) {
+  // Multiprocessors, shared memory of one, and products of its matrix units in a cycle.
+  constexpr int64_t kProcessors = 132, kShared = 220 << 10, kProducts = 950;
+  // Of one stage of the ring: until its copies are there, and of one block until its first ones are.
+  constexpr int64_t kStageLatency = 280, kFirst = 1500;
+  const auto tiles_of = [](const Vec<Loop>& l, int64_t edge) {
+    return ceil_of(steps_of(l).cycles, edge);
+  };
+  const Cost tiles = steps_of(loops.batch) *
+                     (tiles_of(loops.rows, tile.rows) * tiles_of(loops.columns, tile.columns));
+  const int64_t steps = ceil_of(steps_of(loops.depth).cycles, kStageDepth);
+  const int64_t most = std::max<int64_t>(1, kShared / tile.shared_bytes());
+  const int64_t together = std::min(most, ceil_of(tiles.cycles, kProcessors));
+  const int64_t waves = ceil_of(tiles.cycles, kProcessors * together);
+  const int64_t work = together * tile.rows * tile.columns * kStageDepth / kProducts;
+  int64_t results = 0;
+  for (size_t i = 1; i < k.stages.size(); ++i) results += weight(k.stages[i]);
+  // Sums go through shared memory, and what is computed of them.
+  const int64_t epilogue = together * tile.rows * tile.columns * (4 + results) / 128;
+  const Cost of_wave{steps * std::max(kStageLatency, work) + epilogue + kFirst};
+  Cost once;
+  for (const Arg& a : k.args) once += bytes_of_arg(a);
+  const Cost again = tiles * (steps * tile.stage_bytes());
+  // From the second cache, twice as fast as from memory.
+  const Cost traffic{std::max(once.cycles, again.cycles / 2) / kBytes};
+  return kStart + std::max(traffic, of_wave * waves);
+}
+
 Cost price_of_product(const Kernel& k, const ProductLoops& loops, int64_t size) {
   // Of a tile's threads on one multiprocessor, of which there are so many.
   constexpr int64_t kProcessors = 128, kCyclesOfStep = 2;

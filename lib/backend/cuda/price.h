@@ -2,7 +2,7 @@
 //
 // A thread waits for most of what it does; many of them together are bound by arithmetic and by memory.
 #pragma once
-#include "backend/cuda/product.h"
+#include "backend/cuda/matrix.h"
 
 namespace rlx::backend::cuda {
 
@@ -13,6 +13,8 @@ Cost price_of_blocks(const Kernel& k, int64_t threads);
 
 // In square tiles of 16 x 16 threads that have `size` x `size` results each.
 Cost price_of_product(const Kernel& k, const ProductLoops& loops, int64_t size);
+// On matrix units.
+Cost price_of_matrix(const Kernel& k, const ProductLoops& loops, const MatrixTile& tile);
 
 // How often the loops run together, at least once.
 Cost steps_of(const Vec<Loop>& loops);

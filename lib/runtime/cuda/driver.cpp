@@ -73,6 +73,7 @@ void find_launches(Driver& d, Finder& find) {
   find(d.load_module, "cuModuleLoadDataEx");
   find(d.unload_module, "cuModuleUnload");
   find(d.function, "cuModuleGetFunction");
+  find(d.set_function, "cuFuncSetAttribute");
   find(d.launch, "cuLaunchKernel");
   find(d.create_stream, "cuStreamCreate");
   find(d.destroy_stream, "cuStreamDestroy");

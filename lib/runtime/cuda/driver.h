@@ -51,6 +51,8 @@ struct Driver {
   Call<Library**, const void*, unsigned, int*, void**> load_module;
   Call<Library*> unload_module;
   Call<Function**, Library*, const char*> function;
+  // Function, attribute, value.
+  Call<Function*, int, int> set_function;
   Call<Address*, size_t> allocate;
   Call<Address> free;
   Call<Address, unsigned char, size_t, Stream*> set_bytes;

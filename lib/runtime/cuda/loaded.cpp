@@ -39,6 +39,17 @@ Result<Library*> load_library(const Gpu& gpu, const image::GpuCode& code) {
   return load_library(gpu, code.ptx);
 }
 
+// More than every block has without asking.
+Status open_shared_memory(const Gpu& gpu, const LoadedFunction& f) {
+  // CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES.
+  constexpr int kMostDynamicBytes = 8;
+  constexpr unsigned kUnasked = 48 << 10;
+  if (f.shared_bytes <= kUnasked) return {};
+  const Driver& driver = gpu.driver();
+  return driver.checked("shared memory", driver.set_function(f.handle, kMostDynamicBytes,
+                                                             static_cast<int>(f.shared_bytes)));
+}
+
 // What is uploaded: bytes of a blob, once.
 struct Piece {
   Bytes bytes;
@@ -55,9 +66,11 @@ Result<LoadedCode> LoadedCode::load(const Gpu& gpu, const image::Image& image) {
   loaded.library_ = std::unique_ptr<Library, Unload>(library, Unload{&gpu});
   for (const image::Kernel& kernel : image.kernels) {
     const image::GpuFunction& f = code.functions[kernel.entry];
-    LoadedFunction function{.threads = static_cast<unsigned>(f.threads)};
+    LoadedFunction function{.threads = static_cast<unsigned>(f.threads),
+                            .shared_bytes = static_cast<unsigned>(f.shared_bytes)};
     RLX_TRY_VOID(gpu.driver().checked(
         f.name.c_str(), gpu.driver().function(&function.handle, library, f.name.c_str())));
+    RLX_TRY_VOID(open_shared_memory(gpu, function));
     loaded.functions_.push_back(function);
   }
   return loaded;

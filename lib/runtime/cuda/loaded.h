@@ -10,6 +10,7 @@ namespace rlx::runtime::cuda {
 struct LoadedFunction {
   Function* handle = nullptr;
   unsigned threads = 1;
+  unsigned shared_bytes = 0;
 };
 
 struct Unload {

@@ -107,8 +107,8 @@ Status Walk::launch(const Step& step) {
   const LoadedFunction& f = code_.function(step.kernel);
   return gpu_.driver().checked(
       "starting a kernel",
-      gpu_.driver().launch(f.handle, static_cast<unsigned>(step.tiles), 1, 1, f.threads, 1, 1, 0,
-                           gpu_.stream(), parameters.data(), nullptr));
+      gpu_.driver().launch(f.handle, static_cast<unsigned>(step.tiles), 1, 1, f.threads, 1, 1,
+                           f.shared_bytes, gpu_.stream(), parameters.data(), nullptr));
 }
 
 template <class T>
