@@ -3,6 +3,7 @@
 #include <random>
 
 #include "backend/cuda/matrix.h"
+#include "backend/cuda/warp_product.h"
 #include "test/backend/kernels.h"
 
 namespace rlx::test {
@@ -190,6 +191,18 @@ class Matrices {
     add(name + ", no rows", open(plain), symbols_for({.b = 1, .m = 0, .n = 9, .k = 4}));
   }
 
+  void add_few_rows(const std::string& name, const std::string& text) {
+    const std::string stored = filled(text, {{"LEFT", "row_major"}, {"RIGHT", "[0, 2, 1]"}});
+    for (const int64_t m : {1, 3, 8}) {
+      const std::string named = name + ", rows: " + std::to_string(m);
+      // The third is not as long as a warp's runs; the last is taken in several runs at once.
+      for (const int64_t depth : {77, 144, 1024}) {
+        const Sizes sizes{.b = 2, .m = m, .n = 19, .k = depth};
+        add(named + ", depth " + std::to_string(depth), closed(stored, sizes), {});
+      }
+    }
+  }
+
   void add_conv(const std::string& name, int64_t channels, int64_t window, int64_t step,
                 const std::string& storage) {
     add("conv " + name,
@@ -218,6 +231,8 @@ Vec<Case> matrix_cases() {
   Matrices c;
   c.add_products("plain", kPlain);
   c.add_products("computed", kComputed);
+  c.add_few_rows("plain", kPlain);
+  c.add_few_rows("computed", kComputed);
   c.add("column", closed(filled(kColumn, {{"LEFT", "row_major"}}), {.m = 50, .k = 144}), {});
   c.add("column, open", open(filled(kColumn, {{"LEFT", "[1, 0]"}})), {{"m", 50}, {"k", 144}});
   const std::string channels_last = "[0, 2, 3, 1]";
@@ -228,8 +243,12 @@ Vec<Case> matrix_cases() {
   return c.take();
 }
 
-Vec<Choice> matrix_choices() {
+Vec<Choice> matrix_choices(const Kernel& k) {
   Vec<Choice> all;
+  for (const int64_t columns : {1, 2}) {
+    Choice warp{"contract.warp", {columns}};
+    if (backend::cuda::fits_warp_product(k, warp)) all.push_back(std::move(warp));
+  }
   for (const backend::cuda::MatrixTile& t : backend::cuda::matrix_tiles()) {
     all.push_back({"contract.mma", {t.rows, t.columns}});
   }

@@ -28,7 +28,12 @@ struct Carried {
 class MatrixEmitter {
  public:
   MatrixEmitter(Function& f, const Nvptx& machine, const MatrixPlan& plan, const MatrixTile& tile)
-      : f_(f), machine_(machine), plan_(plan), loops_(plan.loops), tile_(tile) {
+      : f_(f),
+        machine_(machine),
+        plan_(plan),
+        loops_(plan.loops),
+        tile_(tile),
+        steps_(kUnitsOfStage / tile.depth_warps) {
     for (const Stage& s : f.kernel.stages) refs_.push_back(resolve(f.kernel, s, {}));
   }
 
@@ -39,8 +44,9 @@ class MatrixEmitter {
     Staging right(f_, refs_[0], staged(plan_.right, first_column_, false));
     left_ = &left;
     right_ = &right;
-    left.prepare(warp_row_, lane_, tile_.warp_rows);
-    right.prepare(warp_column_, lane_, tile_.warp_columns);
+    Value* first_step = f_.b.CreateMul(depth_part_, i32(steps_));
+    left.prepare({warp_row_, first_step, tile_.warp_rows, steps_}, lane_);
+    right.prepare({warp_column_, first_step, tile_.warp_columns, steps_}, lane_);
     stages_ = dim(ceil_div(points_of(loops_.depth), kStageDepth));
     write_results(run_stages());
   }
@@ -51,6 +57,7 @@ class MatrixEmitter {
   }
   Value* i32(int64_t v) { return f_.b.getInt32(static_cast<uint32_t>(v)); }
   Value* narrow(Value* v) { return f_.b.CreateTrunc(v, f_.b.getInt32Ty()); }
+  Value* wide(Value* v) { return f_.b.CreateZExt(v, f_.b.getInt64Ty()); }
 
   Staged staged(const MatrixOperand& operand, Value* first, bool is_left) {
     return {.operand = operand,
@@ -66,22 +73,22 @@ class MatrixEmitter {
 
   // ---- Which tile -------------------------------------------------------------------------------
 
-  // Blocks go down some rows of tiles, then to the next column of them, then to the next rows.
+  // Blocks go down some rows of tiles, then to the next column of them, then to the next rows. There are less than 2^31.
   void find_tile() {
-    Value* columns = dim(ceil_div(points_of(loops_.columns), tile_.columns));
-    Value* rows = dim(ceil_div(points_of(loops_.rows), tile_.rows));
-    Value* block = machine_.block(f_);
+    Value* columns = narrow(dim(ceil_div(points_of(loops_.columns), tile_.columns)));
+    Value* rows = narrow(dim(ceil_div(points_of(loops_.rows), tile_.rows)));
+    Value* block = narrow(machine_.block(f_));
     Value* tiles = f_.b.CreateMul(rows, columns);
     Value* rest = f_.b.CreateURem(block, tiles);
-    batch_ = spread(f_, {}, loops_.batch, f_.b.CreateUDiv(block, tiles));
-    Value* band_tiles = f_.b.CreateMul(columns, f_.i64(kTileRows));
-    Value* band = f_.b.CreateMul(f_.b.CreateUDiv(rest, band_tiles), f_.i64(kTileRows));
+    batch_ = spread(f_, {}, loops_.batch, wide(f_.b.CreateUDiv(block, tiles)));
+    Value* band_tiles = f_.b.CreateMul(columns, i32(kTileRows));
+    Value* band = f_.b.CreateMul(f_.b.CreateUDiv(rest, band_tiles), i32(kTileRows));
     Value* in_band = f_.b.CreateURem(rest, band_tiles);
     Value* height = f_.b.CreateBinaryIntrinsic(llvm::Intrinsic::umin, f_.b.CreateSub(rows, band),
-                                               f_.i64(kTileRows));
+                                               i32(kTileRows));
     Value* row = f_.b.CreateAdd(band, f_.b.CreateURem(in_band, height));
-    first_row_ = f_.b.CreateMul(row, f_.i64(tile_.rows));
-    first_column_ = f_.b.CreateMul(f_.b.CreateUDiv(in_band, height), f_.i64(tile_.columns));
+    first_row_ = f_.b.CreateMul(wide(row), f_.i64(tile_.rows));
+    first_column_ = f_.b.CreateMul(wide(f_.b.CreateUDiv(in_band, height)), f_.i64(tile_.columns));
     find_warp();
   }
 
@@ -89,7 +96,9 @@ class MatrixEmitter {
     Value* thread = narrow(machine_.thread(f_));
     const int64_t across = tile_.columns / tile_.warp_columns;
     lane_ = f_.b.CreateAnd(thread, i32(kReductionLanes - 1));
-    warp_ = f_.b.CreateUDiv(thread, i32(kReductionLanes));
+    Value* warp = f_.b.CreateUDiv(thread, i32(kReductionLanes));
+    depth_part_ = f_.b.CreateUDiv(warp, i32(tile_.side_warps()));
+    warp_ = f_.b.CreateURem(warp, i32(tile_.side_warps()));
     warp_row_ = f_.b.CreateMul(f_.b.CreateUDiv(warp_, i32(across)), i32(tile_.warp_rows));
     warp_column_ = f_.b.CreateMul(f_.b.CreateURem(warp_, i32(across)), i32(tile_.warp_columns));
   }
@@ -180,9 +189,9 @@ class MatrixEmitter {
     Value* coming = f_.b.CreateAdd(stage, f_.i64(tile_.stages - 1));
     start_copies(coming, c.write);
     const Regs elements = compute(coming);
-    for (int64_t step = 0; step < kUnitsOfStage; ++step) {
+    for (int64_t step = 0; step < steps_; ++step) {
       const Carried now = c;
-      const bool is_last = step + 1 == kUnitsOfStage;
+      const bool is_last = step + 1 == steps_;
       if (is_last) {
         store(elements, c.write);
         c.write = next_slot(c.write);
@@ -237,11 +246,15 @@ class MatrixEmitter {
 
   // ---- Results ----------------------------------------------------------------------------------
 
-  // The place of a sum of this warp in shared memory.
-  Value* place(Value* row, Value* column) {
+  // Of the sums of one warp.
+  int64_t sums_of_warp() const { return tile_.warp_rows * tile_.pitch(); }
+
+  // The place of a sum of this warp's part of the tile, of part number `part` of the depth.
+  Value* place(Value* part, Value* row, Value* column) {
     Value* at = f_.b.CreateAdd(f_.b.CreateMul(row, i32(tile_.pitch())), column);
-    Value* own = f_.b.CreateMul(warp_, i32(tile_.warp_rows * tile_.pitch()));
-    return f_.b.CreateGEP(f_.b.getFloatTy(), memory_, f_.b.CreateAdd(own, at));
+    Value* warp = f_.b.CreateAdd(f_.b.CreateMul(part, i32(tile_.side_warps())), warp_);
+    at = f_.b.CreateAdd(f_.b.CreateMul(warp, i32(sums_of_warp())), at);
+    return f_.b.CreateGEP(f_.b.getFloatTy(), memory_, at);
   }
 
   void put_sums(const Regs& sums) {
@@ -255,29 +268,28 @@ class MatrixEmitter {
       Value* two =
           f_.b.CreateInsertElement(llvm::PoisonValue::get(pair), sums[i], f_.b.getInt32(0));
       two = f_.b.CreateInsertElement(two, sums[i + 1], f_.b.getInt32(1));
-      Value* to = place(f_.b.CreateAdd(row, i32(down)),
+      Value* to = place(depth_part_, f_.b.CreateAdd(row, i32(down)),
                         f_.b.CreateAdd(column, i32(unit % across * kUnitColumns)));
       f_.tag(f_.b.CreateAlignedStore(two, to, llvm::Align(8)), Function::kScratch);
     }
   }
 
-  // A thread has eight columns of a row at a time.
+  // A thread has eight columns of a row at a time; warps that share a part of the tile take turns.
   void write_results(const Regs& sums) {
     put_sums(sums);
     machine_.barrier(f_);
-    const int64_t across = tile_.warp_columns / kChunk;
-    const int64_t count = tile_.warp_rows * across;
-    emit_for(f_, f_.b.CreateZExt(lane_, f_.b.getInt64Ty()), f_.i64(count), kReductionLanes,
+    const int64_t across = tile_.warp_columns / kRun;
+    Value* first = f_.b.CreateAdd(lane_, f_.b.CreateMul(depth_part_, i32(kReductionLanes)));
+    emit_for(f_, wide(first), f_.i64(tile_.warp_rows * across), kReductionLanes * tile_.depth_warps,
              [&](Value* i) {
                Value* chunk = narrow(i);
                write_chunk(f_.b.CreateUDiv(chunk, i32(across)),
-                           f_.b.CreateMul(f_.b.CreateURem(chunk, i32(across)), i32(kChunk)));
+                           f_.b.CreateMul(f_.b.CreateURem(chunk, i32(across)), i32(kRun)));
              });
   }
 
   void write_chunk(Value* row_of_warp, Value* column_of_warp) {
-    const auto wide = [&](Value* v) { return f_.b.CreateZExt(v, f_.b.getInt64Ty()); };
-    Value* from = place(row_of_warp, column_of_warp);
+    Value* from = place(i32(0), row_of_warp, column_of_warp);
     Value* row = f_.b.CreateAdd(first_row_, wide(f_.b.CreateAdd(warp_row_, row_of_warp)));
     Value* column =
         f_.b.CreateAdd(first_column_, wide(f_.b.CreateAdd(warp_column_, column_of_warp)));
@@ -286,7 +298,7 @@ class MatrixEmitter {
     emit_if(f_, exists, [&] {
       const Point at = spread(f_, batch_, loops_.rows, row);
       if (are_whole()) return write_whole(from, spread(f_, at, loops_.columns, column));
-      for (int64_t e = 0; e < kChunk; ++e) {
+      for (int64_t e = 0; e < kRun; ++e) {
         Value* own = f_.b.CreateAdd(column, f_.i64(e));
         emit_if(f_, is_column(own), [&] { finish(from, e, spread(f_, at, loops_.columns, own)); });
       }
@@ -296,13 +308,13 @@ class MatrixEmitter {
   // Whether eight columns from a multiple of eight on are all there or none, in one turn of the innermost loop.
   bool are_whole() const {
     return !loops_.columns.empty() &&
-           loops_.columns.back().extent.constant().value_or(1) % kChunk == 0;
+           loops_.columns.back().extent.constant().value_or(1) % kRun == 0;
   }
 
   void write_whole(Value* from, const Point& at) {
     const LoopId innermost = loops_.columns.back().id;
     Value* first = at.loops.at(innermost);
-    for (int64_t e = 0; e < kChunk; ++e) {
+    for (int64_t e = 0; e < kRun; ++e) {
       finish(from, e, at.with(innermost, f_.b.CreateNUWAdd(first, f_.i64(e))));
     }
   }
@@ -312,9 +324,14 @@ class MatrixEmitter {
   }
 
   void finish(Value* from, int64_t element, const Point& at) {
-    Value* place = f_.b.CreateConstGEP1_32(f_.b.getFloatTy(), from, static_cast<unsigned>(element));
-    auto* sum = f_.b.CreateLoad(f_.b.getFloatTy(), place);
-    f_.tag(sum, Function::kScratch);
+    Value* sum = nullptr;
+    for (int64_t part = 0; part < tile_.depth_warps; ++part) {
+      const int64_t at_part = part * tile_.side_warps() * sums_of_warp();
+      Value* own = f_.b.CreateGEP(f_.b.getFloatTy(), from, i32(at_part + element));
+      auto* load = f_.b.CreateLoad(f_.b.getFloatTy(), own);
+      f_.tag(load, Function::kScratch);
+      sum = sum ? f_.b.CreateFAdd(sum, load) : load;
+    }
     Regs locals(f_.kernel.locals.size());
     emit_results(f_, refs_[0], at, locals, {sum});
     for (size_t i = 1; i < refs_.size(); ++i) emit_map(f_, refs_[i], at, locals);
@@ -325,6 +342,8 @@ class MatrixEmitter {
   const MatrixPlan& plan_;
   const ProductLoops& loops_;
   const MatrixTile& tile_;
+  // That a warp takes of each stage.
+  int64_t steps_ = 1;
   Vec<StageRefs> refs_;
   Staging *left_ = nullptr, *right_ = nullptr;
   Value *memory_ = nullptr, *stages_ = nullptr;
@@ -332,6 +351,8 @@ class MatrixEmitter {
   Value *first_row_ = nullptr, *first_column_ = nullptr;
   // In the block's tile, i32.
   Value *lane_ = nullptr, *warp_ = nullptr, *warp_row_ = nullptr, *warp_column_ = nullptr;
+  // Which part of the depth is the warp's.
+  Value* depth_part_ = nullptr;
   Point batch_;
 };
 

@@ -24,6 +24,7 @@ class Nvptx final : public Machine {
   llvm::Value* lane(Function& f) const override;
   llvm::Value* from_lane(Function& f, llvm::Value* v, int distance) const override;
   llvm::Value* extremum(Function& f, bool max, llvm::Value* b, llvm::Value* a) const override;
+  bool unrolls() const override { return true; }
   bool masks_narrow_elements() const override { return false; }
   llvm::Value* store_mask(Function&, llvm::Value*, llvm::Value* mask) const override {
     return mask;

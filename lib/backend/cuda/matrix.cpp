@@ -15,11 +15,11 @@ namespace {
 constexpr MatrixTile kTiles[] = {
     {.rows = 128, .columns = 256, .warp_rows = 64, .warp_columns = 64, .stages = 4},
     {.rows = 128, .columns = 128, .warp_rows = 64, .warp_columns = 64, .stages = 3},
-    {.rows = 128, .columns = 64, .warp_rows = 64, .warp_columns = 32, .stages = 3},
-    {.rows = 64, .columns = 128, .warp_rows = 32, .warp_columns = 64, .stages = 3},
-    {.rows = 64, .columns = 64, .warp_rows = 32, .warp_columns = 32, .stages = 4},
-    {.rows = 32, .columns = 64, .warp_rows = 32, .warp_columns = 16, .stages = 4},
-    {.rows = 16, .columns = 64, .warp_rows = 16, .warp_columns = 16, .stages = 4},
+    {.rows = 128, .columns = 64, .warp_rows = 64, .warp_columns = 32, .stages = 4},
+    {.rows = 64, .columns = 128, .warp_rows = 32, .warp_columns = 64, .stages = 4},
+    {.rows = 64, .columns = 64, .warp_rows = 32, .warp_columns = 32, .stages = 6},
+    {.rows = 32, .columns = 64, .warp_rows = 32, .warp_columns = 64, .stages = 8, .depth_warps = 4},
+    {.rows = 16, .columns = 64, .warp_rows = 16, .warp_columns = 64, .stages = 8, .depth_warps = 4},
 };
 
 // ---- Operands -----------------------------------------------------------------------------------
@@ -40,19 +40,10 @@ bool is_multiple(const Dim& d, int64_t of) {
                      [&](const Term& t) { return t.coefficient % of == 0; });
 }
 
-// Whether runs of eight of the loop, from multiples of eight on, are eight elements on end in memory.
-bool runs_along(const Kernel& k, const Stage& s, const Access& a, const Loop& l) {
-  if (a.of != Access::Of::kArg || l.extent.is(1)) return false;
-  const RangeOf range = ranges_of(k, &s, {});
-  const std::optional<Dim> stride =
-      lane_stride(address_of(a, k.args[a.tensor], range), l.id, kChunk);
-  return stride && stride->is(1);
-}
-
 // Whether they are also aligned to their size, all inside of the loop, and all inside or outside of the tensor.
 bool are_whole(const Kernel& k, const Stage& s, const Access& a, const Loop& l) {
   const Arg& arg = k.args[a.tensor];
-  if (arg.frame || !is_multiple(l.extent, kChunk)) return false;
+  if (arg.frame || !is_multiple(l.extent, kRun)) return false;
   for (size_t axis = 0; axis < a.index.size(); ++axis) {
     const Bounds& bounds = a.bounds[axis];
     if (a.index[axis].expr) return false;
@@ -62,7 +53,7 @@ bool are_whole(const Kernel& k, const Stage& s, const Access& a, const Loop& l) 
     if (!is_zero || uses_loop(a.index[axis].dim, l.id)) return false;
   }
   const Dim address = address_of(a, arg, ranges_of(k, &s, {}));
-  return is_multiple(substitute_loops(address, {{l.id, Dim::loop(l.id) * kChunk}}), kChunk);
+  return is_multiple(substitute_loops(address, {{l.id, Dim::loop(l.id) * kRun}}), kRun);
 }
 
 // Along which of the two the first of its reads lies on end.
@@ -89,23 +80,6 @@ MatrixOperand operand_of(const Kernel& k, ExprId element, const Vec<Loop>& side,
 
 // ---- What operands lie in best ------------------------------------------------------------------
 
-// The axes in the order of the depth's loops, behind those that none of them moves.
-std::optional<Storage> depth_last(const Access& a, const Vec<Loop>& depth) {
-  Vec<int> order, inner;
-  const int rank = static_cast<int>(a.index.size());
-  for (const Loop& l : depth) {
-    for (int i = 0; i < rank; ++i) {
-      const bool moves = uses_loop(a.index[static_cast<size_t>(i)].dim, l.id);
-      if (moves && !std::ranges::count(inner, i)) inner.push_back(i);
-    }
-  }
-  for (int i = 0; i < rank; ++i) {
-    if (!std::ranges::count(inner, i)) order.push_back(i);
-  }
-  order.insert(order.end(), inner.begin(), inner.end());
-  return Storage::ordered(order);
-}
-
 Storage with_axis_last(size_t rank, size_t axis) {
   Vec<int> order;
   for (size_t i = 0; i < rank; ++i) {
@@ -123,12 +97,12 @@ Vec<Need> needs_of(const Kernel& k) {
   const ConvGeometry g = *conv_geometry(s);
   const Access &x = s.reads[g.image], &w = s.reads[g.weights];
   const Loop& channels = *find_loop(s.loops, s.conv().in_channel);
-  if (is_multiple(channels.extent, kChunk)) {
+  if (is_multiple(channels.extent, kRun)) {
     needs[x.tensor] = Need::like(with_axis_last(x.index.size(), g.channels));
     Vec<Loop> depth;
     for (const LoopId id : s.conv().window) depth.push_back(*find_loop(s.loops, id));
     depth.push_back(channels);
-    if (const auto order = depth_last(w, depth)) needs[w.tensor] = Need::like(*order);
+    needs[w.tensor] = Need::like(depth_last(w, depth));
   }
   for (const Stage& stage : k.stages) {
     for (const Access& a : stage.writes) {
@@ -140,6 +114,17 @@ Vec<Need> needs_of(const Kernel& k) {
     }
   }
   return needs;
+}
+
+// Its arguments lying as needed.
+Kernel meeting(Kernel k, const Vec<Need>& needs) {
+  for (size_t i = 0; i < needs.size(); ++i) {
+    Arg& arg = k.args[i];
+    if (!needs[i].is_met_by(arg.storage)) {
+      arg.storage = needs[i].wanted(static_cast<int>(arg.shape.size()));
+    }
+  }
+  return k;
 }
 
 }  // namespace
@@ -171,11 +156,13 @@ const MatrixTile* find_tile(const Choice& choice) {
 Vec<Alternative> offer_matrix(const Kernel& k, const CudaTarget&) {
   const std::optional<MatrixPlan> plan = plan_matrix(k);
   if (!plan || !is_relaxed(k)) return {};
+  const Vec<Need> needs = needs_of(k);
+  const MatrixPlan met = *plan_matrix(meeting(k, needs));
   std::optional<Alternative> best;
   for (const MatrixTile& tile : kTiles) {
     Alternative row{.choice = {"contract.mma", {tile.rows, tile.columns}},
-                    .needs = needs_of(k),
-                    .cost = price_of_matrix(k, plan->loops, tile),
+                    .needs = needs,
+                    .cost = price_of_matrix(k, met, tile),
                     .exact = false};
     if (!best || row.cost < best->cost) best = std::move(row);
   }

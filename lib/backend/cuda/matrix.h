@@ -14,15 +14,18 @@
 
 namespace rlx::backend::cuda {
 
-// Steps of the depth in a stage of the ring, and elements that are staged together.
-inline constexpr int64_t kStageDepth = 64, kChunk = 8;
+// Steps of the depth in a stage of the ring.
+inline constexpr int64_t kStageDepth = 64;
 
 struct MatrixTile {
   // Of a block, and of a warp.
   int64_t rows = 0, columns = 0, warp_rows = 0, warp_columns = 0;
   int64_t stages = 0;
+  // Warps that share the depth of each stage, and add up what they have at the end.
+  int64_t depth_warps = 1;
 
-  int64_t warps() const { return (rows / warp_rows) * (columns / warp_columns); }
+  int64_t side_warps() const { return (rows / warp_rows) * (columns / warp_columns); }
+  int64_t warps() const { return side_warps() * depth_warps; }
   int64_t threads() const { return warps() * 32; }
   int64_t left_bytes() const { return rows * kStageDepth * 2; }
   int64_t stage_bytes() const { return (rows + columns) * kStageDepth * 2; }
@@ -38,7 +41,7 @@ struct MatrixOperand {
   DType type = DType::kBF16;
   // The loops of the tile's side.
   Vec<Loop> side = {};
-  // Eight elements on end are staged together: along the side, or else along the depth.
+  // Which eight elements are staged together: those along the side, or else along the depth.
   bool along_side = false;
   // Stage::reads of it, where they are copied as they lie.
   std::optional<uint32_t> copied = std::nullopt;

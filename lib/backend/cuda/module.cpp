@@ -78,7 +78,7 @@ Codegen::Codegen(const CudaTarget& target) {
 }
 
 void Codegen::optimise(llvm::Module& module) {
-  backend::optimise(module, *machine_);
+  backend::optimise(module, *machine_, true);
   lower_calls(module);
 }
 

@@ -140,11 +140,14 @@ Cost price_of_blocks(const Kernel& k, int64_t threads) {
          time_of(points * all.cycles, chain, {ceil_of(points.cycles, kResident / threads)});
 }
 
-Cost price_of_matrix(const Kernel& k, const ProductLoops& loops, const MatrixTile& tile) {
+Cost price_of_matrix(const Kernel& k, const MatrixPlan& plan, const MatrixTile& tile) {
   // Multiprocessors, shared memory of one, and products of its matrix units in a cycle.
   constexpr int64_t kProcessors = 132, kShared = 220 << 10, kProducts = 950;
-  // Of one stage of the ring: until its copies are there, and of one block until its first ones are.
-  constexpr int64_t kStageLatency = 280, kFirst = 1500;
+  // Of a stage of the ring that is copied, and that is computed; until a block's first one is there.
+  constexpr int64_t kCopied = 140, kComputed = 900, kFirst = 1500;
+  // What all threads of a multiprocessor do in a cycle.
+  constexpr int64_t kTogether = 128;
+  const ProductLoops& loops = plan.loops;
   const auto tiles_of = [](const Vec<Loop>& l, int64_t edge) {
     return ceil_of(steps_of(l).cycles, edge);
   };
@@ -154,18 +157,37 @@ Cost price_of_matrix(const Kernel& k, const ProductLoops& loops, const MatrixTil
   const int64_t most = std::max<int64_t>(1, kShared / tile.shared_bytes());
   const int64_t together = std::min(most, ceil_of(tiles.cycles, kProcessors));
   const int64_t waves = ceil_of(tiles.cycles, kProcessors * together);
-  const int64_t work = together * tile.rows * tile.columns * kStageDepth / kProducts;
+  int64_t work = tile.rows * tile.columns * kStageDepth / kProducts, latency = kCopied;
+  for (const auto& [operand, edge] :
+       {std::pair(&plan.left, tile.rows), std::pair(&plan.right, tile.columns)}) {
+    if (operand->copied) continue;
+    // Index arithmetic, conversions and the store.
+    work += edge * kStageDepth * (12 + weight(k.stages[0])) / kTogether;
+    latency = kComputed;
+  }
   int64_t results = 0;
   for (size_t i = 1; i < k.stages.size(); ++i) results += weight(k.stages[i]);
   // Sums go through shared memory, and what is computed of them.
-  const int64_t epilogue = together * tile.rows * tile.columns * (4 + results) / 128;
-  const Cost of_wave{steps * std::max(kStageLatency, work) + epilogue + kFirst};
+  const int64_t epilogue = tile.rows * tile.columns * (4 * tile.depth_warps + results) / kTogether;
+  const Cost of_wave{steps * std::max(latency, together * work) + together * epilogue + kFirst};
   Cost once;
   for (const Arg& a : k.args) once += bytes_of_arg(a);
   const Cost again = tiles * (steps * tile.stage_bytes());
   // From the second cache, twice as fast as from memory.
   const Cost traffic{std::max(once.cycles, again.cycles / 2) / kBytes};
   return kStart + std::max(traffic, of_wave * waves);
+}
+
+Cost price_of_warp_product(const Kernel& k, const ProductLoops& loops) {
+  // Of the first runs, and of the lanes' merges and results.
+  constexpr int64_t kFirst = 1500;
+  Cost bytes;
+  for (const Arg& a : k.args) bytes += bytes_of_arg(a);
+  const Cost steps =
+      steps_of(loops.batch) * (steps_of(loops.columns) * steps_of(loops.depth).cycles).cycles;
+  int64_t of_step = steps_of(loops.rows).cycles * 2 + weight(k.stages[0]);
+  return kStart + Cost{kFirst} +
+         std::max(Cost{bytes.cycles / kBytes}, Cost{(steps * of_step).cycles / kOperations});
 }
 
 Cost price_of_product(const Kernel& k, const ProductLoops& loops, int64_t size) {

@@ -5,6 +5,7 @@
 #include "backend/common/grid.h"
 #include "backend/common/groups.h"
 #include "backend/cuda/price.h"
+#include "kernel/address.h"
 
 namespace rlx::backend::cuda {
 
@@ -93,6 +94,29 @@ std::optional<ProductLoops> product_loops(const Kernel& k) {
     }
   }
   return is_tiled(s, loops, *sides) ? std::optional(std::move(loops)) : std::nullopt;
+}
+
+bool runs_along(const Kernel& k, const Stage& s, const Access& a, const Loop& l) {
+  if (a.of != Access::Of::kArg || l.extent.is(1)) return false;
+  const RangeOf range = ranges_of(k, &s, {});
+  const std::optional<Dim> stride = lane_stride(address_of(a, k.args[a.tensor], range), l.id, kRun);
+  return stride && stride->is(1);
+}
+
+Storage depth_last(const Access& a, const Vec<Loop>& depth) {
+  Vec<int> order, inner;
+  const int rank = static_cast<int>(a.index.size());
+  for (const Loop& l : depth) {
+    for (int i = 0; i < rank; ++i) {
+      const bool moves = uses_loop(a.index[static_cast<size_t>(i)].dim, l.id);
+      if (moves && !std::ranges::count(inner, i)) inner.push_back(i);
+    }
+  }
+  for (int i = 0; i < rank; ++i) {
+    if (!std::ranges::count(inner, i)) order.push_back(i);
+  }
+  order.insert(order.end(), inner.begin(), inner.end());
+  return Storage::ordered(order);
 }
 
 Vec<Alternative> offer_product(const Kernel& k, const CudaTarget&) {

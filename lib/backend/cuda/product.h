@@ -22,6 +22,13 @@ std::optional<ProductLoops> product_loops(const Kernel& k);
 // How many points the loops have together.
 Dim points_of(const Vec<Loop>& loops);
 
+// Steps on end that are taken together where their elements are.
+inline constexpr int64_t kRun = 8;
+// Whether runs of the loop, from multiples of eight on, are elements on end in memory.
+bool runs_along(const Kernel& k, const Stage& s, const Access& a, const Loop& l);
+// The storage in which an operand's axes lie in the order of the depth's loops, behind those that none of them moves.
+Storage depth_last(const Access& a, const Vec<Loop>& depth);
+
 Vec<Alternative> offer_product(const Kernel& k, const CudaTarget& target);
 // Its number is p.
 bool fits_product(const Kernel& k, const Choice& choice);

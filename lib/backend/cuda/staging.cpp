@@ -2,8 +2,6 @@
 
 #include <bit>
 
-#include "backend/llvm/emit_grid.h"
-
 namespace rlx::backend::cuda {
 
 namespace {
@@ -11,7 +9,7 @@ namespace {
 using llvm::Value;
 
 // Bytes of a chunk, and what one load of matrices takes of the side and of the depth.
-constexpr int64_t kChunkBytes = kChunk * 2, kSixteen = 16;
+constexpr int64_t kRunBytes = kRun * 2, kSixteen = 16;
 // Lines that are read at once.
 constexpr int64_t kTogether = 8;
 
@@ -34,8 +32,8 @@ Value* Staging::place(Value* line, Value* chunk) const {
     moved = f_.b.CreateLShr(line, static_cast<uint64_t>(shift));
   }
   moved = f_.b.CreateAnd(moved, i32(std::min(chunks, kTogether) - 1));
-  Value* in_line = f_.b.CreateMul(f_.b.CreateXor(chunk, moved), i32(kChunkBytes));
-  return f_.b.CreateAdd(f_.b.CreateMul(line, i32(chunks * kChunkBytes)), in_line);
+  Value* in_line = f_.b.CreateMul(f_.b.CreateXor(chunk, moved), i32(kRunBytes));
+  return f_.b.CreateAdd(f_.b.CreateMul(line, i32(chunks * kRunBytes)), in_line);
 }
 
 // Of this thread's chunk number i, in shared memory.
@@ -49,44 +47,26 @@ Value* Staging::line_of(int64_t i) const {
   return f_.b.CreateAdd(line_, f_.i64(i * s_.threads / chunks_of_line()));
 }
 
-Value* Staging::extent(const Vec<Loop>& loops) {
-  return f_.at_entry([&] { return emit_dim(f_, {}, points_of(loops)); });
-}
-
 // ---- Elements -----------------------------------------------------------------------------------
-
-// No further than the last of the points.
-Point Staging::spread_existing(Point at, const Vec<Loop>& loops, Value* i) {
-  Value* last = f_.b.CreateSub(extent(loops), f_.i64(1));
-  return spread(f_, std::move(at), loops,
-                f_.b.CreateBinaryIntrinsic(llvm::Intrinsic::smin, i, last));
-}
 
 // Element number `element` of this thread's chunk number i.
 Point Staging::at_chunk(Value* from, int64_t i, int64_t element) {
   Value* line = f_.b.CreateAdd(along_side() ? from : s_.first, line_of(i));
   Value* start =
-      f_.b.CreateAdd(along_side() ? s_.first : from, f_.b.CreateMul(chunk_, f_.i64(kChunk)));
-  const Vec<Loop>& run = along_side() ? s_.operand.side : s_.depth;
-  Point at = spread_existing(s_.at, along_side() ? s_.depth : s_.operand.side, line);
-  const bool is_whole = !run.empty() && run.back().extent.constant().value_or(1) % kChunk == 0;
-  if (!is_whole) return spread_existing(at, run, f_.b.CreateAdd(start, f_.i64(element)));
-  // Chunks lie in the innermost loop or behind its end.
-  Value* last = f_.b.CreateSub(extent(run), f_.i64(kChunk));
-  at = spread(f_, at, run, f_.b.CreateBinaryIntrinsic(llvm::Intrinsic::smin, start, last));
-  Value*& innermost = at.loops[run.back().id];
-  innermost = f_.b.CreateNUWAdd(innermost, f_.i64(element));
-  return at;
+      f_.b.CreateAdd(along_side() ? s_.first : from, f_.b.CreateMul(chunk_, f_.i64(kRun)));
+  const Vec<Loop>& lines = along_side() ? s_.depth : s_.operand.side;
+  const Point at = at_existing(f_, s_.at, lines, line);
+  return at_run(f_, at, along_side() ? s_.operand.side : s_.depth, start, element);
 }
 
 // Whether chunk number i is one of the operand's, or else stands for zeros.
 Value* Staging::is_inside(Value* from, int64_t i) {
-  Value* chunk = f_.b.CreateMul(chunk_, f_.i64(kChunk));
-  if (!along_side()) return f_.b.CreateICmpSLT(f_.b.CreateAdd(from, chunk), extent(s_.depth));
+  Value* chunk = f_.b.CreateMul(chunk_, f_.i64(kRun));
+  if (!along_side()) return f_.b.CreateICmpSLT(f_.b.CreateAdd(from, chunk), count_of(f_, s_.depth));
   Value* line = f_.b.CreateAdd(from, line_of(i));
   Value* start = f_.b.CreateAdd(s_.first, chunk);
-  return f_.b.CreateAnd(f_.b.CreateICmpSLT(line, extent(s_.depth)),
-                        f_.b.CreateICmpSLT(start, extent(s_.operand.side)));
+  return f_.b.CreateAnd(f_.b.CreateICmpSLT(line, count_of(f_, s_.depth)),
+                        f_.b.CreateICmpSLT(start, count_of(f_, s_.operand.side)));
 }
 
 void Staging::copy(Value* from, Value* memory, Value* slot) {
@@ -111,8 +91,8 @@ Value* Staging::element(Value* from, int64_t i, int64_t e) {
   const ExprId node = s_.operand.element;
   Value* value = emit_values(f_, refs_, {node}, at, {})[node.index];
   Value* step =
-      along_side() ? line_of(i) : f_.b.CreateAdd(f_.b.CreateMul(chunk_, f_.i64(kChunk)), f_.i64(e));
-  Value* exists = f_.b.CreateICmpSLT(f_.b.CreateAdd(from, step), extent(s_.depth));
+      along_side() ? line_of(i) : f_.b.CreateAdd(f_.b.CreateMul(chunk_, f_.i64(kRun)), f_.i64(e));
+  Value* exists = f_.b.CreateICmpSLT(f_.b.CreateAdd(from, step), count_of(f_, s_.depth));
   return f_.b.CreateSelect(exists, value, llvm::Constant::getNullValue(value->getType()));
 }
 
@@ -120,7 +100,7 @@ Regs Staging::compute(Value* from) {
   Regs words;
   auto* pair = llvm::FixedVectorType::get(f_.b.getInt16Ty(), 2);
   for (int64_t i = 0; i < chunks_of_thread(); ++i) {
-    for (int64_t e = 0; e < kChunk; e += 2) {
+    for (int64_t e = 0; e < kRun; e += 2) {
       Value* two = f_.b.CreateInsertElement(llvm::PoisonValue::get(pair), element(from, i, e),
                                             f_.b.getInt32(0));
       two = f_.b.CreateInsertElement(two, element(from, i, e + 1), f_.b.getInt32(1));
@@ -131,7 +111,7 @@ Regs Staging::compute(Value* from) {
 }
 
 void Staging::store(const Regs& words, Value* memory, Value* slot) {
-  constexpr int64_t kWords = kChunk / 2;
+  constexpr int64_t kWords = kRun / 2;
   auto* type = llvm::FixedVectorType::get(f_.b.getInt32Ty(), kWords);
   for (int64_t i = 0; i < chunks_of_thread(); ++i) {
     Value* chunk = llvm::PoisonValue::get(type);
@@ -139,7 +119,7 @@ void Staging::store(const Regs& words, Value* memory, Value* slot) {
       chunk = f_.b.CreateInsertElement(chunk, words[static_cast<size_t>(i * kWords + w)], i32(w));
     }
     Value* to = f_.b.CreateGEP(f_.b.getInt8Ty(), memory, place_of(i, slot));
-    f_.tag(f_.b.CreateAlignedStore(chunk, to, llvm::Align(kChunkBytes)), Function::kScratch);
+    f_.tag(f_.b.CreateAlignedStore(chunk, to, llvm::Align(kRunBytes)), Function::kScratch);
   }
 }
 
@@ -147,8 +127,8 @@ void Staging::store(const Regs& words, Value* memory, Value* slot) {
 
 // A left operand's four matrices are two of the side, then the same of the next eight steps; a right one's two of the
 // steps, then the same of the next eight elements of the side.
-void Staging::prepare(Value* begin, Value* lane, int64_t count) {
-  sixteens_ = count / kSixteen;
+void Staging::prepare(const Part& part, Value* lane) {
+  sixteens_ = part.count / kSixteen;
   Value* row = f_.b.CreateAnd(lane, i32(kTogether - 1));
   Value* low = f_.b.CreateAnd(f_.b.CreateLShr(lane, 3), i32(1));
   Value* high = f_.b.CreateLShr(lane, 4);
@@ -156,21 +136,23 @@ void Staging::prepare(Value* begin, Value* lane, int64_t count) {
   const auto eights = [&](Value* v) { return f_.b.CreateMul(v, i32(kTogether)); };
   if (along_side()) {
     Value* line = f_.b.CreateAdd(row, eights(of_step));
-    Value* chunk = f_.b.CreateAdd(f_.b.CreateUDiv(begin, i32(kChunk)), of_side);
+    line = f_.b.CreateAdd(line, f_.b.CreateMul(part.first_step, i32(kSixteen)));
+    Value* chunk = f_.b.CreateAdd(f_.b.CreateUDiv(part.begin, i32(kRun)), of_side);
     for (int64_t i = 0; i < sixteens_; ++i) {
       places_.push_back(place(line, f_.b.CreateAdd(chunk, i32(2 * i))));
     }
   } else {
-    Value* line = f_.b.CreateAdd(begin, f_.b.CreateAdd(row, eights(of_side)));
-    for (int64_t step = 0; step < kStageDepth / kSixteen; ++step) {
-      places_.push_back(place(line, f_.b.CreateAdd(of_step, i32(2 * step))));
+    Value* line = f_.b.CreateAdd(part.begin, f_.b.CreateAdd(row, eights(of_side)));
+    for (int64_t step = 0; step < part.steps; ++step) {
+      Value* chunk = f_.b.CreateMul(f_.b.CreateAdd(part.first_step, i32(step)), i32(2));
+      places_.push_back(place(line, f_.b.CreateAdd(of_step, chunk)));
     }
   }
   for (Value*& p : places_) p = f_.b.CreateAdd(p, i32(s_.offset));
 }
 
 Vec<Regs> Staging::matrices(Value* memory, Value* slot, int64_t step) const {
-  const int64_t line_bytes = chunks_of_line() * kChunkBytes;
+  const int64_t line_bytes = chunks_of_line() * kRunBytes;
   Vec<Regs> loaded;
   for (int64_t i = 0; i < sixteens_; ++i) {
     Value* at = f_.b.CreateAdd(places_[static_cast<size_t>(along_side() ? i : step)], slot);

@@ -1,11 +1,12 @@
 // How an operand of "contract.mma" comes into shared memory and from there into the registers of a warp.
 //
 // In a stage lie the tile's elements of 64 steps: line after line of the side, each 64 steps long, or, where runs go
-// along the side, line after line of the steps. Chunks of eight elements change places inside of a line, so that the
+// along the side, line after line of the steps. Runs of eight elements change places inside of a line, so that the
 // threads that read eight lines at once find each in banks of its own.
 #pragma once
 #include "backend/cuda/matrix.h"
 #include "backend/cuda/matrix_unit.h"
+#include "backend/cuda/runs.h"
 #include "backend/llvm/emit_access.h"
 
 namespace rlx::backend::cuda {
@@ -37,17 +38,22 @@ class Staging {
   void store(const Regs& words, llvm::Value* memory, llvm::Value* slot);
   bool is_copied() const { return s_.operand.copied.has_value(); }
   // Words that compute() gives.
-  size_t words() const { return static_cast<size_t>(chunks_of_thread() * kChunk / 2); }
+  size_t words() const { return static_cast<size_t>(chunks_of_thread() * kRun / 2); }
 
-  // Of `count` elements of the side from `begin` (i32, of the tile) on, the matrices of steps 16 `step` and the next 15: four
-  // registers for each 16 elements. The places must have been prepared.
-  void prepare(llvm::Value* begin, llvm::Value* lane, int64_t count);
+  // Which matrices the warp has: of `count` elements of the side from `begin` on, and of 16 `steps` of the depth from
+  // `first_step` on; both i32.
+  struct Part {
+    llvm::Value *begin = nullptr, *first_step = nullptr;
+    int64_t count = 0, steps = 0;
+  };
+  void prepare(const Part& part, llvm::Value* lane);
+  // Four registers for each 16 elements, of step number `step` of the part.
   Vec<Regs> matrices(llvm::Value* memory, llvm::Value* slot, int64_t step) const;
 
  private:
   bool along_side() const { return s_.operand.along_side; }
   // Bytes of a line, its chunks, lines, and how many chunks a thread stages.
-  int64_t chunks_of_line() const { return (along_side() ? s_.edge : kStageDepth) / kChunk; }
+  int64_t chunks_of_line() const { return (along_side() ? s_.edge : kStageDepth) / kRun; }
   int64_t lines() const { return along_side() ? kStageDepth : s_.edge; }
   int64_t chunks_of_thread() const { return lines() * chunks_of_line() / s_.threads; }
   llvm::Value* place(llvm::Value* line, llvm::Value* chunk) const;
@@ -56,8 +62,6 @@ class Staging {
   Point at_chunk(llvm::Value* from, int64_t i, int64_t element);
   llvm::Value* is_inside(llvm::Value* from, int64_t i);
   llvm::Value* i32(int64_t v) const { return f_.b.getInt32(static_cast<uint32_t>(v)); }
-  llvm::Value* extent(const Vec<Loop>& loops);
-  Point spread_existing(Point at, const Vec<Loop>& loops, llvm::Value* i);
   llvm::Value* element(llvm::Value* from, int64_t i, int64_t e);
 
   Function& f_;
