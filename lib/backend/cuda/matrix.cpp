@@ -57,9 +57,8 @@ bool are_whole(const Kernel& k, const Stage& s, const Access& a, const Loop& l) 
 }
 
 // Along which of the two the first of its reads lies on end.
-MatrixOperand operand_of(const Kernel& k, ExprId element, const Vec<Loop>& side,
+MatrixOperand operand_of(const Kernel& k, const Stage& s, ExprId element, const Vec<Loop>& side,
                          const Vec<Loop>& depth) {
-  const Stage& s = k.stages[0];
   MatrixOperand operand{.element = element, .type = s.body[element.index].type, .side = side};
   const Vec<uint32_t> reads = loaded_reads(s, element);
   if (reads.empty()) return operand;
@@ -131,15 +130,18 @@ Kernel meeting(Kernel k, const Vec<Need>& needs) {
 
 std::optional<MatrixPlan> plan_matrix(const Kernel& k) {
   std::optional<ProductLoops> loops = product_loops(k);
-  if (!loops) return std::nullopt;
-  const Stage& s = k.stages[0];
+  return loops ? plan_matrix(k, 0, std::move(*loops)) : std::nullopt;
+}
+
+std::optional<MatrixPlan> plan_matrix(const Kernel& k, size_t stage, ProductLoops loops) {
+  const Stage& s = k.stages[stage];
   const Vec<ExprId> factors = operands(s);
   const std::optional<ExprId> a = short_element(s, factors[0]), b = short_element(s, factors[1]);
   if (!a || !b || accumulator_types(s)[0] != DType::kF32) return std::nullopt;
   if (s.body[a->index].type != s.body[b->index].type) return std::nullopt;
-  MatrixPlan plan{.loops = std::move(*loops)};
-  plan.left = operand_of(k, *a, plan.loops.rows, plan.loops.depth);
-  plan.right = operand_of(k, *b, plan.loops.columns, plan.loops.depth);
+  MatrixPlan plan{.loops = std::move(loops)};
+  plan.left = operand_of(k, s, *a, plan.loops.rows, plan.loops.depth);
+  plan.right = operand_of(k, s, *b, plan.loops.columns, plan.loops.depth);
   return plan;
 }
 
