@@ -334,6 +334,8 @@ Vec<Case> matrix_cases() {
   c.add_conv("3 x 3, spread", 8, 3, 2, channels_last);
   c.add_conv("1 x 1", 32, 1, 1, channels_last);
   c.add_conv("of an image", 3, 5, 1, "row_major");
+  c.add_conv("of an image, wide", 3, 7, 1, "row_major");
+  c.add_conv("of an image, channels last", 3, 5, 1, channels_last);
   return c.take();
 }
 

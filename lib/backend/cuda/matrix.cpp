@@ -78,6 +78,38 @@ MatrixOperand operand_of(const Kernel& k, const Stage& s, ExprId element, const 
   return operand;
 }
 
+// A loop of less than a run along which the left operand's elements lie together: the width of a window over an image of
+// few channels.
+const Loop* short_run(const Kernel& k, const Stage& s, const MatrixPlan& plan) {
+  const Vec<uint32_t> reads = loaded_reads(s, plan.left.element);
+  if (reads.empty() || plan.left.copied || plan.right.copied) return nullptr;
+  for (const Loop& l : plan.loops.depth) {
+    const int64_t extent = l.extent.constant().value_or(0);
+    const bool is_short = extent > kRun / 2 && extent < kRun;
+    if (is_short && runs_along(k, s, s.reads[reads[0]], l)) return &l;
+  }
+  return nullptr;
+}
+
+// Makes that loop the innermost, and each turn of it a run of its own.
+void pad_runs(const Kernel& k, const Stage& s, MatrixPlan& plan) {
+  const Loop* found = short_run(k, s, plan);
+  if (!found) return;
+  const Loop innermost = *found;
+  Vec<Loop> depth = plan.loops.depth;
+  std::erase_if(depth, [&](const Loop& l) { return l.id == innermost.id; });
+  depth.push_back(innermost);
+  const MatrixOperand left = operand_of(k, s, plan.left.element, plan.loops.rows, depth);
+  const MatrixOperand right = operand_of(k, s, plan.right.element, plan.loops.columns, depth);
+  // Whose runs go along the side would read steps that there are not.
+  if (left.along_side || right.along_side) return;
+  plan.left = left;
+  plan.right = right;
+  plan.steps_of_run = *innermost.extent.constant();
+  depth.back().extent = kRun;
+  plan.loops.depth = std::move(depth);
+}
+
 // ---- What operands lie in best ------------------------------------------------------------------
 
 Storage with_axis_last(size_t rank, size_t axis) {
@@ -143,6 +175,7 @@ std::optional<MatrixPlan> plan_matrix(const Kernel& k, size_t stage, ProductLoop
   MatrixPlan plan{.loops = std::move(loops)};
   plan.left = operand_of(k, s, *a, plan.loops.rows, plan.loops.depth);
   plan.right = operand_of(k, s, *b, plan.loops.columns, plan.loops.depth);
+  pad_runs(k, s, plan);
   return plan;
 }
 

@@ -48,7 +48,10 @@ struct MatrixOperand {
 };
 
 struct MatrixPlan {
+  // The depth may be in another order than the text's. Its innermost loop may go round more often, to a whole run, of which
+  // the last steps stand for zeros.
   ProductLoops loops;
+  int64_t steps_of_run = kRun;
   MatrixOperand left, right;
 };
 

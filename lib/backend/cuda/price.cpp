@@ -163,6 +163,30 @@ StageOfRing stage_of_ring(const Stage& s, const MatrixPlan& plan, const MatrixTi
   return of;
 }
 
+bool is_merged(const Stage& s) {
+  return s.kind() == Kind::kReduce && s.reduction().order.inner == Order::Inner::kLanes;
+}
+
+// Points of the loops that a stage keeps, each of which a reduction in lanes takes a warp for.
+int64_t kept_points(const Stage& s) {
+  const Vec<LoopId> ended = ended_loops(s);
+  Vec<Loop> kept;
+  for (const Loop& l : s.loops) {
+    if (!std::ranges::count(ended, l.id)) kept.push_back(l);
+  }
+  return steps_of(kept).cycles;
+}
+
+int64_t merges_of_warp(const Stage& s) { return is_merged(s) ? kept_points(s) : 0; }
+
+// Of its threads together, on one row.
+int64_t turns_of_warp(const Stage& s) {
+  const int64_t steps = steps_of(s.loops).cycles;
+  if (!is_merged(s)) return ceil_of(steps, kReductionLanes);
+  const int64_t points = kept_points(s);
+  return points * ceil_of(ceil_of(steps, points), kReductionLanes);
+}
+
 int64_t tiles_along(const Vec<Loop>& loops, int64_t edge) {
   return ceil_of(steps_of(loops).cycles, edge);
 }
@@ -220,9 +244,10 @@ Cost price_of_matrix_rows(const MatrixRowsPlan& p, const MatrixTile& tile) {
                    together * epilogue + kFirst);
     } else {
       // All warps together are bound by what they do, each by itself by how long its steps take.
-      const int64_t steps = round_up(steps_of(s.loops).cycles, kReductionLanes);
-      of_block += tile.rows * steps * weight(s) * together / kLanesOfAll +
-                  ceil_of(tile.rows, tile.warps()) * kGroup;
+      const int64_t turns = turns_of_warp(s), rows_of_warp = ceil_of(tile.rows, tile.warps());
+      of_block += std::max(tile.rows * turns * kReductionLanes * weight(s) * together / kLanesOfAll,
+                           rows_of_warp * turns * weight(s) * 2) +
+                  rows_of_warp * (kGroup + merges_of_warp(s) * kMerge);
     }
   }
   Cost once;

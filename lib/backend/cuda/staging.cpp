@@ -122,6 +122,7 @@ void Staging::copy(Value* from, Value* memory, Value* slot) {
 }
 
 Value* Staging::element(Value* from, int64_t i, int64_t e) {
+  if (e >= s_.steps_of_run) return f_.b.getInt16(0);
   const Point at = at_chunk(from, i, e);
   const ExprId node = s_.operand.element;
   Value* value = emit_values(f_, refs_, {node}, at, {})[node.index];

@@ -21,6 +21,8 @@ struct Staged {
   int64_t edge = 0, threads = 0;
   // Where its part of a stage begins.
   int64_t offset = 0;
+  // Of a run of the depth; the others are zeros.
+  int64_t steps_of_run = kRun;
   // Whether matrices of it are a left operand's.
   bool is_left = false;
   // Loops of the batch; the first element of the side that the block has; the thread; all i64.

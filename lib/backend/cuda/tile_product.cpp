@@ -61,6 +61,7 @@ Staged TileProduct::staged(bool is_left) const {
           .edge = is_left ? tile_.rows : tile_.columns,
           .threads = tile_.threads(),
           .offset = is_left ? 0 : tile_.left_bytes(),
+          .steps_of_run = plan_.steps_of_run,
           .is_left = is_left,
           .at = place_.batch,
           .first = is_left ? place_.first_row : place_.first_column,
@@ -246,23 +247,34 @@ void TileProduct::put_sums(const Regs& sums) {
   }
 }
 
-// A thread has eight columns of a row at a time; warps that share a part of the tile take turns. Where all of them are there,
-// several are under way at once.
 void TileProduct::write_results(const Regs& sums, const Finish& finish) {
   put_sums(sums);
   machine_.barrier(f_);
+  if (is_whole()) return write_all(finish, Exists::kSurely);
+  if (!has_whole_runs()) return write_all(finish, Exists::kMaybe);
+  Value* rows = f_.b.CreateAdd(place_.first_row, f_.i64(tile_.rows));
+  Value* columns = f_.b.CreateAdd(place_.first_column, f_.i64(tile_.columns));
+  Value* is_inside = f_.b.CreateAnd(f_.b.CreateICmpSLE(rows, count_of(f_, loops_.rows)),
+                                    f_.b.CreateICmpSLE(columns, count_of(f_, loops_.columns)));
+  emit_if(f_, is_inside, [&] { write_all(finish, Exists::kSurely); });
+  emit_if(f_, f_.b.CreateNot(is_inside), [&] { write_all(finish, Exists::kMaybe); });
+}
+
+// A thread has eight columns of a row at a time; warps that share a part of the tile take turns. Where all of them are there,
+// several are under way at once.
+void TileProduct::write_all(const Finish& finish, Exists exists) {
   const int64_t runs = tile_.warp_rows * tile_.warp_columns / kRun;
   const int64_t turn = kReductionLanes * tile_.depth_warps;
-  const int64_t at_once = is_whole() ? std::min<int64_t>(4, runs / turn) : 1;
+  const int64_t at_once = exists == Exists::kSurely ? std::min<int64_t>(4, runs / turn) : 1;
   Value* first = f_.b.CreateAdd(lane_, f_.b.CreateMul(depth_part_, i32(kReductionLanes)));
   emit_for(f_, wide(first), f_.i64(runs), turn * at_once, [&](Value* i) {
     for (int64_t n = 0; n < at_once; ++n) {
-      write_run(f_.b.CreateAdd(narrow(i), i32(n * turn)), finish);
+      write_run(f_.b.CreateAdd(narrow(i), i32(n * turn)), finish, exists);
     }
   });
 }
 
-void TileProduct::write_run(Value* run, const Finish& finish) {
+void TileProduct::write_run(Value* run, const Finish& finish, Exists exists) {
   const int64_t across = tile_.warp_columns / kRun;
   Value* row_of_warp = f_.b.CreateUDiv(run, i32(across));
   Value* column_of_warp = f_.b.CreateMul(f_.b.CreateURem(run, i32(across)), i32(kRun));
@@ -275,15 +287,15 @@ void TileProduct::write_run(Value* run, const Finish& finish) {
     const Point at = spread(f_, place_.batch, loops_.rows, row);
     for (int64_t e = 0; e < kRun; ++e) {
       const auto finish_one = [&] {
-        finish(row_in_tile, at_run(f_, at, loops_.columns, column, e), sum_at(from, e));
+        finish(row_in_tile, at_run(f_, at, loops_.columns, column, e, exists), sum_at(from, e));
       };
       if (has_whole_runs()) finish_one();
       if (!has_whole_runs()) emit_if(f_, is_column(f_.b.CreateAdd(column, f_.i64(e))), finish_one);
     }
   };
-  if (is_whole()) return finish_run();
-  Value* exists = f_.b.CreateICmpSLT(row, count_of(f_, loops_.rows));
-  emit_if(f_, f_.b.CreateAnd(exists, is_column(column)), finish_run);
+  if (exists == Exists::kSurely) return finish_run();
+  Value* is_row = f_.b.CreateICmpSLT(row, count_of(f_, loops_.rows));
+  emit_if(f_, f_.b.CreateAnd(is_row, is_column(column)), finish_run);
 }
 
 // Whether no tile goes beyond the result.

@@ -59,7 +59,8 @@ class TileProduct {
   Value* place(Value* part, Value* row, Value* column) const;
   void put_sums(const Regs& sums);
   void write_results(const Regs& sums, const Finish& finish);
-  void write_run(Value* run, const Finish& finish);
+  void write_all(const Finish& finish, Exists exists);
+  void write_run(Value* run, const Finish& finish, Exists exists);
   bool has_whole_runs() const;
   bool is_whole() const;
   Value* is_column(Value* column);
