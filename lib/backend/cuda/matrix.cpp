@@ -196,6 +196,15 @@ MatrixTile fitted_to(MatrixTile tile, const ProductLoops& loops) {
   return tile;
 }
 
+bool has_room(const MatrixPlan& plan, const MatrixTile& tile) {
+  constexpr int64_t kMostWords = 32, kMost = 128;
+  int64_t words = 0;
+  if (!plan.left.copied) words += tile.rows * kStageDepth / 2 / tile.threads();
+  if (!plan.right.copied) words += tile.columns * kStageDepth / 2 / tile.threads();
+  const int64_t sums = tile.warp_rows * tile.warp_columns / kReductionLanes;
+  return words == 0 || (words <= kMostWords && words + sums <= kMost);
+}
+
 Vec<Alternative> offer_matrix(const Kernel& k, const CudaTarget&) {
   const std::optional<MatrixPlan> plan = plan_matrix(k);
   if (!plan || !is_relaxed(k)) return {};
@@ -203,6 +212,7 @@ Vec<Alternative> offer_matrix(const Kernel& k, const CudaTarget&) {
   const MatrixPlan met = *plan_matrix(meeting(k, needs));
   std::optional<Alternative> best;
   for (const MatrixTile& tile : kTiles) {
+    if (!has_room(met, tile)) continue;
     Alternative row{.choice = {"contract.mma", {tile.rows, tile.columns}},
                     .needs = needs,
                     .cost = price_of_matrix(k, met, fitted_to(tile, met.loops)),

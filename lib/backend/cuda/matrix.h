@@ -65,6 +65,8 @@ std::optional<MatrixPlan> plan_matrix(const Kernel& k, size_t stage, ProductLoop
 const MatrixTile* find_tile(const Choice& choice);
 // With no more stages than the depth can fill.
 MatrixTile fitted_to(MatrixTile tile, const ProductLoops& loops);
+// Whether what a thread computes of the coming stage has registers beside its sums.
+bool has_room(const MatrixPlan& plan, const MatrixTile& tile);
 
 Vec<Alternative> offer_matrix(const Kernel& k, const CudaTarget& target);
 bool fits_matrix(const Kernel& k, const Choice& choice);
