@@ -6,6 +6,7 @@
 
 #include <fmt/format.h>
 
+#include "driver/code_keeper.h"
 #include "driver/run_codes.h"
 #include "driver/run_cover.h"
 #include "driver/run_feed.h"
@@ -198,9 +199,11 @@ class Runner {
                 .cover = loaded.cover,
                 .load_ms = loaded.load_ms,
                 .files = loaded.files};
-    RLX_TRY(auto device, runtime::device_for(loaded.image, {.threads = request_.threads,
-                                                            .check_memory = request_.check_memory,
-                                                            .gpu = request_.gpu}));
+    const runtime::DeviceOptions options{.threads = request_.threads,
+                                         .check_memory = request_.check_memory,
+                                         .gpu = request_.gpu,
+                                         .made_code = code_keeper(load.cache)};
+    RLX_TRY(auto device, runtime::device_for(loaded.image, options));
     RLX_TRY(ready.session, runtime::Session::load(std::move(loaded.image), loaded.blobs,
                                                   std::move(device), request_.load.dims));
     ready.load_ms["session"] = watch.ms();
@@ -251,6 +254,12 @@ class Runner {
   Status measure(runtime::Session& session, const TensorSet& set, RunItem& item) const {
     if (!request_.bench && !request_.profile) return {};
     RLX_TRY_VOID(session.bind(set.tensors));
+    const Status done = measure_bound(session, item);
+    session.unbind();
+    return done;
+  }
+
+  Status measure_bound(runtime::Session& session, RunItem& item) const {
     if (request_.bench) {
       RLX_TRY(item.latency, bench([&] { return session.run_bound(); }, *request_.bench));
     }

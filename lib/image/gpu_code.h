@@ -3,7 +3,8 @@
 //
 // A function's parameters, 8 bytes each: the address of each of the command's buffers; all symbols, as i64; the address
 // of kTrapRoom bytes that begin with a Trap, which the caller zeroes; the address of Kernel::scratch bytes, which all of
-// its threads share. It is started as Kernel::tiles blocks of `threads`, in one dimension.
+// its threads share. It is started as Kernel::tiles blocks of `threads`, in one dimension, with `shared_bytes` of shared
+// memory beside what its code declares.
 #pragma once
 #include "image/image.h"
 
@@ -12,6 +13,7 @@ namespace rlx::image {
 struct GpuFunction {
   std::string name = {};
   int64_t threads = 1;
+  int64_t shared_bytes = 0;
 
   bool operator==(const GpuFunction&) const = default;
 };

@@ -1,4 +1,4 @@
-// The few functions of NVIDIA's driver that a test needs, from libcuda.so.1, which is opened when it runs.
+// What a test of kernels needs of a GPU, through the runtime's own driver.
 #pragma once
 #include <cstddef>
 #include <cstdint>
@@ -33,7 +33,7 @@ class Gpu {
 
   // Of the module that was loaded last; params are 8 bytes each. Waits for its end.
   virtual Status run(const std::string& function, int64_t blocks, int64_t threads,
-                     std::span<uint64_t> params) = 0;
+                     int64_t shared_bytes, std::span<uint64_t> params) = 0;
   // After a fault in a kernel, nothing works before this; all memory and code are lost.
   virtual Status reset() = 0;
 };

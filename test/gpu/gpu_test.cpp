@@ -143,7 +143,7 @@ Status run(Gpu& gpu, const Case& c, const cuda::Launch& launch, Vec<Memory>& buf
   params.push_back(trap);
   params.push_back(scratch);
   const int64_t blocks = value_of(launch.blocks, c.symbols);
-  if (blocks > 0) RLX_TRY_VOID(gpu.run(launch.function, blocks, launch.threads, params));
+  if (blocks > 0) RLX_TRY_VOID(gpu.run(launch.function, blocks, launch.threads, 0, params));
   for (size_t i = 0; i < buffers.size(); ++i) {
     RLX_TRY_VOID(gpu.read(buffers[i].span(), addresses[i]));
   }

@@ -37,10 +37,7 @@ Status Buffers::enter(const image::Placement& placement) {
 }
 
 Status Buffers::place(uint32_t b, const image::Placement& placement) {
-  const image::Buffer& buffer = image_.buffers[b];
-  const bool is_given = buffer.kind == Kind::kInput || buffer.kind == Kind::kOutput;
-  if (is_given) return enter_output(b, placement);
-  if (buffer.kind != Kind::kArena || placement.offsets[b] < 0) return {};
+  if (image_.buffers[b].kind != Kind::kArena || placement.offsets[b] < 0) return {};
   return place_at(b, arena_.address() + static_cast<Address>(placement.offsets[b]), placement);
 }
 
@@ -51,7 +48,7 @@ Status Buffers::place_at(uint32_t b, Address address, const image::Placement& pl
   return pattern.empty() ? Status() : gpu_.fill(address, bytes_in(placement, b), pattern);
 }
 
-Status Buffers::enter_output(uint32_t b, const image::Placement& placement) {
+Status Buffers::enter_own(uint32_t b, const image::Placement& placement) {
   RLX_TRY_VOID(grow(gpu_, own_[b], bytes_in(placement, b), "an input or output"));
   addresses_[b] = own_[b].address();
   return {};
@@ -81,12 +78,6 @@ Status Buffers::enter_told(const image::Placement& placement, uint32_t command,
     RLX_TRY_VOID(place_at(b, memory.address() + static_cast<Address>(offset), placement));
   }
   return {};
-}
-
-void Buffers::share(const image::State& state, bool in_place) {
-  const uint32_t input = image_.inputs[state.input].buffer;
-  const uint32_t output = image_.outputs[state.output].buffer;
-  addresses_[input] = own_[in_place ? output : input].address();
 }
 
 }  // namespace rlx::runtime::cuda

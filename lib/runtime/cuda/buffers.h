@@ -10,7 +10,7 @@ class Buffers {
  public:
   Buffers(const Gpu& gpu, const image::Image& image, const LoadedConstants& constants);
 
-  // Memory for this placement, and what its buffers hold before the first run.
+  // Memory for what lies between the kernels of this placement, and what its buffers hold before the first run.
   Status enter(const image::Placement& placement);
   // Memory of its own for a buffer, at least so many bytes, which begin with what it holds.
   Status make_room(uint32_t buffer, int64_t bytes);
@@ -18,10 +18,10 @@ class Buffers {
   // command's memory.
   Status enter_told(const image::Placement& placement, uint32_t command,
                     const Vec<uint32_t>& buffers, int64_t bytes);
-  // For an output whose size was told.
-  Status enter_output(uint32_t buffer, const image::Placement& placement);
-  // Input and output of a state are one memory, or each has its own.
-  void share(const image::State& state, bool in_place);
+  // Memory of its own for an input or output.
+  Status enter_own(uint32_t buffer, const image::Placement& placement);
+  // Or somebody else's.
+  void lie_at(uint32_t buffer, Address address) { addresses_[buffer] = address; }
 
   Address address_of(uint32_t buffer) const { return addresses_[buffer]; }
   const Vec<Address>& addresses() const { return addresses_; }

@@ -54,6 +54,7 @@ void find_devices(Driver& d, Finder& find) {
   find(d.device_memory, "cuDeviceTotalMem");
   find(d.retain_context, "cuDevicePrimaryCtxRetain");
   find(d.release_context, "cuDevicePrimaryCtxRelease");
+  find(d.reset_context, "cuDevicePrimaryCtxReset");
   find(d.set_context, "cuCtxSetCurrent");
   find(d.error_name, "cuGetErrorName");
   find(d.error_words, "cuGetErrorString");
@@ -67,26 +68,42 @@ void find_memory(Driver& d, Finder& find) {
   find(d.copy_to_device, "cuMemcpyHtoDAsync");
   find(d.copy_to_host, "cuMemcpyDtoHAsync");
   find(d.copy_on_device, "cuMemcpyDtoDAsync");
+  find(d.copy_rows, "cuMemcpy2DAsync");
+  find(d.allocate_pinned, "cuMemHostAlloc");
+  find(d.free_pinned, "cuMemFreeHost");
+  find(d.pin, "cuMemHostRegister");
+  find(d.unpin, "cuMemHostUnregister");
 }
 
 void find_launches(Driver& d, Finder& find) {
   find(d.load_module, "cuModuleLoadDataEx");
   find(d.unload_module, "cuModuleUnload");
   find(d.function, "cuModuleGetFunction");
+  find(d.set_function, "cuFuncSetAttribute");
+  find(d.create_linker, "cuLinkCreate");
+  find(d.link_data, "cuLinkAddData");
+  find(d.finish_linking, "cuLinkComplete");
+  find(d.destroy_linker, "cuLinkDestroy");
   find(d.launch, "cuLaunchKernel");
   find(d.create_stream, "cuStreamCreate");
   find(d.destroy_stream, "cuStreamDestroy");
   find(d.wait_for_stream, "cuStreamSynchronize");
-  find(d.begin_capture, "cuStreamBeginCapture");
-  find(d.end_capture, "cuStreamEndCapture");
-  find(d.instantiate_graph, "cuGraphInstantiateWithFlags");
-  find(d.launch_graph, "cuGraphLaunch");
-  find(d.destroy_graph_exec, "cuGraphExecDestroy");
-  find(d.destroy_graph, "cuGraphDestroy");
   find(d.create_event, "cuEventCreate");
   find(d.destroy_event, "cuEventDestroy");
   find(d.record_event, "cuEventRecord");
   find(d.elapsed_time, "cuEventElapsedTime");
+}
+
+void find_graphs(Driver& d, Finder& find) {
+  find(d.create_graph, "cuGraphCreate");
+  find(d.add_kernel, "cuGraphAddKernelNode");
+  find(d.add_copy, "cuGraphAddMemcpyNode");
+  find(d.instantiate_graph, "cuGraphInstantiateWithFlags");
+  find(d.set_kernel, "cuGraphExecKernelNodeSetParams");
+  find(d.set_copy, "cuGraphExecMemcpyNodeSetParams");
+  find(d.launch_graph, "cuGraphLaunch");
+  find(d.destroy_graph_exec, "cuGraphExecDestroy");
+  find(d.destroy_graph, "cuGraphDestroy");
 }
 
 Status check_version(const Driver& driver) {
@@ -105,6 +122,7 @@ Status open(Driver& driver) {
   find_devices(driver, find);
   find_memory(driver, find);
   find_launches(driver, find);
+  find_graphs(driver, find);
   if (find.missing() != nullptr) return no_driver(fmt::format("it has no {}", find.missing()));
   const Status begun = driver.checked("cuInit", driver.init(0));
   if (!begun) return no_driver(begun.error().first().message);

@@ -29,9 +29,10 @@ bool is_host_work(Kind kind) {
 
 }  // namespace
 
-Status Walk::start_all() {
-  for (const Step& step : program_.steps) RLX_TRY_VOID(start(step));
-  return {};
+Result<Works> Walk::works() const {
+  Works works;
+  for (const Step& step : program_.steps) RLX_TRY_VOID(add(step, works));
+  return works;
 }
 
 Result<bool> Walk::follow(const Host& host, bool timed, Finished& finished) {
@@ -75,40 +76,43 @@ Status Walk::start_timed(const Step& step, Profile& times) {
 }
 
 Status Walk::start(const Step& step) {
-  if (step.tiles == 0 || step.skipped) return {};
-  switch (step.kind) {
-    case Kind::kLaunch: return launch(step);
-    case Kind::kCopy:
-      return gpu_.copy(argument(step, 0), argument(step, 1), static_cast<size_t>(step.bytes));
-    case Kind::kFill:
-      return gpu_.fill(argument(step, 0), static_cast<size_t>(step.bytes), step.pattern);
-    case Kind::kIf:
-    case Kind::kLoop:
-    case Kind::kTell:
-    case Kind::kGive: return {};
+  if (step.kind == Kind::kFill && step.tiles != 0) {
+    return gpu_.fill(argument(step, 0), static_cast<size_t>(step.bytes), step.pattern);
   }
-  RLX_CHECK(false, "an image with a command of an unknown kind was not verified");
+  Works works;
+  RLX_TRY_VOID(add(step, works));
+  return works.all.empty() ? Status() : cuda::start(gpu_, works, works.all[0]);
 }
 
-Status Walk::launch(const Step& step) {
+Status Walk::add(const Step& step, Works& works) const {
+  if (step.tiles == 0 || step.skipped) return {};
+  if (step.kind == Kind::kLaunch) return add_launch(step, works);
+  if (step.kind != Kind::kCopy) return {};
+  works.all.push_back({.to = argument(step, 0),
+                       .from = argument(step, 1),
+                       .bytes = static_cast<size_t>(step.bytes)});
+  return {};
+}
+
+Status Walk::add_launch(const Step& step, Works& works) const {
   if (step.tiles > kMostBlocks) {
     return Error(kUnsupportedCommand, "a kernel has more blocks than a GPU starts", "smaller dims");
   }
-  Vec<uint64_t> values;
+  const size_t first = works.values.size();
   const size_t end = step.command + 1 < program_.steps.size()
                          ? program_.steps[step.command + 1].first_argument
                          : program_.argument_buffers.size();
-  for (size_t i = 0; step.first_argument + i < end; ++i) values.push_back(argument(step, i));
-  for (const int64_t symbol : program_.symbols) values.push_back(static_cast<uint64_t>(symbol));
-  values.push_back(spare_.traps + step.command * static_cast<Address>(image::kTrapRoom));
-  values.push_back(spare_.scratch);
-  Vec<void*> parameters;
-  for (uint64_t& value : values) parameters.push_back(&value);
-  const LoadedFunction& f = code_.function(step.kernel);
-  return gpu_.driver().checked(
-      "starting a kernel",
-      gpu_.driver().launch(f.handle, static_cast<unsigned>(step.tiles), 1, 1, f.threads, 1, 1, 0,
-                           gpu_.stream(), parameters.data(), nullptr));
+  for (size_t i = 0; step.first_argument + i < end; ++i) works.values.push_back(argument(step, i));
+  for (const int64_t symbol : program_.symbols) {
+    works.values.push_back(static_cast<uint64_t>(symbol));
+  }
+  works.values.push_back(spare_.traps + step.command * static_cast<Address>(image::kTrapRoom));
+  works.values.push_back(spare_.scratch);
+  works.all.push_back({.function = &code_.function(step.kernel),
+                       .blocks = static_cast<unsigned>(step.tiles),
+                       .first = first,
+                       .count = works.values.size() - first});
+  return {};
 }
 
 template <class T>

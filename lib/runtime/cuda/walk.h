@@ -1,6 +1,7 @@
 // Starts the commands of a program on a GPU, in their order.
 #pragma once
 #include "runtime/cuda/buffers.h"
+#include "runtime/cuda/work.h"
 #include "runtime/telling_run.h"
 
 namespace rlx::runtime::cuda {
@@ -27,15 +28,17 @@ class Walk {
        const Vec<Address>& addresses, const Spare& spare)
       : gpu_(gpu), code_(code), program_(program), addresses_(addresses), spare_(spare) {}
 
-  // All that there is, in order: no step chooses.
-  Status start_all();
+  // All that there is to start, in order: no step chooses.
+  Result<Works> works() const;
   // The same with the host at every choice; `finished` says where it stopped, false that it ended at bad data. Timed, it
   // waits after each command.
   Result<bool> follow(const Host& host, bool timed, Finished& finished);
 
  private:
   Status start(const Step& step);
-  Status launch(const Step& step);
+  // Nothing where the step has nothing to do.
+  Status add(const Step& step, Works& works) const;
+  Status add_launch(const Step& step, Works& works) const;
   Status start_timed(const Step& step, Profile& times);
   // The step behind one that chooses.
   Result<size_t> after(const Host& host, const Step& step, Finished& finished);
