@@ -158,17 +158,6 @@ class Torch:
         return [t.float().numpy().astype("float64") for t in self.back]
 
 
-class Cast:
-    """A model whose floats are bf16 inside, as --precision=bf16 has it: both ends are the caller's."""
-
-    def __init__(self, module, dtype):
-        self.module, self.dtype = module, dtype
-
-    def __call__(self, *given):
-        out = self.module(*(t.to(self.dtype) if t.is_floating_point() else t for t in given))
-        return out.float() if hasattr(out, "float") else tuple(t.float() for t in out)
-
-
 def prepared(case, a, work):
     """The module on the GPU, what it is given, the arrays that rlx is given, the model's file, and whether the file has the
     module's weights."""
@@ -194,7 +183,7 @@ def prepared(case, a, work):
     if name == "resnet50":
         module = module.to(memory_format=torch.channels_last)
     given = [torch.from_numpy(np.asarray(v)) for v in arrays.values()]
-    return Cast(module, dtype), given, arrays, path, is_own
+    return gpu_models.Cast(module, dtype), given, arrays, path, is_own
 
 
 def decode_inputs(module, batch):

@@ -101,6 +101,18 @@ class Llama(torch.nn.Module):
         return self.rms(x, self.norm) @ self.embedding.t()
 
 
+class Cast(torch.nn.Module):
+    """A model whose floats are of another type inside, as --precision=bf16 has it: both ends are the caller's."""
+
+    def __init__(self, module, dtype):
+        super().__init__()
+        self.module, self.dtype = module, dtype
+
+    def forward(self, *given):
+        out = self.module(*(t.to(self.dtype) if t.is_floating_point() else t for t in given))
+        return out.float() if torch.is_tensor(out) else tuple(t.float() for t in out)
+
+
 def frequencies(size, base=500000.0):
     return base ** (-torch.arange(0, size, 2).float() / size)
 
