@@ -7,11 +7,13 @@
 #include <fmt/format.h>
 
 #include "driver/code_keeper.h"
+#include "driver/failed_kernel.h"
 #include "driver/run_codes.h"
 #include "driver/run_cover.h"
 #include "driver/run_feed.h"
 #include "driver/run_generate.h"
 #include "driver/run_inputs.h"
+#include "runtime/codes.h"
 #include "runtime/io/npz.h"
 #include "runtime/session.h"
 #include "support/files.h"
@@ -206,7 +208,8 @@ class Runner {
     const runtime::DeviceOptions options{.threads = request_.threads,
                                          .check_memory = request_.check_memory,
                                          .gpu = request_.gpu,
-                                         .made_code = code_keeper(load.cache)};
+                                         .made_code = code_keeper(load.cache),
+                                         .check_kernels = request_.check_kernels};
     RLX_TRY(auto device, runtime::device_for(loaded.image, options));
     RLX_TRY(ready.session, runtime::Session::load(std::move(loaded.image), loaded.blobs,
                                                   std::move(device), request_.load.dims));
@@ -289,7 +292,7 @@ class Runner {
   }
 
   Status write(const Vec<HostTensor>& outputs, const std::string& set) const {
-    if (request_.outputs.empty()) return {};
+    if (request_.outputs.empty() || request_.check_kernels) return {};
     if (is_one_file(request_.outputs)) return write_npz(request_.outputs, outputs);
     RLX_TRY_VOID(make_folders(request_.outputs));
     return write_npz((std::filesystem::path(request_.outputs) / (set + ".npz")).string(), outputs);
@@ -339,7 +342,10 @@ class Runner {
 }  // namespace
 
 Status run_model(const RunRequest& request, const Loader& loader, Vec<RunItem>& items) {
-  return Runner(request, loader, items).run();
+  const Status done = Runner(request, loader, items).run();
+  const bool is_lost = !done && done.error().first().code == runtime::kKernelFailed;
+  if (!is_lost || request.check_kernels) return done;
+  return failed_kernel(done.error());
 }
 
 }  // namespace rlx::driver

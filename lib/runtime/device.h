@@ -156,6 +156,8 @@ struct DeviceOptions {
   // Of GPUs, which one.
   int gpu = 0;
   CodeKeeper made_code = {};
+  // It waits after each kernel, so that an error 7107 names the one that failed. Of GPUs.
+  bool check_kernels = false;
 };
 
 // A GPU of this machine.

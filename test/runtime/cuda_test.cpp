@@ -235,6 +235,27 @@ TEST_CASE("PTX that the driver's compiler refuses is an error in its words") {
   CHECK(made.code.empty());
 }
 
+TEST_CASE("a kernel that fails is named where each is waited for") {
+  for (const bool check : {false, true}) {
+    FakeGpu gpu;
+    ImageBuilder b = three_commands();
+    b.image().commands[1].origin = {"/layer/add", "/layer/flip"};
+    auto session = gpu.load(b, {.check_kernels = check});
+    REQUIRE(session->run(rows_of(4)).ok());
+    CHECK(gpu.take().graph_starts == (check ? 0 : 1));
+    gpu.faulty_kernel = "reverse";
+    const auto failed = session->run(rows_of(4));
+    REQUIRE(!failed.ok());
+    const Diagnostic& d = failed.error().first();
+    CHECK(d.code == kKernelFailed);
+    CHECK(failed.error().exit_code() == static_cast<int>(Exit::kUnusable));
+    CHECK(d.message.starts_with("kernel 'reverse': running on the GPU") == check);
+    CHECK(d.node == (check ? "/layer/add, /layer/flip" : ""));
+    // Nothing works any more, and nothing breaks.
+    CHECK(!session->run(rows_of(4)).ok());
+  }
+}
+
 TEST_CASE("times are taken kernel by kernel") {
   FakeGpu gpu;
   auto session = gpu.load(three_commands());

@@ -13,7 +13,9 @@ using image::Image;
 
 class CudaModule final : public Module {
  public:
-  CudaModule(const Gpu& gpu, const Image& image) : loaded_(gpu, image) {}
+  CudaModule(const Gpu& gpu, const Image& image, bool check_kernels) : loaded_(gpu, image) {
+    loaded_.check_kernels = check_kernels;
+  }
 
   Status load(const BlobSource& blobs, const CodeKeeper& keeper) {
     const Gpu& gpu = loaded_.gpu;
@@ -41,15 +43,15 @@ class CudaModule final : public Module {
 
 class CudaDevice final : public Device {
  public:
-  CudaDevice(std::unique_ptr<Gpu> gpu, CodeKeeper keeper)
-      : gpu_(std::move(gpu)), keeper_(std::move(keeper)) {}
+  CudaDevice(std::unique_ptr<Gpu> gpu, const DeviceOptions& options)
+      : gpu_(std::move(gpu)), keeper_(options.made_code), check_kernels_(options.check_kernels) {}
 
   // The host's one thread starts everything.
   DeviceFacts facts() const override { return {.threads = 1, .keeps = true}; }
 
   Result<std::unique_ptr<Module>> load(const Image& image, const BlobSource& blobs) override {
     RLX_TRY_VOID(gpu_->enter());
-    auto module = std::make_unique<CudaModule>(*gpu_, image);
+    auto module = std::make_unique<CudaModule>(*gpu_, image, check_kernels_);
     RLX_TRY_VOID(module->load(blobs, keeper_));
     return std::unique_ptr<Module>(std::move(module));
   }
@@ -63,6 +65,7 @@ class CudaDevice final : public Device {
  private:
   std::unique_ptr<Gpu> gpu_;
   const CodeKeeper keeper_;
+  const bool check_kernels_;
 };
 
 }  // namespace
@@ -77,7 +80,7 @@ Result<std::unique_ptr<Device>> make_device(const Driver& driver, const DeviceOp
     return Error(kUnsupportedCommand, "memory is not checked on a GPU", "--target=host");
   }
   RLX_TRY(std::unique_ptr<Gpu> gpu, Gpu::open(driver, options.gpu));
-  return std::unique_ptr<Device>(std::make_unique<CudaDevice>(std::move(gpu), options.made_code));
+  return std::unique_ptr<Device>(std::make_unique<CudaDevice>(std::move(gpu), options));
 }
 
 }  // namespace rlx::runtime::cuda

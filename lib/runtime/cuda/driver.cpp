@@ -15,6 +15,16 @@ constexpr int kVersion = 12000;
 // CUDA_ERROR_OUT_OF_MEMORY.
 constexpr Code kNoMemory = 2;
 
+// CUDA_ERROR_ILLEGAL_ADDRESS, _LAUNCH_TIMEOUT, _ASSERT, and _HARDWARE_STACK_ERROR to _LAUNCH_FAILED: the context is lost.
+bool is_sticky(Code code) {
+  return code == 700 || code == 702 || code == 710 || (code >= 714 && code <= 719);
+}
+
+int code_of(Code code) {
+  if (code == kNoMemory) return kOutOfMemory;
+  return is_sticky(code) ? kKernelFailed : kGpuFailed;
+}
+
 using Query = Code (*)(const char* name, void** function, int version, uint64_t flags, int* found);
 
 Error no_driver(const std::string& why) {
@@ -143,9 +153,8 @@ Status Driver::checked(const char* what, Code code) const {
   const char *name = nullptr, *words = nullptr;
   error_name(code, &name);
   error_words(code, &words);
-  return Error(code == kNoMemory ? kOutOfMemory : kGpuFailed,
-               fmt::format("{}: {} ({})", what, words ? words : "unknown error",
-                           name ? name : std::to_string(code)));
+  return Error(code_of(code), fmt::format("{}: {} ({})", what, words ? words : "unknown error",
+                                          name ? name : std::to_string(code)));
 }
 
 }  // namespace rlx::runtime::cuda

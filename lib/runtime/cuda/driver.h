@@ -1,7 +1,8 @@
 // NVIDIA's driver. Nothing of CUDA is needed to build rlx or to start it: libcuda.so.1 is opened when a GPU is first asked
 // for, and its functions are looked up by the versioned query, as the plain names have other arguments in other versions.
 //
-// Errors: 7104 no driver, or one that is too old; 7106 the device failed; 11102 its memory is full.
+// Errors: 7104 no driver, or one that is too old; 7106 the device failed; 7107 a kernel did, and nothing works any more; 11102
+// its memory is full.
 #pragma once
 #include <cstddef>
 #include <cstdint>

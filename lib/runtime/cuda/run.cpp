@@ -191,7 +191,8 @@ class CudaRun final : public TellingRun {
   }
 
   Walk walk() {
-    return {loaded_.gpu, loaded_.code, program_, loaded_.buffers->addresses(), loaded_.spare};
+    return {loaded_.gpu,  loaded_.image, loaded_.code, program_, loaded_.buffers->addresses(),
+            loaded_.spare};
   }
 
   // Whether the host has nothing to do between the first command and the last.
@@ -203,11 +204,12 @@ class CudaRun final : public TellingRun {
 
   // Whether it came to its end, and not to bad data.
   Result<bool> start_commands(bool timed) {
-    if (!timed && is_straight()) {
+    if (!timed && !loaded_.check_kernels && is_straight()) {
       RLX_TRY_VOID(start_graph());
       return true;
     }
-    return walk().follow({*this, [this] { return is_trapped(); }}, timed, finished_);
+    const bool waits = timed || loaded_.check_kernels;
+    return walk().follow({*this, [this] { return is_trapped(); }}, waits, finished_);
   }
 
   // Where nothing is told no address changes while it is bound.

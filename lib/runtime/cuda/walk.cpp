@@ -2,6 +2,8 @@
 
 #include <chrono>
 
+#include <fmt/format.h>
+
 #include "runtime/codes.h"
 
 namespace rlx::runtime::cuda {
@@ -68,11 +70,22 @@ Status Walk::start_timed(const Step& step, Profile& times) {
   if (step.skipped) return {};
   RLX_TRY_VOID(gpu_.wait());
   const auto begin = Clock::now();
-  RLX_TRY_VOID(start(step));
-  RLX_TRY_VOID(gpu_.wait());
+  Status done = start(step);
+  if (done) done = gpu_.wait();
+  if (!done) return blamed(step, done.error());
   const auto time = std::chrono::nanoseconds(Clock::now() - begin);
   times.items.push_back({step.command, time.count()});
   return {};
+}
+
+Error Walk::blamed(const Step& step, const Error& failed) const {
+  const image::Command& command = image_.commands[step.command];
+  Diagnostic d = failed.first();
+  if (step.kind == Kind::kLaunch) {
+    d.message = fmt::format("kernel '{}': {}", image_.kernels[step.kernel].name, d.message);
+  }
+  d.node = fmt::format("{}", fmt::join(command.origin, ", "));
+  return Error(std::move(d));
 }
 
 Status Walk::start(const Step& step) {

@@ -24,14 +24,19 @@ struct Host {
 // What it is given may change while the host is at work.
 class Walk {
  public:
-  Walk(const Gpu& gpu, const LoadedCode& code, const Program& program,
+  Walk(const Gpu& gpu, const image::Image& image, const LoadedCode& code, const Program& program,
        const Vec<Address>& addresses, const Spare& spare)
-      : gpu_(gpu), code_(code), program_(program), addresses_(addresses), spare_(spare) {}
+      : gpu_(gpu),
+        image_(image),
+        code_(code),
+        program_(program),
+        addresses_(addresses),
+        spare_(spare) {}
 
   // All that there is to start, in order: no step chooses.
   Result<Works> works() const;
   // The same with the host at every choice; `finished` says where it stopped, false that it ended at bad data. Timed, it
-  // waits after each command.
+  // waits after each command, and an error names it.
   Result<bool> follow(const Host& host, bool timed, Finished& finished);
 
  private:
@@ -40,6 +45,8 @@ class Walk {
   Status add(const Step& step, Works& works) const;
   Status add_launch(const Step& step, Works& works) const;
   Status start_timed(const Step& step, Profile& times);
+  // That step is to blame.
+  Error blamed(const Step& step, const Error& failed) const;
   // The step behind one that chooses.
   Result<size_t> after(const Host& host, const Step& step, Finished& finished);
   Result<bool> begin_trip(const Host& host, const Step& step);
@@ -53,6 +60,7 @@ class Walk {
   Status set_value(Address to, T value) const;
 
   const Gpu& gpu_;
+  const image::Image& image_;
   const LoadedCode& code_;
   const Program& program_;
   const Vec<Address>& addresses_;
