@@ -151,7 +151,8 @@ struct CodeKeeper {
 struct DeviceOptions {
   // 0: one a core that this process may use.
   int threads = 1;
-  // Every buffer ends at a PROT_NONE page, what has no stated fill is NaN-filled (design §9).
+  // Every buffer ends at a PROT_NONE page, on a GPU at guards that are looked at after each kernel; what has no stated fill
+  // is NaN-filled (design §9).
   bool check_memory = false;
   // Of GPUs, which one.
   int gpu = 0;

@@ -1,4 +1,6 @@
 // What runs on a GPU, on one that is none: what is copied, what is kept, what is told the driver.
+#include <cmath>
+
 #include "runtime/codes.h"
 #include "test/runtime/fake_gpu.h"
 #include "test/runtime/growing.h"
@@ -253,6 +255,49 @@ TEST_CASE("a kernel that fails is named where each is waited for") {
     CHECK(d.node == (check ? "/layer/add, /layer/flip" : ""));
     // Nothing works any more, and nothing breaks.
     CHECK(!session->run(rows_of(4)).ok());
+  }
+}
+
+// Of one row more than there are.
+void write_beside(void* const* buffers, const int64_t* symbols, int64_t first, int64_t last,
+                  void* scratch) {
+  add_one(buffers, symbols, first, last, scratch);
+  row(buffers[0], symbols[0])[0] = 1;
+}
+
+// Whether it reads what nobody has written: to = from + 1 where that is a number.
+void leave_out(void* const* buffers, const int64_t*, int64_t, int64_t last, void*) {
+  for (int64_t r = 1; r < last; ++r) row(buffers[0], r)[0] = row(buffers[1], r)[0] + 1;
+}
+
+TEST_CASE("what is written beside a buffer is found, and whose kernel it was") {
+  const DeviceOptions checked{.check_memory = true};
+  for (const int64_t rows : {0, 1, 5}) {
+    FakeGpu gpu;
+    CHECK(value_of(gpu.load(three_commands(), checked)->run(rows_of(rows))) ==
+          value_of(three_commands().load()->run(rows_of(rows))));
+    check_loop(*gpu.load(growing(), checked), *growing().load(), rows, {1, 2, 3, 40, 1});
+  }
+  ImageBuilder b;
+  const uint32_t x = b.input("x"), y = b.output("y");
+  b.launch(b.kernel("beside", write_beside), {y, x});
+  FakeGpu gpu;
+  const auto failed = gpu.load(b, checked)->run(rows_of(3));
+  REQUIRE(!failed.ok());
+  CHECK(failed.error().first().code == kKernelFailed);
+  CHECK(failed.error().first().message == "kernel 'beside': something was written beside buffer 1");
+}
+
+TEST_CASE("what nobody has written is NaN where memory is checked") {
+  ImageBuilder b;
+  const uint32_t x = b.input("x"), y = b.output("y");
+  b.launch(b.kernel("leave_out", leave_out), {y, x});
+  FakeGpu gpu;
+  auto session = gpu.load(b, {.check_memory = true});
+  for (int round = 0; round < 2; ++round) {
+    const Vec<float> values = values_of(value_of(session->run(rows_of(2)))[0]);
+    CHECK(std::isnan(values[0]));
+    CHECK(values[ImageBuilder::kColumns] == ImageBuilder::kColumns + 1);
   }
 }
 

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 
-#include "runtime/codes.h"
 #include "runtime/cuda/kept.h"
 #include "runtime/cuda/run.h"
 
@@ -13,15 +12,17 @@ using image::Image;
 
 class CudaModule final : public Module {
  public:
-  CudaModule(const Gpu& gpu, const Image& image, bool check_kernels) : loaded_(gpu, image) {
-    loaded_.check_kernels = check_kernels;
+  CudaModule(const Gpu& gpu, const Image& image, const DeviceOptions& options)
+      : loaded_(gpu, image) {
+    loaded_.check_kernels = options.check_kernels;
+    loaded_.check_memory = options.check_memory;
   }
 
   Status load(const BlobSource& blobs, const CodeKeeper& keeper) {
     const Gpu& gpu = loaded_.gpu;
     RLX_TRY(loaded_.code, LoadedCode::load(gpu, loaded_.image, keeper));
     RLX_TRY(loaded_.constants, LoadedConstants::load(gpu, loaded_.image, blobs));
-    loaded_.buffers.emplace(gpu, loaded_.image, loaded_.constants);
+    loaded_.buffers.emplace(gpu, loaded_.image, loaded_.constants, loaded_.check_memory);
     const size_t traps = loaded_.image.commands.size() * size_t{image::kTrapRoom};
     RLX_TRY(loaded_.traps, gpu.allocate(traps, "what kernels find wrong"));
     loaded_.spare.traps = loaded_.traps.address();
@@ -44,15 +45,15 @@ class CudaModule final : public Module {
 class CudaDevice final : public Device {
  public:
   CudaDevice(std::unique_ptr<Gpu> gpu, const DeviceOptions& options)
-      : gpu_(std::move(gpu)), keeper_(options.made_code), check_kernels_(options.check_kernels) {}
+      : gpu_(std::move(gpu)), options_(options) {}
 
   // The host's one thread starts everything.
   DeviceFacts facts() const override { return {.threads = 1, .keeps = true}; }
 
   Result<std::unique_ptr<Module>> load(const Image& image, const BlobSource& blobs) override {
     RLX_TRY_VOID(gpu_->enter());
-    auto module = std::make_unique<CudaModule>(*gpu_, image, check_kernels_);
-    RLX_TRY_VOID(module->load(blobs, keeper_));
+    auto module = std::make_unique<CudaModule>(*gpu_, image, options_);
+    RLX_TRY_VOID(module->load(blobs, options_.made_code));
     return std::unique_ptr<Module>(std::move(module));
   }
 
@@ -64,8 +65,7 @@ class CudaDevice final : public Device {
 
  private:
   std::unique_ptr<Gpu> gpu_;
-  const CodeKeeper keeper_;
-  const bool check_kernels_;
+  const DeviceOptions options_;
 };
 
 }  // namespace
@@ -76,9 +76,6 @@ Result<std::unique_ptr<Device>> make_device(const DeviceOptions& options) {
 }
 
 Result<std::unique_ptr<Device>> make_device(const Driver& driver, const DeviceOptions& options) {
-  if (options.check_memory) {
-    return Error(kUnsupportedCommand, "memory is not checked on a GPU", "--target=host");
-  }
   RLX_TRY(std::unique_ptr<Gpu> gpu, Gpu::open(driver, options.gpu));
   return std::unique_ptr<Device>(std::make_unique<CudaDevice>(std::move(gpu), options));
 }

@@ -4,6 +4,9 @@
 #include <cstring>
 #include <utility>
 
+#include <fmt/format.h>
+
+#include "runtime/codes.h"
 #include "runtime/cuda/kept.h"
 
 namespace rlx::runtime::cuda {
@@ -130,6 +133,7 @@ class CudaRun final : public TellingRun {
     const Gpu& gpu = loaded_.gpu;
     RLX_TRY_VOID(gpu.enter());
     loaded_.transfers.begin();
+    RLX_TRY_VOID(loaded_.buffers->begin_run());
     if (loaded_.checks) {
       RLX_TRY_VOID(gpu.fill(loaded_.traps.address(), loaded_.traps.size(), {"\0", 1}));
     }
@@ -204,12 +208,20 @@ class CudaRun final : public TellingRun {
 
   // Whether it came to its end, and not to bad data.
   Result<bool> start_commands(bool timed) {
-    if (!timed && !loaded_.check_kernels && is_straight()) {
+    const bool is_checked = loaded_.check_kernels || loaded_.check_memory;
+    if (!timed && !is_checked && is_straight()) {
       RLX_TRY_VOID(start_graph());
       return true;
     }
-    const bool waits = timed || loaded_.check_kernels;
-    return walk().follow({*this, [this] { return is_trapped(); }}, waits, finished_);
+    Host host{*this, [this] { return is_trapped(); }};
+    if (loaded_.check_memory) host.check = [this] { return check_memory(); };
+    return walk().follow(host, timed || is_checked, finished_);
+  }
+
+  Status check_memory() const {
+    RLX_TRY(const std::optional<uint32_t> damaged, loaded_.buffers->damaged());
+    if (!damaged) return {};
+    return Error(kKernelFailed, fmt::format("something was written beside buffer {}", *damaged));
   }
 
   // Where nothing is told no address changes while it is bound.

@@ -20,8 +20,8 @@ struct Loaded {
   Spare spare = {};
   // Whether some kernel may find data wrong.
   bool checks = false;
-  // DeviceOptions::check_kernels.
-  bool check_kernels = false;
+  // As of DeviceOptions.
+  bool check_kernels = false, check_memory = false;
   ToldSymbols told;
   LaunchGraph graph;
   Transfers transfers;

@@ -60,20 +60,21 @@ Result<bool> Walk::follow(const Host& host, bool timed, Finished& finished) {
       continue;
     }
     at = step.next;
-    if (timed) RLX_TRY_VOID(start_timed(step, finished.times));
+    if (timed) RLX_TRY_VOID(start_timed(host, step, finished.times));
     if (!timed) RLX_TRY_VOID(start(step));
   }
   return true;
 }
 
-Status Walk::start_timed(const Step& step, Profile& times) {
+Status Walk::start_timed(const Host& host, const Step& step, Profile& times) {
   if (step.skipped) return {};
   RLX_TRY_VOID(gpu_.wait());
   const auto begin = Clock::now();
   Status done = start(step);
   if (done) done = gpu_.wait();
-  if (!done) return blamed(step, done.error());
   const auto time = std::chrono::nanoseconds(Clock::now() - begin);
+  if (done && host.check) done = host.check();
+  if (!done) return blamed(step, done.error());
   times.items.push_back({step.command, time.count()});
   return {};
 }

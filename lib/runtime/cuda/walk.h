@@ -19,6 +19,8 @@ struct Host {
   Steward& steward;
   // Whether a kernel has met bad data: nobody knows what a condition is worth then.
   std::function<Result<bool>()> is_trapped;
+  // What is wrong after a command that was waited for, though the GPU says nothing; empty: nobody looks.
+  std::function<Status()> check = {};
 };
 
 // What it is given may change while the host is at work.
@@ -44,7 +46,7 @@ class Walk {
   // Nothing where the step has nothing to do.
   Status add(const Step& step, Works& works) const;
   Status add_launch(const Step& step, Works& works) const;
-  Status start_timed(const Step& step, Profile& times);
+  Status start_timed(const Host& host, const Step& step, Profile& times);
   // That step is to blame.
   Error blamed(const Step& step, const Error& failed) const;
   // The step behind one that chooses.
