@@ -342,7 +342,7 @@ class Runner {
 }  // namespace
 
 Status run_model(const RunRequest& request, const Loader& loader, Vec<RunItem>& items) {
-  const Status done = Runner(request, loader, items).run();
+  Status done = Runner(request, loader, items).run();
   const bool is_lost = !done && done.error().first().code == runtime::kKernelFailed;
   // Whoever looks after each kernel knows it already.
   if (!is_lost || request.check_kernels || request.check_memory) return done;
