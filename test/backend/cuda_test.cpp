@@ -14,6 +14,7 @@
 #include "plan/plan.h"
 #include "test/backend/corpus.h"
 #include "test/backend/kernels.h"
+#include "test/backend/matrices.h"
 #include "test/backend/shim.h"
 
 namespace rlx::test {
@@ -187,6 +188,18 @@ TEST_CASE("kernels that plans make for a GPU go through the shim") {
   }
   std::printf("%lld planned kernels\n", static_cast<long long>(kernels));
   CHECK(kernels > 50);
+}
+
+TEST_CASE("products in another order through the shim") {
+  const Vec<Case> cases = matrix_cases();
+  // Fibers are slow: each kernel in one way.
+  for (size_t i = 0; i < cases.size(); ++i) {
+    const Case& c = cases[i];
+    const Vec<Choice> choices = matrix_choices(c.kernel);
+    const Choice& choice = choices[i % choices.size()];
+    INFO(c.name << ", " << choice.algorithm << " " << choice.tile[0] << "\n" << to_text(c.kernel));
+    check_shim(c.kernel, choice, c.symbols, c.fill);
+  }
 }
 
 TEST_CASE("GPU kernels through the shim") {

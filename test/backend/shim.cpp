@@ -12,10 +12,12 @@
 
 #include <algorithm>
 #include <cstring>
+#include <deque>
 #include <memory>
 
 #include "backend/cpu/object.h"
 #include "backend/cuda/module.h"
+#include "test/backend/warp.h"
 
 namespace rlx::test {
 
@@ -33,15 +35,35 @@ struct Context {
   void* shared = nullptr;
   void (*barrier)(Context*) = nullptr;
   int32_t (*from_lane)(Context*, int32_t value, int32_t distance) = nullptr;
+  // 16 bytes, or as many zeros.
+  void (*copy)(Context*, void* to, const void* from, int32_t bytes) = nullptr;
+  void (*commit)(Context*) = nullptr;
+  void (*wait)(Context*, int32_t pending) = nullptr;
+  // Meeting::What, what it brings and gets.
+  void (*meet)(Context*, int32_t what, const void* row, uint32_t* words) = nullptr;
 };
 
 // The number of a member of 8 bytes, or of 4.
-enum Member : unsigned { kThread = 0, kBlock = 1, kShared = 1, kBarrier = 2, kFromLane = 3 };
+enum Member : unsigned {
+  kThread = 0,
+  kBlock = 1,
+  kShared = 1,
+  kBarrier = 2,
+  kFromLane = 3,
+  kCopy = 4,
+  kCommit = 5,
+  kWait = 6,
+  kMeet = 7
+};
 
 static_assert(offsetof(Context, block) == 4 * kBlock);
 static_assert(offsetof(Context, shared) == 8 * kShared);
 static_assert(offsetof(Context, barrier) == 8 * kBarrier);
 static_assert(offsetof(Context, from_lane) == 8 * kFromLane);
+static_assert(offsetof(Context, copy) == 8 * kCopy);
+static_assert(offsetof(Context, commit) == 8 * kCommit);
+static_assert(offsetof(Context, wait) == 8 * kWait);
+static_assert(offsetof(Context, meet) == 8 * kMeet);
 
 // ---- The rewritten function -------------------------------------------------------------------
 
@@ -124,6 +146,30 @@ class Rewriter {
         meets_ = true;
         break;
       }
+      case llvm::Intrinsic::nvvm_bar_warp_sync:
+        call_member(kMeet, {b_.getInt32(static_cast<uint32_t>(Meeting::What::kBarrier)),
+                            llvm::ConstantPointerNull::get(b_.getPtrTy()), words_of_meeting()});
+        break;
+      case llvm::Intrinsic::nvvm_cp_async_cg_shared_global_16_s:
+        call_member(kCopy, {generic(call.getArgOperand(0)), generic(call.getArgOperand(1)),
+                            call.getArgOperand(2)});
+        break;
+      case llvm::Intrinsic::nvvm_cp_async_commit_group: call_member(kCommit, {}); break;
+      case llvm::Intrinsic::nvvm_cp_async_wait_group:
+        call_member(kWait, {call.getArgOperand(0)});
+        break;
+      case llvm::Intrinsic::nvvm_ldmatrix_sync_aligned_m8n8_x4_b16:
+        with = meet(call, Meeting::What::kLoad, call.getArgOperand(0));
+        break;
+      case llvm::Intrinsic::nvvm_ldmatrix_sync_aligned_m8n8_x4_trans_b16:
+        with = meet(call, Meeting::What::kLoadTransposed, call.getArgOperand(0));
+        break;
+      case llvm::Intrinsic::nvvm_mma_m16n8k16_row_col_bf16:
+        with = meet(call, Meeting::What::kMultiplyBF16, nullptr);
+        break;
+      case llvm::Intrinsic::nvvm_mma_m16n8k16_row_col_f32_f32:
+        with = meet(call, Meeting::What::kMultiplyF16, nullptr);
+        break;
       default:
         // What is left has a meaning on every target.
         REQUIRE(call.getCalledFunction()->isIntrinsic());
@@ -134,9 +180,44 @@ class Rewriter {
     call.eraseFromParent();
   }
 
+  llvm::Value* generic(llvm::Value* address) {
+    return b_.CreateAddrSpaceCast(address, b_.getPtrTy());
+  }
+
+  // Of the context, which is its first argument.
+  void call_member(Member number, Vec<llvm::Value*> arguments) {
+    arguments.insert(arguments.begin(), fn_->getArg(1));
+    Vec<llvm::Type*> types;
+    for (llvm::Value* v : arguments) types.push_back(v->getType());
+    auto* type = llvm::FunctionType::get(b_.getVoidTy(), types, false);
+    b_.CreateCall(type, member(b_.getPtrTy(), number), arguments);
+    meets_ = true;
+  }
+
+  // Gives the four words of the call's result.
+  llvm::Value* meet(llvm::CallInst& call, Meeting::What what, llvm::Value* row) {
+    llvm::Value* words = words_of_meeting();
+    for (unsigned i = 0; !row && i < call.arg_size(); ++i) {
+      llvm::Value* word = b_.CreateBitCast(call.getArgOperand(i), b_.getInt32Ty());
+      b_.CreateStore(word, b_.CreateConstGEP1_32(b_.getInt32Ty(), words, i));
+    }
+    llvm::Value* address = row ? generic(row) : llvm::ConstantPointerNull::get(b_.getPtrTy());
+    call_member(kMeet, {b_.getInt32(static_cast<uint32_t>(what)), address, words});
+    return b_.CreateLoad(call.getType(), words);
+  }
+
+  llvm::Value* words_of_meeting() {
+    if (words_) return words_;
+    const llvm::IRBuilder<>::InsertPointGuard here(b_);
+    b_.SetInsertPoint(fn_->getEntryBlock().getFirstInsertionPt());
+    constexpr uint64_t kWords = std::tuple_size_v<decltype(Meeting::words)>;
+    return words_ = b_.CreateAlloca(llvm::ArrayType::get(b_.getInt32Ty(), kWords));
+  }
+
   llvm::Module& module_;
   llvm::IRBuilder<> b_;
   llvm::Function* fn_ = nullptr;
+  llvm::Value* words_ = nullptr;
   bool meets_ = false;
 };
 
@@ -146,14 +227,23 @@ using RunThread = void (*)(const uint64_t* params, Context* context);
 
 class Block;
 
+struct Copy {
+  void* to = nullptr;
+  const void* from = nullptr;
+  int32_t bytes = 0;
+};
+
 // A fiber; Context comes first, so that the code's is the thread's.
 struct Thread {
-  enum class State : uint8_t { kReady, kAtBarrier, kMovingLanes, kEnded };
+  enum class State : uint8_t { kReady, kAtBarrier, kMeetingWarp, kEnded };
 
   Context context;
   Block* block = nullptr;
   State state = State::kReady;
-  int32_t value = 0, distance = 0;
+  Meeting meeting;
+  // Copies that were started, by group; nothing of them is there before it is waited for.
+  std::deque<Vec<Copy>> copies = {};
+  Vec<Copy> open = {};
   ucontext_t at = {};
   static constexpr size_t kStackBytes = 64 << 10;
   std::unique_ptr<std::byte[]> stack = std::make_unique_for_overwrite<std::byte[]>(kStackBytes);
@@ -169,8 +259,8 @@ class Block {
 
   void run(int64_t number, void* shared) {
     for (size_t i = 0; i < threads_.size(); ++i) {
-      start(threads_[i],
-            {static_cast<int32_t>(i), static_cast<int32_t>(number), shared, meet_block, meet_warp});
+      start(threads_[i], {static_cast<int32_t>(i), static_cast<int32_t>(number), shared, meet_block,
+                          from_lane, start_copy, commit_copies, wait_for_copies, meet_warp});
     }
     while (!all_are(Thread::State::kEnded)) {
       for (const size_t i : order_) {
@@ -210,12 +300,41 @@ class Block {
     wait(*reinterpret_cast<Thread*>(c), Thread::State::kAtBarrier);
   }
 
-  static int32_t meet_warp(Context* c, int32_t value, int32_t distance) {
+  static void meet_warp(Context* c, Meeting what) {
     auto& t = *reinterpret_cast<Thread*>(c);
-    t.value = value;
-    t.distance = distance;
-    wait(t, Thread::State::kMovingLanes);
-    return t.value;
+    t.meeting = what;
+    wait(t, Thread::State::kMeetingWarp);
+  }
+
+  static int32_t from_lane(Context* c, int32_t value, int32_t distance) {
+    meet_warp(c, {.distance = distance, .words = {static_cast<uint32_t>(value)}});
+    return static_cast<int32_t>(reinterpret_cast<Thread*>(c)->meeting.words[0]);
+  }
+
+  static void meet_warp(Context* c, int32_t what, const void* row, uint32_t* words) {
+    Meeting meeting{.what = static_cast<Meeting::What>(what), .row = row};
+    std::memcpy(meeting.words.data(), words, sizeof meeting.words);
+    meet_warp(c, meeting);
+    std::memcpy(words, reinterpret_cast<Thread*>(c)->meeting.words.data(), 16);
+  }
+
+  static void start_copy(Context* c, void* to, const void* from, int32_t bytes) {
+    reinterpret_cast<Thread*>(c)->open.push_back({to, from, bytes});
+  }
+
+  static void commit_copies(Context* c) {
+    auto& t = *reinterpret_cast<Thread*>(c);
+    t.copies.push_back(std::exchange(t.open, {}));
+  }
+
+  static void wait_for_copies(Context* c, int32_t pending) {
+    auto& t = *reinterpret_cast<Thread*>(c);
+    for (; t.copies.size() > static_cast<size_t>(pending); t.copies.pop_front()) {
+      for (const Copy& copy : t.copies.front()) {
+        std::memset(copy.to, 0, 16);
+        std::memcpy(copy.to, copy.from, static_cast<size_t>(copy.bytes));
+      }
+    }
   }
 
   bool all_are(Thread::State state) const {
@@ -230,20 +349,21 @@ class Block {
       for (Thread& t : threads_) t.state = Thread::State::kReady;
       any = true;
     }
-    for (size_t warp = 0; warp + kWarp <= threads_.size(); warp += kWarp) any |= move_lanes(warp);
+    for (size_t warp = 0; warp + kWarp <= threads_.size(); warp += kWarp) any |= let_warp_go(warp);
     return any;
   }
 
-  bool move_lanes(size_t warp) {
-    const std::span<Thread> lanes(&threads_[warp], kWarp);
-    for (const Thread& t : lanes) {
-      if (t.state != Thread::State::kMovingLanes || t.distance != lanes[0].distance) return false;
-    }
+  bool let_warp_go(size_t first) {
+    std::array<Meeting*, kWarp> lanes = {};
     for (size_t i = 0; i < lanes.size(); ++i) {
-      const size_t from = i + static_cast<size_t>(lanes[i].distance);
-      if (from < lanes.size()) lanes[i].value = lanes[from].value;
-      lanes[i].state = Thread::State::kReady;
+      Thread& t = threads_[first + i];
+      if (t.state != Thread::State::kMeetingWarp) return false;
+      lanes[i] = &t.meeting;
+      if (t.meeting.what != lanes[0]->what || t.meeting.distance != lanes[0]->distance)
+        return false;
     }
+    meet(lanes);
+    for (size_t i = 0; i < lanes.size(); ++i) threads_[first + i].state = Thread::State::kReady;
     return true;
   }
 
@@ -277,6 +397,7 @@ Shim::Shim(const Kernel& k, const Target& target, const Choice& choice)
     shared_bytes_ += static_cast<int64_t>(
         module.getDataLayout().getTypeAllocSize(g.getValueType()).getFixedValue());
   }
+  shared_bytes_ += launch_.shared_bytes;
   meets_ = Rewriter(module).run();
   const Target v3 = *parse_target("cpu:x86-64-v3");
   const backend::cpu::FlatCode flat = backend::cpu::Codegen(v3.cpu()).flat_code(module);
@@ -322,37 +443,60 @@ std::map<std::string, int64_t>& shims_run() {
 
 namespace {
 
+const Target& sm_80() {
+  static const Target target = *parse_target("cuda:sm_80");
+  return target;
+}
+
 // Tests run one kernel over several extents: the code of the last one is kept.
 Shim& shim_of(const Kernel& k, const Target& target, const Choice& choice) {
   static Kernel last;
   static std::map<std::string, Shim> shims;
   if (k != last) shims.clear();
   last = k;
-  const auto found = shims.find(choice.algorithm);
+  std::string how = choice.algorithm;
+  for (const int64_t number : choice.tile) how += " " + std::to_string(number);
+  const auto found = shims.find(how);
   if (found != shims.end()) return found->second;
-  return shims.try_emplace(choice.algorithm, k, target, choice).first->second;
+  return shims.try_emplace(how, k, target, choice).first->second;
+}
+
+}  // namespace
+
+namespace {
+
+void check_row(const Kernel& k, const Choice& choice, const Symbols& symbols, const Fill& fill,
+               Vec<Memory>& want) {
+  constexpr int64_t kMostFibers = 1 << 16;
+  Shim& shim = shim_of(k, sm_80(), choice);
+  if (shim.meets() && shim.threads(symbols) > kMostFibers) return;
+  for (const bool reverse : {false, true}) {
+    Vec<Memory> got = buffers_of(k, symbols, fill);
+    const image::Trap trap = shim.run(got, symbols, reverse);
+    CHECK(trap.site == 0);
+    compare(k, got, want, "GPU, " + choice.algorithm + (reverse ? ", turned round" : ""));
+  }
+  ++shims_run()[choice.algorithm];
 }
 
 }  // namespace
 
 void check_shim(const Kernel& k, const Symbols& symbols, const Fill& fill) {
-  constexpr int64_t kMostFibers = 1 << 16;
-  static const Target target = *parse_target("cuda:sm_80");
-  auto rows = cuda::menu(k, target);
+  auto rows = cuda::menu(k, sm_80());
   if (!rows) FAIL(to_text(rows.error()));
   Vec<Memory> want = interpreted(k, symbols, fill);
   for (const Alternative& row : *rows) {
-    if (!find_alternative(*rows, k, row.choice.algorithm)) continue;
-    Shim& shim = shim_of(k, target, row.choice);
-    if (shim.meets() && shim.threads(symbols) > kMostFibers) continue;
-    for (const bool reverse : {false, true}) {
-      Vec<Memory> got = buffers_of(k, symbols, fill);
-      const image::Trap trap = shim.run(got, symbols, reverse);
-      CHECK(trap.site == 0);
-      compare(k, got, want, "GPU, " + row.choice.algorithm + (reverse ? ", turned round" : ""));
-    }
-    ++shims_run()[row.choice.algorithm];
+    if (!row.exact || !find_alternative(*rows, k, row.choice.algorithm)) continue;
+    check_row(k, row.choice, symbols, fill, want);
   }
+}
+
+void check_shim(const Kernel& k, const Choice& choice, const Symbols& symbols, const Fill& fill) {
+  auto rows = cuda::menu(k, sm_80());
+  if (!rows) FAIL(to_text(rows.error()));
+  REQUIRE(find_alternative(*rows, k, choice.algorithm));
+  Vec<Memory> want = interpreted(k, symbols, fill);
+  check_row(k, choice, symbols, fill, want);
 }
 
 }  // namespace rlx::test

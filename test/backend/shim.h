@@ -35,6 +35,9 @@ class Shim {
 // whatever order threads run in. Rows with more threads than can be tried are left out.
 void check_shim(const Kernel& k, const Symbols& symbols, const Fill& fill);
 
+// The same with a choice whose bits are the interpreter's for these values, whatever the menu says of others.
+void check_shim(const Kernel& k, const Choice& choice, const Symbols& symbols, const Fill& fill);
+
 // Kernels that check_shim has run, by algorithm.
 std::map<std::string, int64_t>& shims_run();
 

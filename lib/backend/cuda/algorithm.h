@@ -1,6 +1,6 @@
 // The ways in which this backend runs kernels, as a table: menu, compile and tests walk it. LLVM-free.
 //
-// All of them give the bits that the kernel's text says, and take operands as they lie.
+// All but those that say otherwise give the bits that the kernel's text says, and take operands as they lie.
 #pragma once
 #include <span>
 
@@ -27,6 +27,8 @@ struct Work {
   Dim blocks;
   int64_t threads = 1;
   Dim scratch_bytes;
+  // Beside what the function itself declares.
+  int64_t shared_bytes = 0;
 };
 
 struct Algorithm {

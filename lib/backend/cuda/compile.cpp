@@ -56,7 +56,7 @@ Result<Code> compile_code(const Vec<PlannedKernel>& kernels, const Vec<std::stri
   std::map<std::string, uint64_t> functions;
   for (Launch& l : module.launches) {
     const auto [function, is_new] = functions.try_emplace(l.function, gpu.functions.size());
-    if (is_new) gpu.functions.push_back({l.function, l.threads});
+    if (is_new) gpu.functions.push_back({l.function, l.threads, l.shared_bytes});
     code.entries.push_back({function->second, l.blocks, l.scratch_bytes, std::move(l.sites)});
   }
   code.blob = encode(gpu);

@@ -15,6 +15,8 @@ struct Launch {
   // A grid of one dimension; no blocks, no start.
   Dim blocks;
   int64_t threads = 1;
+  // Beside what the function itself declares.
+  int64_t shared_bytes = 0;
   Dim scratch_bytes;
   // Where user data can be found wrong (image::Trap::site - 1).
   Vec<image::Site> sites;

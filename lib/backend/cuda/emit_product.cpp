@@ -19,7 +19,7 @@ class ProductEmitter {
         loops_(loops),
         size_(size),
         edge_(kSide * size),
-        acc_(f.kernel.stages[0].contract().acc) {
+        acc_(accumulator_types(f.kernel.stages[0])[0]) {
     for (const Stage& s : f.kernel.stages) refs_.push_back(resolve(f.kernel, s, {}));
   }
 
@@ -92,14 +92,14 @@ class ProductEmitter {
 
   // The elements of both operands at 16 steps from `from` on; those past the end repeat the last step.
   void stage_operands(Value* from) {
-    const Contract& c = f_.kernel.stages[0].contract();
+    const Vec<ExprId> factors = operands(f_.kernel.stages[0]);
     for (int64_t i = 0; i < size_; ++i) {
       Value* number = f_.b.CreateAdd(thread_, f_.i64(i * kThreadsOfTile));
       Value* step = f_.b.CreateURem(number, f_.i64(kDepth));
       Value* row = f_.b.CreateUDiv(number, f_.i64(kDepth));
       Value* place = left_place(row, step);
       Value* there = existing(f_.b.CreateAdd(first_row_, row), loops_.rows);
-      stage(c.a, at_step(spread(f_, batch_, loops_.rows, there), from, step), place);
+      stage(factors[0], at_step(spread(f_, batch_, loops_.rows, there), from, step), place);
     }
     for (int64_t i = 0; i < size_; ++i) {
       Value* number = f_.b.CreateAdd(thread_, f_.i64(i * kThreadsOfTile));
@@ -107,7 +107,7 @@ class ProductEmitter {
       Value* step = f_.b.CreateUDiv(number, f_.i64(edge_));
       Value* place = right_place(column, step);
       Value* there = existing(f_.b.CreateAdd(first_column_, column), loops_.columns);
-      stage(c.b, at_step(spread(f_, batch_, loops_.columns, there), from, step), place);
+      stage(factors[1], at_step(spread(f_, batch_, loops_.columns, there), from, step), place);
     }
   }
 

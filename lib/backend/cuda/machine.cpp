@@ -12,6 +12,8 @@ namespace intrinsic = llvm::Intrinsic;
 // Of buffers, wherever they lie in an arena.
 constexpr uint64_t kBufferAlignment = 64;
 constexpr unsigned kSharedSpace = 3;
+// Of a warp.
+constexpr uint32_t kAllLanes = 0xffffffff;
 
 Value* special_register(Function& f, intrinsic::ID id) {
   return f.at_entry([&] {
@@ -23,9 +25,9 @@ Value* special_register(Function& f, intrinsic::ID id) {
 
 // Of 32 bits.
 Value* word_from_lane(Function& f, Value* word, int distance) {
-  constexpr uint32_t kAll = 0xffffffff, kLast = 31;
+  constexpr uint32_t kLast = 31;
   return f.b.CreateIntrinsic(intrinsic::nvvm_shfl_sync_down_i32, {},
-                             {f.b.getInt32(kAll), word,
+                             {f.b.getInt32(kAllLanes), word,
                               f.b.getInt32(static_cast<uint32_t>(distance)), f.b.getInt32(kLast)});
 }
 
@@ -127,8 +129,22 @@ Value* Nvptx::shared_memory(Function& f, int64_t bytes) const {
   return f.b.CreateAddrSpaceCast(memory, f.ptr());
 }
 
+Value* Nvptx::asked_shared_memory(Function& f) const {
+  llvm::Function& fn = *f.b.GetInsertBlock()->getParent();
+  auto* type = llvm::ArrayType::get(f.b.getInt8Ty(), 0);
+  auto* memory = new llvm::GlobalVariable(
+      *fn.getParent(), type, false, llvm::GlobalValue::ExternalLinkage, nullptr,
+      fn.getName() + "_asked", nullptr, llvm::GlobalValue::NotThreadLocal, kSharedSpace);
+  memory->setAlignment(llvm::Align(128));
+  return memory;
+}
+
 void Nvptx::barrier(Function& f) const {
   f.b.CreateIntrinsic(intrinsic::nvvm_barrier_cta_sync_aligned_all, {}, {f.b.getInt32(0)});
+}
+
+void Nvptx::warp_barrier(Function& f) const {
+  f.b.CreateIntrinsic(intrinsic::nvvm_bar_warp_sync, {}, {f.b.getInt32(kAllLanes)});
 }
 
 // ---- What passes must not see through -----------------------------------------------------------

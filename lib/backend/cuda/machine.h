@@ -24,6 +24,7 @@ class Nvptx final : public Machine {
   llvm::Value* lane(Function& f) const override;
   llvm::Value* from_lane(Function& f, llvm::Value* v, int distance) const override;
   llvm::Value* extremum(Function& f, bool max, llvm::Value* b, llvm::Value* a) const override;
+  bool unrolls() const override { return true; }
   bool masks_narrow_elements() const override { return false; }
   llvm::Value* store_mask(Function&, llvm::Value*, llvm::Value* mask) const override {
     return mask;
@@ -36,8 +37,12 @@ class Nvptx final : public Machine {
   llvm::Value* scratch(Function& f) const;
   // So many bytes that the threads of a block share.
   llvm::Value* shared_memory(Function& f, int64_t bytes) const;
+  // What Work::shared_bytes asked for, as an address of the space of shared memory.
+  llvm::Value* asked_shared_memory(Function& f) const;
   // All threads of the block meet, and see what each of them has written.
   void barrier(Function& f) const;
+  // All threads of the warp.
+  void warp_barrier(Function& f) const;
 
  private:
   unsigned arguments() const { return static_cast<unsigned>(kernel_.args.size()); }

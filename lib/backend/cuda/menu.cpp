@@ -39,6 +39,7 @@ Result<Vec<Alternative>> menu(const Kernel& k, const Target& target) {
   for (const Algorithm& a : algorithms()) {
     for (Alternative& row : a.offer(k, target.cuda())) rows.push_back(std::move(row));
   }
+  if (!is_relaxed(k)) std::erase_if(rows, [](const Alternative& row) { return !row.exact; });
   return rows;
 }
 

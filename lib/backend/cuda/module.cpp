@@ -53,7 +53,8 @@ Vec<Launch> write_functions(llvm::Module& module, const Vec<PlannedKernel>& kern
     const std::string name = function_name(i, kernel.name);
     const Algorithm* algorithm = find_algorithm(function.planned.choice.algorithm);
     const Work work = algorithm->emit({module, name, function.planned, symbols, target});
-    of_function.push_back({name, work.blocks, work.threads, work.scratch_bytes, {}});
+    of_function.push_back(
+        {name, work.blocks, work.threads, work.shared_bytes, work.scratch_bytes, {}});
   }
   Vec<Launch> launches;
   for (size_t i = 0; i < kernels.size(); ++i) {
@@ -77,7 +78,7 @@ Codegen::Codegen(const CudaTarget& target) {
 }
 
 void Codegen::optimise(llvm::Module& module) {
-  backend::optimise(module, *machine_);
+  backend::optimise(module, *machine_, true);
   lower_calls(module);
 }
 

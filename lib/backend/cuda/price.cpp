@@ -140,6 +140,102 @@ Cost price_of_blocks(const Kernel& k, int64_t threads) {
          time_of(points * all.cycles, chain, {ceil_of(points.cycles, kResident / threads)});
 }
 
+namespace {
+
+// Multiprocessors, shared memory of one, and what all of its threads, and its matrix units, do in a cycle.
+constexpr int64_t kProcessors = 132, kShared = 220 << 10, kLanesOfAll = 128, kProducts = 950;
+
+// Of one stage of a tile's ring: its work, and how long it takes at least.
+struct StageOfRing {
+  int64_t work = 0, latency = 0;
+};
+
+StageOfRing stage_of_ring(const Stage& s, const MatrixPlan& plan, const MatrixTile& tile) {
+  constexpr int64_t kCopied = 140, kComputed = 900;
+  StageOfRing of{tile.rows * tile.columns * kStageDepth / kProducts, kCopied};
+  for (const auto& [operand, edge] :
+       {std::pair(&plan.left, tile.rows), std::pair(&plan.right, tile.columns)}) {
+    if (operand->copied) continue;
+    // Index arithmetic, conversions and the store.
+    of.work += edge * kStageDepth * (12 + weight(s)) / kLanesOfAll;
+    of.latency = kComputed;
+  }
+  return of;
+}
+
+int64_t tiles_along(const Vec<Loop>& loops, int64_t edge) {
+  return ceil_of(steps_of(loops).cycles, edge);
+}
+
+}  // namespace
+
+Cost price_of_matrix(const Kernel& k, const MatrixPlan& plan, const MatrixTile& tile) {
+  // Until a block's first stage is there.
+  constexpr int64_t kFirst = 1500;
+  const ProductLoops& loops = plan.loops;
+  const Cost tiles = steps_of(loops.batch) * (tiles_along(loops.rows, tile.rows) *
+                                              tiles_along(loops.columns, tile.columns));
+  const int64_t steps = tiles_along(loops.depth, kStageDepth);
+  const int64_t most = std::max<int64_t>(1, kShared / tile.shared_bytes());
+  const int64_t together = std::min(most, ceil_of(tiles.cycles, kProcessors));
+  const int64_t waves = ceil_of(tiles.cycles, kProcessors * together);
+  const StageOfRing ring = stage_of_ring(k.stages[0], plan, tile);
+  int64_t results = 0;
+  for (size_t i = 1; i < k.stages.size(); ++i) results += weight(k.stages[i]);
+  // Sums go through shared memory, and what is computed of them.
+  const int64_t epilogue =
+      tile.rows * tile.columns * (4 * tile.depth_warps + results) / kLanesOfAll;
+  const Cost of_wave{steps * std::max(ring.latency, together * ring.work) + together * epilogue +
+                     kFirst};
+  Cost once;
+  for (const Arg& a : k.args) once += bytes_of_arg(a);
+  const Cost again = tiles * (steps * tile.stage_bytes());
+  // From the second cache, twice as fast as from memory.
+  const Cost traffic{std::max(once.cycles, again.cycles / 2) / kBytes};
+  return kStart + std::max(traffic, of_wave * waves);
+}
+
+Cost price_of_matrix_rows(const MatrixRowsPlan& p, const MatrixTile& tile) {
+  // Of a product's tile, and of a group of stages on a row, beside its work.
+  constexpr int64_t kFirst = 600, kGroup = 100;
+  const Cost blocks = steps_of(p.batch) * tiles_along(p.rows, tile.rows);
+  const int64_t most = std::max<int64_t>(1, kShared / shared_bytes(p, tile));
+  const int64_t together = std::min(most, ceil_of(blocks.cycles, kProcessors));
+  int64_t of_block = 0;
+  for (size_t i = 0; i < p.kernel.stages.size(); ++i) {
+    const Stage& s = p.kernel.stages[i];
+    if (const std::optional<MatrixPlan>& plan = p.products[i]) {
+      const StageOfRing ring = stage_of_ring(s, *plan, tile);
+      const int64_t steps = tiles_along(plan->loops.depth, kStageDepth);
+      const int64_t epilogue = tile.rows * tile.columns * (4 * tile.depth_warps + 8) / kLanesOfAll;
+      of_block +=
+          tiles_along(plan->loops.columns, tile.columns) *
+          (steps * std::max(ring.latency, together * ring.work) + together * epilogue + kFirst);
+    } else {
+      // All warps together are bound by what they do, each by itself by how long its steps take.
+      const int64_t steps = round_up(steps_of(s.loops).cycles, kReductionLanes);
+      of_block += tile.rows * steps * weight(s) * together / kLanesOfAll +
+                  ceil_of(tile.rows, tile.warps()) * kGroup;
+    }
+  }
+  Cost once;
+  for (const Arg& a : p.kernel.args) once += bytes_of_arg(a);
+  const Cost waves{ceil_of(blocks.cycles, kProcessors * together)};
+  return kStart + std::max(Cost{once.cycles / kBytes}, waves * of_block);
+}
+
+Cost price_of_warp_product(const Kernel& k, const ProductLoops& loops) {
+  // Of the first runs, and of the lanes' merges and results.
+  constexpr int64_t kFirst = 1500;
+  Cost bytes;
+  for (const Arg& a : k.args) bytes += bytes_of_arg(a);
+  const Cost steps =
+      steps_of(loops.batch) * (steps_of(loops.columns) * steps_of(loops.depth).cycles).cycles;
+  int64_t of_step = steps_of(loops.rows).cycles * 2 + weight(k.stages[0]);
+  return kStart + Cost{kFirst} +
+         std::max(Cost{bytes.cycles / kBytes}, Cost{(steps * of_step).cycles / kOperations});
+}
+
 Cost price_of_product(const Kernel& k, const ProductLoops& loops, int64_t size) {
   // Of a tile's threads on one multiprocessor, of which there are so many.
   constexpr int64_t kProcessors = 128, kCyclesOfStep = 2;

@@ -5,6 +5,7 @@
 #include "backend/common/grid.h"
 #include "backend/common/groups.h"
 #include "backend/cuda/price.h"
+#include "kernel/address.h"
 
 namespace rlx::backend::cuda {
 
@@ -34,11 +35,37 @@ bool are_maps_of_points(const Kernel& k) {
                      [](const Stage& s) { return s.kind() == Kind::kMap && s.loops.empty(); });
 }
 
+// Which loops are whose, in a product of either kind.
+struct Sides {
+  Vec<LoopId> rows, columns;
+  // From outermost to innermost, as sums go.
+  Vec<Loop> depth;
+};
+
+std::optional<Sides> sides_of(const Stage& s) {
+  if (s.kind() == Kind::kContract) return Sides{s.contract().m, s.contract().n, s.loops};
+  if (s.kind() != Kind::kConv) return std::nullopt;
+  const Conv& c = s.conv();
+  Sides sides{.rows = c.pixel, .columns = {c.out_channel}};
+  sides.rows.push_back(c.batch);
+  for (const LoopId id : c.window) sides.depth.push_back(*find_loop(s.loops, id));
+  sides.depth.push_back(*find_loop(s.loops, c.in_channel));
+  return sides;
+}
+
+bool is_cut(const Stage& s) {
+  const Order* order = order_of(s);
+  return order && order->is_cut();
+}
+
 // Whether the product's loops lie as the tile wants them.
-bool is_tiled(const Stage& s, const Contract& c, const ProductLoops& loops) {
-  if (c.order.is_cut() || kept_loops(s) != 0) return false;
-  if (loops.rows.size() != c.m.size() || loops.columns.size() != c.n.size()) return false;
-  return !varies_along(s, c.a, c.n) && !varies_along(s, c.b, c.m);
+bool is_tiled(const Stage& s, const ProductLoops& loops, const Sides& sides) {
+  if (is_cut(s) || kept_loops(s) != 0) return false;
+  if (loops.rows.size() != sides.rows.size() || loops.columns.size() != sides.columns.size()) {
+    return false;
+  }
+  const Vec<ExprId> factors = operands(s);
+  return !varies_along(s, factors[0], sides.columns) && !varies_along(s, factors[1], sides.rows);
 }
 
 }  // namespace
@@ -50,22 +77,46 @@ Dim points_of(const Vec<Loop>& loops) {
 }
 
 std::optional<ProductLoops> product_loops(const Kernel& k) {
-  if (k.stages.empty() || k.stages[0].kind() != Kind::kContract) return std::nullopt;
+  if (k.stages.empty()) return std::nullopt;
   if (must_run_in_order(k) || first_sequential(k) < k.grid.size()) return std::nullopt;
   if (!are_maps_of_points(k) || !std::ranges::all_of(k.locals, in_register)) return std::nullopt;
   const Stage& s = k.stages[0];
-  const Contract& c = s.contract();
-  ProductLoops loops{.depth = s.loops};
+  const std::optional<Sides> sides = sides_of(s);
+  if (!sides) return std::nullopt;
+  ProductLoops loops{.depth = sides->depth};
   for (const Loop& l : k.grid) {
-    if (is_listed(c.m, l)) {
+    if (is_listed(sides->rows, l)) {
       loops.rows.push_back(l);
-    } else if (is_listed(c.n, l)) {
+    } else if (is_listed(sides->columns, l)) {
       loops.columns.push_back(l);
     } else {
       loops.batch.push_back(l);
     }
   }
-  return is_tiled(s, c, loops) ? std::optional(std::move(loops)) : std::nullopt;
+  return is_tiled(s, loops, *sides) ? std::optional(std::move(loops)) : std::nullopt;
+}
+
+bool runs_along(const Kernel& k, const Stage& s, const Access& a, const Loop& l) {
+  if (a.of != Access::Of::kArg || l.extent.is(1)) return false;
+  const RangeOf range = ranges_of(k, &s, {});
+  const std::optional<Dim> stride = lane_stride(address_of(a, k.args[a.tensor], range), l.id, kRun);
+  return stride && stride->is(1);
+}
+
+Storage depth_last(const Access& a, const Vec<Loop>& depth) {
+  Vec<int> order, inner;
+  const int rank = static_cast<int>(a.index.size());
+  for (const Loop& l : depth) {
+    for (int i = 0; i < rank; ++i) {
+      const bool moves = uses_loop(a.index[static_cast<size_t>(i)].dim, l.id);
+      if (moves && !std::ranges::count(inner, i)) inner.push_back(i);
+    }
+  }
+  for (int i = 0; i < rank; ++i) {
+    if (!std::ranges::count(inner, i)) order.push_back(i);
+  }
+  order.insert(order.end(), inner.begin(), inner.end());
+  return Storage::ordered(order);
 }
 
 Vec<Alternative> offer_product(const Kernel& k, const CudaTarget&) {

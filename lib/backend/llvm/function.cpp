@@ -109,6 +109,27 @@ void Function::tag(llvm::Instruction* access, uint32_t arg) {
 }
 
 // The loop is rotated: a test before it, another at its end, so that what does not change in it can leave.
+namespace {
+
+// Tells LLVM to do so where the loop is short; passes.h.
+void let_unroll(llvm::BranchInst* latch) {
+  constexpr size_t kShort = 48, kMost = 100;
+  llvm::BasicBlock* loop = latch->getParent();
+  if (latch->getSuccessor(0) != loop || loop->size() > kMost) return;
+  llvm::LLVMContext& context = latch->getContext();
+  auto* steps =
+      llvm::ConstantInt::get(llvm::Type::getInt32Ty(context), loop->size() > kShort ? 4 : 8);
+  llvm::Metadata* count[] = {llvm::MDString::get(context, "llvm.loop.unroll.count"),
+                             llvm::ConstantAsMetadata::get(steps)};
+  llvm::Metadata* fields[] = {nullptr, llvm::MDNode::get(context, count)};
+  llvm::MDNode* id = llvm::MDNode::getDistinct(context, fields);
+  // A loop's first operand is itself.
+  id->replaceOperandWith(0, id);
+  latch->setMetadata(llvm::LLVMContext::MD_loop, id);
+}
+
+}  // namespace
+
 Regs emit_for(Function& f, llvm::Value* lo, llvm::Value* hi, int64_t step, Regs carried,
               llvm::function_ref<Regs(llvm::Value* i, const Regs& carried)> body) {
   auto known_lo = constant_of(lo), known_hi = constant_of(hi);
@@ -134,7 +155,8 @@ Regs emit_for(Function& f, llvm::Value* lo, llvm::Value* hi, int64_t step, Regs 
   Regs next = body(i, inside);
   llvm::Value* next_i = f.b.CreateNSWAdd(i, f.i64(step));
   llvm::BasicBlock* latch = f.b.GetInsertBlock();
-  f.b.CreateCondBr(f.b.CreateICmpSLT(next_i, hi), loop, after);
+  llvm::BranchInst* back = f.b.CreateCondBr(f.b.CreateICmpSLT(next_i, hi), loop, after);
+  if (f.machine.unrolls()) let_unroll(back);
   i->addIncoming(next_i, latch);
 
   f.b.SetInsertPoint(after);

@@ -42,6 +42,10 @@ class Machine {
   // v of the thread that is `distance` further in the warp; all threads of the warp come here together.
   virtual llvm::Value* from_lane(Function& f, llvm::Value* v, int distance) const;
 
+  // Whether short loops are to take several steps at once, so that what they load is under way together: threads that
+  // do nothing else meanwhile.
+  virtual bool unrolls() const { return false; }
+
   // ---- Vectors ----------------------------------------------------------------------------------
 
   // b > a ? b : a, with `max` unset b < a ? b : a; lane by lane, f32 or f64, scalars too. Never what a

@@ -16,8 +16,10 @@
 #include <llvm/Support/ErrorHandling.h>
 #include <llvm/Transforms/InstCombine/InstCombine.h>
 #include <llvm/Transforms/Scalar/EarlyCSE.h>
+#include <llvm/Transforms/Scalar/InferAlignment.h>
 #include <llvm/Transforms/Scalar/LICM.h>
 #include <llvm/Transforms/Scalar/LoopPassManager.h>
+#include <llvm/Transforms/Scalar/LoopUnrollPass.h>
 #include <llvm/Transforms/Scalar/SROA.h>
 #include <llvm/Transforms/Scalar/SimplifyCFG.h>
 
@@ -78,7 +80,7 @@ class Analyses {
   }
 };
 
-llvm::FunctionPassManager make_passes() {
+llvm::FunctionPassManager make_passes(bool unroll) {
   llvm::FunctionPassManager passes;
   passes.addPass(llvm::SROAPass(llvm::SROAOptions::ModifyCFG));
   passes.addPass(llvm::EarlyCSEPass(true));
@@ -86,7 +88,14 @@ llvm::FunctionPassManager make_passes() {
   passes.addPass(llvm::createFunctionToLoopPassAdaptor(llvm::LICMPass(llvm::LICMOptions()), true));
   passes.addPass(llvm::EarlyCSEPass(true));
   passes.addPass(llvm::SimplifyCFGPass());
+  if (unroll) {
+    passes.addPass(llvm::LoopUnrollPass(llvm::LoopUnrollOptions(2, true)));
+    passes.addPass(llvm::EarlyCSEPass(true));
+    passes.addPass(llvm::SimplifyCFGPass());
+  }
   passes.addPass(llvm::InstCombinePass());
+  // What makes one access of neighbouring ones goes by what accesses say of themselves.
+  passes.addPass(llvm::InferAlignmentPass());
   return passes;
 }
 
@@ -106,12 +115,12 @@ void handle_llvm_errors() {
   });
 }
 
-void optimise(llvm::Module& module, llvm::TargetMachine& machine) {
+void optimise(llvm::Module& module, llvm::TargetMachine& machine, bool unroll) {
   module.setTargetTriple(machine.getTargetTriple());
   module.setDataLayout(machine.createDataLayout());
   check_module(module);
   Analyses analyses(machine);
-  llvm::FunctionPassManager passes = make_passes();
+  llvm::FunctionPassManager passes = make_passes(unroll);
   for (llvm::Function& f : module) {
     if (!f.isDeclaration()) passes.run(f, analyses.function);
   }

@@ -10,8 +10,9 @@ namespace rlx::backend {
 // What LLVM gives up on ends as a bug of ours does, and says at which node.
 void handle_llvm_errors();
 
-// Verifies the module and cleans it up; the shape of loops and vectors is the emitters' and stays.
-void optimise(llvm::Module& module, llvm::TargetMachine& machine);
+// Verifies the module and cleans it up. The shape of vectors is the emitters' and stays; that of loops too, but with
+// `unroll` for those that emit_for() has marked.
+void optimise(llvm::Module& module, llvm::TargetMachine& machine, bool unroll = false);
 // The module as an object or as assembly.
 std::string generate(llvm::Module& module, llvm::TargetMachine& machine,
                      llvm::CodeGenFileType type);

@@ -1,0 +1,178 @@
+#include "backend/cuda/matrix.h"
+
+#include <algorithm>
+
+#include "backend/common/grid.h"
+#include "backend/cuda/price.h"
+#include "kernel/address.h"
+#include "kernel/conv_geometry.h"
+#include "kernel/substitute.h"
+
+namespace rlx::backend::cuda {
+
+namespace {
+
+constexpr MatrixTile kTiles[] = {
+    {.rows = 128, .columns = 256, .warp_rows = 64, .warp_columns = 64, .stages = 4},
+    {.rows = 128, .columns = 128, .warp_rows = 64, .warp_columns = 64, .stages = 3},
+    {.rows = 128, .columns = 64, .warp_rows = 64, .warp_columns = 32, .stages = 4},
+    {.rows = 64, .columns = 128, .warp_rows = 32, .warp_columns = 64, .stages = 4},
+    {.rows = 64, .columns = 64, .warp_rows = 32, .warp_columns = 32, .stages = 6},
+    {.rows = 32, .columns = 64, .warp_rows = 32, .warp_columns = 64, .stages = 8, .depth_warps = 4},
+    {.rows = 16, .columns = 64, .warp_rows = 16, .warp_columns = 64, .stages = 8, .depth_warps = 4},
+};
+
+// ---- Operands -----------------------------------------------------------------------------------
+
+bool is_short_float(DType t) { return t == DType::kBF16 || t == DType::kF16; }
+
+// The number that the operand is, widened; nullopt where it is no number of 16 bits.
+std::optional<ExprId> short_element(const Stage& s, ExprId operand) {
+  const Expr& wide = s.body[operand.index];
+  if (wide.fn != Fn::kCast || wide.type != DType::kF32) return std::nullopt;
+  return is_short_float(s.body[wide.args[0].index].type) ? std::optional(wide.args[0])
+                                                         : std::nullopt;
+}
+
+bool is_multiple(const Dim& d, int64_t of) {
+  const Terms terms = d.terms();
+  return std::all_of(terms.begin(), terms.end(),
+                     [&](const Term& t) { return t.coefficient % of == 0; });
+}
+
+// Whether they are also aligned to their size, all inside of the loop, and all inside or outside of the tensor.
+bool are_whole(const Kernel& k, const Stage& s, const Access& a, const Loop& l) {
+  const Arg& arg = k.args[a.tensor];
+  if (arg.frame || !is_multiple(l.extent, kRun)) return false;
+  for (size_t axis = 0; axis < a.index.size(); ++axis) {
+    const Bounds& bounds = a.bounds[axis];
+    if (a.index[axis].expr) return false;
+    if (bounds.rule == Bounds::Rule::kProven) continue;
+    const bool is_zero =
+        bounds.rule == Bounds::Rule::kFill && bounds.fill == Scalar::of(arg.dtype, 0);
+    if (!is_zero || uses_loop(a.index[axis].dim, l.id)) return false;
+  }
+  const Dim address = address_of(a, arg, ranges_of(k, &s, {}));
+  return is_multiple(substitute_loops(address, {{l.id, Dim::loop(l.id) * kRun}}), kRun);
+}
+
+// Along which of the two the first of its reads lies on end.
+MatrixOperand operand_of(const Kernel& k, const Stage& s, ExprId element, const Vec<Loop>& side,
+                         const Vec<Loop>& depth) {
+  MatrixOperand operand{.element = element, .type = s.body[element.index].type, .side = side};
+  const Vec<uint32_t> reads = loaded_reads(s, element);
+  if (reads.empty()) return operand;
+  const Access& a = s.reads[reads[0]];
+  if (!depth.empty() && runs_along(k, s, a, depth.back())) {
+    if (s.body[element.index].fn == Fn::kLoad && are_whole(k, s, a, depth.back())) {
+      operand.copied = reads[0];
+    }
+    return operand;
+  }
+  operand.along_side = !side.empty() && runs_along(k, s, a, side.back());
+  if (operand.along_side && s.body[element.index].fn == Fn::kLoad &&
+      are_whole(k, s, a, side.back())) {
+    operand.copied = reads[0];
+  }
+  return operand;
+}
+
+// ---- What operands lie in best ------------------------------------------------------------------
+
+Storage with_axis_last(size_t rank, size_t axis) {
+  Vec<int> order;
+  for (size_t i = 0; i < rank; ++i) {
+    if (i != axis) order.push_back(static_cast<int>(i));
+  }
+  order.push_back(static_cast<int>(axis));
+  return Storage::ordered(order);
+}
+
+// Channels last in the image, the weights and the results, where there are enough of them for whole runs.
+Vec<Need> needs_of(const Kernel& k) {
+  Vec<Need> needs(k.args.size());
+  const Stage& s = k.stages[0];
+  if (s.kind() != Kind::kConv) return needs;
+  const ConvGeometry g = *conv_geometry(s);
+  const Access &x = s.reads[g.image], &w = s.reads[g.weights];
+  const Loop& channels = *find_loop(s.loops, s.conv().in_channel);
+  if (is_multiple(channels.extent, kRun)) {
+    needs[x.tensor] = Need::like(with_axis_last(x.index.size(), g.channels));
+    Vec<Loop> depth;
+    for (const LoopId id : s.conv().window) depth.push_back(*find_loop(s.loops, id));
+    depth.push_back(channels);
+    needs[w.tensor] = Need::like(depth_last(w, depth));
+  }
+  for (const Stage& stage : k.stages) {
+    for (const Access& a : stage.writes) {
+      if (a.of != Access::Of::kArg) continue;
+      for (size_t axis = 0; axis < a.index.size(); ++axis) {
+        if (!uses_loop(a.index[axis].dim, s.conv().out_channel)) continue;
+        needs[a.tensor] = Need::prefers(with_axis_last(a.index.size(), axis));
+      }
+    }
+  }
+  return needs;
+}
+
+// Its arguments lying as needed.
+Kernel meeting(Kernel k, const Vec<Need>& needs) {
+  for (size_t i = 0; i < needs.size(); ++i) {
+    Arg& arg = k.args[i];
+    if (!needs[i].is_met_by(arg.storage)) {
+      arg.storage = needs[i].wanted(static_cast<int>(arg.shape.size()));
+    }
+  }
+  return k;
+}
+
+}  // namespace
+
+std::optional<MatrixPlan> plan_matrix(const Kernel& k) {
+  std::optional<ProductLoops> loops = product_loops(k);
+  return loops ? plan_matrix(k, 0, std::move(*loops)) : std::nullopt;
+}
+
+std::optional<MatrixPlan> plan_matrix(const Kernel& k, size_t stage, ProductLoops loops) {
+  const Stage& s = k.stages[stage];
+  const Vec<ExprId> factors = operands(s);
+  const std::optional<ExprId> a = short_element(s, factors[0]), b = short_element(s, factors[1]);
+  if (!a || !b || accumulator_types(s)[0] != DType::kF32) return std::nullopt;
+  if (s.body[a->index].type != s.body[b->index].type) return std::nullopt;
+  MatrixPlan plan{.loops = std::move(loops)};
+  plan.left = operand_of(k, s, *a, plan.loops.rows, plan.loops.depth);
+  plan.right = operand_of(k, s, *b, plan.loops.columns, plan.loops.depth);
+  return plan;
+}
+
+std::span<const MatrixTile> matrix_tiles() { return kTiles; }
+
+const MatrixTile* find_tile(const Choice& choice) {
+  if (choice.tile.size() != 2) return nullptr;
+  const auto* found = std::ranges::find_if(kTiles, [&](const MatrixTile& t) {
+    return t.rows == choice.tile[0] && t.columns == choice.tile[1];
+  });
+  return found == std::end(kTiles) ? nullptr : found;
+}
+
+Vec<Alternative> offer_matrix(const Kernel& k, const CudaTarget&) {
+  const std::optional<MatrixPlan> plan = plan_matrix(k);
+  if (!plan || !is_relaxed(k)) return {};
+  const Vec<Need> needs = needs_of(k);
+  const MatrixPlan met = *plan_matrix(meeting(k, needs));
+  std::optional<Alternative> best;
+  for (const MatrixTile& tile : kTiles) {
+    Alternative row{.choice = {"contract.mma", {tile.rows, tile.columns}},
+                    .needs = needs,
+                    .cost = price_of_matrix(k, met, tile),
+                    .exact = false};
+    if (!best || row.cost < best->cost) best = std::move(row);
+  }
+  return {std::move(*best)};
+}
+
+bool fits_matrix(const Kernel& k, const Choice& choice) {
+  return find_tile(choice) && plan_matrix(k).has_value();
+}
+
+}  // namespace rlx::backend::cuda

@@ -1,0 +1,17 @@
+// Runs of eight steps on end of several loops, taken as one.
+#pragma once
+#include "backend/cuda/product.h"
+#include "backend/llvm/emit_dim.h"
+
+namespace rlx::backend::cuda {
+
+// How many points the loops have together, i64, made once at the entry.
+llvm::Value* count_of(Function& f, const Vec<Loop>& loops);
+// Point number i of the loops, or the last one where there are not as many.
+Point at_existing(Function& f, const Point& at, const Vec<Loop>& loops, llvm::Value* i);
+// Step number `step` of the run that begins at `start`, a multiple of eight: inside of the innermost loop, where its
+// extent is known to be one too, so that neighbours are seen to be neighbours. Steps that there are not are others.
+Point at_run(Function& f, const Point& at, const Vec<Loop>& loops, llvm::Value* start,
+             int64_t step);
+
+}  // namespace rlx::backend::cuda
