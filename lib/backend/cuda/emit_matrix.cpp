@@ -71,7 +71,7 @@ Work emit_matrix(const Job& job) {
   Kernel k = job.planned.kernel;
   for (Stage& s : k.stages) expand_math(s);
   const MatrixPlan plan = *plan_matrix(k);
-  const MatrixTile& tile = *find_tile(job.planned.choice);
+  const MatrixTile tile = fitted_to(*find_tile(job.planned.choice), plan.loops);
   const Nvptx machine(k, job.symbols, tile.threads());
   Function f(job.module, job.name, k, job.symbols, machine);
   MatrixEmitter(f, machine, plan, tile).run();

@@ -14,6 +14,7 @@ namespace {
 
 constexpr MatrixTile kTiles[] = {
     {.rows = 128, .columns = 256, .warp_rows = 64, .warp_columns = 64, .stages = 4},
+    {.rows = 128, .columns = 192, .warp_rows = 64, .warp_columns = 48, .stages = 4},
     {.rows = 128, .columns = 128, .warp_rows = 64, .warp_columns = 64, .stages = 3},
     {.rows = 128, .columns = 64, .warp_rows = 64, .warp_columns = 32, .stages = 4},
     {.rows = 64, .columns = 128, .warp_rows = 32, .warp_columns = 64, .stages = 4},
@@ -155,6 +156,13 @@ const MatrixTile* find_tile(const Choice& choice) {
   return found == std::end(kTiles) ? nullptr : found;
 }
 
+MatrixTile fitted_to(MatrixTile tile, const ProductLoops& loops) {
+  const Dim steps = ceil_div(points_of(loops.depth), kStageDepth);
+  const int64_t filled = steps.constant().value_or(tile.stages) + 1;
+  tile.stages = std::clamp<int64_t>(filled, 2, tile.stages);
+  return tile;
+}
+
 Vec<Alternative> offer_matrix(const Kernel& k, const CudaTarget&) {
   const std::optional<MatrixPlan> plan = plan_matrix(k);
   if (!plan || !is_relaxed(k)) return {};
@@ -164,7 +172,7 @@ Vec<Alternative> offer_matrix(const Kernel& k, const CudaTarget&) {
   for (const MatrixTile& tile : kTiles) {
     Alternative row{.choice = {"contract.mma", {tile.rows, tile.columns}},
                     .needs = needs,
-                    .cost = price_of_matrix(k, met, tile),
+                    .cost = price_of_matrix(k, met, fitted_to(tile, met.loops)),
                     .exact = false};
     if (!best || row.cost < best->cost) best = std::move(row);
   }

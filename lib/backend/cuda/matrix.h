@@ -60,6 +60,8 @@ std::optional<MatrixPlan> plan_matrix(const Kernel& k);
 std::optional<MatrixPlan> plan_matrix(const Kernel& k, size_t stage, ProductLoops loops);
 // Of the choice's numbers, the rows and columns of a block; null where no tile is so large.
 const MatrixTile* find_tile(const Choice& choice);
+// With no more stages than the depth can fill.
+MatrixTile fitted_to(MatrixTile tile, const ProductLoops& loops);
 
 Vec<Alternative> offer_matrix(const Kernel& k, const CudaTarget& target);
 bool fits_matrix(const Kernel& k, const Choice& choice);

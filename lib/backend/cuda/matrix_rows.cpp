@@ -45,6 +45,18 @@ std::optional<Vec<LoopId>> rows_of(const Kernel& k) {
   return rows;
 }
 
+// Rows of locals have room for whole runs behind their last element: what is written there nobody reads.
+void pad_columns(const Kernel& k, const Stage& s, Vec<Loop>& columns) {
+  static_assert(kRowMultiple % kRun == 0);
+  const auto is_row = [&](const Access& w) {
+    return w.of == Access::Of::kLocal && w.index.size() == 1 &&
+           w.index[0].dim == Dim::loop(columns[0].id) && !w.index[0].expr &&
+           k.locals[w.tensor].shape[0] == columns[0].extent;
+  };
+  if (columns.size() != 1 || !std::ranges::all_of(s.writes, is_row)) return;
+  columns[0].extent = ceil_div(columns[0].extent, kRun) * kRun;
+}
+
 // Of a product whose columns and depth are loops of its stage.
 std::optional<MatrixPlan> plan_of(const Kernel& k, size_t stage, const Vec<Loop>& rows,
                                   const Vec<Loop>& batch) {
@@ -56,7 +68,9 @@ std::optional<MatrixPlan> plan_of(const Kernel& k, size_t stage, const Vec<Loop>
   if (loops.columns.size() != s.contract().n.size() || s.contract().order.is_cut()) {
     return std::nullopt;
   }
-  return plan_matrix(k, stage, std::move(loops));
+  std::optional<MatrixPlan> plan = plan_matrix(k, stage, std::move(loops));
+  if (plan) pad_columns(k, s, plan->loops.columns);
+  return plan;
 }
 
 bool plan_products(MatrixRowsPlan& p) {

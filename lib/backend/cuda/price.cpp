@@ -176,7 +176,12 @@ Cost price_of_matrix(const Kernel& k, const MatrixPlan& plan, const MatrixTile& 
   const Cost tiles = steps_of(loops.batch) * (tiles_along(loops.rows, tile.rows) *
                                               tiles_along(loops.columns, tile.columns));
   const int64_t steps = tiles_along(loops.depth, kStageDepth);
-  const int64_t most = std::max<int64_t>(1, kShared / tile.shared_bytes());
+  // What a thread needs beside its sums.
+  constexpr int64_t kRegisters = 64 << 10, kOthers = 96;
+  const int64_t registers =
+      tile.threads() * (tile.warp_rows * tile.warp_columns / kReductionLanes + kOthers);
+  const int64_t most =
+      std::max<int64_t>(1, std::min(kShared / tile.shared_bytes(), kRegisters / registers));
   const int64_t together = std::min(most, ceil_of(tiles.cycles, kProcessors));
   const int64_t waves = ceil_of(tiles.cycles, kProcessors * together);
   const StageOfRing ring = stage_of_ring(k.stages[0], plan, tile);
@@ -197,7 +202,9 @@ Cost price_of_matrix(const Kernel& k, const MatrixPlan& plan, const MatrixTile& 
 
 Cost price_of_matrix_rows(const MatrixRowsPlan& p, const MatrixTile& tile) {
   // Of a product's tile, and of a group of stages on a row, beside its work.
-  constexpr int64_t kFirst = 600, kGroup = 100;
+  constexpr int64_t kFirst = 1500, kGroup = 150;
+  // Of a stage of its ring, of which there are few.
+  constexpr int64_t kStageLatency = 700;
   const Cost blocks = steps_of(p.batch) * tiles_along(p.rows, tile.rows);
   const int64_t most = std::max<int64_t>(1, kShared / shared_bytes(p, tile));
   const int64_t together = std::min(most, ceil_of(blocks.cycles, kProcessors));
@@ -208,9 +215,9 @@ Cost price_of_matrix_rows(const MatrixRowsPlan& p, const MatrixTile& tile) {
       const StageOfRing ring = stage_of_ring(s, *plan, tile);
       const int64_t steps = tiles_along(plan->loops.depth, kStageDepth);
       const int64_t epilogue = tile.rows * tile.columns * (4 * tile.depth_warps + 8) / kLanesOfAll;
-      of_block +=
-          tiles_along(plan->loops.columns, tile.columns) *
-          (steps * std::max(ring.latency, together * ring.work) + together * epilogue + kFirst);
+      of_block += tiles_along(plan->loops.columns, tile.columns) *
+                  (steps * std::max({kStageLatency, ring.latency, together * ring.work}) +
+                   together * epilogue + kFirst);
     } else {
       // All warps together are bound by what they do, each by itself by how long its steps take.
       const int64_t steps = round_up(steps_of(s.loops).cycles, kReductionLanes);

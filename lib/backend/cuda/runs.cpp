@@ -18,18 +18,25 @@ Value* count_of(Function& f, const Vec<Loop>& loops) {
   return f.at_entry([&] { return emit_dim(f, {}, points_of(loops)); });
 }
 
-Point at_existing(Function& f, const Point& at, const Vec<Loop>& loops, Value* i) {
+Point at_existing(Function& f, const Point& at, const Vec<Loop>& loops, Value* i, Exists exists) {
+  if (exists == Exists::kSurely) return spread(f, at, loops, i);
   Value* last = f.b.CreateSub(count_of(f, loops), f.i64(1));
   return spread(f, at, loops, smaller_of(f, i, last));
 }
 
-Point at_run(Function& f, const Point& at, const Vec<Loop>& loops, Value* start, int64_t step) {
-  const bool is_whole = !loops.empty() && loops.back().extent.constant().value_or(1) % kRun == 0;
-  if (!is_whole) return at_existing(f, at, loops, f.b.CreateAdd(start, f.i64(step)));
-  Value* last = f.b.CreateSub(count_of(f, loops), f.i64(kRun));
-  const Point first = spread(f, at, loops, smaller_of(f, start, last));
-  const LoopId innermost = loops.back().id;
-  return first.with(innermost, f.b.CreateNUWAdd(first.loops.at(innermost), f.i64(step)));
+Point at_run(Function& f, const Point& at, const Vec<Loop>& loops, Value* start, int64_t step,
+             Exists exists) {
+  const std::optional<int64_t> innermost =
+      loops.empty() ? std::nullopt : loops.back().extent.constant();
+  if (!innermost || *innermost % kRun != 0) {
+    return at_existing(f, at, loops, f.b.CreateAdd(start, f.i64(step)), exists);
+  }
+  // Numbers of runs, so that LLVM sees where eight elements begin.
+  Vec<Loop> runs = loops;
+  runs.back().extent = *innermost / kRun;
+  const Point first = at_existing(f, at, runs, f.b.CreateUDiv(start, f.i64(kRun)), exists);
+  Value* element = f.b.CreateNUWMul(first.loops.at(runs.back().id), f.i64(kRun));
+  return first.with(runs.back().id, f.b.CreateNUWAdd(element, f.i64(step)));
 }
 
 }  // namespace rlx::backend::cuda

@@ -7,11 +7,15 @@ namespace rlx::backend::cuda {
 
 // How many points the loops have together, i64, made once at the entry.
 llvm::Value* count_of(Function& f, const Vec<Loop>& loops);
+// Whether a point is known to be there.
+enum class Exists : uint8_t { kMaybe, kSurely };
+
 // Point number i of the loops, or the last one where there are not as many.
-Point at_existing(Function& f, const Point& at, const Vec<Loop>& loops, llvm::Value* i);
+Point at_existing(Function& f, const Point& at, const Vec<Loop>& loops, llvm::Value* i,
+                  Exists exists = Exists::kMaybe);
 // Step number `step` of the run that begins at `start`, a multiple of eight: inside of the innermost loop, where its
 // extent is known to be one too, so that neighbours are seen to be neighbours. Steps that there are not are others.
-Point at_run(Function& f, const Point& at, const Vec<Loop>& loops, llvm::Value* start,
-             int64_t step);
+Point at_run(Function& f, const Point& at, const Vec<Loop>& loops, llvm::Value* start, int64_t step,
+             Exists exists = Exists::kMaybe);
 
 }  // namespace rlx::backend::cuda

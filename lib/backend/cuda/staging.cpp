@@ -17,8 +17,18 @@ constexpr int64_t kTogether = 8;
 
 Staging::Staging(Function& f, const StageRefs& refs, Staged staged)
     : f_(f), refs_(refs), s_(std::move(staged)) {
-  line_ = f_.b.CreateUDiv(s_.thread, f_.i64(chunks_of_line()));
-  chunk_ = f_.b.CreateURem(s_.thread, f_.i64(chunks_of_line()));
+  for (int64_t i = 0; i < chunks_of_thread(); ++i) {
+    // Neighbouring threads have neighbouring runs.
+    Value* number = f_.b.CreateAdd(s_.thread, f_.i64(i * s_.threads));
+    const bool is_first = i == 0 || s_.threads % chunks_of_line() != 0;
+    if (is_first) {
+      lines_.push_back(f_.b.CreateUDiv(number, f_.i64(chunks_of_line())));
+      chunks_.push_back(f_.b.CreateURem(number, f_.i64(chunks_of_line())));
+    } else {
+      lines_.push_back(f_.b.CreateAdd(lines_[0], f_.i64(i * s_.threads / chunks_of_line())));
+      chunks_.push_back(chunks_[0]);
+    }
+  }
 }
 
 // ---- Where chunks are ---------------------------------------------------------------------------
@@ -39,34 +49,59 @@ Value* Staging::place(Value* line, Value* chunk) const {
 // Of this thread's chunk number i, in shared memory.
 Value* Staging::place_of(int64_t i, Value* slot) const {
   llvm::Type* word = f_.b.getInt32Ty();
-  Value* in_part = place(f_.b.CreateTrunc(line_of(i), word), f_.b.CreateTrunc(chunk_, word));
+  Value* in_part = place(f_.b.CreateTrunc(line_of(i), word), f_.b.CreateTrunc(chunk_of(i), word));
   return f_.b.CreateAdd(f_.b.CreateAdd(in_part, slot), i32(s_.offset));
 }
 
-Value* Staging::line_of(int64_t i) const {
-  return f_.b.CreateAdd(line_, f_.i64(i * s_.threads / chunks_of_line()));
-}
+Value* Staging::line_of(int64_t i) const { return lines_[static_cast<size_t>(i)]; }
+Value* Staging::chunk_of(int64_t i) const { return chunks_[static_cast<size_t>(i)]; }
 
 // ---- Elements -----------------------------------------------------------------------------------
 
-// Element number `element` of this thread's chunk number i.
-Point Staging::at_chunk(Value* from, int64_t i, int64_t element) {
-  Value* line = f_.b.CreateAdd(along_side() ? from : s_.first, line_of(i));
-  Value* start =
-      f_.b.CreateAdd(along_side() ? s_.first : from, f_.b.CreateMul(chunk_, f_.i64(kRun)));
-  const Vec<Loop>& lines = along_side() ? s_.depth : s_.operand.side;
-  const Point at = at_existing(f_, s_.at, lines, line);
-  return at_run(f_, at, along_side() ? s_.operand.side : s_.depth, start, element);
+bool Staging::has_whole_edges() const {
+  const std::optional<int64_t> side = points_of(s_.operand.side).constant();
+  return side && *side % s_.edge == 0;
 }
 
-// Whether chunk number i is one of the operand's, or else stands for zeros.
+bool Staging::has_whole_stages() const {
+  const std::optional<int64_t> depth = points_of(s_.depth).constant();
+  return depth && *depth > 0 && *depth % kStageDepth == 0;
+}
+
+// Element number `element` of this thread's run number i.
+Point Staging::at_chunk(Value* from, int64_t i, int64_t element) {
+  const auto sure = [](bool is_whole) { return is_whole ? Exists::kSurely : Exists::kMaybe; };
+  if (has_whole_stages()) {
+    // Stages after the last one are not multiplied.
+    Value* last = f_.b.CreateSub(count_of(f_, s_.depth), f_.i64(kStageDepth));
+    from = f_.b.CreateBinaryIntrinsic(llvm::Intrinsic::smin, from, last);
+  }
+  Value* line = f_.b.CreateAdd(along_side() ? from : s_.first, line_of(i));
+  Value* start =
+      f_.b.CreateAdd(along_side() ? s_.first : from, f_.b.CreateMul(chunk_of(i), f_.i64(kRun)));
+  const Exists of_side = sure(has_whole_edges()), of_depth = sure(has_whole_stages());
+  if (along_side()) {
+    const Point at = at_existing(f_, s_.at, s_.depth, line, of_depth);
+    return at_run(f_, at, s_.operand.side, start, element, of_side);
+  }
+  const Point at = at_existing(f_, s_.at, s_.operand.side, line, of_side);
+  return at_run(f_, at, s_.depth, start, element, of_depth);
+}
+
+// Whether step `i` of the stage from `from` on is one of the operand's.
+Value* Staging::is_step(Value* from, Value* i) {
+  if (!has_whole_stages()) from = f_.b.CreateAdd(from, i);
+  return f_.b.CreateICmpSLT(from, count_of(f_, s_.depth));
+}
+
+// Whether run number i is one of the operand's, or else stands for zeros.
 Value* Staging::is_inside(Value* from, int64_t i) {
-  Value* chunk = f_.b.CreateMul(chunk_, f_.i64(kRun));
-  if (!along_side()) return f_.b.CreateICmpSLT(f_.b.CreateAdd(from, chunk), count_of(f_, s_.depth));
-  Value* line = f_.b.CreateAdd(from, line_of(i));
+  Value* chunk = f_.b.CreateMul(chunk_of(i), f_.i64(kRun));
+  if (!along_side()) return is_step(from, chunk);
+  Value* inside = is_step(from, line_of(i));
+  if (has_whole_edges()) return inside;
   Value* start = f_.b.CreateAdd(s_.first, chunk);
-  return f_.b.CreateAnd(f_.b.CreateICmpSLT(line, count_of(f_, s_.depth)),
-                        f_.b.CreateICmpSLT(start, count_of(f_, s_.operand.side)));
+  return f_.b.CreateAnd(inside, f_.b.CreateICmpSLT(start, count_of(f_, s_.operand.side)));
 }
 
 void Staging::copy(Value* from, Value* memory, Value* slot) {
@@ -90,9 +125,9 @@ Value* Staging::element(Value* from, int64_t i, int64_t e) {
   const Point at = at_chunk(from, i, e);
   const ExprId node = s_.operand.element;
   Value* value = emit_values(f_, refs_, {node}, at, {})[node.index];
-  Value* step =
-      along_side() ? line_of(i) : f_.b.CreateAdd(f_.b.CreateMul(chunk_, f_.i64(kRun)), f_.i64(e));
-  Value* exists = f_.b.CreateICmpSLT(f_.b.CreateAdd(from, step), count_of(f_, s_.depth));
+  Value* step = along_side() ? line_of(i)
+                             : f_.b.CreateAdd(f_.b.CreateMul(chunk_of(i), f_.i64(kRun)), f_.i64(e));
+  Value* exists = is_step(from, step);
   return f_.b.CreateSelect(exists, value, llvm::Constant::getNullValue(value->getType()));
 }
 

@@ -63,6 +63,11 @@ class Staging {
   llvm::Value* place(llvm::Value* line, llvm::Value* chunk) const;
   llvm::Value* place_of(int64_t i, llvm::Value* slot) const;
   llvm::Value* line_of(int64_t i) const;
+  llvm::Value* chunk_of(int64_t i) const;
+  // Whether no tile goes beyond the side, and no stage beyond the depth.
+  bool has_whole_edges() const;
+  bool has_whole_stages() const;
+  llvm::Value* is_step(llvm::Value* from, llvm::Value* i);
   Point at_chunk(llvm::Value* from, int64_t i, int64_t element);
   llvm::Value* is_inside(llvm::Value* from, int64_t i);
   llvm::Value* i32(int64_t v) const { return f_.b.getInt32(static_cast<uint32_t>(v)); }
@@ -71,8 +76,8 @@ class Staging {
   Function& f_;
   const StageRefs& refs_;
   Staged s_;
-  // Of this thread's chunks: the first line and the chunk in it.
-  llvm::Value *line_ = nullptr, *chunk_ = nullptr;
+  // By this thread's runs: the line, and which run of it.
+  Regs lines_, chunks_;
   // Of the matrices that prepare() was asked for: by step where lines are the side's, else by 16 elements.
   Regs places_;
   int64_t sixteens_ = 0;

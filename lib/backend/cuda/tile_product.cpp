@@ -74,7 +74,16 @@ Value* TileProduct::first_step(Value* stage) const {
   return f_.b.CreateMul(stage, f_.i64(kStageDepth));
 }
 
+// Whether it is known before the kernel runs that there is no such stage.
+bool TileProduct::is_past_end(Value* stage) const {
+  const auto* number = llvm::dyn_cast<llvm::ConstantInt>(stage);
+  const auto* count = llvm::dyn_cast<llvm::ConstantInt>(stages_);
+  return number && count && number->getSExtValue() >= count->getSExtValue();
+}
+
+// Groups of copies are counted, those without any too.
 void TileProduct::start_copies(Value* stage, Value* slot) {
+  if (is_past_end(stage)) return commit_copies(f_);
   for (Staging* operand : {&left_, &right_}) {
     if (operand->is_copied()) operand->copy(first_step(stage), place_.memory, slot);
   }
@@ -87,7 +96,7 @@ Regs TileProduct::compute(Value* stage) {
   for (const Staging* operand : {&left_, &right_}) {
     if (!operand->is_copied()) none.resize(none.size() + operand->words(), i32(0));
   }
-  if (none.empty()) return {};
+  if (none.empty() || is_past_end(stage)) return none;
   return emit_if(f_, f_.b.CreateICmpSLT(stage, stages_), none, [&] {
     Regs all;
     for (Staging* operand : {&left_, &right_}) {
@@ -237,28 +246,32 @@ void TileProduct::put_sums(const Regs& sums) {
   }
 }
 
-// A thread has eight columns of a row at a time; warps that share a part of the tile take turns.
+// A thread has eight columns of a row at a time; warps that share a part of the tile take turns. Where all of them are there,
+// several are under way at once.
 void TileProduct::write_results(const Regs& sums, const Finish& finish) {
   put_sums(sums);
   machine_.barrier(f_);
-  const int64_t across = tile_.warp_columns / kRun;
+  const int64_t runs = tile_.warp_rows * tile_.warp_columns / kRun;
+  const int64_t turn = kReductionLanes * tile_.depth_warps;
+  const int64_t at_once = is_whole() ? std::min<int64_t>(4, runs / turn) : 1;
   Value* first = f_.b.CreateAdd(lane_, f_.b.CreateMul(depth_part_, i32(kReductionLanes)));
-  emit_for(f_, wide(first), f_.i64(tile_.warp_rows * across), kReductionLanes * tile_.depth_warps,
-           [&](Value* i) {
-             Value* run = narrow(i);
-             write_run(f_.b.CreateUDiv(run, i32(across)),
-                       f_.b.CreateMul(f_.b.CreateURem(run, i32(across)), i32(kRun)), finish);
-           });
+  emit_for(f_, wide(first), f_.i64(runs), turn * at_once, [&](Value* i) {
+    for (int64_t n = 0; n < at_once; ++n) {
+      write_run(f_.b.CreateAdd(narrow(i), i32(n * turn)), finish);
+    }
+  });
 }
 
-void TileProduct::write_run(Value* row_of_warp, Value* column_of_warp, const Finish& finish) {
+void TileProduct::write_run(Value* run, const Finish& finish) {
+  const int64_t across = tile_.warp_columns / kRun;
+  Value* row_of_warp = f_.b.CreateUDiv(run, i32(across));
+  Value* column_of_warp = f_.b.CreateMul(f_.b.CreateURem(run, i32(across)), i32(kRun));
   Value* from = place(i32(0), row_of_warp, column_of_warp);
   Value* row_in_tile = wide(f_.b.CreateAdd(warp_row_, row_of_warp));
   Value* row = f_.b.CreateAdd(place_.first_row, row_in_tile);
   Value* column =
       f_.b.CreateAdd(place_.first_column, wide(f_.b.CreateAdd(warp_column_, column_of_warp)));
-  Value* exists = f_.b.CreateICmpSLT(row, count_of(f_, loops_.rows));
-  emit_if(f_, f_.b.CreateAnd(exists, is_column(column)), [&] {
+  const auto finish_run = [&] {
     const Point at = spread(f_, place_.batch, loops_.rows, row);
     for (int64_t e = 0; e < kRun; ++e) {
       const auto finish_one = [&] {
@@ -267,7 +280,18 @@ void TileProduct::write_run(Value* row_of_warp, Value* column_of_warp, const Fin
       if (has_whole_runs()) finish_one();
       if (!has_whole_runs()) emit_if(f_, is_column(f_.b.CreateAdd(column, f_.i64(e))), finish_one);
     }
-  });
+  };
+  if (is_whole()) return finish_run();
+  Value* exists = f_.b.CreateICmpSLT(row, count_of(f_, loops_.rows));
+  emit_if(f_, f_.b.CreateAnd(exists, is_column(column)), finish_run);
+}
+
+// Whether no tile goes beyond the result.
+bool TileProduct::is_whole() const {
+  const std::optional<int64_t> rows = points_of(loops_.rows).constant(),
+                               columns = points_of(loops_.columns).constant();
+  return has_whole_runs() && rows && columns && *rows % tile_.rows == 0 &&
+         *columns % tile_.columns == 0;
 }
 
 // Whether eight columns from a multiple of eight on are all there or none.

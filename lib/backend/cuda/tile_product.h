@@ -41,6 +41,7 @@ class TileProduct {
   Staged staged(bool is_left) const;
 
   Value* first_step(Value* stage) const;
+  bool is_past_end(Value* stage) const;
   void start_copies(Value* stage, Value* slot);
   Regs compute(Value* stage);
   void store(const Regs& words, Value* slot);
@@ -58,8 +59,9 @@ class TileProduct {
   Value* place(Value* part, Value* row, Value* column) const;
   void put_sums(const Regs& sums);
   void write_results(const Regs& sums, const Finish& finish);
-  void write_run(Value* row_of_warp, Value* column_of_warp, const Finish& finish);
+  void write_run(Value* run, const Finish& finish);
   bool has_whole_runs() const;
+  bool is_whole() const;
   Value* is_column(Value* column);
   Value* sum_at(Value* from, int64_t element);
 

@@ -2,10 +2,26 @@
 
 namespace rlx::backend {
 
+namespace {
+
+// Whether indexes of the points have 32 bits, of which processors divide faster.
+bool are_short(const Vec<Loop>& loops) {
+  Dim points = 1;
+  for (const Loop& l : loops) points = points * l.extent;
+  return points.constant().value_or(INT64_MAX) <= INT32_MAX;
+}
+
+}  // namespace
+
 Point spread(Function& f, Point at, const Vec<Loop>& loops, llvm::Value* linear) {
+  const bool is_short = loops.size() > 1 && are_short(loops);
+  llvm::Type* wide = f.b.getInt64Ty();
+  if (is_short) linear = f.b.CreateTrunc(linear, f.b.getInt32Ty());
   for (size_t i = loops.size(); i-- > 0;) {
     llvm::Value* extent = f.at_entry([&] { return emit_dim(f, {}, loops[i].extent); });
-    at.loops[loops[i].id] = i == 0 ? linear : f.b.CreateURem(linear, extent);
+    if (is_short) extent = f.b.CreateTrunc(extent, linear->getType());
+    llvm::Value* index = i == 0 ? linear : f.b.CreateURem(linear, extent);
+    at.loops[loops[i].id] = is_short ? f.b.CreateZExt(index, wide) : index;
     if (i > 0) linear = f.b.CreateUDiv(linear, extent);
   }
   return at;
