@@ -48,6 +48,12 @@ config.substitutions.append(("%onnx_of", "%s %s" % (
     sys.executable, os.path.join(here, "frontend", "inputs", "onnx_of.py"))))
 config.substitutions.append(("%digits", os.path.join(here, "e2e", "digits")))
 
+# A driver that drives nothing.
+fake = os.path.join(build, "fake")
+if os.path.exists(os.path.join(fake, "libcuda.so.1")):
+    config.available_features.add("fake-gpu")
+config.substitutions.append(("%fake_gpu", f"env LD_LIBRARY_PATH={fake}"))
+
 # What is said where there is no GPU.
 try:
     ctypes.CDLL("libcuda.so.1")

@@ -17,6 +17,7 @@
 #include "driver/toolchain.h"
 #include "outcome.h"
 #include "support/log.h"
+#include "target/target.h"
 
 namespace rlx::tools {
 
@@ -107,6 +108,15 @@ struct Common {
     return jobs > 0 ? jobs : static_cast<int>(std::max(1U, std::thread::hardware_concurrency()));
   }
 };
+
+// Of flags that repeat, each of which may be a list.
+inline std::vector<std::string> split_targets(const std::vector<std::string>& lists) {
+  std::vector<std::string> all;
+  for (const std::string& list : lists) {
+    for (std::string& target : rlx::split_targets(list)) all.push_back(std::move(target));
+  }
+  return all;
+}
 
 // "batch=1" -> ("batch", 1).
 inline Result<std::pair<std::string, int64_t>> parse_binding(const std::string& text) {

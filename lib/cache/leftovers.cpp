@@ -44,7 +44,8 @@ class Cleaner {
     remove_orphans();
     remove_temporary();
     remove_stamps();
-    remove_plans();
+    remove_old("plans");
+    remove_old("jit");
     remove_quarantined();
     remove_notes();
     return out_;
@@ -97,11 +98,11 @@ class Cleaner {
     }
   }
 
-  // Written anew with each entry.
-  void remove_plans() {
-    const Folder plans = root_.below("plans");
-    for (const Found& file : files_of(plans)) {
-      if (file.mtime < now_s() - kStampLife) remove(plans, file);
+  // Made anew where they are missed.
+  void remove_old(const std::string& name) {
+    const Folder folder = root_.below(name);
+    for (const Found& file : files_of(folder)) {
+      if (file.mtime < now_s() - kStampLife) remove(folder, file);
     }
   }
 

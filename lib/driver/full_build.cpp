@@ -2,29 +2,16 @@
 
 #include <csignal>
 #include <filesystem>
-#include <fstream>
-#include <iterator>
 #include <string>
 #include <system_error>
 
 #include <unistd.h>
 
 #include "driver/backends.h"
-#include "support/result.h"
+#include "support/process.h"
 
 namespace rlx::driver {
 namespace {
-
-// As the system has them; none where it does not tell.
-Vec<std::string> own_arguments() {
-  std::ifstream file("/proc/self/cmdline", std::ios::binary);
-  const std::string all{std::istreambuf_iterator<char>(file), {}};
-  Vec<std::string> arguments;
-  for (size_t at = 0; at < all.size(); at += arguments.back().size() + 1) {
-    arguments.emplace_back(all.c_str() + at);
-  }
-  return arguments;
-}
 
 // An interruption in between waits for the handler of the other build: it would end the process without a word.
 void replace_process(const char* path, char* const* arguments) {

@@ -6,11 +6,14 @@
 
 #include <fmt/format.h>
 
+#include "driver/code_keeper.h"
+#include "driver/failed_kernel.h"
 #include "driver/run_codes.h"
 #include "driver/run_cover.h"
 #include "driver/run_feed.h"
 #include "driver/run_generate.h"
 #include "driver/run_inputs.h"
+#include "runtime/codes.h"
 #include "runtime/io/npz.h"
 #include "runtime/session.h"
 #include "support/files.h"
@@ -126,7 +129,8 @@ class Runner {
     const auto more = std::max<int64_t>(request_.steps - static_cast<int64_t>(sets.size()), 0);
     for (size_t i = 0; i < sets.size(); ++i) {
       const bool is_last = i + 1 == sets.size();
-      RLX_TRY_VOID(blamed(*ready, run_steps(*ready, sets[i], feeds, is_last ? 1 + more : 1)));
+      RLX_TRY_VOID(
+          blamed(*ready, run_steps(*ready, sets[i], feeds, is_last ? 1 + more : 1, is_last)));
     }
     return {};
   }
@@ -143,8 +147,9 @@ class Runner {
     return done;
   }
 
+  // What is fed is asked for where it is written or compared, and after the last set.
   Status run_steps(const Ready& ready, TensorSet& set, const Vec<runtime::Feed>& feeds,
-                   int64_t steps) {
+                   int64_t steps, bool is_last) {
     runtime::Session& session = *ready.session;
     const image::Image& image = session.image();
     RLX_TRY_VOID(name_by_position(set, image.inputs));
@@ -165,8 +170,10 @@ class Runner {
     item.first_run_ms = static_cast<double>(times[0]) / 1e6;
     if (steps > 1) item.latency = latency_of(std::move(times));
     item.fed = session.fed();
-    RLX_TRY(Vec<HostTensor> fed, session.fed_outputs());
-    std::ranges::move(fed, std::back_inserter(outputs));
+    if (is_last || !request_.outputs.empty() || !request_.expect.empty()) {
+      RLX_TRY(Vec<HostTensor> fed, session.fed_outputs());
+      std::ranges::move(fed, std::back_inserter(outputs));
+    }
     return finish(ready, in_order(std::move(outputs), image.outputs), std::move(item));
   }
 
@@ -198,9 +205,12 @@ class Runner {
                 .cover = loaded.cover,
                 .load_ms = loaded.load_ms,
                 .files = loaded.files};
-    RLX_TRY(auto device, runtime::device_for(loaded.image, {.threads = request_.threads,
-                                                            .check_memory = request_.check_memory,
-                                                            .gpu = request_.gpu}));
+    const runtime::DeviceOptions options{.threads = request_.threads,
+                                         .check_memory = request_.check_memory,
+                                         .gpu = request_.gpu,
+                                         .made_code = code_keeper(load.cache),
+                                         .check_kernels = request_.check_kernels};
+    RLX_TRY(auto device, runtime::device_for(loaded.image, options));
     RLX_TRY(ready.session, runtime::Session::load(std::move(loaded.image), loaded.blobs,
                                                   std::move(device), request_.load.dims));
     ready.load_ms["session"] = watch.ms();
@@ -251,6 +261,12 @@ class Runner {
   Status measure(runtime::Session& session, const TensorSet& set, RunItem& item) const {
     if (!request_.bench && !request_.profile) return {};
     RLX_TRY_VOID(session.bind(set.tensors));
+    const Status done = measure_bound(session, item);
+    session.unbind();
+    return done;
+  }
+
+  Status measure_bound(runtime::Session& session, RunItem& item) const {
     if (request_.bench) {
       RLX_TRY(item.latency, bench([&] { return session.run_bound(); }, *request_.bench));
     }
@@ -276,7 +292,7 @@ class Runner {
   }
 
   Status write(const Vec<HostTensor>& outputs, const std::string& set) const {
-    if (request_.outputs.empty()) return {};
+    if (request_.outputs.empty() || request_.check_kernels) return {};
     if (is_one_file(request_.outputs)) return write_npz(request_.outputs, outputs);
     RLX_TRY_VOID(make_folders(request_.outputs));
     return write_npz((std::filesystem::path(request_.outputs) / (set + ".npz")).string(), outputs);
@@ -326,7 +342,11 @@ class Runner {
 }  // namespace
 
 Status run_model(const RunRequest& request, const Loader& loader, Vec<RunItem>& items) {
-  return Runner(request, loader, items).run();
+  Status done = Runner(request, loader, items).run();
+  const bool is_lost = !done && done.error().first().code == runtime::kKernelFailed;
+  // Whoever looks after each kernel knows it already.
+  if (!is_lost || request.check_kernels || request.check_memory) return done;
+  return failed_kernel(done.error());
 }
 
 }  // namespace rlx::driver

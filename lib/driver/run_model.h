@@ -24,6 +24,8 @@ struct RunRequest {
   Tolerance tolerance = {};
   int threads = 0;
   bool check_memory = false;
+  // A GPU waits after each kernel, an error names the one that failed, and nothing is written.
+  bool check_kernels = false;
   // Of a target that is a GPU's: which one.
   int gpu = 0;
   // Not empty: the sets are the steps of a loop, in which these outputs are fed back (driver/run_feed.h). The last set

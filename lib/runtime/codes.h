@@ -43,6 +43,8 @@ inline constexpr int kNoGpuDriver = 7104;
 inline constexpr int kNoGpu = 7105;
 // The GPU or its driver failed.
 inline constexpr int kGpuFailed = 7106;
+// A kernel failed, and took all that the GPU held for this process with it.
+inline constexpr int kKernelFailed = 7107;
 // A constant lies outside its blob, or a tensor does not fit its buffer.
 inline constexpr int kDamagedImage = 8103;
 

@@ -67,6 +67,13 @@ bool may_fit(const Tensor& out, const Tensor& in) {
   return true;
 }
 
+// Whether some dims are elements of that input.
+bool has_dims(const Image& image, uint32_t input) {
+  return std::ranges::any_of(image.symbols, [&](const image::Symbol& s) {
+    return s.element >= 0 && s.input == static_cast<int32_t>(input);
+  });
+}
+
 // A tensor row-major in memory with room for `capacity` along the axis: rows of `bytes`, one behind the other, of which
 // each has room for `room`.
 struct Rows {
@@ -90,17 +97,31 @@ void copy_rows(const Rows& from, const std::byte* source, const Rows& to, std::b
   }
 }
 
-Result<AlignedBytes> room_for(std::string_view name, DType dtype, const Vec<int64_t>& shape) {
-  const std::string what = fmt::format("{} {}", name, type_text(dtype, shape));
-  const std::optional<size_t> bytes = tensor_bytes(dtype, shape);
-  if (!bytes) return Error(kOutOfMemory, what + " is too big", "fewer steps");
-  return AlignedBytes::make(*bytes, what);
+std::string what_of(const HostTensor& t, const Vec<int64_t>& shape) {
+  return fmt::format("{} {}", t.name, type_text(t.dtype, shape));
+}
+
+// The bytes of a tensor like that one, of that shape.
+Result<size_t> room_in(const HostTensor& t, const Vec<int64_t>& shape) {
+  const std::optional<size_t> bytes = tensor_bytes(t.dtype, shape);
+  if (bytes) return *bytes;
+  return Error(kOutOfMemory, what_of(t, shape) + " is too big", "fewer steps");
+}
+
+Result<AlignedBytes> room_for(const HostTensor& t, const Vec<int64_t>& shape) {
+  RLX_TRY(const size_t bytes, room_in(t, shape));
+  return AlignedBytes::make(bytes, what_of(t, shape));
+}
+
+Result<std::unique_ptr<Kept>> keep(Device& device, const HostTensor& t, const Vec<int64_t>& shape) {
+  RLX_TRY(const size_t bytes, room_in(t, shape));
+  return device.keep(bytes, what_of(t, shape));
 }
 
 }  // namespace
 
-Result<Feedback> Feedback::make(const Image& image, std::span<const Feed> feeds) {
-  Feedback made(image);
+Result<Feedback> Feedback::make(const Image& image, std::span<const Feed> feeds, Device* device) {
+  Feedback made(image, device);
   const image::ToldExtents told = told_extents(image);
   for (const Feed& feed : feeds) {
     const auto output = find_name(image.outputs, feed.output);
@@ -122,6 +143,7 @@ Result<Feedback> Feedback::make(const Image& image, std::span<const Feed> feeds)
                                feed.output));
     }
     made.slots_.push_back({.input = *input, .output = *output});
+    made.slots_.back().may_be_kept = device && device->facts().keeps && !has_dims(image, *input);
   }
   made.find_states();
   return made;
@@ -151,6 +173,9 @@ void Feedback::find_states() {
 Status Feedback::take_first(std::span<const HostTensor> given) {
   for (Slot& slot : slots_) {
     const auto first = std::ranges::find(given, image_->inputs[slot.input].name, &HostTensor::name);
+    // Of a first step that failed.
+    slot.kept_now.reset();
+    slot.kept_next.reset();
     // That another one is missing is said of all inputs at once, and what rank it should have.
     if (first == given.end()) {
       if (slot.state) slot.now = empty(slot, given);
@@ -213,6 +238,7 @@ Status Feedback::make_room(Vec<int64_t>& symbols) {
     const Tensor &in = image_->inputs[slot.input], &out = image_->outputs[slot.output];
     RLX_TRY(slot.next_shape, shape_of(*image_, out, symbols));
     if (!slot.state) {
+      RLX_TRY_VOID(hand_over(slot));
       RLX_TRY_VOID(make_next(slot));
       continue;
     }
@@ -229,6 +255,7 @@ Status Feedback::make_room(Vec<int64_t>& symbols) {
     if (!slot.state) continue;
     const int64_t capacity = capacity_[slot.state->output_capacity];
     RLX_TRY_VOID(grow(slot, capacity));
+    RLX_TRY_VOID(hand_over(slot));
     symbols[slot.state->input_capacity] = symbols[slot.state->output_capacity] = capacity;
   }
   return {};
@@ -240,7 +267,8 @@ Status Feedback::grow(Slot& slot, int64_t capacity) {
   Vec<int64_t> shape = slot.now.shape;
   shape[axis] = capacity;
   if (slot.room == capacity) return {};
-  RLX_TRY(AlignedBytes data, room_for(slot.now.name, slot.now.dtype, shape));
+  if (slot.kept_now) return grow_kept(slot, capacity);
+  RLX_TRY(AlignedBytes data, room_for(slot.now, shape));
   // What nobody has written yet is NaN.
   if (data.size() > 0) std::memset(data.data(), 0xff, data.size());
   copy_rows(rows_of(slot.now, axis, slot.room), slot.now.data.data(),
@@ -250,14 +278,44 @@ Status Feedback::grow(Slot& slot, int64_t capacity) {
   return {};
 }
 
+Status Feedback::grow_kept(Slot& slot, int64_t capacity) {
+  const uint32_t axis = slot.state->axis;
+  Vec<int64_t> shape = slot.now.shape;
+  shape[axis] = capacity;
+  const Rows from = rows_of(slot.now, axis, slot.room), to = rows_of(slot.now, axis, capacity);
+  RLX_TRY(auto larger, keep(*device_, slot.now, shape));
+  const Kept::Rows rows{static_cast<size_t>(from.count), static_cast<size_t>(from.bytes),
+                        static_cast<size_t>(from.room)};
+  if (from.bytes > 0) {
+    RLX_TRY_VOID(larger->take_rows(*slot.kept_now, rows, static_cast<size_t>(to.room)));
+  }
+  slot.kept_now = std::move(larger);
+  slot.room = capacity;
+  return {};
+}
+
+Status Feedback::hand_over(Slot& slot) {
+  if (!slot.may_be_kept || slot.kept_now) return {};
+  RLX_TRY(auto kept, device_->keep(slot.now.data.size(), what_of(slot.now, slot.now.shape)));
+  RLX_TRY_VOID(kept->write(slot.now.data.bytes()));
+  slot.kept_now = std::move(kept);
+  slot.now.data = {};
+  return {};
+}
+
 Status Feedback::make_next(Slot& slot) {
   const Tensor& out = image_->outputs[slot.output];
   const std::optional<size_t> bytes = tensor_bytes(out.dtype, slot.next_shape);
   slot.next.name = out.name;
   slot.next.dtype = out.dtype;
   slot.next.shape = slot.next_shape;
+  if (slot.may_be_kept) {
+    if (slot.kept_next && bytes && slot.kept_next->size() >= *bytes) return {};
+    RLX_TRY(slot.kept_next, keep(*device_, slot.next, slot.next_shape));
+    return {};
+  }
   if (bytes == slot.next.data.size() && slot.next.data.data() != nullptr) return {};
-  RLX_TRY(slot.next.data, room_for(out.name, out.dtype, slot.next_shape));
+  RLX_TRY(slot.next.data, room_for(slot.next, slot.next_shape));
   return {};
 }
 
@@ -267,10 +325,27 @@ HostTensor* Feedback::place_of(size_t output) {
   return slot->state ? &slot->now : &slot->next;
 }
 
+Vec<Kept*> Feedback::kept_inputs() const {
+  Vec<Kept*> all(image_->inputs.size());
+  for (const Slot& slot : slots_) all[slot.input] = slot.kept_now.get();
+  return all;
+}
+
+Vec<Kept*> Feedback::kept_outputs() const {
+  Vec<Kept*> all(image_->outputs.size());
+  for (const Slot& slot : slots_) {
+    all[slot.output] = slot.state ? slot.kept_now.get() : slot.kept_next.get();
+  }
+  return all;
+}
+
 void Feedback::advance() {
   has_begun_ = true;
   for (Slot& slot : slots_) {
-    if (!slot.state) std::swap(slot.now.data, slot.next.data);
+    if (!slot.state) {
+      std::swap(slot.now.data, slot.next.data);
+      std::swap(slot.kept_now, slot.kept_next);
+    }
     slot.now.shape = slot.next_shape;
   }
 }
@@ -295,13 +370,20 @@ Result<Vec<HostTensor>> Feedback::copies() const {
     const auto slot = std::ranges::find(slots_, i, &Slot::output);
     if (slot == slots_.end()) continue;
     const HostTensor& now = slot->now;
-    RLX_TRY(AlignedBytes data, room_for(image_->outputs[i].name, now.dtype, now.shape));
+    RLX_TRY(AlignedBytes data, room_for(now, now.shape));
+    const std::byte* from = now.data.data();
+    AlignedBytes fetched;
+    if (slot->kept_now) {
+      RLX_TRY(fetched, AlignedBytes::make(slot->kept_now->size(), what_of(now, now.shape)));
+      RLX_TRY_VOID(slot->kept_now->read({fetched.data(), fetched.size()}));
+      from = fetched.data();
+    }
     if (slot->state) {
       const uint32_t axis = slot->state->axis;
-      copy_rows(rows_of(now, axis, slot->room), now.data.data(),
-                rows_of(now, axis, now.shape[axis]), data.data());
+      copy_rows(rows_of(now, axis, slot->room), from, rows_of(now, axis, now.shape[axis]),
+                data.data());
     } else if (data.size() > 0) {
-      std::memcpy(data.data(), now.data.data(), data.size());
+      std::memcpy(data.data(), from, data.size());
     }
     copies.push_back({image_->outputs[i].name, now.dtype, now.shape, std::move(data)});
   }

@@ -60,12 +60,16 @@ struct Session::Impl {
   Vec<HostTensor*> places = {};
   // Of the loop that was begun.
   std::optional<Feedback> loop = {};
+  // Where they stay with the device, by input and by output; empty where nothing does.
+  Vec<Kept*> kept_inputs = {}, kept_outputs = {};
 
   // Where the outputs go that are fed back, if a loop is given.
   Status bind(std::span<const HostTensor> inputs, Feedback* feedback);
   Status run_bound(Profile* profile);
-  // Ends what bind() began: the outputs are the caller's.
-  Vec<HostTensor> take_outputs();
+  // Ends what bind() began: inputs may go.
+  void unbind();
+  // One run of what is bound, and the end of that: the outputs are the caller's.
+  Result<Vec<HostTensor>> run_once(Profile* profile, Feedback* feedback);
 
  private:
   Result<Run*> run_for(const Vec<int64_t>& symbols);
@@ -73,7 +77,11 @@ struct Session::Impl {
   // Makes `outputs`, and says where each one of the image goes.
   Result<Vec<HostTensor*>> make_outputs(const Vec<int64_t>& symbols, Feedback* feedback);
   Result<HostTensor> make_output(const image::Tensor& wanted, const Vec<int64_t>& symbols) const;
-  Status fits(const HostTensor& tensor, uint32_t buffer, const Vec<int64_t>& symbols) const;
+  // `kept`: where it lies if not on the host.
+  Status fits(const HostTensor& tensor, const Kept* kept, uint32_t buffer,
+              const Vec<int64_t>& symbols) const;
+  Kept* kept_input(size_t i) const { return kept_inputs.empty() ? nullptr : kept_inputs[i]; }
+  Kept* kept_output(size_t i) const { return kept_outputs.empty() ? nullptr : kept_outputs[i]; }
   Error error_of(const Trapped& trapped) const;
   Error error_of(const Stopped& stopped, const Vec<int64_t>& symbols) const;
 };
@@ -85,17 +93,19 @@ Result<Run*> Session::Impl::run_for(const Vec<int64_t>& symbols) {
   return runs.add(symbols, std::move(run));
 }
 
-Status Session::Impl::fits(const HostTensor& tensor, uint32_t buffer,
+Status Session::Impl::fits(const HostTensor& tensor, const Kept* kept, uint32_t buffer,
                            const Vec<int64_t>& symbols) const {
-  int64_t wanted = evaluate(image.buffers[buffer].bytes, symbols).value_or(-1);
-  if (static_cast<int64_t>(tensor.data.size()) == wanted) return {};
-  return Error(kDamagedImage, fmt::format("'{}' has {} bytes, its buffer {}", tensor.name,
-                                          tensor.data.size(), wanted));
+  const int64_t wanted = evaluate(image.buffers[buffer].bytes, symbols).value_or(-1);
+  const auto bytes = static_cast<int64_t>(kept ? kept->size() : tensor.data.size());
+  // What is kept may have been larger once.
+  if (bytes == wanted || (kept && wanted >= 0 && bytes > wanted)) return {};
+  return Error(kDamagedImage,
+               fmt::format("'{}' has {} bytes, its buffer {}", tensor.name, bytes, wanted));
 }
 
 Status Session::Impl::check_inputs(const Binding& binding) const {
   for (size_t i = 0; i < image.inputs.size(); ++i) {
-    RLX_TRY_VOID(fits(*binding.inputs[i], image.inputs[i].buffer, binding.symbols));
+    RLX_TRY_VOID(fits(*binding.inputs[i], kept_input(i), image.inputs[i].buffer, binding.symbols));
   }
   return {};
 }
@@ -113,7 +123,7 @@ Result<HostTensor> Session::Impl::make_output(const image::Tensor& wanted,
   if (!bytes) return Error(kOutOfMemory, what + " is too big", "smaller dims");
   RLX_TRY(AlignedBytes data, AlignedBytes::make(*bytes, what));
   HostTensor output{wanted.name, wanted.dtype, std::move(shape), std::move(data)};
-  RLX_TRY_VOID(fits(output, wanted.buffer, symbols));
+  RLX_TRY_VOID(fits(output, nullptr, wanted.buffer, symbols));
   return output;
 }
 
@@ -127,7 +137,7 @@ Result<Vec<HostTensor*>> Session::Impl::make_outputs(const Vec<int64_t>& symbols
     const image::Tensor& wanted = image.outputs[i];
     places.push_back(feedback ? feedback->place_of(i) : nullptr);
     if (places.back()) {
-      RLX_TRY_VOID(fits(*places.back(), wanted.buffer, symbols));
+      RLX_TRY_VOID(fits(*places.back(), kept_output(i), wanted.buffer, symbols));
       continue;
     }
     RLX_TRY(HostTensor output, make_output(wanted, symbols));
@@ -138,24 +148,38 @@ Result<Vec<HostTensor*>> Session::Impl::make_outputs(const Vec<int64_t>& symbols
 
 Status Session::Impl::bind(std::span<const HostTensor> inputs, Feedback* feedback) {
   device->wake();
-  bound = nullptr;
+  unbind();
   Vec<const HostTensor*> all = pointers_to(inputs);
   if (feedback) {
     RLX_TRY(all, feedback->inputs(inputs));
   }
   RLX_TRY(Binding binding, bind_inputs(image, all, dims));
-  if (feedback) RLX_TRY_VOID(feedback->make_room(binding.symbols));
+  kept_inputs.clear();
+  kept_outputs.clear();
+  if (feedback) {
+    RLX_TRY_VOID(feedback->make_room(binding.symbols));
+    kept_inputs = feedback->kept_inputs();
+    kept_outputs = feedback->kept_outputs();
+  }
   RLX_TRY(Run * run, run_for(binding.symbols));
   RLX_TRY_VOID(check_inputs(binding));
   RLX_TRY(places, make_outputs(binding.symbols, feedback));
-  RLX_TRY_VOID(run->bind({binding.inputs, places}));
+  RLX_TRY_VOID(run->bind({binding.inputs, places, kept_inputs, kept_outputs}));
   bound = run;
   bound_symbols = std::move(binding.symbols);
   return {};
 }
 
-Vec<HostTensor> Session::Impl::take_outputs() {
+void Session::Impl::unbind() {
+  if (bound != nullptr) bound->release();
   bound = nullptr;
+}
+
+Result<Vec<HostTensor>> Session::Impl::run_once(Profile* profile, Feedback* feedback) {
+  const Status done = run_bound(profile);
+  unbind();
+  if (!done) return Error(done.error());
+  if (feedback) feedback->advance();
   return std::exchange(outputs, {});
 }
 
@@ -215,21 +239,18 @@ Result<Vec<int64_t>> Session::symbols_of(std::span<const HostTensor> inputs) con
 
 Result<Vec<HostTensor>> Session::run(std::span<const HostTensor> inputs, Profile* profile) {
   RLX_TRY_VOID(impl_->bind(inputs, nullptr));
-  RLX_TRY_VOID(impl_->run_bound(profile));
-  return impl_->take_outputs();
+  return impl_->run_once(profile, nullptr);
 }
 
 Status Session::feed(std::span<const Feed> feeds) {
-  RLX_TRY(impl_->loop, Feedback::make(impl_->image, feeds));
+  RLX_TRY(impl_->loop, Feedback::make(impl_->image, feeds, impl_->device.get()));
   return {};
 }
 
 Result<Vec<HostTensor>> Session::step(std::span<const HostTensor> inputs, Profile* profile) {
   RLX_CHECK(impl_->loop.has_value(), "feed() comes first");
   RLX_TRY_VOID(impl_->bind(inputs, &*impl_->loop));
-  RLX_TRY_VOID(impl_->run_bound(profile));
-  impl_->loop->advance();
-  return impl_->take_outputs();
+  return impl_->run_once(profile, &*impl_->loop);
 }
 
 Result<Vec<HostTensor>> Session::fed_outputs() const {
@@ -243,6 +264,8 @@ Vec<Fed> Session::fed() const {
 }
 
 Status Session::bind(std::span<const HostTensor> inputs) { return impl_->bind(inputs, nullptr); }
+
+void Session::unbind() { impl_->unbind(); }
 
 Status Session::run_bound(Profile* profile) { return impl_->run_bound(profile); }
 

@@ -41,9 +41,10 @@ class Session {
   // Of the last run, step or bind(): the symbols' values.
   const Vec<int64_t>& symbols() const;
   // For benchmarks: binds once, then run_bound() repeats without matching inputs or making outputs. The
-  // inputs must stay where they are.
+  // inputs must stay where they are until unbind(), or until something else is run.
   Status bind(std::span<const HostTensor> inputs);
   Status run_bound(Profile* profile = nullptr);
+  void unbind();
 
  private:
   struct Impl;

@@ -4,6 +4,8 @@
 #include <cstdlib>
 #include <cstring>
 #include <filesystem>
+#include <fstream>
+#include <iterator>
 
 #include <fcntl.h>
 #include <spawn.h>
@@ -109,6 +111,16 @@ Result<TemporaryFile> TemporaryFile::make(std::string_view content) {
 
 TemporaryFile::~TemporaryFile() {
   if (!path_.empty()) ::unlink(path_.c_str());
+}
+
+Vec<std::string> own_arguments() {
+  std::ifstream file("/proc/self/cmdline", std::ios::binary);
+  const std::string all{std::istreambuf_iterator<char>(file), {}};
+  Vec<std::string> arguments;
+  for (size_t at = 0; at < all.size(); at += arguments.back().size() + 1) {
+    arguments.emplace_back(all.c_str() + at);
+  }
+  return arguments;
 }
 
 }  // namespace rlx

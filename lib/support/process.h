@@ -20,6 +20,9 @@ struct Ended {
 // arguments[0] is the program's place. Nothing is on its stdin. Error 7003 where it cannot be started.
 Result<Ended> run_program(const Vec<std::string>& arguments);
 
+// What this process was started with, its name first, as the system has it; none where it does not tell.
+Vec<std::string> own_arguments();
+
 // A file of a name of its own in the system's folder for such, gone with this.
 class TemporaryFile {
  public:

@@ -158,4 +158,17 @@ Result<Target> parse_target(std::string_view text) {
   return unknown(text);
 }
 
+Vec<std::string> split_targets(std::string_view list) {
+  Vec<std::string> targets = {""};
+  for (size_t at = 0; at < list.size(); ++at) {
+    const bool is_feature = at + 1 < list.size() && (list[at + 1] == '+' || list[at + 1] == '-');
+    if (list[at] == ',' && !is_feature) {
+      targets.emplace_back();
+    } else {
+      targets.back() += list[at];
+    }
+  }
+  return targets;
+}
+
 }  // namespace rlx

@@ -47,5 +47,7 @@ struct Target {
 // "cuda:sm_100". "cuda:sm_90a" is "cuda:sm_90": every GPU of that generation has both. Others: error 2xxx that
 // lists what is known.
 Result<Target> parse_target(std::string_view text);
+// The texts in a list with commas between: "host,cuda:sm_90". What begins with a sign belongs to the target before it.
+Vec<std::string> split_targets(std::string_view list);
 
 }  // namespace rlx

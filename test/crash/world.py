@@ -13,7 +13,7 @@ DIGITS = HERE.parent / "e2e" / "digits"
 MODEL = DIGITS / "digits.onnx"
 INPUTS = DIGITS / "heldout.npz"
 # What is disposable, and differs from run to run.
-DISPOSABLE = {"stats", "stamps", "plans", "quarantine"}
+DISPOSABLE = {"stats", "stamps", "plans", "jit", "quarantine"}
 # A hang is a failure like any other.
 TIMEOUT = 60
 

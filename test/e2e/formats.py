@@ -67,7 +67,7 @@ def entry_like(key, name, change_image=same, change_lir=same, change_record=same
 
 def files():
     return {path: path.read_bytes() for path in cache.rglob("*")
-            if path.is_file() and path.parent.name not in ("stats", "stamps", "inflight", "plans") and path.name != "lock"}
+            if path.is_file() and path.parent.name not in ("stats", "stamps", "inflight", "plans", "jit") and path.name != "lock"}
 
 
 def outputs_of(what):

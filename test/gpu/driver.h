@@ -1,4 +1,4 @@
-// The few functions of NVIDIA's driver that a test needs, from libcuda.so.1, which is opened when it runs.
+// What a test of kernels needs of a GPU, through the runtime's own driver.
 #pragma once
 #include <cstddef>
 #include <cstdint>

@@ -1,10 +1,10 @@
 #!/bin/bash
 # On a machine with an NVIDIA GPU, with the release build's tools: what the CPU backend computes, the GPU computes.
 #
-#   test/gpu/run.sh BIN [--cases DIR] [--models DIR[,DIR]]
+#   test/gpu/run.sh BIN [--cases DIR] [--models DIR[,DIR]] [--decode MODEL.onnx|made]...
 #
-# The corpus of kernels bit by bit (test_gpu, where it is there), ONNX's operator cases in DIR, and whole models
-# (test/gpu/models.py). Ends with a line "N passed, M failed".
+# The corpus of kernels bit by bit (test_gpu, where it is there), ONNX's operator cases in DIR, whole models
+# (test/gpu/models.py), and loops of language models (test/gpu/decode.py). Ends with a line "N passed, M failed".
 set -uo pipefail
 bin=$(realpath "$1")
 shift
@@ -32,6 +32,10 @@ while [ $# -gt 1 ]; do
   case "$1" in
     --cases) counted python3 "$here/../conformance/run.py" --bin "$bin" --data "$2" --device cuda ;;
     --models) counted python3 "$here/models.py" --bin "$bin" --models "$2" ;;
+    --decode)
+      if [ "$2" = made ]; then set -- "$1" --made "${@:3}"; fi
+      counted python3 "$here/decode.py" --bin "$bin" "$2"
+      ;;
     *) echo "test/gpu/run.sh: what is $1?" && exit 2 ;;
   esac
   shift 2

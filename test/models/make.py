@@ -219,11 +219,16 @@ def dense(net, rng):
 def step(net, rng):
     """GPT: keys and values of the past go in and come out, a causal mask by comparing places."""
     heads, width, layers = int(rng.integers(1, 4)), int(rng.integers(4, 20)), int(rng.integers(1, 3))
-    hidden, length, past = heads * width, int(rng.integers(1, 9)), int(rng.integers(1, 24))
+    length, past = int(rng.integers(1, 9)), int(rng.integers(1, 24))
+    gpt(net, heads, width, layers, length, past)
+
+
+def gpt(net, heads, width, layers, length, past, known=250, positions=64, wide=2):
+    hidden = heads * width
     ids = net.input("input_ids", ["batch", "seq"], (1, length), INT)
     places = net.input("position_ids", ["batch", "seq"], (1, length), INT)
-    words = net.weight(250, hidden, scale=1)
-    x = net.Add(net.Gather(words, ids), net.Gather(net.weight(64, hidden), places))
+    words = net.weight(known, hidden, scale=1)
+    x = net.Add(net.Gather(words, ids), net.Gather(net.weight(positions, hidden), places))
     asked = net.Unsqueeze(places, net.ints(1, 3))
     for layer in range(layers):
         before = {what: net.input(f"past_{layer}_{what}", ["batch", heads, "past", width],
@@ -242,8 +247,8 @@ def step(net, rng):
         scores = net.Where(seen, scores, net.scalar(-3.4e38))
         out = net.merged(net.MatMul(net.Softmax(scores, axis=-1), v), hidden)
         x = net.Add(x, net.linear(out, hidden, hidden))
-        wide = net.tanh_gelu(net.linear(net.norm(x, hidden), hidden, 2 * hidden))
-        x = net.Add(x, net.linear(wide, 2 * hidden, hidden))
+        inner = net.tanh_gelu(net.linear(net.norm(x, hidden), hidden, wide * hidden))
+        x = net.Add(x, net.linear(inner, wide * hidden, hidden))
     # The head shares its weights with the words.
     net.output(net.MatMul(net.norm(x, hidden), net.Transpose(words, perm=[1, 0])), "logits")
 

@@ -63,6 +63,16 @@ TEST_CASE("sm_90a and sm_90 are one target") {
   CHECK(parse_target("cuda:sm_90a")->cuda().arch == "sm_90");
 }
 
+TEST_CASE("targets of a list") {
+  using Texts = Vec<std::string>;
+  CHECK(split_targets("host") == Texts{"host"});
+  CHECK(split_targets("host,cuda:sm_90") == Texts{"host", "cuda:sm_90"});
+  CHECK(split_targets("cpu:x86-64-v4,+avx512bf16,-fma,cuda:sm_80") ==
+        Texts{"cpu:x86-64-v4,+avx512bf16,-fma", "cuda:sm_80"});
+  CHECK(split_targets("host,,cpu:portable,") == Texts{"host", "", "cpu:portable", ""});
+  CHECK(split_targets("") == Texts{""});
+}
+
 TEST_CASE("unknown targets say what is known") {
   for (std::string_view text :
        {"", "cpu:", "cpu:pentium", "cpu:x86-64-v3,", "cpu:x86-64-v3,avx2", "cpu:x86-64-v3,+mmx3",

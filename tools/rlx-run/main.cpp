@@ -58,6 +58,8 @@ void add_run_flags(CLI::App& app, Flags& f) {
       ->envname("RLX_THREADS");
   app.add_flag("--check-memory", r.check_memory,
                "end each buffer at memory that may not be touched");
+  app.add_flag("--check-kernels", r.check_kernels,
+               "on a GPU wait after each kernel, so that an error names it; write no outputs");
 }
 
 CLI::App& add_command(CLI::App& app, Flags& f, const std::string& name, const std::string& what) {

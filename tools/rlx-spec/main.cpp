@@ -46,7 +46,8 @@ CLI::App* add_dims(CLI::App& command, Flags& f) {
 }
 
 Result<driver::VariantsRequest> request_of(const Flags& f) {
-  driver::VariantsRequest r{.build = {.model = f.model}, .targets = f.targets, .inputs = f.inputs};
+  driver::VariantsRequest r{
+      .build = {.model = f.model}, .targets = tools::split_targets(f.targets), .inputs = f.inputs};
   RLX_TRY(r.dims, driver::parse_dim_lists(f.dims));
   RLX_TRY(r.build.dims, tools::parse_values(f.values));
   RLX_TRY(r.build.shapes, tools::parse_shapes(f.shapes));

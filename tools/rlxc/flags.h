@@ -26,7 +26,8 @@ inline void add_flags(CLI::App& app, Flags& f) {
   f.common.add_switches(app);
   f.common.add_weights(app);
   app.add_option("MODEL", f.models, "model files: .onnx, .json, .mir, .kernel")->required();
-  app.add_option("-t,--target", f.targets, "host, cpu:portable, cpu:x86-64-v4, ...; repeats")
+  app.add_option("-t,--target", f.targets,
+                 "host, cpu:portable, cuda:sm_90, ...: host,cuda:sm_90; repeats")
       ->allow_extra_args(false)
       ->envname("RLX_TARGET");
   app.add_option("--dim", f.dims, "bind a symbol: NAME=NUMBER; repeats")->allow_extra_args(false);
@@ -51,8 +52,9 @@ inline void add_flags(CLI::App& app, Flags& f) {
   app.add_flag("--keep-going", f.keep_going, "compile the other models after a failure");
 }
 
-// One key or file cannot take several results: the last would be all that is left.
-inline Status check_flags(const Flags& f) {
+// Takes lists apart. One key or file cannot take several results: the last would be all that is left.
+inline Status check_flags(Flags& f) {
+  f.targets = tools::split_targets(f.targets);
   if (f.jobs() <= 1) return {};
   auto several = [&](const char* flag) {
     return Error(2001,

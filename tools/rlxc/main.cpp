@@ -11,6 +11,7 @@ namespace {
 
 struct Job {
   std::string model, target;
+  driver::Imports* imports = nullptr;
 };
 
 PassOptions pass_options(const Flags& f, Vec<PassTime>& times) {
@@ -90,6 +91,7 @@ Status build(const Flags& f, const Job& job, tools::Outcome& outcome) {
   RLX_TRY(r.remote, cache::remote_from_environment());
   Vec<PassTime> times;
   r.passes = pass_options(f, times);
+  r.imports = job.imports;
   r.jobs = f.common.job_count();
   r.strict = f.common.strict;
   r.must_store = true;
@@ -139,8 +141,9 @@ int run_tool(int argc, char** argv) {
     return outcome.end();
   }
   for (const std::string& model : f.models) {
+    driver::Imports imports;
     for (const std::string& target : f.targets) {
-      if (!run(f, {model, target}, outcome)) return outcome.end();
+      if (!run(f, {model, target, &imports}, outcome)) return outcome.end();
     }
   }
   return outcome.end();

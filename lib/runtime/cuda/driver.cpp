@@ -15,6 +15,16 @@ constexpr int kVersion = 12000;
 // CUDA_ERROR_OUT_OF_MEMORY.
 constexpr Code kNoMemory = 2;
 
+// CUDA_ERROR_ILLEGAL_ADDRESS, _LAUNCH_TIMEOUT, _ASSERT, and _HARDWARE_STACK_ERROR to _LAUNCH_FAILED: the context is lost.
+bool is_sticky(Code code) {
+  return code == 700 || code == 702 || code == 710 || (code >= 714 && code <= 719);
+}
+
+int code_of(Code code) {
+  if (code == kNoMemory) return kOutOfMemory;
+  return is_sticky(code) ? kKernelFailed : kGpuFailed;
+}
+
 using Query = Code (*)(const char* name, void** function, int version, uint64_t flags, int* found);
 
 Error no_driver(const std::string& why) {
@@ -54,6 +64,7 @@ void find_devices(Driver& d, Finder& find) {
   find(d.device_memory, "cuDeviceTotalMem");
   find(d.retain_context, "cuDevicePrimaryCtxRetain");
   find(d.release_context, "cuDevicePrimaryCtxRelease");
+  find(d.reset_context, "cuDevicePrimaryCtxReset");
   find(d.set_context, "cuCtxSetCurrent");
   find(d.error_name, "cuGetErrorName");
   find(d.error_words, "cuGetErrorString");
@@ -67,6 +78,11 @@ void find_memory(Driver& d, Finder& find) {
   find(d.copy_to_device, "cuMemcpyHtoDAsync");
   find(d.copy_to_host, "cuMemcpyDtoHAsync");
   find(d.copy_on_device, "cuMemcpyDtoDAsync");
+  find(d.copy_rows, "cuMemcpy2DAsync");
+  find(d.allocate_pinned, "cuMemHostAlloc");
+  find(d.free_pinned, "cuMemFreeHost");
+  find(d.pin, "cuMemHostRegister");
+  find(d.unpin, "cuMemHostUnregister");
 }
 
 void find_launches(Driver& d, Finder& find) {
@@ -74,20 +90,30 @@ void find_launches(Driver& d, Finder& find) {
   find(d.unload_module, "cuModuleUnload");
   find(d.function, "cuModuleGetFunction");
   find(d.set_function, "cuFuncSetAttribute");
+  find(d.create_linker, "cuLinkCreate");
+  find(d.link_data, "cuLinkAddData");
+  find(d.finish_linking, "cuLinkComplete");
+  find(d.destroy_linker, "cuLinkDestroy");
   find(d.launch, "cuLaunchKernel");
   find(d.create_stream, "cuStreamCreate");
   find(d.destroy_stream, "cuStreamDestroy");
   find(d.wait_for_stream, "cuStreamSynchronize");
-  find(d.begin_capture, "cuStreamBeginCapture");
-  find(d.end_capture, "cuStreamEndCapture");
-  find(d.instantiate_graph, "cuGraphInstantiateWithFlags");
-  find(d.launch_graph, "cuGraphLaunch");
-  find(d.destroy_graph_exec, "cuGraphExecDestroy");
-  find(d.destroy_graph, "cuGraphDestroy");
   find(d.create_event, "cuEventCreate");
   find(d.destroy_event, "cuEventDestroy");
   find(d.record_event, "cuEventRecord");
   find(d.elapsed_time, "cuEventElapsedTime");
+}
+
+void find_graphs(Driver& d, Finder& find) {
+  find(d.create_graph, "cuGraphCreate");
+  find(d.add_kernel, "cuGraphAddKernelNode");
+  find(d.add_copy, "cuGraphAddMemcpyNode");
+  find(d.instantiate_graph, "cuGraphInstantiateWithFlags");
+  find(d.set_kernel, "cuGraphExecKernelNodeSetParams");
+  find(d.set_copy, "cuGraphExecMemcpyNodeSetParams");
+  find(d.launch_graph, "cuGraphLaunch");
+  find(d.destroy_graph_exec, "cuGraphExecDestroy");
+  find(d.destroy_graph, "cuGraphDestroy");
 }
 
 Status check_version(const Driver& driver) {
@@ -106,6 +132,7 @@ Status open(Driver& driver) {
   find_devices(driver, find);
   find_memory(driver, find);
   find_launches(driver, find);
+  find_graphs(driver, find);
   if (find.missing() != nullptr) return no_driver(fmt::format("it has no {}", find.missing()));
   const Status begun = driver.checked("cuInit", driver.init(0));
   if (!begun) return no_driver(begun.error().first().message);
@@ -126,9 +153,8 @@ Status Driver::checked(const char* what, Code code) const {
   const char *name = nullptr, *words = nullptr;
   error_name(code, &name);
   error_words(code, &words);
-  return Error(code == kNoMemory ? kOutOfMemory : kGpuFailed,
-               fmt::format("{}: {} ({})", what, words ? words : "unknown error",
-                           name ? name : std::to_string(code)));
+  return Error(code_of(code), fmt::format("{}: {} ({})", what, words ? words : "unknown error",
+                                          name ? name : std::to_string(code)));
 }
 
 }  // namespace rlx::runtime::cuda

@@ -58,13 +58,17 @@ DeviceMemory::~DeviceMemory() {
   gpu_->driver().free(address_);
 }
 
-Result<std::unique_ptr<Gpu>> Gpu::open(int number) {
-  RLX_TRY(const Driver* driver, Driver::get());
+PinnedMemory::~PinnedMemory() {
+  if (data_ == nullptr || !gpu_->enter()) return;
+  gpu_->driver().free_pinned(data_);
+}
+
+Result<std::unique_ptr<Gpu>> Gpu::open(const Driver& driver, int number) {
   int count = 0, device = 0;
-  RLX_TRY_VOID(driver->checked("cuDeviceGetCount", driver->device_count(&count)));
+  RLX_TRY_VOID(driver.checked("cuDeviceGetCount", driver.device_count(&count)));
   if (number >= count) return no_such_gpu(number, static_cast<size_t>(count));
-  RLX_TRY_VOID(driver->checked("cuDeviceGet", driver->device(&device, number)));
-  std::unique_ptr<Gpu> gpu(new Gpu(*driver, device));
+  RLX_TRY_VOID(driver.checked("cuDeviceGet", driver.device(&device, number)));
+  std::unique_ptr<Gpu> gpu(new Gpu(driver, device));
   RLX_TRY_VOID(gpu->begin());
   return gpu;
 }
@@ -84,6 +88,18 @@ Gpu::~Gpu() {
 
 Status Gpu::enter() const {
   return driver_.checked("cuCtxSetCurrent", driver_.set_context(context_));
+}
+
+int Gpu::attribute(int which) const {
+  int value = 0;
+  return driver_.device_attribute(&value, which, device_) == 0 ? value : 0;
+}
+
+Result<PinnedMemory> Gpu::allocate_pinned(size_t bytes) const {
+  void* data = nullptr;
+  if (bytes == 0) return PinnedMemory();
+  RLX_TRY_VOID(driver_.checked("cuMemHostAlloc", driver_.allocate_pinned(&data, bytes, 0)));
+  return PinnedMemory(*this, static_cast<std::byte*>(data), bytes);
 }
 
 Result<DeviceMemory> Gpu::allocate(size_t bytes, std::string_view what) const {
@@ -115,6 +131,15 @@ Status Gpu::read(std::span<std::byte> to, Address from) const {
 Status Gpu::copy(Address to, Address from, size_t bytes) const {
   if (bytes == 0) return {};
   return driver_.checked("copying on the GPU", driver_.copy_on_device(to, from, bytes, stream_));
+}
+
+Status Gpu::copy_rows(Rows to, Rows from, size_t count, size_t bytes) const {
+  if (count == 0 || bytes == 0) return {};
+  const Copy2d copy{.from = {.device = from.at, .pitch = from.step},
+                    .to = {.device = to.at, .pitch = to.step},
+                    .width = bytes,
+                    .height = count};
+  return driver_.checked("copying on the GPU", driver_.copy_rows(&copy, stream_));
 }
 
 Status Gpu::fill(Address to, size_t bytes, std::string_view pattern) const {

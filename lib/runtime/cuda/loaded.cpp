@@ -5,6 +5,7 @@
 
 #include "runtime/codes.h"
 #include "runtime/constant_bytes.h"
+#include "runtime/cuda/pin.h"
 #include "support/integer.h"
 
 namespace rlx::runtime::cuda {
@@ -12,32 +13,6 @@ namespace {
 
 // Where constants begin, as cuMemAlloc's pieces do.
 constexpr int64_t kAlignment = 256;
-
-// `code` is a cubin, or PTX that ends with a 0. Null and an error, with what the driver's compiler has to say.
-Result<Library*> load_library(const Gpu& gpu, const std::string& code) {
-  // CU_JIT_ERROR_LOG_BUFFER and its size.
-  int names[] = {5, 6};
-  std::string log(16 << 10, '\0');
-  // NOLINTNEXTLINE(performance-no-int-to-ptr): a number in the place of a pointer is how the driver takes it.
-  void* values[] = {log.data(), reinterpret_cast<void*>(log.size())};
-  Library* library = nullptr;
-  const Driver& driver = gpu.driver();
-  const Status loaded =
-      driver.checked("loading code", driver.load_module(&library, code.c_str(), 2, names, values));
-  if (loaded) return library;
-  log.resize(log.find('\0'));
-  const Diagnostic& said = loaded.error().first();
-  return Error(said.code, said.message + (log.empty() ? "" : ": " + log),
-               "a newer driver, or --target=host");
-}
-
-Result<Library*> load_library(const Gpu& gpu, const image::GpuCode& code) {
-  if (!code.cubin.empty()) {
-    // One for another architecture, or by a newer toolkit than the driver's.
-    if (auto library = load_library(gpu, code.cubin)) return library;
-  }
-  return load_library(gpu, code.ptx);
-}
 
 // More than every block has without asking.
 Status open_shared_memory(const Gpu& gpu, const LoadedFunction& f) {
@@ -58,26 +33,28 @@ struct Piece {
 
 }  // namespace
 
-Result<LoadedCode> LoadedCode::load(const Gpu& gpu, const image::Image& image) {
+Result<LoadedFunction> load_function(const Gpu& gpu, Library* library,
+                                     const image::GpuFunction& function) {
+  LoadedFunction f{.threads = static_cast<unsigned>(function.threads),
+                   .shared_bytes = static_cast<unsigned>(function.shared_bytes)};
+  const char* name = function.name.c_str();
+  RLX_TRY_VOID(gpu.driver().checked(name, gpu.driver().function(&f.handle, library, name)));
+  RLX_TRY_VOID(open_shared_memory(gpu, f));
+  return f;
+}
+
+Result<LoadedCode> LoadedCode::load(const Gpu& gpu, const image::Image& image,
+                                    const CodeKeeper& keeper) {
   RLX_TRY(const image::GpuCode code, image::gpu_code_of(image));
   LoadedCode loaded;
   if (image.kernels.empty()) return loaded;
-  RLX_TRY(Library * library, load_library(gpu, code));
-  loaded.library_ = std::unique_ptr<Library, Unload>(library, Unload{&gpu});
+  RLX_TRY(loaded.library_, load_code(gpu, code, keeper));
   for (const image::Kernel& kernel : image.kernels) {
-    const image::GpuFunction& f = code.functions[kernel.entry];
-    LoadedFunction function{.threads = static_cast<unsigned>(f.threads),
-                            .shared_bytes = static_cast<unsigned>(f.shared_bytes)};
-    RLX_TRY_VOID(gpu.driver().checked(
-        f.name.c_str(), gpu.driver().function(&function.handle, library, f.name.c_str())));
-    RLX_TRY_VOID(open_shared_memory(gpu, function));
+    RLX_TRY(const LoadedFunction function,
+            load_function(gpu, loaded.library_.get(), code.functions[kernel.entry]));
     loaded.functions_.push_back(function);
   }
   return loaded;
-}
-
-void Unload::operator()(Library* library) const {
-  if (gpu->enter()) gpu->driver().unload_module(library);
 }
 
 Result<LoadedConstants> LoadedConstants::load(const Gpu& gpu, const image::Image& image,
@@ -101,6 +78,9 @@ Result<LoadedConstants> LoadedConstants::load(const Gpu& gpu, const image::Image
     loaded.offsets_[b] = static_cast<Address>(piece->second.offset);
   }
   RLX_TRY(loaded.memory_, gpu.allocate(static_cast<size_t>(size), "the weights"));
+  Vec<Bytes> mapped;
+  for (const auto& [place, piece] : pieces) mapped.push_back(piece.bytes);
+  const Vec<Pin> pins = pins_of(gpu, std::move(mapped), true);
   for (const auto& [place, piece] : pieces) {
     RLX_TRY_VOID(gpu.write(loaded.memory_.address() + piece.offset, piece.bytes));
   }

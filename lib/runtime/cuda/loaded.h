@@ -1,7 +1,7 @@
 // An image on a GPU: its functions, and its constants in one piece of memory.
 #pragma once
 #include "image/gpu_code.h"
-#include "runtime/cuda/gpu.h"
+#include "runtime/cuda/library.h"
 #include "runtime/device.h"
 
 namespace rlx::runtime::cuda {
@@ -13,21 +13,21 @@ struct LoadedFunction {
   unsigned shared_bytes = 0;
 };
 
-struct Unload {
-  const Gpu* gpu = nullptr;
-  void operator()(Library* library) const;
-};
+// Of a library, ready to be started.
+Result<LoadedFunction> load_function(const Gpu& gpu, Library* library,
+                                     const image::GpuFunction& function);
 
 class LoadedCode {
  public:
-  // Machine code where the image has it and the driver takes it, else what the driver makes of its PTX. Errors 7106 with
-  // what its compiler says.
-  static Result<LoadedCode> load(const Gpu& gpu, const image::Image& image);
+  // Machine code where the image has it and the driver takes it, else what the driver makes of its PTX, which is kept and
+  // found again. Errors 7106 with what its compiler says.
+  static Result<LoadedCode> load(const Gpu& gpu, const image::Image& image,
+                                 const CodeKeeper& keeper);
   // By kernel of the image.
   const LoadedFunction& function(uint32_t kernel) const { return functions_[kernel]; }
 
  private:
-  std::unique_ptr<Library, Unload> library_;
+  LoadedLibrary library_;
   Vec<LoadedFunction> functions_;
 };
 

@@ -2,6 +2,8 @@
 
 #include <chrono>
 
+#include <fmt/format.h>
+
 #include "runtime/codes.h"
 
 namespace rlx::runtime::cuda {
@@ -29,9 +31,10 @@ bool is_host_work(Kind kind) {
 
 }  // namespace
 
-Status Walk::start_all() {
-  for (const Step& step : program_.steps) RLX_TRY_VOID(start(step));
-  return {};
+Result<Works> Walk::works() const {
+  Works works;
+  for (const Step& step : program_.steps) RLX_TRY_VOID(add(step, works));
+  return works;
 }
 
 Result<bool> Walk::follow(const Host& host, bool timed, Finished& finished) {
@@ -57,58 +60,73 @@ Result<bool> Walk::follow(const Host& host, bool timed, Finished& finished) {
       continue;
     }
     at = step.next;
-    if (timed) RLX_TRY_VOID(start_timed(step, finished.times));
+    if (timed) RLX_TRY_VOID(start_timed(host, step, finished.times));
     if (!timed) RLX_TRY_VOID(start(step));
   }
   return true;
 }
 
-Status Walk::start_timed(const Step& step, Profile& times) {
+Status Walk::start_timed(const Host& host, const Step& step, Profile& times) {
   if (step.skipped) return {};
   RLX_TRY_VOID(gpu_.wait());
   const auto begin = Clock::now();
-  RLX_TRY_VOID(start(step));
-  RLX_TRY_VOID(gpu_.wait());
+  Status done = start(step);
+  if (done) done = gpu_.wait();
   const auto time = std::chrono::nanoseconds(Clock::now() - begin);
+  if (done && host.check) done = host.check();
+  if (!done) return blamed(step, done.error());
   times.items.push_back({step.command, time.count()});
   return {};
 }
 
-Status Walk::start(const Step& step) {
-  if (step.tiles == 0 || step.skipped) return {};
-  switch (step.kind) {
-    case Kind::kLaunch: return launch(step);
-    case Kind::kCopy:
-      return gpu_.copy(argument(step, 0), argument(step, 1), static_cast<size_t>(step.bytes));
-    case Kind::kFill:
-      return gpu_.fill(argument(step, 0), static_cast<size_t>(step.bytes), step.pattern);
-    case Kind::kIf:
-    case Kind::kLoop:
-    case Kind::kTell:
-    case Kind::kGive: return {};
+Error Walk::blamed(const Step& step, const Error& failed) const {
+  const image::Command& command = image_.commands[step.command];
+  Diagnostic d = failed.first();
+  if (step.kind == Kind::kLaunch) {
+    d.message = fmt::format("kernel '{}': {}", image_.kernels[step.kernel].name, d.message);
   }
-  RLX_CHECK(false, "an image with a command of an unknown kind was not verified");
+  d.node = fmt::format("{}", fmt::join(command.origin, ", "));
+  return Error(std::move(d));
 }
 
-Status Walk::launch(const Step& step) {
+Status Walk::start(const Step& step) {
+  if (step.kind == Kind::kFill && step.tiles != 0) {
+    return gpu_.fill(argument(step, 0), static_cast<size_t>(step.bytes), step.pattern);
+  }
+  Works works;
+  RLX_TRY_VOID(add(step, works));
+  return works.all.empty() ? Status() : cuda::start(gpu_, works, works.all[0]);
+}
+
+Status Walk::add(const Step& step, Works& works) const {
+  if (step.tiles == 0 || step.skipped) return {};
+  if (step.kind == Kind::kLaunch) return add_launch(step, works);
+  if (step.kind != Kind::kCopy) return {};
+  works.all.push_back({.to = argument(step, 0),
+                       .from = argument(step, 1),
+                       .bytes = static_cast<size_t>(step.bytes)});
+  return {};
+}
+
+Status Walk::add_launch(const Step& step, Works& works) const {
   if (step.tiles > kMostBlocks) {
     return Error(kUnsupportedCommand, "a kernel has more blocks than a GPU starts", "smaller dims");
   }
-  Vec<uint64_t> values;
+  const size_t first = works.values.size();
   const size_t end = step.command + 1 < program_.steps.size()
                          ? program_.steps[step.command + 1].first_argument
                          : program_.argument_buffers.size();
-  for (size_t i = 0; step.first_argument + i < end; ++i) values.push_back(argument(step, i));
-  for (const int64_t symbol : program_.symbols) values.push_back(static_cast<uint64_t>(symbol));
-  values.push_back(spare_.traps + step.command * static_cast<Address>(image::kTrapRoom));
-  values.push_back(spare_.scratch);
-  Vec<void*> parameters;
-  for (uint64_t& value : values) parameters.push_back(&value);
-  const LoadedFunction& f = code_.function(step.kernel);
-  return gpu_.driver().checked(
-      "starting a kernel",
-      gpu_.driver().launch(f.handle, static_cast<unsigned>(step.tiles), 1, 1, f.threads, 1, 1,
-                           f.shared_bytes, gpu_.stream(), parameters.data(), nullptr));
+  for (size_t i = 0; step.first_argument + i < end; ++i) works.values.push_back(argument(step, i));
+  for (const int64_t symbol : program_.symbols) {
+    works.values.push_back(static_cast<uint64_t>(symbol));
+  }
+  works.values.push_back(spare_.traps + step.command * static_cast<Address>(image::kTrapRoom));
+  works.values.push_back(spare_.scratch);
+  works.all.push_back({.function = &code_.function(step.kernel),
+                       .blocks = static_cast<unsigned>(step.tiles),
+                       .first = first,
+                       .count = works.values.size() - first});
+  return {};
 }
 
 template <class T>

@@ -1,6 +1,7 @@
 // Starts the commands of a program on a GPU, in their order.
 #pragma once
 #include "runtime/cuda/buffers.h"
+#include "runtime/cuda/work.h"
 #include "runtime/telling_run.h"
 
 namespace rlx::runtime::cuda {
@@ -18,25 +19,36 @@ struct Host {
   Steward& steward;
   // Whether a kernel has met bad data: nobody knows what a condition is worth then.
   std::function<Result<bool>()> is_trapped;
+  // What is wrong after a command that was waited for, though the GPU says nothing; empty: nobody looks.
+  std::function<Status()> check = {};
 };
 
 // What it is given may change while the host is at work.
 class Walk {
  public:
-  Walk(const Gpu& gpu, const LoadedCode& code, const Program& program,
+  Walk(const Gpu& gpu, const image::Image& image, const LoadedCode& code, const Program& program,
        const Vec<Address>& addresses, const Spare& spare)
-      : gpu_(gpu), code_(code), program_(program), addresses_(addresses), spare_(spare) {}
+      : gpu_(gpu),
+        image_(image),
+        code_(code),
+        program_(program),
+        addresses_(addresses),
+        spare_(spare) {}
 
-  // All that there is, in order: no step chooses.
-  Status start_all();
+  // All that there is to start, in order: no step chooses.
+  Result<Works> works() const;
   // The same with the host at every choice; `finished` says where it stopped, false that it ended at bad data. Timed, it
-  // waits after each command.
+  // waits after each command, and an error names it.
   Result<bool> follow(const Host& host, bool timed, Finished& finished);
 
  private:
   Status start(const Step& step);
-  Status launch(const Step& step);
-  Status start_timed(const Step& step, Profile& times);
+  // Nothing where the step has nothing to do.
+  Status add(const Step& step, Works& works) const;
+  Status add_launch(const Step& step, Works& works) const;
+  Status start_timed(const Host& host, const Step& step, Profile& times);
+  // That step is to blame.
+  Error blamed(const Step& step, const Error& failed) const;
   // The step behind one that chooses.
   Result<size_t> after(const Host& host, const Step& step, Finished& finished);
   Result<bool> begin_trip(const Host& host, const Step& step);
@@ -50,6 +62,7 @@ class Walk {
   Status set_value(Address to, T value) const;
 
   const Gpu& gpu_;
+  const image::Image& image_;
   const LoadedCode& code_;
   const Program& program_;
   const Vec<Address>& addresses_;
