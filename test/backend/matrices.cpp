@@ -2,7 +2,7 @@
 
 #include <random>
 
-#include "backend/cuda/matrix_rows.h"
+#include "backend/cuda/matrix.h"
 #include "backend/cuda/warp_product.h"
 #include "test/backend/kernels.h"
 
@@ -165,86 +165,6 @@ kernel "conv" {
   }
 })";
 
-// Rows that products begin and end: as attention, with whole numbers in between.
-const char* const kRows = R"(
-kernel "rows" {
-  arg %0 : TYPE[B, M, 24] row_major
-  arg %1 : TYPE[B, N, 24] row_major
-  arg %2 : TYPE[B, N, 40] row_major
-  arg %3 : f32[M, N] row_major
-  arg %4 : f32[B, M, 40] row_major written
-  local l0 : f32[N]
-  local l1 : f32[]
-  local l2 : TYPE[N]
-  local l3 : f32[]
-  local l4 : f32[40]
-  grid i0 in B, i1 in M
-  contract %4.0 for i2 in N, i3 in 24 relaxed {
-    batch [i0] m [i1] n [i2] k [i3]
-    acc0 : f32
-    v0 = load %0[i0, i1, i3]
-    v1 : f32 = const 2.0
-    v2 : f32 = cast(v0)
-    v3 = mul(v2, v1)
-    v4 : TYPE = cast(v3)
-    v5 : f32 = cast(v4)
-    v6 = load %1[i0, i2, i3]
-    v7 : f32 = cast(v6)
-    v8 = acc0
-    a = v5
-    b = v7
-    l0[i2] = v8
-  }
-  reduce %4.1 for i4 in N {
-    acc0 : f32 = -inf
-    v0 = load l0[i4]
-    v1 = load %3[i1, i4]
-    v2 = add(v0, v1)
-    v3 = acc0
-    v4 = max(v3, v2)
-    acc0 = v4
-    l1[] = v3
-  }
-  map %4.2 for i5 in N {
-    v0 = load l0[i5]
-    v1 = load %3[i1, i5]
-    v2 = add(v0, v1)
-    v3 = load l1[]
-    v4 = sub(v3, v2)
-    v5 : f32 = const 7.0
-    v6 = min(v4, v5)
-    v7 : TYPE = cast(v6)
-    l2[i5] = v7
-  }
-  reduce %4.3 for i6 in N {
-    acc0 : f32 = 0.0
-    v0 = load l2[i6]
-    v1 : f32 = cast(v0)
-    v2 = acc0
-    v3 = add(v2, v1)
-    acc0 = v3
-    l3[] = v2
-  }
-  contract %4.4 for i7 in 40, i8 in N relaxed {
-    batch [i0] m [i1] n [i7] k [i8]
-    acc0 : f32
-    v0 = load l2[i8]
-    v1 : f32 = cast(v0)
-    v2 = load %2[i0, i8, i7]
-    v3 : f32 = cast(v2)
-    v4 = acc0
-    a = v1
-    b = v3
-    l4[i7] = v4
-  }
-  map %4.5 for i9 in 40 {
-    v0 = load l4[i9]
-    v1 = load l3[]
-    v2 = add(v0, v1)
-    %4[i0, i1, i9] = v2
-  }
-})";
-
 class Matrices {
  public:
   void add(const std::string& name, const std::string& text, const Symbols& symbols) {
@@ -285,17 +205,6 @@ class Matrices {
     }
   }
 
-  // Rows and columns that fill tiles, that do not, and that are one tile's.
-  void add_rows() {
-    for (const auto& [m, n] : {std::pair(70, 136), {33, 77}, {1, 200}, {128, 16}}) {
-      const std::string named = "rows: " + std::to_string(m) + " of " + std::to_string(n);
-      add(named, closed(kRows, {.b = 2, .m = m, .n = n}), {});
-    }
-    // Their number is open, their length is not.
-    const std::string length = filled(kRows, {{"N,", "96,"}, {"N]", "96]"}, {"in N", "in 96"}});
-    add("rows, open", open(length), {{"b", 1}, {"m", 45}});
-  }
-
   void add_conv(const std::string& name, int64_t channels, int64_t window, int64_t step,
                 const std::string& storage) {
     add("conv " + name,
@@ -326,7 +235,6 @@ Vec<Case> matrix_cases() {
   c.add_products("computed", kComputed);
   c.add_few_rows("plain", kPlain);
   c.add_few_rows("computed", kComputed);
-  c.add_rows();
   c.add("column", closed(filled(kColumn, {{"LEFT", "row_major"}}), {.m = 50, .k = 144}), {});
   c.add("column, open", open(filled(kColumn, {{"LEFT", "[1, 0]"}})), {{"m", 50}, {"k", 144}});
   const std::string channels_last = "[0, 2, 3, 1]";
@@ -345,11 +253,6 @@ Vec<Choice> matrix_choices(const Kernel& k) {
     Choice warp{"contract.warp", {columns}};
     if (backend::cuda::fits_warp_product(k, warp)) all.push_back(std::move(warp));
   }
-  for (const int64_t rows : {16, 32, 64}) {
-    Choice tile{"rows.mma", {rows}};
-    if (backend::cuda::fits_matrix_rows(k, tile)) all.push_back(std::move(tile));
-  }
-  if (!backend::cuda::plan_matrix(k)) return all;
   for (const backend::cuda::MatrixTile& t : backend::cuda::matrix_tiles()) {
     all.push_back({"contract.mma", {t.rows, t.columns}});
   }

@@ -146,10 +146,6 @@ class Rewriter {
         meets_ = true;
         break;
       }
-      case llvm::Intrinsic::nvvm_bar_warp_sync:
-        call_member(kMeet, {b_.getInt32(static_cast<uint32_t>(Meeting::What::kBarrier)),
-                            llvm::ConstantPointerNull::get(b_.getPtrTy()), words_of_meeting()});
-        break;
       case llvm::Intrinsic::nvvm_cp_async_cg_shared_global_16_s:
         call_member(kCopy, {generic(call.getArgOperand(0)), generic(call.getArgOperand(1)),
                             call.getArgOperand(2)});

@@ -71,7 +71,6 @@ void multiply(Lanes lanes, bool is_bf16) {
 
 void meet(Lanes lanes) {
   switch (lanes[0]->what) {
-    case Meeting::What::kBarrier: return;
     case Meeting::What::kShift: return shift(lanes);
     case Meeting::What::kLoad: return load(lanes, false);
     case Meeting::What::kLoadTransposed: return load(lanes, true);

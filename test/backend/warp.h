@@ -9,14 +9,7 @@ namespace rlx::test {
 
 // What a thread brings to the meeting of its warp, and what it gets.
 struct Meeting {
-  enum class What : uint8_t {
-    kBarrier,
-    kShift,
-    kLoad,
-    kLoadTransposed,
-    kMultiplyBF16,
-    kMultiplyF16
-  };
+  enum class What : uint8_t { kShift, kLoad, kLoadTransposed, kMultiplyBF16, kMultiplyF16 };
 
   What what = What::kShift;
   // kShift: from so many lanes further on.

@@ -4,7 +4,6 @@
 
 #include "backend/cuda/blocks.h"
 #include "backend/cuda/matrix.h"
-#include "backend/cuda/matrix_rows.h"
 #include "backend/cuda/points.h"
 #include "backend/cuda/product.h"
 #include "backend/cuda/warp_product.h"
@@ -14,7 +13,6 @@ namespace {
 
 constexpr Algorithm kAlgorithms[] = {
     {"contract.mma", offer_matrix, fits_matrix, emit_matrix},
-    {"rows.mma", offer_matrix_rows, fits_matrix_rows, emit_matrix_rows},
     {"contract.warp", offer_warp_product, fits_warp_product, emit_warp_product},
     {"contract.shared", offer_product, fits_product, emit_product},
     {"blocks", offer_blocks, fits_blocks, emit_blocks},

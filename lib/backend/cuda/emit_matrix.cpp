@@ -20,7 +20,7 @@ class MatrixEmitter {
 
   void run() {
     TileProduct product(f_, machine_, plan_, tile_, refs_[0], find_tile());
-    product.run([&](Value*, const Point& at, Value* sum) { finish(at, sum); });
+    product.run([&](const Point& at, Value* sum) { finish(at, sum); });
   }
 
  private:

@@ -143,10 +143,6 @@ void Nvptx::barrier(Function& f) const {
   f.b.CreateIntrinsic(intrinsic::nvvm_barrier_cta_sync_aligned_all, {}, {f.b.getInt32(0)});
 }
 
-void Nvptx::warp_barrier(Function& f) const {
-  f.b.CreateIntrinsic(intrinsic::nvvm_bar_warp_sync, {}, {f.b.getInt32(kAllLanes)});
-}
-
 // ---- What passes must not see through -----------------------------------------------------------
 
 // LLVM takes chains of a comparison and a select apart as if 0 and -0 were one number.

@@ -41,8 +41,6 @@ class Nvptx final : public Machine {
   llvm::Value* asked_shared_memory(Function& f) const;
   // All threads of the block meet, and see what each of them has written.
   void barrier(Function& f) const;
-  // All threads of the warp.
-  void warp_barrier(Function& f) const;
 
  private:
   unsigned arguments() const { return static_cast<unsigned>(kernel_.args.size()); }

@@ -163,16 +163,13 @@ Kernel meeting(Kernel k, const Vec<Need>& needs) {
 
 std::optional<MatrixPlan> plan_matrix(const Kernel& k) {
   std::optional<ProductLoops> loops = product_loops(k);
-  return loops ? plan_matrix(k, 0, std::move(*loops)) : std::nullopt;
-}
-
-std::optional<MatrixPlan> plan_matrix(const Kernel& k, size_t stage, ProductLoops loops) {
-  const Stage& s = k.stages[stage];
+  if (!loops) return std::nullopt;
+  const Stage& s = k.stages[0];
   const Vec<ExprId> factors = operands(s);
   const std::optional<ExprId> a = short_element(s, factors[0]), b = short_element(s, factors[1]);
   if (!a || !b || accumulator_types(s)[0] != DType::kF32) return std::nullopt;
   if (s.body[a->index].type != s.body[b->index].type) return std::nullopt;
-  MatrixPlan plan{.loops = std::move(loops)};
+  MatrixPlan plan{.loops = std::move(*loops)};
   plan.left = operand_of(k, s, *a, plan.loops.rows, plan.loops.depth);
   plan.right = operand_of(k, s, *b, plan.loops.columns, plan.loops.depth);
   pad_runs(k, s, plan);

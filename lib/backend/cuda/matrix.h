@@ -59,8 +59,6 @@ struct MatrixPlan {
 std::span<const MatrixTile> matrix_tiles();
 // nullopt where the kernel has no such product.
 std::optional<MatrixPlan> plan_matrix(const Kernel& k);
-// Of one of its stages, which is a product over these loops.
-std::optional<MatrixPlan> plan_matrix(const Kernel& k, size_t stage, ProductLoops loops);
 // Of the choice's numbers, the rows and columns of a block; null where no tile is so large.
 const MatrixTile* find_tile(const Choice& choice);
 // With no more stages than the depth can fill.

@@ -163,30 +163,6 @@ StageOfRing stage_of_ring(const Stage& s, const MatrixPlan& plan, const MatrixTi
   return of;
 }
 
-bool is_merged(const Stage& s) {
-  return s.kind() == Kind::kReduce && s.reduction().order.inner == Order::Inner::kLanes;
-}
-
-// Points of the loops that a stage keeps, each of which a reduction in lanes takes a warp for.
-int64_t kept_points(const Stage& s) {
-  const Vec<LoopId> ended = ended_loops(s);
-  Vec<Loop> kept;
-  for (const Loop& l : s.loops) {
-    if (!std::ranges::count(ended, l.id)) kept.push_back(l);
-  }
-  return steps_of(kept).cycles;
-}
-
-int64_t merges_of_warp(const Stage& s) { return is_merged(s) ? kept_points(s) : 0; }
-
-// Of its threads together, on one row.
-int64_t turns_of_warp(const Stage& s) {
-  const int64_t steps = steps_of(s.loops).cycles;
-  if (!is_merged(s)) return ceil_of(steps, kReductionLanes);
-  const int64_t points = kept_points(s);
-  return points * ceil_of(ceil_of(steps, points), kReductionLanes);
-}
-
 int64_t tiles_along(const Vec<Loop>& loops, int64_t edge) {
   return ceil_of(steps_of(loops).cycles, edge);
 }
@@ -222,38 +198,6 @@ Cost price_of_matrix(const Kernel& k, const MatrixPlan& plan, const MatrixTile& 
   // From the second cache, twice as fast as from memory.
   const Cost traffic{std::max(once.cycles, again.cycles / 2) / kBytes};
   return kStart + std::max(traffic, of_wave * waves);
-}
-
-Cost price_of_matrix_rows(const MatrixRowsPlan& p, const MatrixTile& tile) {
-  // Of a product's tile, and of a group of stages on a row, beside its work.
-  constexpr int64_t kFirst = 1500, kGroup = 150;
-  // Of a stage of its ring, of which there are few.
-  constexpr int64_t kStageLatency = 700;
-  const Cost blocks = steps_of(p.batch) * tiles_along(p.rows, tile.rows);
-  const int64_t most = std::max<int64_t>(1, kShared / shared_bytes(p, tile));
-  const int64_t together = std::min(most, ceil_of(blocks.cycles, kProcessors));
-  int64_t of_block = 0;
-  for (size_t i = 0; i < p.kernel.stages.size(); ++i) {
-    const Stage& s = p.kernel.stages[i];
-    if (const std::optional<MatrixPlan>& plan = p.products[i]) {
-      const StageOfRing ring = stage_of_ring(s, *plan, tile);
-      const int64_t steps = tiles_along(plan->loops.depth, kStageDepth);
-      const int64_t epilogue = tile.rows * tile.columns * (4 * tile.depth_warps + 8) / kLanesOfAll;
-      of_block += tiles_along(plan->loops.columns, tile.columns) *
-                  (steps * std::max({kStageLatency, ring.latency, together * ring.work}) +
-                   together * epilogue + kFirst);
-    } else {
-      // All warps together are bound by what they do, each by itself by how long its steps take.
-      const int64_t turns = turns_of_warp(s), rows_of_warp = ceil_of(tile.rows, tile.warps());
-      of_block += std::max(tile.rows * turns * kReductionLanes * weight(s) * together / kLanesOfAll,
-                           rows_of_warp * turns * weight(s) * 2) +
-                  rows_of_warp * (kGroup + merges_of_warp(s) * kMerge);
-    }
-  }
-  Cost once;
-  for (const Arg& a : p.kernel.args) once += bytes_of_arg(a);
-  const Cost waves{ceil_of(blocks.cycles, kProcessors * together)};
-  return kStart + std::max(Cost{once.cycles / kBytes}, waves * of_block);
 }
 
 Cost price_of_warp_product(const Kernel& k, const ProductLoops& loops) {

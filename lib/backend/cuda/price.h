@@ -2,7 +2,7 @@
 //
 // A thread waits for most of what it does; many of them together are bound by arithmetic and by memory.
 #pragma once
-#include "backend/cuda/matrix_rows.h"
+#include "backend/cuda/matrix.h"
 
 namespace rlx::backend::cuda {
 
@@ -17,8 +17,6 @@ Cost price_of_product(const Kernel& k, const ProductLoops& loops, int64_t size);
 Cost price_of_warp_product(const Kernel& k, const ProductLoops& loops);
 // On matrix units.
 Cost price_of_matrix(const Kernel& k, const MatrixPlan& plan, const MatrixTile& tile);
-// Blocks of rows.
-Cost price_of_matrix_rows(const MatrixRowsPlan& p, const MatrixTile& tile);
 
 // How often the loops run together, at least once.
 Cost steps_of(const Vec<Loop>& loops);

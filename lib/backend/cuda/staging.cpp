@@ -136,7 +136,6 @@ Regs Staging::compute(Value* from) {
   Regs words;
   auto* pair = llvm::FixedVectorType::get(f_.b.getInt16Ty(), 2);
   for (int64_t i = 0; i < chunks_of_thread(); ++i) {
-    if (s_.enter_line) s_.enter_line(line_of(i));
     for (int64_t e = 0; e < kRun; e += 2) {
       Value* two = f_.b.CreateInsertElement(llvm::PoisonValue::get(pair), element(from, i, e),
                                             f_.b.getInt32(0));

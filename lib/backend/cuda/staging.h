@@ -4,8 +4,6 @@
 // along the side, line after line of the steps. Runs of eight elements change places inside of a line, so that the
 // threads that read eight lines at once find each in banks of its own.
 #pragma once
-#include <functional>
-
 #include "backend/cuda/matrix.h"
 #include "backend/cuda/matrix_unit.h"
 #include "backend/cuda/runs.h"
@@ -28,8 +26,6 @@ struct Staged {
   // Loops of the batch; the first element of the side that the block has; the thread; all i64.
   Point at;
   llvm::Value *first = nullptr, *thread = nullptr;
-  // Called before elements of a line of the side are computed, by its number in the tile.
-  std::function<void(llvm::Value* line)> enter_line = {};
 };
 
 class Staging {

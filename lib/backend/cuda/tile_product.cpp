@@ -65,8 +65,7 @@ Staged TileProduct::staged(bool is_left) const {
           .is_left = is_left,
           .at = place_.batch,
           .first = is_left ? place_.first_row : place_.first_column,
-          .thread = machine_.thread(f_),
-          .enter_line = is_left ? place_.enter_row : nullptr};
+          .thread = machine_.thread(f_)};
 }
 
 // ---- The ring of stages -----------------------------------------------------------------------
@@ -279,15 +278,14 @@ void TileProduct::write_run(Value* run, const Finish& finish, Exists exists) {
   Value* row_of_warp = f_.b.CreateUDiv(run, i32(across));
   Value* column_of_warp = f_.b.CreateMul(f_.b.CreateURem(run, i32(across)), i32(kRun));
   Value* from = place(i32(0), row_of_warp, column_of_warp);
-  Value* row_in_tile = wide(f_.b.CreateAdd(warp_row_, row_of_warp));
-  Value* row = f_.b.CreateAdd(place_.first_row, row_in_tile);
+  Value* row = f_.b.CreateAdd(place_.first_row, wide(f_.b.CreateAdd(warp_row_, row_of_warp)));
   Value* column =
       f_.b.CreateAdd(place_.first_column, wide(f_.b.CreateAdd(warp_column_, column_of_warp)));
   const auto finish_run = [&] {
     const Point at = spread(f_, place_.batch, loops_.rows, row);
     for (int64_t e = 0; e < kRun; ++e) {
       const auto finish_one = [&] {
-        finish(row_in_tile, at_run(f_, at, loops_.columns, column, e, exists), sum_at(from, e));
+        finish(at_run(f_, at, loops_.columns, column, e, exists), sum_at(from, e));
       };
       if (has_whole_runs()) finish_one();
       if (!has_whole_runs()) emit_if(f_, is_column(f_.b.CreateAdd(column, f_.i64(e))), finish_one);

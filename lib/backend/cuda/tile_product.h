@@ -17,17 +17,14 @@ class TileProduct {
     Point batch;
     llvm::Value *first_row = nullptr, *first_column = nullptr;
     llvm::Value* memory = nullptr;
-    // Called before elements of a row of the left operand are computed, by its number in the tile (i64).
-    std::function<void(llvm::Value* row)> enter_row = {};
   };
 
   // `refs` are those of the product's stage. All of them outlive it.
   TileProduct(Function& f, const Nvptx& machine, const MatrixPlan& plan, const MatrixTile& tile,
               const StageRefs& refs, Place place);
 
-  // Sums up, and calls finish for every element that there is, at its point, by its row in the tile (i64); f32. Shared memory
-  // is free again when all threads have met.
-  using Finish = std::function<void(llvm::Value* row_in_tile, const Point& at, llvm::Value* sum)>;
+  // Sums up, and calls finish for every element that there is, with its point and its sum, f32.
+  using Finish = std::function<void(const Point& at, llvm::Value* sum)>;
   void run(const Finish& finish);
 
  private:
