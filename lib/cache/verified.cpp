@@ -53,7 +53,7 @@ std::string Verified::line_of(const Digest& digest, const Stamp& s) {
   return line + ' ' + check_of(line) + '\n';
 }
 
-void Verified::load_line(std::string_view line) {
+void Verified::read_line(std::string_view line) {
   const size_t last = line.rfind(' ');
   if (last == std::string_view::npos || check_of(line.substr(0, last)) != line.substr(last + 1)) {
     return;
@@ -75,11 +75,21 @@ void Verified::load() {
   if (!file || file->stat.st_uid != ::geteuid() || file->stat.st_nlink != 1) return;
   auto text = read_whole(*file, file_name(), kMaxVerifiedSize);
   if (!text) return;
-  for (std::string_view rest = *text; !rest.empty();) {
+  text_ = std::move(*text);
+  for (std::string_view rest = text_; !rest.empty();) {
     const size_t end = rest.find('\n');
-    load_line(rest.substr(0, end));
+    const std::string_view line = rest.substr(0, end);
+    lines_[line.substr(0, line.find(' '))] = line;
     rest.remove_prefix(end == std::string_view::npos ? rest.size() : end + 1);
   }
+}
+
+void Verified::look_at(const Digest& digest) {
+  load();
+  const auto line = lines_.find(digest.hex());
+  if (line == lines_.end()) return;
+  read_line(line->second);
+  lines_.erase(line);
 }
 
 // Never through a link, and never into a file that has another name elsewhere.
@@ -100,14 +110,14 @@ void Verified::append(const std::string& line) const {
 
 bool Verified::knows(const Digest& digest, const struct stat& file) {
   const std::lock_guard guard(mutex_);
-  load();
+  look_at(digest);
   auto found = stamps_.find(digest);
   return found != stamps_.end() && found->second == stamp_of(file);
 }
 
 void Verified::add(const Digest& digest, const struct stat& file) {
   const std::lock_guard guard(mutex_);
-  load();
+  look_at(digest);
   const Stamp stamp = stamp_of(file);
   stamps_[digest] = stamp;
   if (remember_ && !boot_id().empty()) append(line_of(digest, stamp));

@@ -3,12 +3,14 @@
 // Hashing hundreds of megabytes of weights at each start would cost more than the start. A stamp
 // says: in this boot the file with this device, inode, size and times had this digest. It lives in
 // stamps/verified-BOOT, a line each, appended; another boot has another file. Lines carry a digest
-// of their own, so that a torn one says nothing.
+// of their own, so that a torn one says nothing. Only those that are asked for are looked at: the file has lines of all that
+// the cache has read.
 #pragma once
 #include <sys/stat.h>
 
 #include <map>
 #include <mutex>
+#include <unordered_map>
 
 #include "cache/folder.h"
 
@@ -32,13 +34,18 @@ class Verified {
   static Stamp stamp_of(const struct stat& file);
   static std::string line_of(const Digest& digest, const Stamp& stamp);
   void load();
-  void load_line(std::string_view line);
+  void look_at(const Digest& digest);
+  void read_line(std::string_view line);
   void append(const std::string& line) const;
 
   const Folder& root_;
   bool remember_;
   std::mutex mutex_;
   bool loaded_ = false;
+  // What the file held, and where the last line of each digest, in hex, is in it.
+  std::string text_;
+  std::unordered_map<std::string_view, std::string_view> lines_;
+  // Of the digests that were asked for or added.
   std::map<Digest, Stamp> stamps_;
 };
 

@@ -13,7 +13,7 @@
 namespace rlx::image {
 
 inline constexpr std::string_view kMagic{"RLXIMG\0\0", 8};
-inline constexpr uint32_t kVersion = 7;
+inline constexpr uint32_t kVersion = 8;
 inline constexpr uint32_t kSections = record::count<Image>();
 // Magic, version, number of sections, the size of each.
 inline constexpr size_t kHeaderBytes = kMagic.size() + 4 + 4 + 8 * kSections;

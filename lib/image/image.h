@@ -93,6 +93,21 @@ struct State {
   bool operator==(const State&) const = default;
 };
 
+// Equal runs of a buffer's bytes: one at `offset`, and again wherever the repeats lead.
+struct BorderRun {
+  struct Repeat {
+    int64_t count = 1, step = 0;
+
+    bool operator==(const Repeat&) const = default;
+  };
+
+  int64_t offset = 0, bytes = 0;
+  // Outermost first; what is inside of a repeat ends before its next step.
+  Vec<Repeat> repeats = {};
+
+  bool operator==(const BorderRun&) const = default;
+};
+
 // Bytes that commands read and write. Every buffer is 64-byte aligned.
 struct Buffer {
   enum class Kind : uint8_t { kInput = 0, kOutput = 1, kArena = 2, kConstant = 3 };
@@ -104,13 +119,18 @@ struct Buffer {
   uint32_t first = 0, last = 0;
   int32_t slot = -1;
   // What the whole buffer holds before the first run: `pattern` repeated; empty: anything. An arena
-  // buffer with a pattern has memory of its own, as if it were the only one of a slot; an output's is
-  // written before each run.
+  // buffer with a pattern has memory of its own, as if it were the only one of a slot, but for one with a border; an
+  // output's is written before each run.
   std::string pattern = {};
   // kConstant: `bytes` at `offset` of the blob with this digest.
   Digest blob = {};
   int64_t offset = 0;
+  // kArena, of a size that is a number, with a pattern: what of it holds the pattern, from its first command on, which is
+  // a fill. It shares memory as those without a pattern do.
+  Vec<BorderRun> border = {};
 
+  // Whether it holds its pattern from before the first run on.
+  bool keeps_pattern() const { return !pattern.empty() && border.empty(); }
   bool operator==(const Buffer&) const = default;
 };
 
@@ -185,7 +205,8 @@ struct Command {
   // kLaunch
   uint32_t kernel = 0;
   // kLaunch: the function's buffers, in order. kCopy: to, from (same bytes). kFill: the buffer, which then
-  // holds its pattern. kIf: the condition, a byte: the first block runs where it is not 0, else the second.
+  // holds its pattern, in its border if it has one: who waits for nothing may write
+  // the rest meanwhile. kIf: the condition, a byte: the first block runs where it is not 0, else the second.
   // kLoop: the most trips (i64), the condition of the first one, the number of the trip (i64) and the condition, both
   // written before each trip, and the condition of the next one, which its block writes; then pairs of a slice, which the
   // block writes too, and the buffer where the slices of all trips come to lie one behind the other. kTell: what is read.

@@ -182,7 +182,7 @@ int64_t pack(Vec<Request>& requests) {
   return end;
 }
 
-bool is_private(const Buffer& buffer) { return buffer.slot >= 0 || !buffer.pattern.empty(); }
+bool is_private(const Buffer& buffer) { return buffer.slot >= 0 || buffer.keeps_pattern(); }
 
 }  // namespace
 

@@ -185,6 +185,38 @@ Status verify_states(const Image& image) {
   return {};
 }
 
+// Whether each is within so many bytes, whole patterns, and without overlap in itself.
+bool fits(const BorderRun& run, int64_t bytes, int64_t pattern) {
+  if (run.offset < 0 || run.bytes <= 0 || run.offset > bytes || run.bytes > bytes - run.offset) {
+    return false;
+  }
+  bool is_whole = run.offset % pattern == 0 && run.bytes % pattern == 0;
+  int64_t span = run.bytes;
+  for (size_t i = run.repeats.size(); i-- > 0;) {
+    const auto [count, step] = run.repeats[i];
+    if (count < 1 || step < span || count - 1 > (bytes - run.offset - span) / step) return false;
+    is_whole &= step % pattern == 0;
+    span += (count - 1) * step;
+  }
+  return is_whole;
+}
+
+std::string_view problem_of_border(const Image& image, const Buffer& buffer) {
+  const bool sized =
+      buffer.bytes.steps.size() == 1 && buffer.bytes.steps[0].op == Extent::Op::kConst;
+  const bool shares = buffer.kind == BufferKind::kArena && buffer.slot == -1;
+  if (!sized || !shares || buffer.pattern.empty()) return "it cannot have a border";
+  const auto pattern = static_cast<int64_t>(buffer.pattern.size());
+  for (const BorderRun& run : buffer.border) {
+    if (!fits(run, buffer.bytes.steps[0].operand, pattern)) return "its border is not within it";
+  }
+  if (buffer.first >= image.commands.size()) return "";
+  const Command& first = image.commands[buffer.first];
+  const bool filled = first.kind == CommandKind::kFill && first.buffers.size() == 1 &&
+                      first.buffers[0] == static_cast<uint32_t>(&buffer - image.buffers.data());
+  return filled ? "" : "its border is not filled first";
+}
+
 // What is wrong with the buffer by itself; empty: nothing.
 std::string_view problem_of(const Image& image, const Buffer& buffer) {
   if (!is_known(buffer.kind)) return "its kind is unknown";
@@ -195,6 +227,8 @@ std::string_view problem_of(const Image& image, const Buffer& buffer) {
   if (!in_arena && buffer.kind != BufferKind::kOutput && !buffer.pattern.empty()) {
     return "only arena and output buffers have patterns";
   }
+  const std::string_view border = buffer.border.empty() ? "" : problem_of_border(image, buffer);
+  if (!border.empty()) return border;
   const bool lives = buffer.first <= buffer.last && buffer.last < image.commands.size();
   return in_arena && !lives ? "it does not live" : "";
 }

@@ -100,7 +100,8 @@ struct LirBuffer {
   Dim elements;
   // Groups between which a temporary is live, inclusive.
   uint32_t first = 0, last = 0;
-  // Buffers that share memory for good and keep their fill; -1: placed by lifetime.
+  // Buffers that share memory for good and keep their fill; -1: placed by lifetime. One with a fill has it put into its
+  // border (border_of) in each run then.
   int32_t slot = -1;
   std::optional<Scalar> fill = std::nullopt;
   // kConstant: digest of the packed bytes, and where they are: at `offset` of a blob of the store.

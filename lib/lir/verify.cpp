@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <set>
 
+#include "kernel/border.h"
 #include "lir/codes.h"
 #include "lir/lir.h"
 
@@ -36,6 +37,18 @@ Status verify_inside(const Lir& lir, const Placed& p) {
   return {};
 }
 
+// Of one that is filled in each run, which numbers tell where to fill, and nothing comes round to.
+Status verify_border(const Lir& lir, const Placed& p) {
+  const LirBuffer& b = lir.buffers[p.buffer];
+  if (b.role != LirBuffer::Role::kTemporary || !b.fill || b.slot >= 0) return {};
+  const bool goes_round =
+      std::ranges::any_of(lir.groups, [](const Group& g) { return !g.ends.empty(); });
+  if (goes_round || border_of(p.storage, lir.graph[p.value].type.shape).empty()) {
+    return bad("a buffer has a fill and no slot to keep it in");
+  }
+  return {};
+}
+
 Status verify_placed(const Lir& lir, const Placed& p) {
   if (p.value.index >= lir.graph.values.size()) return bad("a placed value does not exist");
   if (p.buffer >= lir.buffers.size()) return bad("a placed value has no buffer");
@@ -58,6 +71,7 @@ Status verify_placed(const Lir& lir, const Placed& p) {
   if (is_constant(lir, p) != (lir.buffers[p.buffer].role == LirBuffer::Role::kConstant)) {
     return bad("a constant lies in a buffer of another role");
   }
+  RLX_TRY_VOID(verify_border(lir, p));
   return {};
 }
 

@@ -4,6 +4,8 @@
 #include <map>
 #include <set>
 
+#include "kernel/border.h"
+
 namespace rlx {
 namespace {
 
@@ -105,19 +107,53 @@ class SlotPool {
   std::set<int32_t> free_;
 };
 
+// By group: whether a block begins or ends before it, or it has blocks or tells, or one before it does.
+Vec<bool> block_starts(const Lir& lir) {
+  Vec<bool> starts(lir.groups.size() + 1);
+  for (size_t i = 0; i < lir.groups.size(); ++i) {
+    const Group& item = lir.groups[i];
+    const bool tells = !item.nodes.empty() && lir.graph[item.nodes[0]].op().tells;
+    if (item.ends.empty() && !tells && !is_given(lir, item)) continue;
+    starts[i] = starts[i + 1] = true;
+    for (const uint32_t end : lir.groups[i].ends) starts[end] = true;
+  }
+  return starts;
+}
+
+bool is_straight(const Lir& lir) {
+  const Vec<bool> starts = block_starts(lir);
+  return std::ranges::find(starts, true) == starts.end();
+}
+
 // What buffers of one slot have in common, as text.
 std::string make_of(const Lir& lir, const Placed& p) {
   return std::string(name(lir.buffers[p.buffer].dtype)) + " " +
          to_text(lir.graph[p.value].type.shape) + " " + to_text(p.storage);
 }
 
-// First fit by time over slots of the same make.
+// A border is worth writing in each run where it is that part of its buffer, or less.
+constexpr int64_t kBorderPart = 8;
+// Smaller ones cost little memory.
+constexpr int64_t kFewBytes = 256 << 10;
+
+// Whether its border is filled in each run, so that its memory is others' too. GPUs' memory is there before they run.
+bool is_filled_anew(const Lir& lir, const Placed& p) {
+  if (!lir.target.starts_with("cpu:") || is_sub_byte(lir.buffers[p.buffer].dtype)) return false;
+  const int64_t border = elements_of(border_of(p.storage, lir.graph[p.value].type.shape));
+  const std::optional<int64_t> elements = lir.buffers[p.buffer].elements.constant();
+  return border > 0 && *elements * size_of(lir.buffers[p.buffer].dtype) >= kFewBytes &&
+         border <= *elements / kBorderPart;
+}
+
+// First fit by time over slots of the same make. Where control may go several ways nothing is filled anew.
 void assign_slots(Lir& lir) {
+  const bool straight = is_straight(lir);
   std::map<std::string, SlotPool> pools;
   int32_t slots = 0;
   for (const Placed* p : filled_temporaries(lir)) {
     LirBuffer& b = lir.buffers[p->buffer];
     b.fill = p->storage.fill;
+    if (straight && is_filled_anew(lir, *p)) continue;
     SlotPool& pool = pools[make_of(lir, *p)];
     std::optional<int32_t> slot = pool.take(b.first, b.last);
     b.slot = slot ? *slot : slots;
@@ -134,19 +170,6 @@ Vec<Use> uses_of(const Group& g, const Kernel& k) {
   Vec<Use> uses;
   for (size_t a = 0; a < g.args.size(); ++a) uses.push_back({g.args[a], k.args[a].written});
   return uses;
-}
-
-// By group: whether a block begins or ends before it, or it has blocks or tells, or one before it does.
-Vec<bool> block_starts(const Lir& lir) {
-  Vec<bool> starts(lir.groups.size() + 1);
-  for (size_t i = 0; i < lir.groups.size(); ++i) {
-    const Group& item = lir.groups[i];
-    const bool tells = !item.nodes.empty() && lir.graph[item.nodes[0]].op().tells;
-    if (item.ends.empty() && !tells && !is_given(lir, item)) continue;
-    starts[i] = starts[i + 1] = true;
-    for (const uint32_t end : lir.groups[i].ends) starts[end] = true;
-  }
-  return starts;
 }
 
 }  // namespace

@@ -4,7 +4,8 @@
 // Groups run in waves: neighbours that do not depend on each other may run at once, so a buffer is live from
 // the start of its first wave to the end of its last. An item with blocks is a wave of its own, as are its blocks, and
 // what it reads or gives lives through all of them, but what a trip of a loop makes and gives away. A temporary whose storage has padding keeps its fill
-// for good: it lies in a slot that only buffers of the same size and storage share.
+// for good: it lies in a slot that only buffers of the same size and storage share. Of a large one with little padding
+// that is written in each run instead, and it is placed by its lifetime as others are (border_of, kernel/border.h).
 #pragma once
 #include "lir/lir.h"
 

@@ -196,8 +196,16 @@ class Maker {
 
   Result<int64_t> prepare_fill(const Command& command, Step& step) {
     step.bytes = placement_.bytes[command.buffers[0]];
-    step.pattern = image_.buffers[command.buffers[0]].pattern;
-    return tiles_in(step.bytes);
+    const image::Buffer& buffer = image_.buffers[command.buffers[0]];
+    step.pattern = buffer.pattern;
+    if (buffer.border.empty()) return tiles_in(step.bytes);
+    step.border = &buffer.border;
+    int64_t runs = 0, bytes = 0;
+    for (const image::BorderRun& run : buffer.border) {
+      runs += times_of(run);
+      bytes += times_of(run) * run.bytes;
+    }
+    return std::clamp<int64_t>(bytes / kBorderBytesPerTile, 1, runs);
   }
 
   // `least`: of bytes that its first buffers have.
@@ -222,6 +230,12 @@ class Maker {
 };
 
 }  // namespace
+
+int64_t times_of(const image::BorderRun& run) {
+  int64_t times = 1;
+  for (const image::BorderRun::Repeat& r : run.repeats) times *= r.count;
+  return times;
+}
 
 Result<Program> make_program(const Image& image, const Placement& placement,
                              const Vec<int64_t>& symbols, const image::ToldExtents& told) {

@@ -5,8 +5,8 @@
 
 namespace rlx::runtime {
 
-// Copies and fills are cut into tiles of that many bytes.
-inline constexpr int64_t kBytesPerTile = 64 << 10;
+// Copies and fills are cut into tiles of that many bytes, fills of borders into tiles of whole runs that have about as many.
+inline constexpr int64_t kBytesPerTile = 64 << 10, kBorderBytesPerTile = 16 << 10;
 
 // What a step chooses between: the blocks of an if; of a loop its block, and what comes after it.
 struct Branch {
@@ -42,6 +42,8 @@ struct Step {
   // Of scratch, or of the buffer to copy or fill.
   int64_t bytes = 0;
   std::string_view pattern = {};
+  // Of a buffer to fill that has a border; else none.
+  const Vec<image::BorderRun>* border = nullptr;
 };
 
 struct Program {
@@ -53,6 +55,9 @@ struct Program {
   Vec<int64_t> symbols;
   int64_t scratch_bytes = 0;
 };
+
+// How often it is there.
+int64_t times_of(const image::BorderRun& run);
 
 // The image must outlive the program.
 Result<Program> make_program(const image::Image& image, const image::Placement& placement,

@@ -29,15 +29,16 @@ Vec<std::string> seeds_of(std::string_view target) {
   return seeds;
 }
 
-TEST_CASE("seeds of images have every kind of command, and states") {
+TEST_CASE("seeds of images have every kind of command, states and borders") {
   std::set<std::string_view> kinds;
-  size_t states = 0, rooms = 0;
+  size_t states = 0, rooms = 0, borders = 0;
   Vec<std::string> seeds = seeds_of("image_fuzz");
   const std::string golden = RLX_TEST_SOURCE_DIR "/../cache-format/golden/image/";
   seeds.push_back(read(read_file(golden + std::to_string(image::kVersion))));
   for (const std::string& seed : seeds) {
     const image::Image image = read(image::decode(bytes_of(seed)));
     states += image.states.size();
+    for (const image::Buffer& b : image.buffers) borders += b.border.size();
     for (const image::Command& c : image.commands) {
       kinds.insert(image::name(c.kind));
       rooms += c.room.size();
@@ -47,6 +48,7 @@ TEST_CASE("seeds of images have every kind of command, and states") {
         std::set<std::string_view>{"copy", "fill", "give", "if", "launch", "loop", "tell"});
   CHECK(states > 0);
   CHECK(rooms > 0);
+  CHECK(borders > 0);
 }
 
 TEST_CASE("seeds of LIR have states, splits, blocks, and extents that are told and given") {

@@ -64,6 +64,12 @@ ENTRIES = {
   }
   output "last" = %last
 """,
+    "border": """
+  %x = input "x" : f32[1, 16, 64, 64]
+  %w = input "w" : f32[16, 16, 3, 3]
+  %y = conv(%x, %w) {pads = [1, 1, 1, 1]}
+  output "y" = %y
+""",
     "runs": """
   %x = input "x" : f32[262144]
   %sum = reduce_sum(%x) @ ["/sum"]

@@ -33,6 +33,12 @@ TEST_CASE("states survive their bytes") {
   CHECK(*read == stateful());
 }
 
+TEST_CASE("borders survive their bytes") {
+  auto read = decode(bytes_of(encode(bordered())));
+  REQUIRE(read.ok());
+  CHECK(*read == bordered());
+}
+
 TEST_CASE("an empty image survives its bytes") {
   auto read = decode(bytes_of(encode(Image{})));
   REQUIRE(read.ok());
@@ -40,9 +46,9 @@ TEST_CASE("an empty image survives its bytes") {
 }
 
 TEST_CASE("the bytes are pinned: whoever changes them raises kVersion") {
-  CHECK(kVersion == 7);
+  CHECK(kVersion == 8);
   CHECK(sha256(bytes_of(encode(sample()))).hex() ==
-        "ff6b19093fe2ebd8b63d24748f11c041dfa25b1adbc1771cc4c6a4d81d2ad1aa");
+        "9f7f655ffd40b6fb24b4a478d2dc5417630765478e483fe5102c082b213716a5");
 }
 
 std::string golden(uint32_t version) {
@@ -63,7 +69,7 @@ TEST_CASE("golden images of all versions are read, or politely refused") {
   auto current = decode(bytes_of(golden(kVersion)));
   REQUIRE(current.ok());
   CHECK(*current == stateful());
-  for (const uint32_t version : {3, 4, 5, 6}) {
+  for (const uint32_t version : {3, 4, 5, 6, 7}) {
     auto old = decode(bytes_of(golden(version)));
     REQUIRE(!old.ok());
     CHECK(old.error().first().code == kOtherVersion);
@@ -101,7 +107,7 @@ TEST_CASE("another version says which") {
   bytes[kMagic.size()] = 9;
   auto image = decode(bytes_of(bytes));
   REQUIRE(!image.ok());
-  CHECK(image.error().first().message == "the image has version 9, this rlx reads version 7");
+  CHECK(image.error().first().message == "the image has version 9, this rlx reads version 8");
   CHECK(image.error().exit_code() == static_cast<int>(Exit::kCache));
 }
 

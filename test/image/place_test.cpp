@@ -49,6 +49,14 @@ TEST_CASE("a buffer with a pattern has memory of its own") {
   CHECK(!share(placed({filled, arena(64, 1, 1)}), 0, 1));
 }
 
+TEST_CASE("a buffer with a border shares memory") {
+  Buffer filled = arena(64, 0, 0);
+  filled.pattern = "x";
+  filled.border = {{.offset = 0, .bytes = 1}};
+  CHECK(share(placed({filled, arena(64, 1, 1)}), 0, 1));
+  CHECK(!share(placed({filled, arena(64, 0, 1)}), 0, 1));
+}
+
 TEST_CASE("equal neighbours differ in the low bits of their addresses") {
   Placement p = placed({arena(8192, 0, 2), arena(8192, 0, 2), arena(8192, 0, 2)});
   CHECK(p.offsets[0] % 4096 != p.offsets[1] % 4096);

@@ -52,6 +52,18 @@ inline Image sample() {
   return image;
 }
 
+// The sample with a border: of the 256 bytes that are filled, the first line of 64, and the last 8 of each half line behind
+// it.
+inline Image bordered() {
+  Image image = sample();
+  Buffer& filled = image.buffers[4];
+  filled.first = 3;
+  filled.slot = -1;
+  filled.border = {{.offset = 0, .bytes = 64},
+                   {.offset = 88, .bytes = 8, .repeats = {{3, 64}, {2, 32}}}};
+  return image;
+}
+
 // The sample with a state: y holds x from its beginning, as a launch of its own copies it.
 inline Image stateful() {
   Image image = sample();

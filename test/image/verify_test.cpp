@@ -79,6 +79,48 @@ TEST_CASE("buffers fit their kind") {
         "buffers[4]: its slot has another size or pattern");
 }
 
+// What verify() says to the image with a border after a change of the border's buffer.
+std::string after_border(void (*change)(Buffer&)) {
+  Image image = bordered();
+  change(image.buffers[4]);
+  Status status = verify(image);
+  if (status) return "";
+  const std::string message = status.error().first().message;
+  return message.substr(message.find(": ") + 2);
+}
+
+TEST_CASE("a border lies in its buffer and is filled first") {
+  const std::string outside = "buffers[4]: its border is not within it";
+  const std::string none = "buffers[4]: it cannot have a border";
+  CHECK(after_border([](Buffer&) {}) == "");
+  CHECK(after_border([](Buffer& b) { b.slot = 5; }) == none);
+  CHECK(after_border([](Buffer& b) { b.pattern = ""; }) == none);
+  CHECK(after_border([](Buffer& b) { b.bytes = times(symbol(0), 256); }) == none);
+  CHECK(after_border([](Buffer& b) { b.first = 2; }) ==
+        "buffers[4]: its border is not filled first");
+  CHECK(after_border([](Buffer& b) { b.bytes = Extent::constant(252); }) == outside);
+  CHECK(after_border([](Buffer& b) { b.border[0].offset = -4; }) == outside);
+  CHECK(after_border([](Buffer& b) { b.border[0].bytes = 0; }) == outside);
+  CHECK(after_border([](Buffer& b) { b.border[0].bytes = 260; }) == outside);
+  CHECK(after_border([](Buffer& b) { b.border[0].offset = INT64_MAX - 3; }) == outside);
+  // Parts of patterns.
+  CHECK(after_border([](Buffer& b) { b.border[0].bytes = 62; }) == outside);
+  CHECK(after_border([](Buffer& b) { b.border[0].offset = 2; }) == outside);
+  CHECK(after_border([](Buffer& b) { b.border[1].repeats[0].step = 62; }) == outside);
+  // Too many, none, or one over the other.
+  CHECK(after_border([](Buffer& b) { b.border[1].repeats[0].count = 4; }) == outside);
+  CHECK(after_border([](Buffer& b) { b.border[1].repeats[1].count = INT64_MAX; }) == outside);
+  CHECK(after_border([](Buffer& b) { b.border[1].repeats[1].count = 0; }) == outside);
+  CHECK(after_border([](Buffer& b) { b.border[1].repeats[1].step = 4; }) == outside);
+  CHECK(after_border([](Buffer& b) { b.border[1].repeats[0].step = 36; }) == outside);
+}
+
+TEST_CASE("a border is listed") {
+  CHECK(to_text(bordered())
+            .find("lives 3..3, holds 000080ff at 0 + 64, 88 + 8 x 3 / 64 x 2 / 32\n") !=
+        std::string::npos);
+}
+
 TEST_CASE("kernels lie in the code") {
   CHECK(after([](Image& i) { i.kernels[0].entry = 128; }) == "kernels[0]: its entry is outside");
   CHECK(after([](Image& i) { i.kernels[0].tiles = {}; }) ==

@@ -43,6 +43,15 @@ TEST_CASE("the smallest grant on the way up counts, rounded up") {
   CHECK(groups.granted("/") == 1);
 }
 
+TEST_CASE("CPUs are idle where fewer than there are run") {
+  CHECK(has_idle_cpus("0.20 0.18 0.12 0/80 11206\n", 1));
+  CHECK(!has_idle_cpus("0.20 0.18 0.12 0/80 11206\n", INT_MAX));
+  CHECK(!has_idle_cpus("0.20 0.18 0.12 99999/100000 11206\n", 1));
+  for (const char* nonsense : {"", "0.20", "0.20 0.18 0.12", "0.20 0.18 0.12 ", "a b c d"}) {
+    CHECK(!has_idle_cpus(nonsense, 1));
+  }
+}
+
 TEST_CASE("there is at least one thread") { CHECK(default_threads() >= 1); }
 
 }  // namespace

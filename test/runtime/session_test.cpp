@@ -136,6 +136,54 @@ TEST_CASE("a pattern holds over runs and changes of dims") {
   }
 }
 
+void write_all(void* const* buffers, const int64_t*, int64_t first, int64_t last, void*) {
+  for (int64_t r = first; r < last; ++r) std::fill_n(row(buffers[0], r), kColumns, 7.0F);
+}
+
+// Writes what is not border below: all rows but the first and the last one, all columns but two.
+void write_inside(void* const* buffers, const int64_t*, int64_t first, int64_t last, void*) {
+  for (int64_t r = first; r < last; ++r)
+    std::fill_n(row(buffers[0], r + 1) + 1, kColumns - 2, 5.0F);
+}
+
+TEST_CASE("a border is filled in each run, in memory that others have used") {
+  constexpr int64_t kRow = ImageBuilder::kColumns * sizeof(float);
+  for (const int64_t rows : {2, 3, 1500}) {
+    for (const DeviceOptions& options : every_way()) {
+      ImageBuilder b;
+      b.input("x");
+      const uint32_t y = b.output("y");
+      const uint32_t dirty = b.arena(0, 0);
+      const uint32_t inside = b.kernel("inside", write_inside);
+      b.image().kernels[inside].tiles = Extent::constant(rows - 2);
+      const uint32_t halo = b.buffer(
+          {.bytes = Extent::constant(rows * kRow),
+           .first = 1,
+           .last = 3,
+           .pattern = std::string("\0\0\x80\x3f", 4),
+           .border = {{.offset = 0, .bytes = kRow}, {.offset = (rows - 1) * kRow, .bytes = kRow}}});
+      Vec<image::BorderRun>& border = b.image().buffers[halo].border;
+      if (rows > 2) {
+        border.push_back({.offset = kRow, .bytes = 4, .repeats = {{rows - 2, kRow}}});
+        border.push_back({.offset = 2 * kRow - 4, .bytes = 4, .repeats = {{rows - 2, kRow}}});
+      }
+      b.launch(b.kernel("write", write_all), {dirty});
+      b.command({.kind = Command::Kind::kFill, .buffers = {halo}});
+      b.launch(inside, {halo});
+      b.launch(b.kernel("copy", copy_rows), {y, halo}, {1, 2});
+      auto session = b.load(options);
+      for (int run = 0; run < 3; ++run) {
+        const Vec<float> got = values_of(outputs_of(*session, {x_of(rows)})[0]);
+        for (int64_t i = 0; i < rows * kColumns; ++i) {
+          const int64_t r = i / kColumns, c = i % kColumns;
+          const bool is_border = r == 0 || r == rows - 1 || c == 0 || c == kColumns - 1;
+          if (got[i] != (is_border ? 1 : 5)) FAIL("wrong at " << i << " of " << rows << " rows");
+        }
+      }
+    }
+  }
+}
+
 TEST_CASE("constants come from blobs, aligned or not") {
   AlignedBytes blob = floats("w", {64}, ramp(64)).data;
   int asked = 0;

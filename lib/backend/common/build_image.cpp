@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <set>
 
+#include "backend/common/border_fills.h"
 #include "ir/order.h"
 #include "ir/tellers.h"
 #include "support/sort_uniquely.h"
@@ -383,7 +384,9 @@ Result<image::Image> build_image(const Lir& lir, const Vec<PlannedKernel>& kerne
     return Error(4040, "the extent " + s.name + " depends on the data, which is not supported yet",
                  "bind the inputs that it depends on as constants");
   }
-  return Builder(lir, kernels).run(std::move(code));
+  image::Image image = Builder(lir, kernels).run(std::move(code));
+  add_border_fills(lir, image);
+  return image;
 }
 
 }  // namespace rlx

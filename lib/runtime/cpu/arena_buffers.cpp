@@ -96,9 +96,10 @@ class ArenaBuffers final : public Buffers {
   // threads at once.
   void place(uint32_t b, std::byte* data, const image::Placement& placement, bool fresh) {
     pointers_[b] = data;
-    const std::string& pattern = image_.buffers[b].pattern;
-    if (pattern.empty() || placement.bytes[b] <= 0 || (fresh && is_zero(pattern))) return;
-    fill_with_pattern({data, static_cast<size_t>(placement.bytes[b])}, pattern);
+    const image::Buffer& buffer = image_.buffers[b];
+    if (!buffer.keeps_pattern() || placement.bytes[b] <= 0) return;
+    if (fresh && is_zero(buffer.pattern)) return;
+    fill_with_pattern({data, static_cast<size_t>(placement.bytes[b])}, buffer.pattern);
   }
 
   Mapping arena_;

@@ -80,4 +80,19 @@ int default_threads() {
   return std::max(1, std::min(allowed_cores(), granted_cpus("/sys/fs/cgroup", own_group())));
 }
 
+bool has_idle_cpus(const std::string& loadavg, int wanted) {
+  std::string_view rest = loadavg;
+  for (int field = 0; field < 3; ++field) {
+    const size_t blank = rest.find(' ');
+    if (blank == std::string_view::npos) return false;
+    rest.remove_prefix(blank + 1);
+  }
+  cpu_set_t set;
+  const std::optional<int64_t> running = take_number(rest);
+  if (!running || sched_getaffinity(0, sizeof set, &set) != 0) return false;
+  return CPU_COUNT(&set) - *running >= wanted;
+}
+
+bool has_idle_cpus(int wanted) { return has_idle_cpus(text_of("/proc/loadavg"), wanted); }
+
 }  // namespace rlx::runtime::cpu

@@ -7,6 +7,7 @@
 
 #include <immintrin.h>
 
+#include "runtime/cpu/border.h"
 #include "runtime/cpu/fault_report.h"
 
 namespace rlx::runtime::cpu {
@@ -219,7 +220,9 @@ void Executor::perform(const Program& program, const Step& step, int thread) {
   switch (step.kind) {
     case Kind::kLaunch: return launch(program, step, tiles, lanes_[thread]);
     case Kind::kCopy: return copy(buffers, range_of(step, tiles));
-    case Kind::kFill: return fill(buffers, step.pattern, range_of(step, tiles));
+    case Kind::kFill:
+      if (step.border != nullptr) return fill_border(buffers[0], step, tiles);
+      return fill(buffers, step.pattern, range_of(step, tiles));
     case Kind::kIf:
     case Kind::kLoop:
     case Kind::kTell:

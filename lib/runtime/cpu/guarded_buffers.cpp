@@ -89,7 +89,7 @@ class GuardedBuffers final : public Buffers {
           buffer.kind == BufferKind::kArena || buffer.kind == BufferKind::kOutput;
       if (is_state_[b]) {
         copy_bytes(blocks_[b]->data(), outputs_[b]->data.bytes());
-      } else if (made_by_run && buffer.pattern.empty()) {
+      } else if (made_by_run && !buffer.keeps_pattern()) {
         blocks_[b]->fill_with_nan();
       }
     }
@@ -131,8 +131,8 @@ class GuardedBuffers final : public Buffers {
   }
 
   void fill_first(uint32_t b, const GuardedBlock& block) {
-    const std::string& pattern = image_.buffers[b].pattern;
-    if (!pattern.empty()) fill_with_pattern({block.data(), block.size()}, pattern);
+    const image::Buffer& buffer = image_.buffers[b];
+    if (buffer.keeps_pattern()) fill_with_pattern({block.data(), block.size()}, buffer.pattern);
     if (image_.buffers[b].kind != BufferKind::kConstant) return;
     copy_bytes(block.data(), constants_.of(b));
     block.forbid_writing();

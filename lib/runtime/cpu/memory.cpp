@@ -7,6 +7,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "support/big_pages.h"
 #include "support/codes.h"
 #include "support/memory.h"
 
@@ -14,9 +15,6 @@ namespace rlx::runtime::cpu {
 namespace {
 
 constexpr std::byte kNan{0xff};
-constexpr size_t kBigPage = size_t{2} << 20;
-// Below it big pages are too many for what is in them.
-constexpr size_t kFewBytes = 2 * kBigPage;
 
 size_t page_size() {
   static const auto size = static_cast<size_t>(sysconf(_SC_PAGESIZE));
@@ -42,20 +40,14 @@ Result<Mapping> Mapping::make(size_t bytes, std::string_view what) {
   return mapping;
 }
 
-// Page by page a first run would spend more time on them than on its kernels. It begins and ends with big ones: at odd ends
-// there would be hundreds of small ones.
+// Page by page a first run would spend more time on them than on its kernels.
 Result<Mapping> Mapping::make_filled(size_t bytes, std::string_view what) {
-  if (bytes < kFewBytes) return make(bytes, what);
-  const size_t size = round_up(bytes, kBigPage);
-  RLX_TRY(Mapping whole, make(size + kBigPage, what));
-  const size_t before = round_up(reinterpret_cast<uintptr_t>(whole.data_), kBigPage) -
-                        reinterpret_cast<uintptr_t>(whole.data_);
+  if (bytes < kFewForBigPages) return make(bytes, what);
   Mapping mapping;
-  mapping.data_ = std::exchange(whole.data_, nullptr) + before;
+  const size_t size = round_up(bytes, kBigPage);
+  mapping.data_ = map_big_pages(size);
+  if (mapping.data_ == nullptr) return no_memory_for(what, bytes);
   mapping.size_ = size;
-  if (before != 0) munmap(mapping.data_ - before, before);
-  if (before != kBigPage) munmap(mapping.data_ + size, kBigPage - before);
-  (void)madvise(mapping.data_, mapping.size_, MADV_HUGEPAGE);
   return mapping;
 }
 

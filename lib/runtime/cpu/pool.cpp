@@ -9,6 +9,8 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "runtime/cpu/cores.h"
+
 namespace rlx::runtime::cpu {
 namespace {
 
@@ -64,6 +66,16 @@ void arrive(std::atomic<uint32_t>& counter, uint32_t value) {
   counter.store(value, std::memory_order_release);
 }
 
+// To any other CPU that it may run on; afterwards the system may place it as it likes.
+void leave_cpu(int cpu) {
+  cpu_set_t allowed;
+  if (sched_getaffinity(0, sizeof allowed, &allowed) != 0) return;
+  cpu_set_t others = allowed;
+  CPU_CLR(cpu, &others);
+  if (CPU_COUNT(&others) == 0 || sched_setaffinity(0, sizeof others, &others) != 0) return;
+  (void)sched_setaffinity(0, sizeof allowed, &allowed);
+}
+
 int group_of(int thread) { return thread / kGroup; }
 int groups_of(int threads) { return group_of(threads - 1) + 1; }
 
@@ -73,8 +85,14 @@ Pool::Pool(int threads) : threads_(threads), arrived_(std::make_unique<Line[]>(t
   RLX_CHECK(threads >= 1);
   group_arrived_ = std::make_unique<Line[]>(groups_of(threads));
   group_released_ = std::make_unique<Line[]>(groups_of(threads));
+  // Some systems start a thread on its creator's CPU and leave it there for as long as a first run takes, though others are
+  // idle.
+  const int cpu = threads > 1 && has_idle_cpus(threads - 1) ? sched_getcpu() : -1;
   for (int thread = 1; thread < threads; ++thread) {
-    workers_.emplace_back([this, thread] { work(thread); });
+    workers_.emplace_back([this, thread, cpu] {
+      if (cpu >= 0 && sched_getcpu() == cpu) leave_cpu(cpu);
+      work(thread);
+    });
   }
 }
 

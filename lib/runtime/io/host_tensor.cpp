@@ -5,24 +5,41 @@
 #include <cstring>
 
 #include <fmt/format.h>
+#include <sys/mman.h>
 
+#include "support/big_pages.h"
+#include "support/integer.h"
 #include "support/memory.h"
 
 namespace rlx {
 
 namespace {
 
-// As the system hands them out: pages that nobody writes cost nothing. Where the block begins stands before them. Null where
+constexpr size_t kAlignment = AlignedBytes::kAlignment;
+
+// What the bytes lie in.
+struct Block {
+  void* begin = nullptr;
+  // Of big pages; 0: of the heap.
+  size_t mapped = 0;
+};
+
+Block new_block(size_t size) {
+  if (size < kFewForBigPages) return {std::calloc(1, size)};
+  const size_t mapped = round_up(size, kBigPage);
+  return {map_big_pages(mapped), mapped};
+}
+
+// As the system hands them out: pages that nobody writes cost nothing. What they lie in stands before them. Null where
 // there is not that much.
 std::byte* zeros(size_t size) {
-  constexpr size_t kAlignment = AlignedBytes::kAlignment;
-  static_assert(kAlignment >= 2 * sizeof(void*));
-  void* block = std::calloc(1, size + kAlignment);
-  if (block == nullptr) return nullptr;
-  auto* begin = static_cast<std::byte*>(block);
+  static_assert(kAlignment >= sizeof(Block) + alignof(std::max_align_t));
+  const Block block = new_block(size + kAlignment);
+  if (block.begin == nullptr) return nullptr;
+  auto* begin = static_cast<std::byte*>(block.begin);
   const size_t past = reinterpret_cast<uintptr_t>(begin) % kAlignment;
   std::byte* data = begin + (kAlignment - past);
-  std::memcpy(data - sizeof block, static_cast<const void*>(&block), sizeof block);
+  std::memcpy(data - sizeof block, &block, sizeof block);
   return data;
 }
 
@@ -49,9 +66,10 @@ AlignedBytes::AlignedBytes(Bytes bytes) : AlignedBytes(bytes.size()) {
 }
 
 void AlignedBytes::Free::operator()(std::byte* p) const {
-  void* block = nullptr;
-  std::memcpy(static_cast<void*>(&block), p - sizeof block, sizeof block);
-  std::free(block);
+  Block block;
+  std::memcpy(&block, p - sizeof block, sizeof block);
+  if (block.mapped == 0) return std::free(block.begin);
+  munmap(block.begin, block.mapped);
 }
 
 int64_t HostTensor::elements() const {
