@@ -9,6 +9,7 @@
 #include "op/conv_transpose.h"
 #include "op/gemm.h"
 #include "op/matmul.h"
+#include "op/transpose.h"
 
 namespace rlx {
 namespace {
@@ -32,7 +33,7 @@ class Narrower {
       if (is_narrowed(g_[id])) mark(g_[id].inputs);
     }
     for (const NodeId id : nodes) RLX_TRY_VOID(visit(id));
-    g_.replace_uses(products_);
+    g_.replace_uses(replaced_);
     return {};
   }
 
@@ -48,8 +49,15 @@ class Narrower {
            !is_source_[n.outputs[0].index];
   }
 
+  // Whether it only says where elements are that are stored in 16 bits anyway.
+  bool is_view_of_narrow(const Node& n) const {
+    if (!as<ops::Transpose>(n) && !n.op().reshapes) return false;
+    return wide_.contains(n.inputs[0]) && !is_source_[n.outputs[0].index];
+  }
+
   Status visit(NodeId id) {
     if (is_narrowed(g_[id])) return narrow_product(id);
+    if (is_view_of_narrow(g_[id])) return narrow_view(id);
     for (ValueId& v : g_[id].inputs) {
       if (const auto it = wide_.find(v); it != wide_.end()) v = it->second;
     }
@@ -73,11 +81,24 @@ class Narrower {
       RLX_TRY(const ValueId narrow, v.valid() ? narrowed(builder, v) : Result<ValueId>(v));
       inputs.push_back(narrow);
     }
-    RLX_TRY(const ValueId product, builder.add1(node.attrs, std::move(inputs)));
+    return replace(builder, node, std::move(inputs));
+  }
+
+  Status narrow_view(NodeId id) {
+    const Node node = g_[id];
+    GraphBuilder builder(g_, Graph::kTop, node.origin);
+    Values inputs = node.inputs;
+    inputs[0] = narrow_.at(inputs[0]);
+    return replace(builder, node, std::move(inputs));
+  }
+
+  // By the same of narrow inputs.
+  Status replace(GraphBuilder& builder, const Node& node, Values inputs) {
+    RLX_TRY(const ValueId narrow, builder.add1(node.attrs, std::move(inputs)));
     const ValueId wide = node.outputs[0];
-    RLX_TRY_VOID(widen(builder, wide, product));
+    RLX_TRY_VOID(widen(builder, wide, narrow));
     g_[wide_[wide]].name = g_[wide].name;
-    products_.emplace(wide, wide_[wide]);
+    replaced_.emplace(wide, wide_[wide]);
     return {};
   }
 
@@ -103,9 +124,9 @@ class Narrower {
   const Vec<bool> is_source_;
   // By value: whether a product that is narrowed reads it.
   Vec<bool> is_multiplied_;
-  // What a value is in 16 bits, what it is in f32 again, and the latter of the products' results, whose place they
-  // take as outputs too.
-  std::map<ValueId, ValueId> narrow_, wide_, products_;
+  // What a value is in 16 bits, what it is in f32 again, and the latter of what nobody makes in f32 any more, whose
+  // place they take as outputs too.
+  std::map<ValueId, ValueId> narrow_, wide_, replaced_;
 };
 
 }  // namespace

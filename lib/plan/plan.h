@@ -16,7 +16,7 @@ namespace rlx {
 struct PlanSwitches {
   bool fusion = true, layout = true, splits = true, views = true;
   // By the options "math" and "precision".
-  Relaxed relaxed = Relaxed::kConvolutions;
+  Relaxed relaxed = Relaxed::kDefault;
 };
 Vec<std::string> plan_switches();
 // Names that are no switch of plan/ are left to others.

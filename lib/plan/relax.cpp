@@ -13,9 +13,20 @@ bool reads_f32_alone(const Kernel& k, const Stage& s) {
                              [&](const Access& a) { return dtype_of(k, a) == DType::kF32; });
 }
 
+// Widened to f32, as both factors are.
+bool multiplies_short_floats(const Stage& s) {
+  return std::ranges::all_of(operands(s), [&](ExprId factor) {
+    const Expr& wide = s.body[factor.index];
+    if (wide.fn != Fn::kCast) return false;
+    const DType type = s.body[wide.args[0].index].type;
+    return type == DType::kBF16 || type == DType::kF16;
+  });
+}
+
 bool may_relax(const Kernel& k, const Stage& s, Relaxed what) {
   if (what == Relaxed::kNothing || !is_product(s)) return false;
-  return what == Relaxed::kProducts || (s.kind() == Kind::kConv && reads_f32_alone(k, s));
+  if (what == Relaxed::kProducts || multiplies_short_floats(s)) return true;
+  return s.kind() == Kind::kConv && reads_f32_alone(k, s);
 }
 
 }  // namespace

@@ -269,7 +269,9 @@ TEST_CASE("the PTX of the corpus", "[.ptx]") {
   for (const std::string arch : {"sm_80", "sm_90", "sm_100"}) {
     const Target target = *parse_target("cuda:" + arch);
     Vec<Try> tries = tries_of(cases, target);
-    for (const Try& t : tries_of_matrices(matrices, target)) tries.push_back(t);
+    const Vec<Try> all = tries_of_matrices(matrices, target);
+    // ptxas takes half a second for each.
+    for (size_t m = 0; m < all.size(); m += 9) tries.push_back(all[m]);
     size_t number = 0;
     for (auto& next : all_built(tries, target)) {
       const Result<Built> b = next.get();
