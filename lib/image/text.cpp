@@ -111,8 +111,9 @@ class Listing {
     if (b.kind == Buffer::Kind::kArena) text += fmt::format(", lives {}..{}", b.first, b.last);
     if (b.slot >= 0) text += fmt::format(", slot {}", b.slot);
     if (!b.pattern.empty()) text += fmt::format(", holds {}", hex(b.pattern));
-    for (size_t i = 0; i < b.border.size(); ++i)
+    for (size_t i = 0; i < b.border.size(); ++i) {
       text += (i == 0 ? " at " : ", ") + line(b.border[i]);
+    }
     if (b.kind == Buffer::Kind::kConstant) {
       text += fmt::format(", {} + {}", b.blob.hex().substr(0, 12), b.offset);
     }
@@ -121,8 +122,9 @@ class Listing {
   // "128 + 64 x 7 / 4096 x 2 / 512": bytes, and the repeats' counts and steps.
   static std::string line(const BorderRun& run) {
     std::string text = fmt::format("{} + {}", run.offset, run.bytes);
-    for (const BorderRun::Repeat& r : run.repeats)
+    for (const BorderRun::Repeat& r : run.repeats) {
       text += fmt::format(" x {} / {}", r.count, r.step);
+    }
     return text;
   }
   std::string line(const Guard& g) const {

@@ -1,6 +1,7 @@
 // Products of numbers of 16 bits: what rows of a GPU's menu that are not exact are tried with. Their values are small whole numbers, whose
 // sums are exact in every order.
 #pragma once
+#include "target/menu.h"
 #include "test/backend/corpus.h"
 
 namespace rlx::test {

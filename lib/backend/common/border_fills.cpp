@@ -57,7 +57,7 @@ class Insertion {
 
   void run() {
     // Who waits for another one that uses the buffer waits for its fill.
-    for (uint32_t i = 0; i < image_.commands.size(); ++i) renumber(image_.commands[i]);
+    for (Command& c : image_.commands) renumber(c);
     for (Buffer& b : image_.buffers) {
       if (b.kind != Buffer::Kind::kArena) continue;
       b.first = number_[b.first];

@@ -207,7 +207,7 @@ Cost price_of_warp_product(const Kernel& k, const ProductLoops& loops) {
   for (const Arg& a : k.args) bytes += bytes_of_arg(a);
   const Cost steps =
       steps_of(loops.batch) * (steps_of(loops.columns) * steps_of(loops.depth).cycles).cycles;
-  int64_t of_step = steps_of(loops.rows).cycles * 2 + weight(k.stages[0]);
+  const int64_t of_step = steps_of(loops.rows).cycles * 2 + weight(k.stages[0]);
   return kStart + Cost{kFirst} +
          std::max(Cost{bytes.cycles / kBytes}, Cost{(steps * of_step).cycles / kOperations});
 }
