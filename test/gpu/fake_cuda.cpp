@@ -139,6 +139,7 @@ const Entry kEntries[] = {{"cuDriverGetVersion", address(version)},
 
 }  // namespace
 
+// NOLINTNEXTLINE(readability-identifier-naming): the driver's.
 extern "C" __attribute__((visibility("default"))) Code cuGetProcAddress_v2(const char* name,
                                                                            void** function, int,
                                                                            uint64_t, int*) {

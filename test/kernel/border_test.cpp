@@ -38,8 +38,9 @@ void check(std::string_view text, const Vec<int64_t>& shape) {
   for (int64_t i = 0; i < elements; ++i) {
     Vec<Dim> index(shape.size());
     int64_t rest = i;
-    for (size_t axis = shape.size(); axis-- > 0; rest /= shape[axis])
+    for (size_t axis = shape.size(); axis-- > 0; rest /= shape[axis]) {
       index[axis] = rest % shape[axis];
+    }
     ++marks.at(static_cast<size_t>(storage_offset(*s, dims, index).constant().value()));
   }
   CHECK(marks == Vec<int>(static_cast<size_t>(all), 1));

@@ -20,6 +20,7 @@ FakeGpu* fake = nullptr;
 }  // namespace
 
 // By the names of the driver's functions.
+// NOLINTBEGIN(readability-identifier-naming)
 struct FakeGpu::Calls {
   // Like all of the driver's: an error where a test wants one.
 #define RLX_FAKE(name) \
@@ -196,6 +197,7 @@ struct FakeGpu::Calls {
   }
 #undef RLX_FAKE
 };
+// NOLINTEND(readability-identifier-naming)
 
 FakeGpu::FakeGpu() {
   RLX_CHECK(fake == nullptr, "there is one already");
