@@ -142,8 +142,9 @@ void write_all(void* const* buffers, const int64_t*, int64_t first, int64_t last
 
 // Writes what is not border below: all rows but the first and the last one, all columns but two.
 void write_inside(void* const* buffers, const int64_t*, int64_t first, int64_t last, void*) {
-  for (int64_t r = first; r < last; ++r)
+  for (int64_t r = first; r < last; ++r) {
     std::fill_n(row(buffers[0], r + 1) + 1, kColumns - 2, 5.0F);
+  }
 }
 
 TEST_CASE("a border is filled in each run, in memory that others have used") {
