@@ -190,7 +190,9 @@ TEST_CASE("kernels that plans make for a GPU go through the shim") {
   CHECK(kernels > 50);
 }
 
-TEST_CASE("products in another order through the shim") {
+namespace {
+
+void check_products_in_another_order() {
   const Vec<Case> cases = matrix_cases();
   // Fibers are slow: each kernel in one way, or as many of them as are asked for.
   const size_t step = std::max<size_t>(1, cases.size() / kernels_asked_for(1000));
@@ -203,11 +205,14 @@ TEST_CASE("products in another order through the shim") {
   }
 }
 
+}  // namespace
+
 TEST_CASE("GPU kernels through the shim") {
   for (const Case& c : corpus(kernels_asked_for(100))) {
     INFO(c.name << "\n" << to_text(c.kernel));
     check_shim(c.kernel, c.symbols, c.fill);
   }
+  check_products_in_another_order();
   for (const cuda::Algorithm& a : cuda::algorithms()) {
     const int64_t n = shims_run()[std::string(a.name)];
     std::printf("%s: %lld GPU kernels\n", std::string(a.name).c_str(), static_cast<long long>(n));

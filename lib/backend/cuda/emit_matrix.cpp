@@ -20,7 +20,7 @@ class MatrixEmitter {
 
   void run() {
     TileProduct product(f_, machine_, plan_, tile_, refs_[0], find_tile());
-    product.run([&](const Point& at, Value* sum) { finish(at, sum); });
+    product.run([&](const Point& at, Value* sum) { finish_sum(f_, refs_, at, sum); });
   }
 
  private:
@@ -49,12 +49,6 @@ class MatrixEmitter {
             .first_row = f_.b.CreateMul(wide(row), f_.i64(tile_.rows)),
             .first_column = f_.b.CreateMul(wide(column), f_.i64(tile_.columns)),
             .memory = machine_.asked_shared_memory(f_)};
-  }
-
-  void finish(const Point& at, Value* sum) {
-    Regs locals(f_.kernel.locals.size());
-    emit_results(f_, refs_[0], at, locals, {sum});
-    for (size_t i = 1; i < refs_.size(); ++i) emit_map(f_, refs_[i], at, locals);
   }
 
   Function& f_;

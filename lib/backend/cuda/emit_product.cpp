@@ -1,6 +1,7 @@
 // Code for "contract.shared" (product.h).
 #include "backend/cuda/machine.h"
 #include "backend/cuda/product.h"
+#include "backend/cuda/runs.h"
 #include "backend/llvm/emit_grid.h"
 
 namespace rlx::backend::cuda {
@@ -181,9 +182,7 @@ class ProductEmitter {
 
   void finish(Value* row, Value* column, Value* sum) {
     const Point at = spread(f_, spread(f_, batch_, loops_.rows, row), loops_.columns, column);
-    Regs locals(f_.kernel.locals.size());
-    emit_results(f_, refs_[0], at, locals, {sum});
-    for (size_t i = 1; i < refs_.size(); ++i) emit_map(f_, refs_[i], at, locals);
+    finish_sum(f_, refs_, at, sum);
   }
 
   Function& f_;

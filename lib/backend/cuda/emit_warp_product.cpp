@@ -112,16 +112,10 @@ class WarpProductEmitter {
       emit_if(f_, f_.b.CreateICmpSLT(column, count_of(f_, loops_.columns)), [&] {
         for (int64_t r = 0; r < rows_; ++r) {
           const Point at = spread(f_, at_column(batch_, c), loops_.rows, f_.i64(r));
-          finish(at, sums[static_cast<size_t>(r * columns_ + c)]);
+          finish_sum(f_, refs_, at, sums[static_cast<size_t>(r * columns_ + c)]);
         }
       });
     }
-  }
-
-  void finish(const Point& at, Value* sum) {
-    Regs locals(f_.kernel.locals.size());
-    emit_results(f_, refs_[0], at, locals, {sum});
-    for (size_t i = 1; i < refs_.size(); ++i) emit_map(f_, refs_[i], at, locals);
   }
 
   Function& f_;

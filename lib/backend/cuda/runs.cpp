@@ -39,4 +39,10 @@ Point at_run(Function& f, const Point& at, const Vec<Loop>& loops, Value* start,
   return first.with(runs.back().id, f.b.CreateNUWAdd(element, f.i64(step)));
 }
 
+void finish_sum(Function& f, const Vec<StageRefs>& refs, const Point& at, Value* sum) {
+  Regs locals(f.kernel.locals.size());
+  emit_results(f, refs[0], at, locals, {sum});
+  for (size_t i = 1; i < refs.size(); ++i) emit_map(f, refs[i], at, locals);
+}
+
 }  // namespace rlx::backend::cuda

@@ -1,7 +1,7 @@
-// Runs of eight steps on end of several loops, taken as one.
+// What emitters of products share: runs of eight steps on end of several loops, taken as one, and what sums become.
 #pragma once
 #include "backend/cuda/product.h"
-#include "backend/llvm/emit_dim.h"
+#include "backend/llvm/emit_access.h"
 
 namespace rlx::backend::cuda {
 
@@ -17,5 +17,8 @@ Point at_existing(Function& f, const Point& at, const Vec<Loop>& loops, llvm::Va
 // extent is known to be one too, so that neighbours are seen to be neighbours. Steps that there are not are others.
 Point at_run(Function& f, const Point& at, const Vec<Loop>& loops, llvm::Value* start, int64_t step,
              Exists exists = Exists::kMaybe);
+
+// What the kernel's stages, a product first, make of one of its sums.
+void finish_sum(Function& f, const Vec<StageRefs>& refs, const Point& at, llvm::Value* sum);
 
 }  // namespace rlx::backend::cuda

@@ -1,8 +1,6 @@
 #include "backend/cuda/warp_product.h"
 
-#include "backend/cuda/matrix.h"
 #include "backend/cuda/price.h"
-#include "kernel/address.h"
 
 namespace rlx::backend::cuda {
 

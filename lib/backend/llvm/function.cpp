@@ -108,7 +108,6 @@ void Function::tag(llvm::Instruction* access, uint32_t arg) {
   }
 }
 
-// The loop is rotated: a test before it, another at its end, so that what does not change in it can leave.
 namespace {
 
 // Tells LLVM to do so where the loop is short; passes.h.
@@ -130,6 +129,7 @@ void let_unroll(llvm::BranchInst* latch) {
 
 }  // namespace
 
+// The loop is rotated: a test before it, another at its end, so that what does not change in it can leave.
 Regs emit_for(Function& f, llvm::Value* lo, llvm::Value* hi, int64_t step, Regs carried,
               llvm::function_ref<Regs(llvm::Value* i, const Regs& carried)> body) {
   auto known_lo = constant_of(lo), known_hi = constant_of(hi);
