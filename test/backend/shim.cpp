@@ -355,8 +355,9 @@ class Block {
       Thread& t = threads_[first + i];
       if (t.state != Thread::State::kMeetingWarp) return false;
       lanes[i] = &t.meeting;
-      if (t.meeting.what != lanes[0]->what || t.meeting.distance != lanes[0]->distance)
-        return false;
+      const bool same =
+          t.meeting.what == lanes[0]->what && t.meeting.distance == lanes[0]->distance;
+      if (!same) return false;
     }
     meet(lanes);
     for (size_t i = 0; i < lanes.size(); ++i) threads_[first + i].state = Thread::State::kReady;
