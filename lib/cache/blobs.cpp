@@ -12,13 +12,15 @@
 
 #include "cache/codes.h"
 #include "cache/quarantine.h"
+#include "support/big_pages.h"
 #include "support/cut_files.h"
 
 namespace rlx::cache {
 namespace {
 
-// Hashed and written in pieces that stay in the processor's cache.
-constexpr size_t kPiece = size_t{1} << 18;
+// A file system may keep a file in pieces of the size in which it was written: those of a big page are mapped with one
+// fault (docs/design/017-starts.md).
+constexpr size_t kPiece = kBigPage;
 constexpr int64_t kYoungForSeconds = 30 * 60;
 
 // From here on one flush of the whole file system costs less than two flushes a blob.

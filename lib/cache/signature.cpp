@@ -5,12 +5,11 @@
 #include <filesystem>
 
 #include <fmt/format.h>
-#include <openssl/evp.h>
-#include <openssl/pem.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "cache/codes.h"
+#include "cache/openssl.h"
 #include "support/files.h"
 #include "support/json.h"
 #include "support/log.h"
@@ -24,10 +23,13 @@ constexpr size_t kPublicBytes = 32;
 constexpr size_t kIdLength = 16;
 constexpr std::string_view kPublicSuffix = ".pub";
 
+// Only where a key was had, or Openssl::get() asked, before.
+const Openssl& openssl() { return **Openssl::get(); }
+
 struct FreeKey {
-  void operator()(EVP_PKEY* p) const { ::EVP_PKEY_free(p); }
-  void operator()(EVP_MD_CTX* p) const { ::EVP_MD_CTX_free(p); }
-  void operator()(BIO* p) const { ::BIO_free(p); }
+  void operator()(EVP_PKEY* p) const { openssl().EVP_PKEY_free(p); }
+  void operator()(EVP_MD_CTX* p) const { openssl().EVP_MD_CTX_free(p); }
+  void operator()(BIO* p) const { openssl().BIO_free(p); }
 };
 template <class T>
 using Owned = std::unique_ptr<T, FreeKey>;
@@ -62,41 +64,43 @@ std::string bytes_of_hex(std::string_view text) {
 std::string id_of(EVP_PKEY* key) {
   std::array<unsigned char, kPublicBytes> bytes;
   size_t size = bytes.size();
-  if (::EVP_PKEY_get_raw_public_key(key, bytes.data(), &size) != 1 || size != bytes.size()) {
+  if (openssl().EVP_PKEY_get_raw_public_key(key, bytes.data(), &size) != 1 ||
+      size != bytes.size()) {
     return {};
   }
   return sha256(std::as_bytes(std::span(bytes))).hex().substr(0, kIdLength);
 }
 
 Owned<BIO> memory_of(const std::string& text) {
-  return Owned<BIO>(::BIO_new_mem_buf(text.data(), static_cast<int>(text.size())));
+  return Owned<BIO>(openssl().BIO_new_mem_buf(text.data(), static_cast<int>(text.size())));
 }
 
 std::shared_ptr<void> share(EVP_PKEY* key) {
-  return {key, [](void* p) { ::EVP_PKEY_free(static_cast<EVP_PKEY*>(p)); }};
+  return {key, [](void* p) { openssl().EVP_PKEY_free(static_cast<EVP_PKEY*>(p)); }};
 }
 
-// Null where the text is no Ed25519 public key.
-std::shared_ptr<void> parse_public(const std::string& text) {
-  EVP_PKEY* key = ::PEM_read_bio_PUBKEY(memory_of(text).get(), nullptr, nullptr, nullptr);
-  if (!key || ::EVP_PKEY_get_id(key) != EVP_PKEY_ED25519) {
-    ::EVP_PKEY_free(key);
-    return nullptr;
+// The key that the text of that file is.
+Result<std::shared_ptr<void>> parse_public(const std::string& text, const std::string& path) {
+  RLX_TRY_VOID(Openssl::get());
+  EVP_PKEY* key = openssl().PEM_read_bio_PUBKEY(memory_of(text).get(), nullptr, nullptr, nullptr);
+  if (!key || openssl().EVP_PKEY_get_id(key) != EVP_PKEY_ED25519) {
+    openssl().EVP_PKEY_free(key);
+    return Error(kNoSigningKey, path + " is no Ed25519 public key in PEM form");
   }
   return share(key);
 }
 
 bool verifies(void* key, const std::string& message, const std::string& signature) {
-  const Owned<EVP_MD_CTX> context(::EVP_MD_CTX_new());
-  return ::EVP_DigestVerifyInit(context.get(), nullptr, nullptr, nullptr,
-                                static_cast<EVP_PKEY*>(key)) == 1 &&
-         ::EVP_DigestVerify(context.get(), raw(signature), signature.size(), raw(message),
-                            message.size()) == 1;
+  const Owned<EVP_MD_CTX> context(openssl().EVP_MD_CTX_new());
+  return openssl().EVP_DigestVerifyInit(context.get(), nullptr, nullptr, nullptr,
+                                        static_cast<EVP_PKEY*>(key)) == 1 &&
+         openssl().EVP_DigestVerify(context.get(), raw(signature), signature.size(), raw(message),
+                                    message.size()) == 1;
 }
 
 std::string pem_text(BIO* memory) {
   char* data = nullptr;
-  const int64_t size = BIO_get_mem_data(memory, &data);
+  const int64_t size = openssl().BIO_ctrl(memory, BIO_CTRL_INFO, 0, &data);
   return {data, static_cast<size_t>(size)};
 }
 
@@ -163,9 +167,11 @@ Result<SigningKey> SigningKey::load() {
     return Error(kUnsafe, path + " can be read by others", "run `chmod 600 " + path + "`");
   }
   RLX_TRY(const std::string text, read_file(path));
-  EVP_PKEY* key = ::PEM_read_bio_PrivateKey(memory_of(text).get(), nullptr, nullptr, nullptr);
-  if (!key || ::EVP_PKEY_get_id(key) != EVP_PKEY_ED25519) {
-    ::EVP_PKEY_free(key);
+  RLX_TRY_VOID(Openssl::get());
+  EVP_PKEY* key =
+      openssl().PEM_read_bio_PrivateKey(memory_of(text).get(), nullptr, nullptr, nullptr);
+  if (!key || openssl().EVP_PKEY_get_id(key) != EVP_PKEY_ED25519) {
+    openssl().EVP_PKEY_free(key);
     return Error(kNoSigningKey, path + " is no Ed25519 key in PEM form");
   }
   SigningKey out;
@@ -175,12 +181,14 @@ Result<SigningKey> SigningKey::load() {
 }
 
 Status SigningKey::generate(const std::string& path) {
-  const Owned<EVP_PKEY> key(::EVP_PKEY_Q_keygen(nullptr, nullptr, "ED25519"));
-  const Owned<BIO> secret(::BIO_new(::BIO_s_mem())), open(::BIO_new(::BIO_s_mem()));
+  RLX_TRY_VOID(Openssl::get());
+  const Owned<EVP_PKEY> key(openssl().EVP_PKEY_Q_keygen(nullptr, nullptr, "ED25519"));
+  const Owned<BIO> secret(openssl().BIO_new(openssl().BIO_s_mem())),
+      open(openssl().BIO_new(openssl().BIO_s_mem()));
   const bool good = key &&
-                    ::PEM_write_bio_PrivateKey(secret.get(), key.get(), nullptr, nullptr, 0,
-                                               nullptr, nullptr) == 1 &&
-                    ::PEM_write_bio_PUBKEY(open.get(), key.get()) == 1;
+                    openssl().PEM_write_bio_PrivateKey(secret.get(), key.get(), nullptr, nullptr, 0,
+                                                       nullptr, nullptr) == 1 &&
+                    openssl().PEM_write_bio_PUBKEY(open.get(), key.get()) == 1;
   if (!good) return Error(kNoSigningKey, "no key could be made");
   if (const size_t slash = path.find_last_of('/'); slash != std::string::npos) {
     RLX_TRY_VOID(make_folders(path.substr(0, slash)));
@@ -197,12 +205,12 @@ Signature SigningKey::sign(std::string_view key, std::string_view meta) const {
   const std::string message = message_of(key, meta);
   std::string signature(kSignatureBytes, '\0');
   size_t size = signature.size();
-  const Owned<EVP_MD_CTX> context(::EVP_MD_CTX_new());
+  const Owned<EVP_MD_CTX> context(openssl().EVP_MD_CTX_new());
   const bool good =
-      ::EVP_DigestSignInit(context.get(), nullptr, nullptr, nullptr,
-                           static_cast<EVP_PKEY*>(secret_.get())) == 1 &&
-      ::EVP_DigestSign(context.get(), reinterpret_cast<unsigned char*>(signature.data()), &size,
-                       raw(message), message.size()) == 1;
+      openssl().EVP_DigestSignInit(context.get(), nullptr, nullptr, nullptr,
+                                   static_cast<EVP_PKEY*>(secret_.get())) == 1 &&
+      openssl().EVP_DigestSign(context.get(), reinterpret_cast<unsigned char*>(signature.data()),
+                               &size, raw(message), message.size()) == 1;
   RLX_CHECK(good && size == kSignatureBytes, "an Ed25519 key that does not sign");
   return {id_, hex_of(signature)};
 }
@@ -216,12 +224,13 @@ TrustedKeys TrustedKeys::load() {
     std::filesystem::directory_iterator file(folder, error);
     for (; !error && file != end; file.increment(error)) {
       if (file->path().extension() != kPublicSuffix) continue;
-      auto text = read_file(file->path().string());
-      auto key = text ? parse_public(*text) : nullptr;
+      const std::string path = file->path().string();
+      auto text = read_file(path);
+      auto key = text ? parse_public(*text, path) : Result<std::shared_ptr<void>>(text.error());
       if (key) {
-        trusted.keys_[id_of(static_cast<EVP_PKEY*>(key.get()))] = key;
+        trusted.keys_[id_of(static_cast<EVP_PKEY*>(key->get()))] = *key;
       } else {
-        log::warning("no public key: " + file->path().string());
+        log::warning("no key to trust: " + key.error().first().message);
       }
     }
   }
@@ -230,8 +239,7 @@ TrustedKeys TrustedKeys::load() {
 
 Result<std::string> TrustedKeys::trust(const std::string& path) {
   RLX_TRY(const std::string text, read_file(path));
-  auto key = parse_public(text);
-  if (!key) return Error(kNoSigningKey, path + " is no Ed25519 public key in PEM form");
+  RLX_TRY(const std::shared_ptr<void> key, parse_public(text, path));
   std::string id = id_of(static_cast<EVP_PKEY*>(key.get()));
   const std::string folder = config_folder() + "/trusted";
   RLX_TRY_VOID(make_folders(folder));

@@ -12,7 +12,6 @@
 #include "lir/lir.h"
 #include "support/cpu_features.h"
 #include "support/log.h"
-#include "support/populate.h"
 
 namespace rlx::driver {
 namespace {
@@ -45,32 +44,12 @@ BuildRequest build_request(const LoadRequest& request) {
   return build;
 }
 
-// In the order in which commands come to them.
-Vec<Bytes> weights_of(const image::Image& image, const std::map<Digest, cache::BlobBytes>& blobs) {
-  Vec<Bytes> weights;
-  std::set<Digest> seen;
-  for (const image::Buffer& b : image.buffers) {
-    if (b.kind != image::Buffer::Kind::kConstant || !seen.insert(b.blob).second) continue;
-    auto found = blobs.find(b.blob);
-    if (found != blobs.end()) weights.push_back(found->second.bytes());
-  }
-  return weights;
-}
-
 // Each blob keeps all of them.
-runtime::BlobSource source_of(std::map<Digest, cache::BlobBytes> blobs, const image::Image& image) {
-  struct Kept {
-    Kept(std::map<Digest, cache::BlobBytes> all, Vec<Bytes> weights)
-        : blobs(std::move(all)), populating(std::move(weights)) {}
-
-    std::map<Digest, cache::BlobBytes> blobs;
-    Populating populating;
-  };
-  Vec<Bytes> weights = weights_of(image, blobs);
-  auto all = std::make_shared<const Kept>(std::move(blobs), std::move(weights));
+runtime::BlobSource source_of(std::map<Digest, cache::BlobBytes> blobs) {
+  auto all = std::make_shared<const std::map<Digest, cache::BlobBytes>>(std::move(blobs));
   return [all](const Digest& digest) -> Result<runtime::Blob> {
-    auto found = all->blobs.find(digest);
-    if (found != all->blobs.end()) return runtime::Blob{found->second.bytes(), all};
+    auto found = all->find(digest);
+    if (found != all->end()) return runtime::Blob{found->second.bytes(), all};
     return Error(kMissingBlob, fmt::format("the entry has no blob {}", digest.hex()));
   };
 }
@@ -194,7 +173,7 @@ Result<Loaded> load(const LoadRequest& request) {
   if (prefers_variants(request)) RLX_TRY_VOID(take_variant(request, built, loaded));
   log::info(fmt::format("{}: {}: {}", built.key, name(loaded.taken.kind), loaded.taken.why));
   loaded.image = std::move(built.image);
-  loaded.blobs = source_of(std::move(built.blobs), loaded.image);
+  loaded.blobs = source_of(std::move(built.blobs));
   loaded.files = std::move(built.files);
   loaded.key = std::move(built.key);
   loaded.state = built.state();

@@ -5,76 +5,20 @@
 #include <limits>
 
 #include <fmt/format.h>
-#include <simdjson.h>
+
+#include "support/json_parser.h"
+#include "support/json_plain.h"
 
 namespace rlx {
 namespace {
 
-namespace dom = simdjson::dom;
-
-constexpr size_t kMaxDepth = 256;
-constexpr int kSyntax = 3010;
 constexpr int kWrongType = 3011;
-
-Result<Json> convert(dom::element element);
-
-// A repeated key is refused, because readers disagree about which value counts.
-Status check_unique(const Vec<Json::Member>& members) {
-  Vec<std::string_view> names;
-  names.reserve(members.size());
-  for (const Json::Member& m : members) names.push_back(m.name);
-  std::sort(names.begin(), names.end());
-  auto twice = std::adjacent_find(names.begin(), names.end());
-  if (twice == names.end()) return {};
-  return Error(kSyntax, fmt::format("JSON key '{}' occurs twice in one object", *twice));
-}
-
-Result<Json> convert_array(dom::array array) {
-  Vec<Json> items;
-  items.reserve(array.size());
-  for (const dom::element item : array) {
-    RLX_TRY(Json value, convert(item));
-    items.push_back(std::move(value));
-  }
-  return Json{std::move(items)};
-}
-
-Result<Json> convert_object(dom::object object) {
-  Vec<Json::Member> members;
-  members.reserve(object.size());
-  for (const dom::key_value_pair member : object) {
-    RLX_TRY(Json value, convert(member.value));
-    members.push_back({std::string(member.key), std::move(value)});
-  }
-  RLX_TRY_VOID(check_unique(members));
-  return Json{std::move(members)};
-}
-
-// The element's type was asked before, hence value_unsafe.
-Result<Json> convert(dom::element element) {
-  switch (element.type()) {
-    case dom::element_type::NULL_VALUE: return Json{};
-    case dom::element_type::BOOL: return Json{element.get_bool().value_unsafe()};
-    case dom::element_type::INT64: return Json{element.get_int64().value_unsafe()};
-    case dom::element_type::UINT64: return Json{element.get_uint64().value_unsafe()};
-    case dom::element_type::DOUBLE: return Json{element.get_double().value_unsafe()};
-    case dom::element_type::STRING: return Json{std::string(element.get_string().value_unsafe())};
-    case dom::element_type::ARRAY: return convert_array(element.get_array().value_unsafe());
-    case dom::element_type::OBJECT: return convert_object(element.get_object().value_unsafe());
-  }
-  RLX_CHECK(false, "simdjson gave an unknown element type");
-  return Json{};
-}
 
 std::optional<double> special_number(std::string_view text) {
   if (text == "nan") return std::numeric_limits<double>::quiet_NaN();
   if (text == "inf") return std::numeric_limits<double>::infinity();
   if (text == "-inf") return -std::numeric_limits<double>::infinity();
   return std::nullopt;
-}
-
-Error syntax_error(simdjson::error_code code) {
-  return Error(kSyntax, fmt::format("not valid JSON: {}", simdjson::error_message(code)));
 }
 
 // Every item of an array through one typed read.
@@ -93,11 +37,8 @@ Result<Vec<T>> collect(const JsonReader& reader, Result<T> (JsonReader::*read)()
 }  // namespace
 
 Result<Json> Json::parse(std::string_view text) {
-  dom::parser parser;
-  if (auto code = parser.allocate(text.size(), kMaxDepth)) return syntax_error(code);
-  dom::element root;
-  if (auto code = parser.parse(text.data(), text.size()).get(root)) return syntax_error(code);
-  return convert(root);
+  if (std::optional<Json> plain = parse_plain_json(text)) return std::move(*plain);
+  return parse_any_json(text);
 }
 
 std::optional<uint64_t> Json::natural() const {

@@ -1,6 +1,7 @@
 #include "cache/entry.h"
 
 #include "cache/codes.h"
+#include "support/json_plain.h"
 #include "test/cache/fixture.h"
 
 namespace rlx::cache {
@@ -34,6 +35,9 @@ TEST_CASE("an entry of nothing reads back") {
   REQUIRE(read.ok());
   CHECK(*read == entry);
 }
+
+// A start that hits loads no library for it.
+TEST_CASE("an entry is plain JSON") { CHECK(parse_plain_json(meta_text(example("k")))); }
 
 TEST_CASE("notes and names may hold anything that is text") {
   Entry entry = example("k");

@@ -34,6 +34,11 @@ expect "a miss without the other build" 7 RLX-E7001 1 "$work/alone/rlx-run" "$mo
 expect "a miss" 0 "cache: miss" 1 "$bin/rlx-run" "$model" --dim batch=2 --seed 3
 expect "the arguments" 0 "f32\[2, 10\]" 1 "$bin/rlx-run" "$model" --dim batch=2 --seed 3
 expect "a hit without the other build" 0 logits 1 "$work/alone/rlx-run" "$model" --dim batch=2
+expect "libraries of a hit" 0 "simdjson\|libstdc++" 0 env LD_DEBUG=files "$bin/rlx-run" "$model" --dim batch=2
+model=$work/'a "model".onnx'
+mv "$work/a model.onnx" "$model"
+expect "a record that is not plain" 0 logits 1 "$bin/rlx-run" "$model" --dim batch=2
+expect "one without its library" 0 logits 1 "$work/alone/rlx-run" "$model" --dim batch=2
 find "$RLX_CACHE_DIR/cas" -type f -delete
 expect "a damaged entry" 0 " again" 1 "$bin/rlx-run" "$model" --dim batch=2
 exit $failed

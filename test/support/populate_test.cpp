@@ -2,31 +2,19 @@
 
 #include <catch2/catch.hpp>
 
-#include <cstdlib>
-#include <filesystem>
-#include <fstream>
+#include <algorithm>
 
 #include <sys/mman.h>
-#include <unistd.h>
 
-#include "support/files.h"
+#include "support/big_pages.h"
+#include "support/hash.h"
 
 namespace rlx {
 namespace {
 
-constexpr size_t kBytes = size_t{24} << 20;
-
-std::string sparse_file() {
-  std::string name =
-      std::filesystem::temp_directory_path() / ("rlx_populate_" + std::to_string(::getpid()));
-  std::ofstream(name, std::ios::binary).put('x');
-  std::filesystem::resize_file(name, kBytes);
-  return name;
-}
-
-size_t resident_pages(Bytes bytes) {
+size_t resident_pages(std::span<std::byte> bytes) {
   Vec<unsigned char> pages(bytes.size() / 4096);
-  REQUIRE(::mincore(const_cast<std::byte*>(bytes.data()), bytes.size(), pages.data()) == 0);
+  REQUIRE(::mincore(bytes.data(), bytes.size(), pages.data()) == 0);
   size_t count = 0;
   for (const unsigned char page : pages) count += page & 1U;
   return count;
@@ -34,42 +22,26 @@ size_t resident_pages(Bytes bytes) {
 
 }  // namespace
 
-TEST_CASE("what is mapped is brought in beside") {
-  const std::string name = sparse_file();
-  auto file = MappedFile::open(name);
-  REQUIRE(file.ok());
-  const Bytes bytes = (*file)->bytes();
-  {
-    const Populating populating({bytes});
-    // It ends at some time, or the test is stopped.
-    while (resident_pages(bytes) < bytes.size() / 4096) ::usleep(1000);
-  }
-  std::filesystem::remove(name);
+TEST_CASE("memory that is about to be written comes at once, but for parts of pages") {
+  constexpr size_t kBytes = size_t{1} << 20;
+  void* mapped =
+      ::mmap(nullptr, kBytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  REQUIRE(mapped != MAP_FAILED);
+  const std::span all(static_cast<std::byte*>(mapped), kBytes);
+  REQUIRE(::madvise(mapped, kBytes, MADV_NOHUGEPAGE) == 0);
+  populate_for_writing(all.subspan(100, kBytes - 200));
+  CHECK(resident_pages(all) == kBytes / 4096 - 2);
+  ::munmap(mapped, kBytes);
 }
 
-TEST_CASE("what is brought in begins anywhere in a page") {
-  const std::string name = sparse_file();
-  auto file = MappedFile::open(name);
-  REQUIRE(file.ok());
-  const Bytes bytes = (*file)->bytes();
-  {
-    const Populating populating({bytes.subspan(100)});
-    while (resident_pages(bytes) < bytes.size() / 4096) ::usleep(1000);
-  }
-  std::filesystem::remove(name);
-}
-
-TEST_CASE("bringing in may end before it is done") {
-  const std::string name = sparse_file();
-  auto file = MappedFile::open(name);
-  REQUIRE(file.ok());
-  for (int i = 0; i < 20; ++i) {
-    const Populating populating({(*file)->bytes(), (*file)->bytes()});
-  }
-  // Pages that are gone are nobody's fault here.
-  std::filesystem::resize_file(name, 4096);
-  const Populating populating({(*file)->bytes()});
-  std::filesystem::remove(name);
+TEST_CASE("big pages are there, and of zeros") {
+  std::byte* mapped = map_big_pages(kBigPage);
+  REQUIRE(mapped);
+  CHECK(reinterpret_cast<uintptr_t>(mapped) % kBigPage == 0);
+  const std::span all(mapped, kBigPage);
+  CHECK(resident_pages(all) == kBigPage / 4096);
+  CHECK(std::all_of(all.begin(), all.end(), [](std::byte b) { return b == std::byte{0}; }));
+  ::munmap(mapped, kBigPage);
 }
 
 }  // namespace rlx
