@@ -56,8 +56,7 @@ RowTile tile_of(const RowLoops& loops, const Isa& isa) {
   const int64_t most = isa.accumulators / vectors;
   const int64_t rows = extent_of(loops.rows).constant().value_or(most);
   if (rows <= most) return {std::max<int64_t>(rows, 1), vectors};
-  const int64_t tiles = (rows + most - 1) / most;
-  return {(rows + tiles - 1) / tiles, vectors};
+  return {tile_height(rows, most), vectors};
 }
 
 // The axis along which each step of the loop goes one further, wherever it begins; nullopt: there is none, or it is not

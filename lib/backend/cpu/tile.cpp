@@ -9,6 +9,7 @@
 #include "backend/cpu/tile_needs.h"
 #include "kernel/address.h"
 #include "kernel/substitute.h"
+#include "support/integer.h"
 
 namespace rlx::backend::cpu {
 namespace {
@@ -88,11 +89,6 @@ int64_t dividing_height(int64_t extent, int64_t most) {
   return 0;
 }
 
-int64_t balanced_height(int64_t rows, int64_t most) {
-  const int64_t tiles = (rows + most - 1) / most;
-  return (rows + tiles - 1) / tiles;
-}
-
 int64_t height_for(const TileLoops& loops, int64_t most) {
   std::optional<int64_t> rows = extent_of(loops.rows).constant();
   if (!rows) {
@@ -106,7 +102,7 @@ int64_t height_for(const TileLoops& loops, int64_t most) {
       loops.rows.size() > 1 && inner > 1) {
     if (const int64_t h = dividing_height(inner, most)) return h;
   }
-  return balanced_height(*rows, most);
+  return tile_height(*rows, most);
 }
 
 // As many vectors as the accumulators of `rows` rows leave registers for, but few where a wide tile would leave
@@ -379,6 +375,16 @@ bool indexed_by_data(const Access& a) {
 bool only_sets(const Stage& s) {
   return std::ranges::all_of(
       s.writes, [](const Access& w) { return w.combine == Combine::kSet && !indexed_by_data(w); });
+}
+
+int64_t tile_height(int64_t rows, int64_t most) {
+  // Vectors of columns and the loop are about a row more.
+  const auto cost = [&](int64_t height) { return ceil_of(rows, height) * (height + 1); };
+  int64_t best = most;
+  for (int64_t height = most; 4 * height >= 3 * most; --height) {
+    if (cost(height) < cost(best)) best = height;
+  }
+  return best;
 }
 
 Dim extent_of(const Vec<Loop>& loops) {

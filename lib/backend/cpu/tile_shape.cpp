@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "image/image.h"
+#include "support/integer.h"
 
 namespace rlx::backend::cpu {
 namespace {
@@ -18,7 +19,8 @@ int64_t bytes_of_step(const Kernel& k, const TileLoops& loops, const Product& p)
   return bytes;
 }
 
-// Half of the second-level cache, and enough tiles for many cores where there are few rows.
+// Half of the second-level cache, and enough tiles for many cores where there are few rows. Of one size, as near as tiles
+// of vectors come to it: a thread's share is a number of tiles, and the last one ends the work.
 int64_t block_panels(const Kernel& k, const TileShape& s, const CpuTarget& target) {
   int64_t panel_bytes = 0;
   for (size_t i = 0; i < s.products.size(); ++i) {
@@ -30,8 +32,9 @@ int64_t block_panels(const Kernel& k, const TileShape& s, const CpuTarget& targe
   if (row_tiles && panels && *row_tiles < kManyTiles) {
     fit = std::min(fit, *panels * *row_tiles / kManyTiles);
   }
-  if (panels) fit = std::min(fit, *panels);
-  return std::max<int64_t>(1, fit / s.tile.vectors) * s.tile.vectors;
+  fit = std::max<int64_t>(1, fit / s.tile.vectors);
+  if (panels) fit = even_part((*panels + s.tile.vectors - 1) / s.tile.vectors, fit);
+  return fit * s.tile.vectors;
 }
 
 ProductShape shape_of(const Kernel& k, const Product& p) {

@@ -133,7 +133,7 @@ int64_t groups_for(const WinogradShape& s, const CpuTarget& target) {
   const int64_t bytes = s.points() * (s.image_row() + s.product_row()) * 4;
   const int64_t fit = target.l2_bytes / 2 / std::max<int64_t>(1, bytes * s.tile.rows);
   const int64_t most = s.squares.constant() ? round_up(*s.squares.constant(), s.tile.rows) : fit;
-  return std::clamp<int64_t>(fit, 1, std::max<int64_t>(1, most / s.tile.rows));
+  return even_part(std::max<int64_t>(1, most / s.tile.rows), std::max<int64_t>(1, fit));
 }
 
 // Enough tiles for many cores, though the image is transformed anew for each: no more than 8 of them.
