@@ -39,8 +39,8 @@ class Wrong(Exception):
 class Build:
     """A folder of rlx's tools, with a cache of its own."""
 
-    def __init__(self, folder, threads, seconds, work, bound=()):
-        self.bound = bound
+    def __init__(self, folder, threads, seconds, work, bound=(), tolerance=TOLERANCE):
+        self.bound, self.tolerance = bound, tolerance
         self.tool = pathlib.Path(folder, "rlx-run")
         self.threads, self.seconds = str(threads), seconds
         self.env = dict(os.environ, RLX_CACHE_DIR=tempfile.mkdtemp(dir=work))
@@ -63,7 +63,7 @@ class Build:
         out.unlink(missing_ok=True)
         self.call("run", self.model, "--inputs", self.inputs, "--outputs", str(out))
         error = worst_error(want, dict(np.load(out)))
-        if not error <= TOLERANCE:
+        if not error <= self.tolerance:
             raise Wrong(f"WRONG by {error:.3g} of scale")
 
     def time(self):
@@ -99,10 +99,10 @@ def openvino_run(model, arrays, threads):
     return lambda: request.infer(arrays, share_inputs=True, share_outputs=True)
 
 
-def sides_of(a, threads, model, arrays, work, bound):
+def sides_of(a, threads, label, model, arrays, work):
     """What can be timed, by name, and what went wrong, by name."""
     import numpy as np
-    from cases import reference_session
+    from cases import BOUND, ROUNDED, reference_session
     sides, wrong = {}, {}
     reference = reference_session(model, threads)
     want = reference(arrays)
@@ -110,7 +110,7 @@ def sides_of(a, threads, model, arrays, work, bound):
     np.savez(inputs, **arrays)
     for name, folder in (("new", a.bin), ("base", a.base)):
         if folder:
-            side = Build(folder, threads, a.seconds, work, bound)
+            side = Build(folder, threads, a.seconds, work, BOUND.get(label, ()), ROUNDED.get(label, TOLERANCE))
             try:
                 side.prepare(model, inputs, want, work)
                 sides[name] = side
@@ -142,10 +142,10 @@ def ratio(times, other):
 
 
 def measure(label, model, shapes, threads, a):
-    from cases import BOUND, inputs_of
+    from cases import inputs_of
     with tempfile.TemporaryDirectory() as work:
         arrays = inputs_of(model, shapes)
-        sides, wrong = sides_of(a, threads, model, arrays, work, BOUND.get(label, ()))
+        sides, wrong = sides_of(a, threads, label, model, arrays, work)
         row = {"case": label, "threads": threads, "wrong": wrong}
         if "new" in sides:
             times = rounds_of(sides, a.rounds)
