@@ -48,11 +48,15 @@ Result<std::map<ValueId, std::string>> run(const Graph& g, const Kernel& k) {
 
 }  // namespace
 
+bool is_repeatable(const Node& node) {
+  return node.op().effect == Effect::kPure && node.op().lower && node.regions.empty();
+}
+
 bool is_computable(const Graph& g, NodeId id) {
   const Node& node = g[id];
-  if (node.op().effect != Effect::kPure || !node.op().lower || !node.regions.empty()) return false;
-  return std::all_of(node.inputs.begin(), node.inputs.end(),
-                     [&](ValueId v) { return !v.valid() || g.constant_of(v); });
+  return is_repeatable(node) && std::ranges::all_of(node.inputs, [&](ValueId v) {
+           return !v.valid() || g.constant_of(v);
+         });
 }
 
 Result<std::map<ValueId, Constant>> evaluate(const Graph& g, NodeId id, double most_points) {

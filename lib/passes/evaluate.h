@@ -4,7 +4,9 @@
 
 namespace rlx {
 
-// Whether the node only depends on constants and gives the same result at every run.
+// Whether the node gives the same result at every run, if its operands are the same.
+bool is_repeatable(const Node& node);
+// Whether they are constants too.
 bool is_computable(const Graph& g, NodeId id);
 // The outputs of a computable node; empty where that takes more than `most_points` steps of its
 // loops. The error is one of the model's data, such as an index outside of its axis.

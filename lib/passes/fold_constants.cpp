@@ -1,6 +1,8 @@
 #include "passes/fold_constants.h"
 
 #include <algorithm>
+#include <map>
+#include <set>
 
 #include "op/shared/view.h"
 #include "passes/evaluate.h"
@@ -47,12 +49,13 @@ bool widens_weights(const Graph& g, const Node& node) {
          });
 }
 
-bool is_worth_folding(const Graph& g, const Node& node) {
+// `kept`: others than kernels look at the result, for whom a view is computed.
+bool is_worth_folding(const Graph& g, const Node& node, bool kept) {
   const std::optional<int64_t> in = bytes_of_values(g, node.inputs);
   const std::optional<int64_t> out = bytes_of_values(g, node.outputs);
   if (!in || !out) return false;
   if (*out <= kSmallBytes) return true;
-  if (node.op().view || widens_weights(g, node)) return false;
+  if ((node.op().view && !kept) || widens_weights(g, node)) return false;
   return *out <= *in || (*out <= kMostFoldedBytes && *out <= *in * kMostGrowth);
 }
 
@@ -63,40 +66,96 @@ Constant reshaped(const Graph& g, const Node& node) {
   return c;
 }
 
-using Replacement = std::map<ValueId, ValueId>;
+class Folder {
+ public:
+  explicit Folder(Graph& g) : g_(g), kept_(kept_values(g)) {}
 
-Status fold(Graph& g, NodeId id, Replacement& replacement) {
-  RLX_TRY(auto constants, evaluate(g, id, kMostPoints));
-  for (auto& [v, constant] : constants) {
-    const std::string name = g[v].name;
-    replacement.emplace(v, g.add_constant(std::move(constant), name));
-  }
-  return {};
-}
-
-Status visit(Graph& g, NodeId id, Replacement& replacement) {
-  for (ValueId& v : g[id].inputs) {
-    if (auto found = replacement.find(v); found != replacement.end()) v = found->second;
-  }
-  if (!is_computable(g, id)) return {};
-  const Node& node = g[id];
-  if (node.op().reshapes && bytes_of_values(g, node.outputs)) {
-    const ValueId out = node.outputs[0];
-    replacement.emplace(out, g.add_constant(reshaped(g, node), g[out].name));
+  Status run() {
+    for (const NodeId id : execution_order(g_)) RLX_TRY_VOID(visit(id));
+    g_.replace_uses(replacement_);
     return {};
   }
-  return is_worth_folding(g, node) ? fold(g, id, replacement) : Status();
-}
+
+ private:
+  Status visit(NodeId id) {
+    for (ValueId& v : g_[id].inputs) {
+      if (auto found = replacement_.find(v); found != replacement_.end()) v = found->second;
+    }
+    if (!is_repeatable(g_[id]) || !reads_constants(g_[id])) return {};
+    const Node& node = g_[id];
+    const bool reads_views = !is_computable(g_, id);
+    if (!reads_views && node.op().reshapes && bytes_of_values(g_, node.outputs)) {
+      const ValueId out = node.outputs[0];
+      replacement_.emplace(out, g_.add_constant(reshaped(g_, node), g_[out].name));
+      return {};
+    }
+    if (is_worth_folding(g_, node, kept_[node.outputs[0].index])) {
+      return reads_views ? fold_over_views(id) : fold(id);
+    }
+    if (node.op().view || node.op().reshapes) {
+      views_.insert(node.outputs.begin(), node.outputs.end());
+    }
+    return {};
+  }
+
+  // Or views of some.
+  bool reads_constants(const Node& node) const {
+    return std::ranges::all_of(node.inputs, [&](ValueId v) {
+      return !v.valid() || g_.constant_of(v) || views_.contains(v);
+    });
+  }
+
+  Status fold(NodeId id) {
+    RLX_TRY(auto constants, evaluate(g_, id, kMostPoints));
+    for (auto& [v, constant] : constants) {
+      const std::string name = g_[v].name;
+      replacement_.emplace(v, g_.add_constant(std::move(constant), name));
+    }
+    return {};
+  }
+
+  // Who else reads the views goes on reading them in place.
+  Status fold_over_views(NodeId id) {
+    const Values inputs = g_[id].inputs;
+    RLX_TRY_VOID(make_inputs(id));
+    const Status done = is_computable(g_, id) ? fold(id) : Status();
+    g_[id].inputs = inputs;
+    return done;
+  }
+
+  // Inputs that are views become constants, but those that would take too long.
+  Status make_inputs(NodeId id) {
+    for (size_t i = 0; i < g_[id].inputs.size(); ++i) {
+      const ValueId v = g_[id].inputs[i];
+      if (!v.valid() || g_.constant_of(v)) continue;
+      RLX_TRY(g_[id].inputs[i], made(v));
+    }
+    return {};
+  }
+
+  Result<ValueId> made(ValueId view) {
+    const NodeId id = g_[view].def.node;
+    const Values inputs = g_[id].inputs;
+    RLX_TRY_VOID(make_inputs(id));
+    std::map<ValueId, Constant> constants;
+    if (is_computable(g_, id)) {
+      RLX_TRY(constants, evaluate(g_, id, kMostPoints));
+    }
+    g_[id].inputs = inputs;
+    auto found = constants.find(view);
+    return found == constants.end() ? view : g_.add_constant(std::move(found->second));
+  }
+
+  Graph& g_;
+  // By value that was there before.
+  const Vec<bool> kept_;
+  std::map<ValueId, ValueId> replacement_;
+  // Views of constants, and of such views, that stay.
+  std::set<ValueId> views_;
+};
 
 }  // namespace
 
-Status fold_constants(Graph& g) {
-  Replacement replacement;
-  for (const NodeId id : execution_order(g)) {
-    RLX_TRY_VOID(visit(g, id, replacement));
-  }
-  g.replace_uses(replacement);
-  return {};
-}
+Status fold_constants(Graph& g) { return Folder(g).run(); }
 
 }  // namespace rlx
