@@ -4,10 +4,10 @@
 
 #include <algorithm>
 
+#include "support/integer.h"
+
 namespace rlx::backend::cpu {
 namespace {
-
-constexpr int64_t kUnroll = 4;
 
 llvm::Align align_of(DType t) { return llvm::Align(static_cast<uint64_t>(size_of(t))); }
 
@@ -36,8 +36,10 @@ ProductEmitter::ProductEmitter(Function& f, const X86& machine, const TileShape&
   decide_rows();
 }
 
-void ProductEmitter::begin_rows(const Point& batch, const RowAt& at, bool even) {
+void ProductEmitter::begin_rows(const Point& batch, llvm::Value* row_tile, const RowAt& at,
+                                bool even) {
   batch_ = batch;
+  row_tile_ = row_tile;
   remaining_ = nullptr;
   step_ = p_.staged ? shape_.depth.constant() : even ? row_step_ : std::nullopt;
   row_at_ = at;
@@ -66,11 +68,40 @@ Regs ProductEmitter::sums(llvm::Value* p, int64_t vectors, llvm::Value* remainin
       panels[static_cast<size_t>(v)].push_back(pointer(right(i), at));
     }
   }
+  if (shape_.ahead != 0) point_ahead(p, vectors);
   const int64_t rows = s_.tile.rows + (p_.corrected() ? 1 : 0);
   Regs sums(static_cast<size_t>(rows * vectors), llvm::Constant::getNullValue(sums_type()));
   sums = sum(0, Regs(1 + p_.right.size(), f_.i64(0)), panels, sums);
   if (p_.corrected()) correct(sums, static_cast<size_t>(vectors));
   return sums;
+}
+
+// Where this row tile's part begins of what follows the tile's panels by a block; the last block has itself at hand.
+void ProductEmitter::point_ahead(llvm::Value* p, int64_t vectors) {
+  llvm::Value* next = f_.b.CreateAdd(p, f_.i64(s_.block));
+  llvm::Value* is_there = f_.b.CreateICmpSLT(next, dim(s_.panels));
+  llvm::Value* column = f_.b.CreateMul(f_.b.CreateSelect(is_there, next, p), f_.i64(columns_));
+  const int64_t step = size_of(right(0).dtype) * columns_ * p_.group;
+  const int64_t lines =
+      ceil_of(vectors * step * *shape_.depth.constant(), kLineBytes * *s_.row_tiles.constant());
+  ahead_ =
+      f_.b.CreateGEP(f_.b.getInt8Ty(), pointer(right(0), batch_.with(s_.loops.column.id, column)),
+                     f_.b.CreateMul(row_tile_, f_.i64(lines * kLineBytes)));
+}
+
+// At each turn of the sum's loop its next lines, into the second cache. Past the end, of the row tile's part or of all, is
+// no harm.
+void ProductEmitter::look_ahead(llvm::Value* offset) {
+  llvm::Value* turn = f_.b.CreateUDiv(offset, f_.i64(kUnroll * columns_ * p_.group));
+  llvm::Value* first = f_.b.CreateMul(turn, f_.i64(kLineBytes * shape_.ahead));
+  constexpr int kRead = 0, kSecondCache = 2, kData = 1;
+  for (int64_t i = 0; i < shape_.ahead; ++i) {
+    llvm::Value* line =
+        f_.b.CreateGEP(f_.b.getInt8Ty(), ahead_, f_.b.CreateAdd(first, f_.i64(kLineBytes * i)));
+    f_.b.CreateIntrinsic(
+        llvm::Intrinsic::prefetch, {f_.b.getPtrTy()},
+        {line, f_.b.getInt32(kRead), f_.b.getInt32(kSecondCache), f_.b.getInt32(kData)});
+  }
 }
 
 llvm::Value* ProductEmitter::parked(llvm::Value* index) {
@@ -272,6 +303,7 @@ Regs ProductEmitter::innermost(const Depth& d, const Regs& offsets, const Vec<Re
   llvm::Value* even = dim(floor_div(d.extent, kUnroll) * kUnroll);
   auto steps = [&](llvm::Value* k, int64_t count, Regs carried) {
     const Regs first = stepped(offsets, d, k);
+    if (shape_.ahead != 0 && count == kUnroll) look_ahead(first[1]);
     for (int64_t u = 0; u < count; ++u) {
       Regs at = first;
       for (size_t i = at.size(); i-- > 0;) {

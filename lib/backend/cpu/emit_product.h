@@ -20,7 +20,7 @@ class ProductEmitter {
   std::optional<int64_t> row_step() const { return row_step_; }
 
   // The rows of a new tile. `even`: they all exist, and row_step() is between them.
-  void begin_rows(const Point& batch, const RowAt& at, bool even);
+  void begin_rows(const Point& batch, llvm::Value* row_tile, const RowAt& at, bool even);
   // Sums of the tile's rows and `vectors` panels from p on, by row and vector; `remaining` columns of a last
   // panel, null: all.
   Regs sums(llvm::Value* p, int64_t vectors, llvm::Value* remaining);
@@ -55,6 +55,8 @@ class ProductEmitter {
   void decide_rows();
   bool nests(const Vec<Loop>& loops) const;
 
+  void point_ahead(llvm::Value* p, int64_t vectors);
+  void look_ahead(llvm::Value* offset);
   llvm::Value* parked(llvm::Value* index);
   void point_at_rows(llvm::Value* column);
   Point at_depth_start(Point at);
@@ -116,6 +118,8 @@ class ProductEmitter {
   RowAt row_at_;
   std::optional<int64_t> step_;
   llvm::Value* remaining_ = nullptr;
+  // Its number among the row tiles; its part of the next block.
+  llvm::Value *row_tile_ = nullptr, *ahead_ = nullptr;
 };
 
 }  // namespace rlx::backend::cpu

@@ -78,7 +78,7 @@ class TiledEmitter {
       first_row_ = smaller(first_row_, b.CreateSub(dim(s_.rows), f_.i64(s_.tile.rows)));
     }
     for (ProductEmitter& p : products_) {
-      p.begin_rows(batch_, [&](llvm::Value* r) { return row_point(r); }, even_rows_);
+      p.begin_rows(batch_, row_tile, [&](llvm::Value* r) { return row_point(r); }, even_rows_);
     }
     llvm::Value* lo = b.CreateMul(block, f_.i64(s_.block));
     columns(lo, smaller(b.CreateAdd(lo, f_.i64(s_.block)), dim(s_.panels)));

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "image/image.h"
+#include "kernel/address.h"
 #include "support/integer.h"
 
 namespace rlx::backend::cpu {
@@ -21,20 +22,64 @@ int64_t bytes_of_step(const Kernel& k, const TileLoops& loops, const Product& p)
 
 // Half of the second-level cache, and enough tiles for many cores where there are few rows. Of one size, as near as tiles
 // of vectors come to it: a thread's share is a number of tiles, and the last one ends the work.
-int64_t block_panels(const Kernel& k, const TileShape& s, const CpuTarget& target) {
-  int64_t panel_bytes = 0;
-  for (size_t i = 0; i < s.products.size(); ++i) {
-    panel_bytes += s.products[i].depth.constant().value_or(1024) *
-                   bytes_of_step(k, s.loops, s.loops.products[i]);
-  }
-  int64_t fit = target.l2_bytes / 2 / std::max<int64_t>(1, panel_bytes);
+int64_t block_panels(const TileShape& s, int64_t panel_bytes, int64_t cache) {
+  int64_t fit = cache / std::max<int64_t>(1, panel_bytes);
   std::optional<int64_t> row_tiles = s.row_tiles.constant(), panels = s.panels.constant();
   if (row_tiles && panels && *row_tiles < kManyTiles) {
     fit = std::min(fit, *panels * *row_tiles / kManyTiles);
   }
   fit = std::max<int64_t>(1, fit / s.tile.vectors);
-  if (panels) fit = even_part((*panels + s.tile.vectors - 1) / s.tile.vectors, fit);
+  if (panels.value_or(0) > 0) fit = even_part((*panels + s.tile.vectors - 1) / s.tile.vectors, fit);
   return fit * s.tile.vectors;
+}
+
+int64_t bytes_of_panel(const Kernel& k, const TileShape& s) {
+  int64_t bytes = 0;
+  for (size_t i = 0; i < s.products.size(); ++i) {
+    bytes += s.products[i].depth.constant().value_or(1024) *
+             bytes_of_step(k, s.loops, s.loops.products[i]);
+  }
+  return bytes;
+}
+
+// Whether the right operand's panels lie one behind the other, each of them in the order of the sum.
+bool lies_in_panels(const Kernel& k, const TileLoops& loops, const Product& p) {
+  const Stage& stage = k.stages[p.stage];
+  const Access& b = stage.reads[p.right[0]];
+  const Arg& arg = k.args[b.tensor];
+  if (p.right.size() != 1 || p.run != 0 || is_sub_byte(arg.dtype)) return false;
+  const RangeOf range = ranges_of(k, &stage, {});
+  const Dim address = at_step(address_of(b, arg, range), p);
+  Dim step = int64_t{loops.columns} * p.group;
+  for (size_t i = p.depth.size(); i-- > 0;) {
+    if (step_of(address, p.depth[i].id, range) != step) return false;
+    const bool is_innermost = i + 1 == p.depth.size();
+    step = step * (is_innermost ? ceil_div(p.depth[i].extent, p.group) : p.depth[i].extent);
+  }
+  return true;
+}
+
+// Cuts the columns into blocks. Weights are more than the caches hold: the first row tile of a block would wait for
+// memory at each step, the others not at all. So each of them brings a part of the next block, and the second cache holds
+// both.
+void cut_columns(const Kernel& k, TileShape& s, const CpuTarget& target) {
+  constexpr int64_t kMostLines = 4;
+  const int64_t panel_bytes = bytes_of_panel(k, s);
+  s.block = block_panels(s, panel_bytes, target.l2_bytes / 2);
+  s.blocks = ceil_div(s.panels, s.block);
+  const std::optional<int64_t> row_tiles = s.row_tiles.constant(), panels = s.panels.constant();
+  const bool is_known = row_tiles.value_or(0) > 0 && panels && s.products[0].depth.constant();
+  const Product& p = s.loops.products[0];
+  if (!is_known || s.products.size() != 1 || !lies_in_panels(k, s.loops, p)) return;
+  const int64_t block = block_panels(s, panel_bytes, target.l2_bytes / 4);
+  const int64_t bytes = s.tile.vectors * bytes_of_step(k, s.loops, p) * kUnroll;
+  const int64_t lines = ceil_of(bytes, kLineBytes * *row_tiles);
+  const bool is_there = *panels * panel_bytes <= target.l2_bytes / 2;
+  const bool fits = 2 * block * panel_bytes <= target.l2_bytes / 8 * 7;
+  if (is_there || !fits || lines > kMostLines) return;
+  s.block = block;
+  s.blocks = ceil_div(s.panels, s.block);
+  s.products[0].ahead = lines;
 }
 
 ProductShape shape_of(const Kernel& k, const Product& p) {
@@ -77,8 +122,7 @@ TileShape shape_of(const Kernel& k, const TileLoops& loops, const Tile& tile,
   s.row_tiles = ceil_div(s.rows, s.tile.rows);
   s.panels = ceil_div(s.loops.column.extent, s.loops.columns);
   for (const Product& p : s.loops.products) s.products.push_back(shape_of(k, p));
-  s.block = block_panels(k, s, target);
-  s.blocks = ceil_div(s.panels, s.block);
+  cut_columns(k, s, target);
   lay_out_scratch(s);
   return s;
 }

@@ -4,6 +4,10 @@
 
 namespace rlx::backend::cpu {
 
+// Steps of the sum that one turn of its innermost loop takes.
+inline constexpr int64_t kUnroll = 4;
+inline constexpr int64_t kLineBytes = 64;
+
 // Of one of its products.
 struct ProductShape {
   // The loops of the depth in steps of the sum, and how many steps that are. Of a run, the outermost begins at
@@ -13,6 +17,8 @@ struct ProductShape {
   // Where in scratch the sums of a tile are parked, by row and vector; then by row what corrects them; and a
   // staged left operand, by row and step.
   Dim parked, zeros, staged;
+  // Lines of the block of columns after a tile's own that each kUnroll steps ask for; 0: none.
+  int64_t ahead = 0;
 };
 
 struct TileShape {
