@@ -70,7 +70,9 @@ void cut_columns(const Kernel& k, TileShape& s, const CpuTarget& target) {
   const std::optional<int64_t> row_tiles = s.row_tiles.constant(), panels = s.panels.constant();
   const bool is_known = row_tiles.value_or(0) > 0 && panels && s.products[0].depth.constant();
   const Product& p = s.loops.products[0];
-  if (!is_known || s.products.size() != 1 || !lies_in_panels(k, s.loops, p)) return;
+  // A left operand that is staged is computed for each block: these stay as large as can be.
+  if (!is_known || s.products.size() != 1 || p.staged) return;
+  if (!lies_in_panels(k, s.loops, p)) return;
   const int64_t block = block_panels(s, panel_bytes, target.l2_bytes / 4);
   const int64_t bytes = s.tile.vectors * bytes_of_step(k, s.loops, p) * kUnroll;
   const int64_t lines = ceil_of(bytes, kLineBytes * *row_tiles);
