@@ -18,6 +18,7 @@ namespace rlx::cache {
 // clang-format on
 
 // Each member is the function of its name.
+// NOLINTBEGIN(readability-identifier-naming)
 struct Openssl {
 #define RLX_DECLARE(name) decltype(&::name) name;
   RLX_OPENSSL_FUNCTIONS(RLX_DECLARE)
@@ -26,5 +27,6 @@ struct Openssl {
   // kNoSigningKey where this machine has no OpenSSL 3.
   static Result<const Openssl*> get();
 };
+// NOLINTEND(readability-identifier-naming)
 
 }  // namespace rlx::cache

@@ -100,7 +100,7 @@ bool verifies(void* key, const std::string& message, const std::string& signatur
 
 std::string pem_text(BIO* memory) {
   char* data = nullptr;
-  const int64_t size = openssl().BIO_ctrl(memory, BIO_CTRL_INFO, 0, &data);
+  const int64_t size = openssl().BIO_ctrl(memory, BIO_CTRL_INFO, 0, static_cast<void*>(&data));
   return {data, static_cast<size_t>(size)};
 }
 

@@ -125,10 +125,9 @@ class Folder {
 
   // Inputs that are views become constants, but those that would take too long.
   Status make_inputs(NodeId id) {
-    for (size_t i = 0; i < g_[id].inputs.size(); ++i) {
-      const ValueId v = g_[id].inputs[i];
+    for (ValueId& v : g_[id].inputs) {
       if (!v.valid() || g_.constant_of(v)) continue;
-      RLX_TRY(g_[id].inputs[i], made(v));
+      RLX_TRY(v, made(v));
     }
     return {};
   }

@@ -108,7 +108,7 @@ class PlainReader {
   std::optional<Json> integer() {
     int64_t number = 0;
     const auto [end, problem] = std::from_chars(rest_.data(), rest_.data() + rest_.size(), number);
-    const std::string_view digits(rest_.data(), end);
+    const std::string_view digits = rest_.substr(0, static_cast<size_t>(end - rest_.data()));
     // JSON has no zeros before a number's first digit.
     if (problem != std::errc() || std::to_string(number) != digits) return std::nullopt;
     rest_.remove_prefix(digits.size());

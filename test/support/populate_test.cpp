@@ -7,7 +7,7 @@
 #include <sys/mman.h>
 
 #include "support/big_pages.h"
-#include "support/hash.h"
+#include "support/result.h"
 
 namespace rlx {
 namespace {
