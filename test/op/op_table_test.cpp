@@ -24,6 +24,7 @@ const Vec<std::string> kGolden = {
     "acos 1:",
     "acosh 1:",
     "add 1:",
+    "affine_grid 1: align_corners",
     "and 1:",
     "arg_max 1: axis keepdims select_last_index",
     "arg_min 1: axis keepdims select_last_index",
@@ -59,6 +60,8 @@ const Vec<std::string> kGolden = {
     "cum_sum 1: exclusive reverse",
     ("decoder_block 1: heads kv_heads head_dim epsilon activation is_causal interleaved "
      "trans_w"),
+    "deform_columns 1: dilations kernel_shape offset_group pads strides",
+    "deform_conv 1: dilations group kernel_shape offset_group pads strides",
     "depth_to_space 1: blocksize mode",
     "dequantize_linear 1: axis block_size",
     "div 1:",
@@ -83,6 +86,7 @@ const Vec<std::string> kGolden = {
     "global_max_pool 1:",
     "greater 1:",
     "greater_or_equal 1:",
+    "grid_sample 1: align_corners mode padding_mode",
     "hard_sigmoid 1: alpha beta",
     "hard_swish 1:",
     "hardmax 1: axis",
@@ -139,6 +143,8 @@ const Vec<std::string> kGolden = {
     std::string("resize 1: antialias axes coordinate_transformation_mode cubic_coeff_a ") +
         "exclude_outside extrapolation_value keep_aspect_ratio_policy mode nearest_mode",
     "rms_normalization 1: axis epsilon stash_type",
+    ("roi_align 1: coordinate_transformation_mode mode output_height output_width "
+     "sampling_ratio spatial_scale"),
     "rotary_embedding 1: interleaved num_heads rotary_embedding_dim",
     "round 1:",
     "scatter_elements 1: axis reduction",
