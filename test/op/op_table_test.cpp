@@ -118,6 +118,7 @@ const Vec<std::string> kGolden = {
     "moe 1: top_k activation normalise trans_w",
     "mul 1:",
     "neg 1:",
+    "non_max_suppression 1: center_point_box",
     "non_zero 1:",
     "not 1:",
     "one_hot 1: axis",
