@@ -186,6 +186,8 @@ const Vec<std::string> kGolden = {
     "tanh 1:",
     "tell 1: above below",
     "tensor_scatter 1: axis mode",
+    ("tf_idf_vectorizer 1: max_gram_length max_skip_count min_gram_length mode ngram_counts "
+     "ngram_indexes pool_int64s pool_strings weights"),
     "thresholded_relu 1: alpha",
     "tile 1:",
     "top_k 1: axis largest sorted",
