@@ -60,6 +60,9 @@ Partials cosh(Operands x, Real) { return {x[0].apply(macro::kSinh)}; }
 Partials asinh(Operands x, Real) { return {1 / (square(x[0]) + 1).apply(Fn::kSqrt)}; }
 Partials acosh(Operands x, Real) { return {1 / ((x[0] - 1) * (x[0] + 1)).apply(Fn::kSqrt)}; }
 Partials atanh(Operands x, Real) { return {1 / ((1 - x[0]) * (x[0] + 1))}; }
+Partials asin(Operands x, Real) { return {1 / ((1 - x[0]) * (x[0] + 1)).apply(Fn::kSqrt)}; }
+Partials acos(Operands x, Real y) { return {-asin(x, y)[0]}; }
+Partials atan(Operands x, Real) { return {1 / (square(x[0]) + 1)}; }
 Partials softplus(Operands x, Real) { return {x[0].apply(macro::kSigmoid)}; }
 
 Partials erf(Operands x, Real) {

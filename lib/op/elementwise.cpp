@@ -108,12 +108,15 @@ constexpr DTypes kSigned = kFloats | kSignedInts;
 
 constexpr ElementwiseRow kElementwise[] = {
     {"abs", kUnary, kNumbers, absolute, false, fold_abs},
+    scalar<macro::kAcos>("acos"),
     scalar<macro::kAcosh>("acosh"),
     commutes(arithmetic(
         "add", [](Operands x) { return x[0] + x[1]; }, fold_add)),
     commutes(logical(
         "and", [](Operands x) { return apply(Fn::kAnd, x[0], x[1]); }, fold_and)),
+    scalar<macro::kAsin>("asin"),
     scalar<macro::kAsinh>("asinh"),
+    scalar<macro::kAtan>("atan"),
     scalar<macro::kAtanh>("atanh"),
     commutes(arithmetic(
         "bitwise_and", [](Operands x) { return apply(Fn::kAnd, x[0], x[1]); }, nullptr, kInts)),

@@ -90,6 +90,9 @@ Vec<Row> rows() {
       macro("asinh(%x)", macro::kAsinh, [](auto x) { return std::asinh(x); }),
       macro("acosh(%x)", macro::kAcosh, [](auto x) { return std::acosh(x); }),
       macro("atanh(%x)", macro::kAtanh, [](auto x) { return std::atanh(x); }),
+      macro("asin(%x)", macro::kAsin, [](auto x) { return std::asin(x); }),
+      macro("acos(%x)", macro::kAcos, [](auto x) { return std::acos(x); }),
+      macro("atan(%x)", macro::kAtan, [](auto x) { return std::atan(x); }),
       macro(
           "sigmoid(%x)", macro::kSigmoid,
           [](auto x) { return x < 0 ? std::exp(x) / (1 + std::exp(x)) : 1 / (1 + std::exp(-x)); }),

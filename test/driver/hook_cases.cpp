@@ -6,8 +6,11 @@ namespace {
 const Vec<HookCase> kCases = {
     // ---- One float --------------------------------------------------------------------------
     {"x[n, 5]", "%y = abs(%x)"},
+    {"x[7]", "%y = acos(%x)", -0.8, 0.8},
     {"x[7]", "%y = acosh(%x)", 1.2, 3},
+    {"x[7]", "%y = asin(%x)", -0.8, 0.8},
     {"x[7]", "%y = asinh(%x)"},
+    {"x[7]", "%y = atan(%x)"},
     {"x[7]", "%y = atanh(%x)", -0.8, 0.8},
     {"x[7]", "%y = ceil(%x)"},
     {"x[9]", "%y = celu(%x) {alpha = 0.7}"},
@@ -154,6 +157,8 @@ const Vec<HookCase> kCases = {
     {"v[]", "%s = constant [2, 3] : i64[2]\n%y = constant_of_shape(%s, %v)", -1, 1, "batch"},
     {"x[n, 5, 2]", "%i = constant [4, 0, 4, -1, 2, 2] : i64[2, 3]\n%y = gather(%x, %i) {axis = 1}"},
     {"x[5, n]", "%i = constant -2 : i64[]\n%y = gather(%x, %i)"},
+    {"x[5, 3, 2]", "%l = constant [2, 5, 0] : i64[3]\n%y = reverse_sequence(%x, %l)", -1.5, 1.5,
+     "batch"},
     {"x[5, 3]", "%i = constant [4, 0, -1, 4, 2, 2] : i64[2, 3]\n%y = gather_elements(%x, %i)"},
     {"x[n, 4]", "%i = constant [0, 3, 2, -1, 0, 3] : i64[3, 2]\n%y = gather_nd(%x, %i)"},
     {"x[2, 4, 3]",

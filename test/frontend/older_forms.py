@@ -17,7 +17,7 @@ READER = ROOT / "lib" / "frontend" / "onnx"
 HARMLESS = {
     "ArgMax": [12], "ArgMin": [12], "Attention": [24, 25], "AveragePool": [10, 19], "BatchNormalization": [14], "Cast": [19, 24],
     "CastLike": [19, 24], "Constant": [11, 12], "DepthToSpace": [11], "DequantizeLinear": [13, 21, 23],
-    "GRU": [14], "GatherND": [12], "LSTM": [14], "MaxPool": [8, 10], "Pad": [18], "QuantizeLinear": [13, 19, 21, 23],
+    "GRU": [14], "GatherND": [12], "GridSample": [20], "LSTM": [14], "LpPool": [18], "MaxPool": [8, 10], "Pad": [18], "QuantizeLinear": [13, 19, 21, 23],
     "RNN": [14], "Reshape": [14], "Resize": [18], "ScatterElements": [16], "ScatterND": [16], "Shape": [15], "TopK": [11],
 }
 # Where these are read, the set is looked at.

@@ -132,6 +132,9 @@ TEST_CASE("errors of f32 functions") {
   check_bound<float>(macro::kAsinh, std::asinh, -3e38, 3e38, 2.5);
   check_bound<float>(macro::kAcosh, std::acosh, 1, 3e38, 3.0);
   check_bound<float>(macro::kAtanh, std::atanh, -1, 1, 2.5);
+  check_bound<float>(macro::kAsin, std::asin, -1, 1, 1.5);
+  check_bound<float>(macro::kAcos, std::acos, -1, 1, 1.5);
+  check_bound<float>(macro::kAtan, std::atan, -3e38, 3e38, 1.5);
   check_bound<float>(macro::kSin, std::sin, -3e38, 3e38, 2.5);
   check_bound<float>(macro::kCos, std::cos, -3e38, 3e38, 2.5);
   check_bound<float>(macro::kSin, std::sin, -1e5, 1e5, 2.5);
@@ -147,6 +150,9 @@ TEST_CASE("errors of f64 functions") {
   check_bound<double>(macro::kAsinh, std::asinh, -1e308, 1e308, 2.5);
   check_bound<double>(macro::kAcosh, std::acosh, 1, 1e308, 3.0);
   check_bound<double>(macro::kAtanh, std::atanh, -1, 1, 2.5);
+  check_bound<double>(macro::kAsin, std::asin, -1, 1, 1.5);
+  check_bound<double>(macro::kAcos, std::acos, -1, 1, 1.5);
+  check_bound<double>(macro::kAtan, std::atan, -1e308, 1e308, 1.5);
   check_bound<double>(macro::kSin, std::sin, -1e308, 1e308, 2.5);
   check_bound<double>(macro::kCos, std::cos, -100, 100, 2.5);
 }

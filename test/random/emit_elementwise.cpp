@@ -35,19 +35,21 @@ struct Rule {
 };
 
 constexpr Rule kRules[] = {
-    {"abs", Domain::kAll, 0, 1, 0, true},       {"acosh", Domain::kAboveOne, 0, 1, 0},
-    {"asinh", Domain::kAll, 0, 1, 0},           {"ceil", Domain::kExact, 0, 1, 0, true},
-    {"cos", Domain::kSmall, 100, 1, 1},         {"cosh", Domain::kSmall, 4, 30, 30},
-    {"erf", Domain::kAll, 0, 1.2, 1},           {"exp", Domain::kSmall, 4, 60, 60},
-    {"floor", Domain::kExact, 0, 1, 0, true},   {"hard_swish", Domain::kAll, 0, 1.6, 0},
-    {"identity", Domain::kAll, 0, 1, 0, true},  {"log", Domain::kPositive, 0, 2, 10},
-    {"mish", Domain::kAll, 0, 1.2, 0},          {"neg", Domain::kAll, 0, 1, 0, true},
-    {"reciprocal", Domain::kPositive, 0, 4, 2}, {"relu", Domain::kAll, 0, 1, 0, true},
-    {"round", Domain::kExact, 0, 1, 0, true},   {"sigmoid", Domain::kAll, 0, 1, 1},
-    {"sign", Domain::kExact, 0, 1, 1, true},    {"sin", Domain::kSmall, 100, 1, 1},
-    {"sinh", Domain::kSmall, 4, 30, 30},        {"softplus", Domain::kSmall, 20, 1, 21},
-    {"softsign", Domain::kAll, 0, 1, 1},        {"sqrt", Domain::kPositive, 0, 1, 0},
-    {"tan", Domain::kSmall, 1.2, 8, 2.6},       {"tanh", Domain::kAll, 0, 1, 1},
+    {"abs", Domain::kAll, 0, 1, 0, true},    {"acos", Domain::kSmall, 0.8, 2, 3.2},
+    {"acosh", Domain::kAboveOne, 0, 1, 0},   {"asin", Domain::kSmall, 0.8, 2, 1.6},
+    {"asinh", Domain::kAll, 0, 1, 0},        {"atan", Domain::kAll, 0, 1, 1.6},
+    {"ceil", Domain::kExact, 0, 1, 0, true}, {"cos", Domain::kSmall, 100, 1, 1},
+    {"cosh", Domain::kSmall, 4, 30, 30},     {"erf", Domain::kAll, 0, 1.2, 1},
+    {"exp", Domain::kSmall, 4, 60, 60},      {"floor", Domain::kExact, 0, 1, 0, true},
+    {"hard_swish", Domain::kAll, 0, 1.6, 0}, {"identity", Domain::kAll, 0, 1, 0, true},
+    {"log", Domain::kPositive, 0, 2, 10},    {"mish", Domain::kAll, 0, 1.2, 0},
+    {"neg", Domain::kAll, 0, 1, 0, true},    {"reciprocal", Domain::kPositive, 0, 4, 2},
+    {"relu", Domain::kAll, 0, 1, 0, true},   {"round", Domain::kExact, 0, 1, 0, true},
+    {"sigmoid", Domain::kAll, 0, 1, 1},      {"sign", Domain::kExact, 0, 1, 1, true},
+    {"sin", Domain::kSmall, 100, 1, 1},      {"sinh", Domain::kSmall, 4, 30, 30},
+    {"softplus", Domain::kSmall, 20, 1, 21}, {"softsign", Domain::kAll, 0, 1, 1},
+    {"sqrt", Domain::kPositive, 0, 1, 0},    {"tan", Domain::kSmall, 1.2, 8, 2.6},
+    {"tanh", Domain::kAll, 0, 1, 1},
 };
 
 // An operator that no rule knows: where nearly every function is smooth.

@@ -262,6 +262,36 @@ Made average_pool(Generator& g, int v) {
   return g.node("AveragePool", {v}, r, w->second);
 }
 
+// The root of what may be 0 has no slope.
+Made lp_pool(Generator& g, int v) {
+  const Value in = g.at(v);
+  if (in.dtype != DType::kF32 || in.error > 0 || g.rank(v) < 3 || g.rank(v) > 5) {
+    return std::nullopt;
+  }
+  auto w = pool_windows(g, v);
+  if (!w) return std::nullopt;
+  // A window has some hundreds of elements at most.
+  Generator::Result r{in.dtype, w->first, 32 * in.big};
+  r.error = 64 * Generator::unit(in.dtype) * r.big;
+  w->second.emplace_back("p", g.random.between(1, 3));
+  return g.node("LpPool", {v}, r, w->second);
+}
+
+Made global_lp_pool(Generator& g, int v) {
+  const Value in = g.at(v);
+  if (in.dtype != DType::kF32 || in.error > 0 || g.rank(v) < 3) return std::nullopt;
+  Vec<Dim> shape = {in.shape[0], in.shape[1]};
+  double n = 1;
+  for (size_t i = 2; i < in.shape.size(); ++i) {
+    if (!g.need(in.shape[i], 1)) return std::nullopt;
+    n *= static_cast<double>(g.number(in.shape[i]));
+    shape.emplace_back(1);
+  }
+  Generator::Result r{in.dtype, shape, n * in.big};
+  r.error = 4 * n * Generator::unit(in.dtype) * r.big;
+  return g.node("GlobalLpPool", {v}, r, {{"p", g.random.between(1, 3)}});
+}
+
 Made global_pool(Generator& g, int v, std::string_view op) {
   const Value in = g.at(v);
   if (!is_float(in.dtype) || g.rank(v) < 3) return std::nullopt;
@@ -309,6 +339,8 @@ Vec<Emitter> row_emitters() {
       {"max_pool", "pool", Family::kRow, max_pool},
       {"average_pool", "pool", Family::kRow, average_pool},
       {"average_pool", "pool", Family::kRow, average_pool},
+      {"lp_pool", "pool", Family::kRow, lp_pool},
+      {"global_lp_pool", "pool", Family::kRow, global_lp_pool},
       {"global_average_pool", "pool", Family::kRow, global_average_pool},
       {"global_max_pool", "pool", Family::kRow, global_max_pool},
   };

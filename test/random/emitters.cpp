@@ -10,8 +10,9 @@ namespace {
 Vec<Emitter> all_emitters() {
   Vec<Emitter> all;
   for (const Vec<Emitter>& some :
-       {list_emitters(), told_emitters(), image_emitters(), view_emitters(), product_emitters(),
-        row_emitters(), elementwise_emitters(), quantised_emitters(), equation_emitters()}) {
+       {list_emitters(), told_emitters(), image_emitters(), signal_emitters(), view_emitters(),
+        product_emitters(), row_emitters(), elementwise_emitters(), quantised_emitters(),
+        equation_emitters()}) {
     all.insert(all.end(), some.begin(), some.end());
   }
   return all;
@@ -24,7 +25,8 @@ Vec<Emitter>& emitters_in_use() {
 
 // Graphs are of set 20. test/random/attention.py writes what these do with operators of that set, or test/op/blocks.py.
 bool is_of_later_set(std::string_view op) {
-  return op == "attention" || op == "rms_normalization" || op == "rotary_embedding";
+  return op == "attention" || op == "rms_normalization" || op == "rotary_embedding" ||
+         op == "tensor_scatter";
 }
 
 }  // namespace
@@ -53,6 +55,8 @@ std::string onnx_name(std::string_view op) {
   if (op == "matmul") return "MatMul";
   if (op == "prelu") return "PRelu";
   if (op == "gather_nd") return "GatherND";
+  if (op == "dft") return "DFT";
+  if (op == "stft") return "STFT";
   if (op == "scatter_nd") return "ScatterND";
   if (op == "matmul_integer") return "MatMulInteger";
   std::string name;

@@ -149,6 +149,7 @@ struct Emitter {
 Vec<Emitter> list_emitters();
 Vec<Emitter> told_emitters();
 Vec<Emitter> image_emitters();
+Vec<Emitter> signal_emitters();
 Vec<Emitter> view_emitters();
 Vec<Emitter> product_emitters();
 Vec<Emitter> row_emitters();

@@ -14,6 +14,7 @@
 #include "frontend/onnx/older.h"
 #include "frontend/onnx/quantised.h"
 #include "frontend/onnx/recurrent.h"
+#include "op/concat.h"
 
 namespace rlx::onnx {
 namespace {
@@ -91,6 +92,32 @@ Status convert_dropout(Call& c) {
   return {};
 }
 
+// As much less or more at both ends of each axis; where that is odd, by one more at the high end.
+Status convert_center_crop_pad(Call& c) {
+  RLX_TRY_VOID(need_inputs(c, 2));
+  const bool has_axes = c.find("axes") != nullptr;
+  RLX_TRY(const Vec<int64_t> given, take_ints(c, "axes", {}));
+  const ValueId axes = has_axes ? c.add_integers(given) : ValueId();
+  const ValueId x = c.inputs[0], shape = c.add_node("shape", {x});
+  const ValueId before = has_axes ? c.add_node("gather", {shape, axes}) : shape;
+  const ValueId after = cast_to(c, DType::kI64, c.inputs[1]);
+  // Half of the difference where it is positive.
+  const auto half_above = [&](ValueId a, ValueId b) {
+    const ValueId difference = c.add_node("sub", {a, b});
+    const ValueId above = c.add_node("max", {difference, integer(c, 0)});
+    return c.add_node("div", {above, integer(c, 2)});
+  };
+  const ValueId added = half_above(after, before), cut = half_above(before, after);
+  const ValueId low = c.add_node("sub", {added, cut});
+  const ValueId all = c.add_node("sub", {after, before});
+  const ValueId high = c.add_node("sub", {all, low});
+  const ValueId pads = c.add_node(attrs(ops::Concat{.axis = 0}), {low, high});
+  Values inputs{x, pads};
+  if (has_axes) inputs.insert(inputs.end(), {ValueId(), axes});
+  c.results = {c.add_node("pad", inputs)};
+  return {};
+}
+
 // 0 means to rlx that no scale is given.
 Status convert_attention(Call& c) {
   const AttributeProto* scale = c.find("scale");
@@ -99,6 +126,8 @@ Status convert_attention(Call& c) {
 }
 
 Status convert_batch_normalization(Call& c) {
+  RLX_TRY(const int64_t trains, take_int(c, "training_mode", 0));
+  if (trains != 0) return convert_batch_normalization_in_training(c);
   // How fast running means follow the data matters to training alone.
   c.take("momentum");
   if (c.outputs.size() > 1) {
@@ -146,10 +175,11 @@ struct Conversion {
   Status (*convert)(Call&);
 };
 
-constexpr std::array<Conversion, 28> kConversions{{
+constexpr std::array<Conversion, 30> kConversions{{
     {"Attention", convert_attention},
     {"BatchNormalization", convert_batch_normalization},
     {"BlackmanWindow", convert_window},
+    {"CenterCropPad", convert_center_crop_pad},
     {"Constant", convert_constant},
     {"ConstantOfShape", convert_constant_of_shape},
     {"Dropout", convert_dropout},
@@ -164,6 +194,7 @@ constexpr std::array<Conversion, 28> kConversions{{
     {"Loop", convert_loop},
     {"LpNormalization", convert_lp_normalization},
     {"MeanVarianceNormalization", convert_mean_variance_normalization},
+    {"MelWeightMatrix", convert_mel_weight_matrix},
     {"NegativeLogLikelihoodLoss", convert_nll_loss},
     {"Optional", convert_optional},
     {"QLinearConv", convert_quantised_product},

@@ -77,4 +77,82 @@ Status convert_eye_like(Call& c) {
   return {};
 }
 
+namespace {
+
+// A scalar in f64, in which all is computed, as a bin may begin where a filter does.
+ValueId real(Call& c, double value) {
+  return c.add_constant(make_constant(
+      DType::kF64, {}, std::string(reinterpret_cast<const char*>(&value), sizeof value)));
+}
+
+constexpr double kMelFactor = 2595 / std::numbers::ln10, kMelBreak = 700;
+
+// Of a frequency in Hertz.
+ValueId mel_of(Call& c, ValueId hertz) {
+  const ValueId share = c.add_node("div", {cast_to(c, DType::kF64, hertz), real(c, kMelBreak)});
+  const ValueId log = c.add_node("log", {c.add_node("add", {share, real(c, 1)})});
+  return c.add_node("mul", {log, real(c, kMelFactor)});
+}
+
+ValueId hertz_of(Call& c, ValueId mel) {
+  const ValueId power = c.add_node("exp", {c.add_node("div", {mel, real(c, kMelFactor)})});
+  return c.add_node("mul", {c.add_node("sub", {power, real(c, 1)}), real(c, kMelBreak)});
+}
+
+// The bins in which filters begin, have their peaks and end: i64[filters + 2].
+ValueId mel_bins(Call& c, ValueId filters) {
+  const ValueId count = c.add_node("add", {filters, integer(c, 2)});
+  const ValueId low = mel_of(c, c.inputs[3]), high = mel_of(c, c.inputs[4]);
+  const ValueId range = c.add_node("sub", {high, low});
+  const ValueId step = c.add_node("div", {range, cast_to(c, DType::kF64, count)});
+  const ValueId places = cast_to(c, DType::kF64, counted(c, count));
+  const ValueId mels = c.add_node("add", {c.add_node("mul", {places, step}), low});
+  const ValueId length = c.add_node("add", {c.inputs[1], integer(c, 1)});
+  const ValueId scaled = c.add_node("mul", {hertz_of(c, mels), cast_to(c, DType::kF64, length)});
+  const ValueId bins = c.add_node("div", {scaled, cast_to(c, DType::kF64, c.inputs[2])});
+  return cast_to(c, DType::kI64, c.add_node("floor", {bins}));
+}
+
+// part / whole in f64, of which no whole is 0.
+ValueId share_of(Call& c, ValueId part, ValueId whole) {
+  const ValueId one = integer(c, 1), divisor = c.add_node("max", {whole, one});
+  return c.add_node("div", {cast_to(c, DType::kF64, part), cast_to(c, DType::kF64, divisor)});
+}
+
+}  // namespace
+
+// Each column is a triangle over the bins of a spectrum, from one bin to its peak and down to another.
+Status convert_mel_weight_matrix(Call& c) {
+  RLX_TRY_VOID(need_inputs(c, 5));
+  RLX_TRY(const DType type, take_dtype(c, "output_datatype"));
+  for (size_t i = 0; i < 5; ++i) {
+    const ValueId scalar = reshaped(c, c.inputs[i], {});
+    c.inputs[i] = i < 3 ? cast_to(c, DType::kI64, scalar) : scalar;
+  }
+  const ValueId filters = c.inputs[0], one = integer(c, 1), two = integer(c, 2);
+  const ValueId bins = mel_bins(c, filters);
+  const auto from = [&](ValueId first) {
+    return c.add_node("gather", {bins, c.add_node("add", {counted(c, filters), first})});
+  };
+  const ValueId begin = from(integer(c, 0)), peak = from(one), end = from(two);
+  const ValueId half = c.add_node("div", {c.inputs[1], two});
+  const ValueId rows = counted(c, c.add_node("add", {half, one}));
+  const ValueId bin = reshaped(c, rows, {-1, 1});
+  const auto between = [&](ValueId a, ValueId b) { return c.add_node("sub", {b, a}); };
+  const auto is_at_least = [&](ValueId a, ValueId b) {
+    return c.add_node("greater_or_equal", {a, b});
+  };
+  const ValueId risen = between(begin, bin), up = between(begin, peak);
+  const ValueId left = between(bin, end), down = between(peak, end);
+  const ValueId rise = share_of(c, risen, up), fall = share_of(c, left, down);
+  const ValueId zero = real(c, 0);
+  const ValueId rises = c.add_node("where", {is_at_least(bin, begin), rise, zero});
+  const ValueId falls = c.add_node("where", {c.add_node("less", {bin, end}), fall, zero});
+  const ValueId is_peak = c.add_node("equal", {bin, peak});
+  const ValueId is_after = is_at_least(bin, peak);
+  const ValueId sides = c.add_node("where", {is_after, falls, rises});
+  c.results = {cast_to(c, type, c.add_node("where", {is_peak, real(c, 1), sides}))};
+  return {};
+}
+
 }  // namespace rlx::onnx

@@ -75,6 +75,32 @@ Status convert_instance_normalization(Call& c) {
   return {};
 }
 
+Status convert_batch_normalization_in_training(Call& c) {
+  RLX_TRY_VOID(need_inputs(c, 5));
+  RLX_TRY(const float epsilon, take_float(c, "epsilon", kEpsilon));
+  RLX_TRY(const float momentum, take_float(c, "momentum", 0.9F));
+  const ValueId image = reshaped(c, c.inputs[0], {0, 0, -1});
+  const ValueId mean = reduced(c, "reduce_mean", image, {0, 2});
+  const ValueId centred = c.add_node("sub", {image, mean});
+  const ValueId squares = c.add_node("mul", {centred, centred});
+  const ValueId variance = reduced(c, "reduce_mean", squares, {0, 2});
+  const DType type = float_type_of(c, c.inputs[0]);
+  const ValueId shifted = c.add_node("add", {variance, number(c, type, epsilon)});
+  const ValueId scaled = c.add_node("div", {centred, c.add_node("sqrt", {shifted})});
+  const ValueId scale = reshaped(c, c.inputs[1], {-1, 1}), bias = reshaped(c, c.inputs[2], {-1, 1});
+  const ValueId y = c.add_node("add", {c.add_node("mul", {scaled, scale}), bias});
+  const auto moved = [&](ValueId before, ValueId now) {
+    const DType own = float_type_of(c, before);
+    const ValueId kept = c.add_node("mul", {before, number(c, own, momentum)});
+    const ValueId flat = c.add_node("cast_like", {reshaped(c, now, {-1}), before});
+    return c.add_node("add", {kept, c.add_node("mul", {flat, number(c, own, 1 - momentum)})});
+  };
+  c.results = {shaped_like(c, y, c.inputs[0])};
+  if (c.outputs.size() > 1) c.results->push_back(moved(c.inputs[3], mean));
+  if (c.outputs.size() > 2) c.results->push_back(moved(c.inputs[4], variance));
+  return {};
+}
+
 Status convert_group_normalization(Call& c) {
   // Before, scale and bias have one number a group.
   constexpr int64_t kOfChannels = 21;

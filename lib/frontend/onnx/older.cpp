@@ -106,6 +106,12 @@ Status modernize_rows(Call& c) {
   return {};
 }
 
+// Elements lay at corners.
+Status modernize_roi_align(Call& c) {
+  c.give(text_attribute("coordinate_transformation_mode", "output_half_pixel"));
+  return {};
+}
+
 Status modernize_upsample(Call& c) {
   RLX_TRY(const Vec<float> scales, take_floats(c, "scales"));
   c.set_input(1, floats(c, scales));
@@ -139,6 +145,7 @@ constexpr Change kChanges[] = {
     {"ReduceSum", 13, axes_to_input},
     {"ReduceSumSquare", 18, axes_to_input},
     {"Resize", 11, modernize_resize},
+    {"RoiAlign", 16, modernize_roi_align},
     {"Slice", 10, modernize_slice},
     {"Softmax", 13, modernize_rows},
     {"Split", 13, modernize_split},

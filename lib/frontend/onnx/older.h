@@ -8,6 +8,7 @@
 //   set 12  Dropout: ratio is an input, the mask tells what is kept
 //   set 13  Softmax, LogSoftmax and Hardmax are along one axis, and no longer along all from it on; Squeeze, Unsqueeze
 //           and ReduceSum: axes, Split: split, are inputs
+//   set 16  RoiAlign: elements lie in the middles of their squares
 //   set 18  the other reductions: axes are an input; Split has num_outputs
 //   set 20  DFT: axis is an input
 //   set 21  GroupNormalization: scale and bias are of channels and no longer of groups (normalizations.cpp)

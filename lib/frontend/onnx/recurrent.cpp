@@ -29,21 +29,16 @@ struct Form {
   bool linear_before_reset = false;
 };
 
-Status refuse_others(Call& c, bool lens, bool peepholes) {
+Status refuse_others(Call& c) {
   for (const std::string_view name : {"activation_alpha", "activation_beta", "clip"}) {
     if (c.find(name)) {
       return c.error(kUnsupportedAttribute, std::string(name) + " is not supported",
                      "export the model with the default activations, without clipping");
     }
   }
-  if (lens) {
-    return c.error(kUnsupportedAttribute, "lengths of sequences are not supported",
-                   "export the model for sequences of one length");
-  }
   const std::optional<AttributeProto> coupled = c.take("input_forget");
-  const bool is_coupled = coupled && coupled->i != 0;
-  if (!peepholes && !is_coupled) return {};
-  return c.error(kUnsupportedAttribute, "peepholes and coupled gates are not supported",
+  if (!coupled || coupled->i == 0) return {};
+  return c.error(kUnsupportedAttribute, "coupled gates are not supported",
                  "export the model without them");
 }
 
@@ -73,7 +68,7 @@ Result<Form> take_form(Call& c) {
          .states = lstm ? size_t{2} : 1,
          .reverse = {},
          .activations = {}};
-  RLX_TRY_VOID(refuse_others(c, c.has_input(4), lstm && c.has_input(7)));
+  RLX_TRY_VOID(refuse_others(c));
   const std::optional<AttributeProto> hidden = c.take("hidden_size");
   if (!hidden || hidden->i < 1) return c.error(kInvalidModel, "hidden_size is missing");
   f.hidden = hidden->i;
@@ -110,11 +105,15 @@ class Direction {
     before_ = inputs_of_gates();
     Values inputs{trips_, c_.add_constant(make_constant(DType::kBool, {}, "\1"))};
     for (size_t s = 0; s < f_.states; ++s) inputs.push_back(first_state(5 + s));
+    if (c_.has_input(4)) lengths_ = lengths();
+    if (f_.gates == 4 && c_.has_input(7)) peepholes_ = split(c_, weights(7), 0, 3);
     const RegionId body = c_.add_region();
-    c_.capture(body, {before_, recurrent_, trips_, recurrent_bias_});
+    c_.capture(body, {before_, recurrent_, trips_, recurrent_bias_, lengths_});
+    c_.capture(body, peepholes_);
     write_body(body);
     Values all = c_.add_node(attrs(ops::Loop{}), std::move(inputs), body, f_.states + 1);
     if (f_.reverse[static_cast<size_t>(d_)]) all.back() = reversed(all.back());
+    if (lengths_.valid()) clear_of_empty(all);
     return all;
   }
 
@@ -146,6 +145,14 @@ class Direction {
                       static_cast<size_t>(parts));
   }
 
+  // [batch, 1].
+  ValueId lengths() { return reshaped(c_, cast_to(c_, DType::kI64, c_.inputs[4]), {-1, 1}); }
+
+  DType dtype() const {
+    const Type& type = c_.graph()[c_.inputs[1]].type;
+    return type.is_tensor() ? type.dtype : DType::kF32;
+  }
+
   ValueId first_state(size_t input) {
     if (c_.has_input(input)) return part(c_.inputs[input], f_.batch_first ? 1 : 0);
     const ValueId one = c_.add_constant(make_i64({1}, 1));
@@ -153,11 +160,20 @@ class Direction {
     const ValueId batch = c_.add_node("gather", {shape, one});
     const ValueId hidden = c_.add_constant(make_i64({f_.hidden}, 1));
     const ValueId extents = c_.add_node(attrs(ops::Concat{.axis = 0}), {batch, hidden});
-    const Type& type = c_.graph()[c_.inputs[1]].type;
-    const DType dtype = type.is_tensor() ? type.dtype : DType::kF32;
-    const std::string zero(static_cast<size_t>(size_of(dtype)), '\0');
-    const ValueId nothing = c_.add_constant(make_constant(dtype, {}, zero));
-    return c_.add_node("expand", {nothing, extents});
+    return c_.add_node("expand", {nothing(c_), extents});
+  }
+
+  // A sequence without elements has no last state: it is 0, as onnxruntime has it.
+  void clear_of_empty(Values& all) {
+    const ValueId has_elements = c_.add_node("greater", {lengths_, integer(c_, 0)});
+    for (size_t s = 0; s < f_.states; ++s) {
+      all[s] = c_.add_node("where", {has_elements, all[s], nothing(c_)});
+    }
+  }
+
+  ValueId nothing(Call& c) const {
+    const std::string zero(static_cast<size_t>(size_of(dtype())), '\0');
+    return c.add_constant(make_constant(dtype(), {}, zero));
   }
 
   ValueId reversed(ValueId v) {
@@ -181,10 +197,22 @@ class Direction {
     Values next = f_.gates == 4   ? lstm(b, gates, states)
                   : f_.gates == 3 ? Values{gru(b, gates, states[0])}
                                   : Values{rnn(b, gates, states[0])};
+    ValueId shown = next[0];
+    if (lengths_.valid()) shown = keep_behind_end(b, step, states, next);
     Values results{goes_on};
     results.insert(results.end(), next.begin(), next.end());
-    results.push_back(next[0]);
+    results.push_back(shown);
     b.give(body, std::move(results));
+  }
+
+  // Where a sequence has ended states stay, and nothing is shown, which is returned.
+  ValueId keep_behind_end(Call& b, ValueId step, const Values& states, Values& next) {
+    const ValueId is_inside = b.add_node("less", {step, lengths_});
+    const ValueId shown = b.add_node("where", {is_inside, next[0], nothing(b)});
+    for (size_t s = 0; s < next.size(); ++s) {
+      next[s] = b.add_node("where", {is_inside, next[s], states[s]});
+    }
+    return shown;
   }
 
   ValueId rnn(Call& b, ValueId gates, ValueId h) {
@@ -198,16 +226,28 @@ class Direction {
     const ValueId product = b.add_node("matmul", {states[0], recurrent_});
     const ValueId sum = b.add_node("add", {gates, product});
     const Values parts = split(b, sum, 1, 4);
-    const ValueId in = b.add_node(activations_[0], {parts[0]});
-    const ValueId out = b.add_node(activations_[0], {parts[1]});
-    const ValueId forget = b.add_node(activations_[0], {parts[2]});
+    const auto gate = [&](size_t i, ValueId cell) {
+      return b.add_node(activations_[0], {peeped(b, parts[i], i, cell)});
+    };
+    const ValueId in = gate(0, states[1]);
+    // With peepholes it sees the cell as it will be.
+    ValueId out = peepholes_.empty() ? gate(1, {}) : ValueId();
+    const ValueId forget = gate(2, states[1]);
     const ValueId fresh = b.add_node(activations_[1], {parts[3]});
     const ValueId kept = b.add_node("mul", {forget, states[1]});
     const ValueId added = b.add_node("mul", {in, fresh});
     const ValueId cell = b.add_node("add", {kept, added});
+    if (!out.valid()) out = gate(1, cell);
     const ValueId shown = b.add_node(activations_[2], {cell});
     const ValueId h = b.add_node("mul", {out, shown});
     return {h, cell};
+  }
+
+  // A gate that sees the cell: peephole 0 is the input's, 1 the output's, 2 that of forgetting.
+  ValueId peeped(Call& b, ValueId gate, size_t i, ValueId cell) {
+    if (peepholes_.empty()) return gate;
+    const ValueId seen = b.add_node("mul", {peepholes_[i], cell});
+    return b.add_node("add", {gate, seen});
   }
 
   // Gates in the order update, reset, hidden.
@@ -255,7 +295,9 @@ class Direction {
   Call& c_;
   const Form& f_;
   const int64_t d_;
-  ValueId x_, trips_, recurrent_, before_, recurrent_bias_ = {};
+  ValueId x_, trips_, recurrent_, before_, recurrent_bias_ = {}, lengths_ = {};
+  // Of the input, the output, and forgetting; none.
+  Values peepholes_;
   Vec<std::string> activations_;
 };
 
