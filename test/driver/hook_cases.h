@@ -3,6 +3,7 @@
 #include <string_view>
 
 #include "support/ids.h"
+#include "support/result.h"
 
 namespace rlx::test {
 
