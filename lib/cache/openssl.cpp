@@ -1,20 +1,14 @@
 #include "cache/openssl.h"
 
-#include <dlfcn.h>
 #include <fmt/format.h>
 
 #include "cache/codes.h"
+#include "cache/loaded.h"
 
 namespace rlx::cache {
 namespace {
 
 constexpr const char* kOpenssl = "libcrypto.so.3";
-
-template <class F>
-bool find_function(void* library, const char* name, F& function) {
-  function = reinterpret_cast<F>(::dlsym(library, name));
-  return function != nullptr;
-}
 
 bool load(Openssl& openssl) {
   void* library = ::dlopen(kOpenssl, RTLD_NOW | RTLD_LOCAL);

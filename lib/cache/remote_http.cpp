@@ -7,7 +7,8 @@
 
 #define CURL_DISABLE_TYPECHECK
 #include <curl/curl.h>
-#include <dlfcn.h>
+
+#include "cache/loaded.h"
 
 namespace rlx::cache {
 namespace {
@@ -26,12 +27,6 @@ struct Curl {
   decltype(&::curl_slist_append) slist_append;
   decltype(&::curl_slist_free_all) slist_free_all;
 };
-
-template <class F>
-bool find_function(void* library, const char* name, F& function) {
-  function = reinterpret_cast<F>(::dlsym(library, name));
-  return function != nullptr;
-}
 
 bool load(Curl& c) {
   void* library = ::dlopen("libcurl.so.4", RTLD_NOW | RTLD_LOCAL);

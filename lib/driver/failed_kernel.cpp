@@ -29,11 +29,10 @@ Result<Diagnostic> diagnostic_in(const std::string& said) {
 }
 
 Result<Ended> run_again() {
-  std::error_code failed;
-  const std::filesystem::path here = std::filesystem::read_symlink("/proc/self/exe", failed);
+  const std::string here = own_program();
   Vec<std::string> arguments = own_arguments();
-  if (failed || arguments.empty()) return Error(Diagnostic{.message = "no arguments"});
-  arguments[0] = here.string();
+  if (here.empty() || arguments.empty()) return Error(Diagnostic{.message = "no arguments"});
+  arguments[0] = here;
   arguments.emplace_back("--check-kernels");
   if (std::ranges::find(arguments, "--json") == arguments.end()) arguments.emplace_back("--json");
   return run_program(arguments);

@@ -3,7 +3,6 @@
 #include <csignal>
 #include <filesystem>
 #include <string>
-#include <system_error>
 
 #include <unistd.h>
 
@@ -27,9 +26,8 @@ void replace_process(const char* path, char* const* arguments) {
 
 void become_full_build() {
   if (can_compile()) return;
-  std::error_code failed;
-  const std::filesystem::path here = std::filesystem::read_symlink("/proc/self/exe", failed);
-  if (failed) return;
+  const std::filesystem::path here = own_program();
+  if (here.empty()) return;
   const std::filesystem::path full =
       here.parent_path().parent_path() / RLX_FULL_BUILDS / here.filename();
   Vec<std::string> arguments = own_arguments();

@@ -22,15 +22,13 @@ struct Dft {
   static Result<Types> infer(const Dft& o, InferCtx& c) {
     const Type& x = c.in(0);
     if (x.rank() < 2) return c.error(kBadInput, "the input has no axis before its parts");
-    const std::optional<int64_t> parts = x.shape.back().constant();
-    if (!parts) return c.error(kMustBeKnown, "the extent of the last axis is not known");
-    if (*parts != 1 && *parts != 2) return c.error(kBadInput, "the last axis has not 1 or 2 parts");
+    RLX_TRY(const int64_t parts, parts_of_input(c));
     RLX_TRY(const int axis, axis_in(c));
     const auto at = static_cast<size_t>(axis);
     RLX_TRY(const Dim length, length_in(o, c, x.shape[at]));
     RLX_TRY_VOID(c.require_at_most(1, length));
     const Fourier t = transform(o, x.shape[at], length);
-    RLX_TRY_VOID(t.check(c, *parts));
+    RLX_TRY_VOID(t.check(c, parts));
     Vec<Dim> shape = x.shape;
     shape[at] = c.simplified(t.out);
     shape.back() = t.is_half ? 1 : 2;

@@ -23,9 +23,7 @@ struct Stft {
   static Result<Types> infer(const Stft& o, InferCtx& c) {
     const Type& x = c.in(0);
     if (x.rank() != 3) return c.error(kBadInput, "the signal is not [batch, length, parts]");
-    const std::optional<int64_t> parts = x.shape[2].constant();
-    if (!parts) return c.error(kMustBeKnown, "the extent of the last axis is not known");
-    if (*parts != 1 && *parts != 2) return c.error(kBadInput, "the last axis has not 1 or 2 parts");
+    RLX_TRY(const int64_t parts, parts_of_input(c));
     RLX_TRY(const auto step, known_integers(c, 1, "the step"));
     if (step->size() != 1 || step->front() < 1) {
       return c.error(kBadInput, "the step is not one positive number");
@@ -34,7 +32,7 @@ struct Stft {
     RLX_TRY_VOID(c.require_at_most(1, length));
     RLX_TRY_VOID(c.require_at_most(length, x.shape[1]));
     const Fourier t = transform(o, length);
-    RLX_TRY_VOID(t.check(c, *parts));
+    RLX_TRY_VOID(t.check(c, parts));
     const Dim frames = floor_div(x.shape[1] - length, step->front()) + 1;
     return Types{Type::tensor(x.dtype, {x.shape[0], c.simplified(frames), c.simplified(t.out), 2})};
   }

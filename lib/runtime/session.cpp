@@ -8,6 +8,7 @@
 #include "runtime/binding.h"
 #include "runtime/codes.h"
 #include "support/codes.h"
+#include "support/populate.h"
 
 namespace rlx::runtime {
 namespace {
@@ -122,6 +123,7 @@ Result<HostTensor> Session::Impl::make_output(const image::Tensor& wanted,
   const std::string what = fmt::format("output {} {}", wanted.name, type_text(wanted.dtype, shape));
   if (!bytes) return Error(kOutOfMemory, what + " is too big", "smaller dims");
   RLX_TRY(AlignedBytes data, AlignedBytes::make(*bytes, what));
+  populate_for_writing({data.data(), data.size()});
   HostTensor output{wanted.name, wanted.dtype, std::move(shape), std::move(data)};
   RLX_TRY_VOID(fits(output, nullptr, wanted.buffer, symbols));
   return output;

@@ -3,7 +3,6 @@
 #include <sys/mman.h>
 
 #include "support/integer.h"
-#include "support/populate.h"
 
 namespace rlx {
 
@@ -18,7 +17,6 @@ std::byte* map_big_pages(size_t bytes) {
   if (before != 0) munmap(mapped, before);
   if (before != kBigPage) munmap(whole + bytes, kBigPage - before);
   (void)madvise(whole, bytes, MADV_HUGEPAGE);
-  populate_for_writing({whole, bytes});
   return whole;
 }
 

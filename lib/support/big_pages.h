@@ -1,6 +1,5 @@
 // Zeroed memory in pages of 2 MB, for what is written soon: a first touch of each costs as much as that of some 80 small
-// pages, of which it holds 512. All of them come at once: threads that touch such pages at the same time wait for each
-// other, and for the last one a whole start does (docs/design/017-starts.md).
+// pages, of which it holds 512.
 #pragma once
 #include <cstddef>
 

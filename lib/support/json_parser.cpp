@@ -1,7 +1,5 @@
 #include "support/json_parser.h"
 
-#include <algorithm>
-
 #include <fmt/format.h>
 #if RLX_WITH_SIMDJSON
 #include <simdjson.h>
@@ -9,6 +7,8 @@
 #include <filesystem>
 
 #include <dlfcn.h>
+
+#include "support/process.h"
 #endif
 
 namespace rlx {
@@ -25,17 +25,6 @@ Result<Json> convert(dom::element element);
 
 Error syntax_error(simdjson::error_code code) {
   return Error(kSyntax, fmt::format("not valid JSON: {}", simdjson::error_message(code)));
-}
-
-// A repeated key is refused, because readers disagree about which value counts.
-Status check_unique(const Vec<Json::Member>& members) {
-  Vec<std::string_view> names;
-  names.reserve(members.size());
-  for (const Json::Member& m : members) names.push_back(m.name);
-  std::sort(names.begin(), names.end());
-  auto twice = std::adjacent_find(names.begin(), names.end());
-  if (twice == names.end()) return {};
-  return Error(kSyntax, fmt::format("JSON key '{}' occurs twice in one object", *twice));
 }
 
 Result<Json> convert_array(dom::array array) {
@@ -55,7 +44,9 @@ Result<Json> convert_object(dom::object object) {
     RLX_TRY(Json value, convert(member.value));
     members.push_back({std::string(member.key), std::move(value)});
   }
-  RLX_TRY_VOID(check_unique(members));
+  if (const auto twice = repeated_key(members)) {
+    return Error(kSyntax, fmt::format("JSON key '{}' occurs twice in one object", *twice));
+  }
   return Json{std::move(members)};
 }
 
@@ -77,9 +68,7 @@ Result<Json> convert(dom::element element) {
 using Parse = decltype(&::rlx_parse_json);
 
 Parse load_parser() {
-  std::error_code failed;
-  const std::filesystem::path here = std::filesystem::read_symlink("/proc/self/exe", failed);
-  if (failed) return nullptr;
+  const std::filesystem::path here = own_program();
   const auto path = here.parent_path().parent_path() / RLX_JSON_LIBRARY;
   void* library = ::dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL);
   return library ? reinterpret_cast<Parse>(::dlsym(library, "rlx_parse_json")) : nullptr;

@@ -4,6 +4,7 @@
 #include <charconv>
 #include <string>
 
+#include "support/json_parser.h"
 #include "support/utf8.h"
 
 namespace rlx {
@@ -68,7 +69,7 @@ class PlainReader {
   std::optional<Json> object(size_t depth) {
     Vec<Json::Member> members;
     const bool good = items('}', [&] { return member(depth, members); });
-    if (!good || has_twice(members)) return std::nullopt;
+    if (!good || repeated_key(members)) return std::nullopt;
     return Json{std::move(members)};
   }
 
@@ -80,14 +81,6 @@ class PlainReader {
     if (!next) return false;
     members.push_back({*name->string(), std::move(*next)});
     return true;
-  }
-
-  static bool has_twice(const Vec<Json::Member>& members) {
-    Vec<std::string_view> names;
-    names.reserve(members.size());
-    for (const Json::Member& m : members) names.push_back(m.name);
-    std::ranges::sort(names);
-    return std::ranges::adjacent_find(names) != names.end();
   }
 
   // After its first quote.

@@ -20,6 +20,8 @@ struct Ended {
 // arguments[0] is the program's place. Nothing is on its stdin. Error 7003 where it cannot be started.
 Result<Ended> run_program(const Vec<std::string>& arguments);
 
+// Where the program that this process runs lies; empty where the system does not tell.
+std::string own_program();
 // What this process was started with, its name first, as the system has it; none where it does not tell.
 Vec<std::string> own_arguments();
 

@@ -12,23 +12,7 @@
 namespace rlx::test {
 namespace {
 
-const char* const kProduct = R"(
-kernel "product" {
-  arg %0 : f32[14, 20] row_major
-  arg %1 : f32[20, 32] row_major constant
-  arg %2 : f32[14, 32] row_major written
-  grid i0 in 14, i1 in 32
-  contract %2.0 for i2 in 20 @ ["/product"] {
-    m [i0] n [i1] k [i2]
-    acc0 : f32
-    v0 = load %0[i0, i2]
-    v1 = load %1[i2, i1]
-    v2 = acc0
-    a = v0
-    b = v1
-    %2[i0, i1] = v2
-  }
-})";
+const std::string kProduct = product_text("14", "20", "32");
 
 Target v3() { return *parse_target("cpu:x86-64-v3"); }
 
@@ -66,7 +50,7 @@ TEST_CASE("algorithms have names of their own, and rows bear them") {
 
 TEST_CASE("the last algorithm runs every kernel, wherever its operands lie") {
   const backend::cpu::Algorithm& last = backend::cpu::algorithms().back();
-  for (const std::string& text : {std::string(kProduct), softmax_text("n", "100")}) {
+  for (const std::string& text : {kProduct, softmax_text("n", "100")}) {
     Kernel k = parse_kernel(text);
     Vec<Alternative> rows = last.offer(k, v3().cpu());
     REQUIRE_FALSE(rows.empty());

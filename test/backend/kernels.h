@@ -18,6 +18,28 @@ inline std::string filled(std::string text,
   return text;
 }
 
+// [m, k] x [k, n], the right operand a constant.
+inline std::string product_text(const std::string& m, const std::string& k, const std::string& n) {
+  std::string text = R"(
+kernel "product" {
+  arg %0 : f32[M, K] row_major
+  arg %1 : f32[K, N] row_major constant
+  arg %2 : f32[M, N] row_major written
+  grid i0 in M, i1 in N
+  contract %2.0 for i2 in K @ ["/product"] {
+    m [i0] n [i1] k [i2]
+    acc0 : f32
+    v0 = load %0[i0, i2]
+    v1 = load %1[i2, i1]
+    v2 = acc0
+    a = v0
+    b = v1
+    %2[i0, i1] = v2
+  }
+})";
+  return filled(std::move(text), {{"M", m}, {"K", k}, {"N", n}});
+}
+
 // Over rows of [n, m].
 inline std::string softmax_text(const std::string& n, const std::string& m) {
   std::string text = R"(

@@ -3,34 +3,17 @@
 
 #include <catch2/catch.hpp>
 
-#include <fmt/format.h>
-
 #include "kernel/kernel.h"
 #include "support/integer.h"
 #include "target/target.h"
+#include "test/backend/kernels.h"
 
 namespace rlx::test {
 namespace {
 
 Kernel product(int64_t rows, int64_t depth, int64_t columns) {
-  return parse_kernels(fmt::format(R"(
-kernel "product" {{
-  arg %0 : f32[{0}, {1}] row_major
-  arg %1 : f32[{1}, {2}] row_major constant
-  arg %2 : f32[{0}, {2}] row_major written
-  grid i0 in {0}, i1 in {2}
-  contract %2.0 for i2 in {1} @ ["/product"] {{
-    m [i0] n [i1] k [i2]
-    acc0 : f32
-    v0 = load %0[i0, i2]
-    v1 = load %1[i2, i1]
-    v2 = acc0
-    a = v0
-    b = v1
-    %2[i0, i1] = v2
-  }}
-}})",
-                                   rows, depth, columns))
+  return parse_kernels(
+             product_text(std::to_string(rows), std::to_string(depth), std::to_string(columns)))
       ->front();
 }
 

@@ -28,9 +28,9 @@ class Tool:
     """rlx-run with a cache of its own that has the model, bound to the shapes."""
 
     def __init__(self, folder, model, shapes, threads, work, bound):
+        from cases import shape_options
         self.arguments = [str(pathlib.Path(folder, "rlx-run")), "run", str(model), "--threads", str(threads), *bound]
-        for name, shape in shapes.items():
-            self.arguments += ["--shape", f"{name}={','.join(map(str, shape)) or '[]'}"]
+        self.arguments += shape_options(shapes)
         self.env = dict(os.environ, RLX_CACHE_DIR=tempfile.mkdtemp(dir=work))
         self.call()
 
@@ -102,6 +102,7 @@ def measure(label, model, shapes, a):
 
 
 def main():
+    from cases import chosen_cases
     parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
     parser.add_argument("--bin", required=True, help="folder of the tools")
     parser.add_argument("--models", required=True, type=lambda text: text.split(","), help="folders of NAME.onnx")
@@ -111,7 +112,7 @@ def main():
     parser.add_argument("--only", type=lambda text: text.split(","), help="cases with one of these in their names")
     a = parser.parse_args()
     ratios = []
-    for label, model, shapes in versus.chosen_cases(a):
+    for label, model, shapes in chosen_cases(a.models, a.only):
         try:
             ratios.append(measure(label, model, shapes, a))
         except (versus.Wrong, subprocess.CalledProcessError) as e:

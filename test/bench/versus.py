@@ -189,15 +189,6 @@ def verdict(rows, a):
     return bad
 
 
-def chosen_cases(a):
-    from cases import CASES, find_model
-    for label, (name, shapes) in CASES.items():
-        if a.only and not any(word in label for word in a.only):
-            continue
-        if model := find_model(name, a.models):
-            yield label, model, shapes
-
-
 def parse(arguments):
     def words(text):
         return [word for word in text.split(",") if word]
@@ -218,10 +209,11 @@ def parse(arguments):
 
 
 def main(arguments):
+    from cases import chosen_cases
     a = parse(arguments)
     rows = []
     for threads in a.threads:
-        for label, model, shapes in chosen_cases(a):
+        for label, model, shapes in chosen_cases(a.models, a.only):
             rows.append(measure(label, model, shapes, threads, a))
             print(line_of(rows[-1]), flush=True)
     bad = verdict(rows, a)

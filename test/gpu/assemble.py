@@ -23,11 +23,8 @@ REFUSED = 4
 
 def ways_of(label, shapes):
     """Options by what they make of a model."""
-    from cases import BOUND
-    bound = list(BOUND.get(label, ()))
-    for name, shape in shapes.items():
-        bound += ["--shape", f"{name}={','.join(map(str, shape)) or '[]'}"]
-    return {"bound": bound, "template": []}
+    from cases import BOUND, shape_options
+    return {"bound": [*BOUND.get(label, ()), *shape_options(shapes)], "template": []}
 
 
 class Compiler:
@@ -48,20 +45,17 @@ def main():
     parser.add_argument("--bin", required=True, help="folder of the tools")
     parser.add_argument("--ptxas", help="else that of the Python package, or on the PATH")
     parser.add_argument("--arch", default=ptxas.ARCHITECTURES, type=lambda text: text.split(","))
-    parser.add_argument("--only", default=[""], type=lambda text: text.split(","))
+    parser.add_argument("--only", type=lambda text: text.split(","))
     parser.add_argument("folders", nargs="+", metavar="DIR")
     a = parser.parse_args()
-    from cases import CASES, find_model
+    from cases import chosen_cases
     assembler = a.ptxas or ptxas.find_ptxas()
     if not assembler:
         return "there is no ptxas: --ptxas, or the Python package nvidia-cuda-nvcc"
     passed = failed = refused = 0
     with tempfile.TemporaryDirectory() as cache:
         compiler = Compiler(a.bin, assembler, cache)
-        for label, (name, shapes) in CASES.items():
-            model = find_model(name, a.folders)
-            if not model or not any(word in label for word in a.only):
-                continue
+        for label, model, shapes in chosen_cases(a.folders, a.only):
             for way, options in ways_of(label, shapes).items():
                 for arch in a.arch:
                     code, error = compiler.compile(model, f"cuda:{arch}", options)

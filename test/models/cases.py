@@ -74,6 +74,21 @@ CASES["smart_turn b1"] = ("smart-turn-v3.2-cpu", {"input_features": (1, 80, 800)
 ROUNDED = {"smart_turn b1": 2 * 0.0394 / 4}
 
 
+def shape_options(shapes):
+    """Options of the tools that say the shapes of inputs."""
+    return [word for name, shape in shapes.items()
+            for word in ("--shape", f"{name}={','.join(map(str, shape)) or '[]'}")]
+
+
+def chosen_cases(folders, words):
+    """Cases whose model is there, with one of the words in their names; without words all."""
+    for label, (name, shapes) in CASES.items():
+        if words and not any(word in label for word in words):
+            continue
+        if model := find_model(name, folders):
+            yield label, model, shapes
+
+
 def find_model(name, folders):
     """The first NAME.onnx of the folders, or None."""
     paths = (pathlib.Path(folder, f"{name}.onnx") for folder in folders)

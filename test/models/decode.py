@@ -16,6 +16,8 @@ import tempfile
 import numpy as np
 import onnxruntime as ort
 
+from cases import shape_options
+
 NEAR = 1e-3
 # Lengths of the past at which steps are timed, and how many from each on.
 LENGTHS, ABOUT = (16, 512), 9
@@ -96,8 +98,7 @@ def bytes_at(a, model, length):
     shapes = {**{name: [1, i.shape[1], length, i.shape[3]] for name, i in model.inputs.items() if name in model.pasts},
               **{name: list(value.shape) for name, value in model.tokens([0], length).items()}}
     command = [a.bin / "rlx-spec", "plan", a.model, "--json"]
-    for name, shape in shapes.items():
-        command += ["--shape", f"{name}={','.join(map(str, shape))}"]
+    command += shape_options(shapes)
     done = subprocess.run([str(c) for c in command], capture_output=True, text=True, check=True)
     return json.loads(done.stdout)["items"][0]["memory"]["all"]
 

@@ -39,6 +39,7 @@ TEST_CASE("big pages are there, and of zeros") {
   REQUIRE(mapped);
   CHECK(reinterpret_cast<uintptr_t>(mapped) % kBigPage == 0);
   const std::span all(mapped, kBigPage);
+  populate_for_writing(all);
   CHECK(resident_pages(all) == kBigPage / 4096);
   CHECK(std::all_of(all.begin(), all.end(), [](std::byte b) { return b == std::byte{0}; }));
   ::munmap(mapped, kBigPage);

@@ -20,7 +20,7 @@ int64_t bytes_of_step(const Kernel& k, const TileLoops& loops, const Product& p)
   return bytes;
 }
 
-// Half of the second-level cache, and enough tiles for many cores where there are few rows. Of one size, as near as tiles
+// As many as fit the cache, and enough tiles for many cores where there are few rows. Of one size, as near as tiles
 // of vectors come to it: a thread's share is a number of tiles, and the last one ends the work.
 int64_t block_panels(const TileShape& s, int64_t panel_bytes, int64_t cache) {
   int64_t fit = cache / std::max<int64_t>(1, panel_bytes);
@@ -29,7 +29,7 @@ int64_t block_panels(const TileShape& s, int64_t panel_bytes, int64_t cache) {
     fit = std::min(fit, *panels * *row_tiles / kManyTiles);
   }
   fit = std::max<int64_t>(1, fit / s.tile.vectors);
-  if (panels.value_or(0) > 0) fit = even_part((*panels + s.tile.vectors - 1) / s.tile.vectors, fit);
+  if (panels.value_or(0) > 0) fit = even_part(ceil_of(*panels, s.tile.vectors), fit);
   return fit * s.tile.vectors;
 }
 
@@ -59,29 +59,33 @@ bool lies_in_panels(const Kernel& k, const TileLoops& loops, const Product& p) {
   return true;
 }
 
-// Cuts the columns into blocks. Weights are more than the caches hold: the first row tile of a block would wait for
-// memory at each step, the others not at all. So each of them brings a part of the next block, and the second cache holds
-// both.
-void cut_columns(const Kernel& k, TileShape& s, const CpuTarget& target) {
+// Lines that each kUnroll steps ask for of the next block, of so many panels; 0: none.
+int64_t lines_ahead(const Kernel& k, const TileShape& s, int64_t block, int64_t panel_bytes,
+                    const CpuTarget& target) {
   constexpr int64_t kMostLines = 4;
-  const int64_t panel_bytes = bytes_of_panel(k, s);
-  s.block = block_panels(s, panel_bytes, target.l2_bytes / 2);
-  s.blocks = ceil_div(s.panels, s.block);
   const std::optional<int64_t> row_tiles = s.row_tiles.constant(), panels = s.panels.constant();
   const bool is_known = row_tiles.value_or(0) > 0 && panels && s.products[0].depth.constant();
   const Product& p = s.loops.products[0];
   // A left operand that is staged is computed for each block: these stay as large as can be.
-  if (!is_known || s.products.size() != 1 || p.staged) return;
-  if (!lies_in_panels(k, s.loops, p)) return;
-  const int64_t block = block_panels(s, panel_bytes, target.l2_bytes / 4);
+  if (!is_known || s.products.size() != 1 || p.staged) return 0;
+  if (!lies_in_panels(k, s.loops, p)) return 0;
   const int64_t bytes = s.tile.vectors * bytes_of_step(k, s.loops, p) * kUnroll;
   const int64_t lines = ceil_of(bytes, kLineBytes * *row_tiles);
   const bool is_there = *panels * panel_bytes <= target.l2_bytes / 2;
   const bool fits = 2 * block * panel_bytes <= target.l2_bytes / 8 * 7;
-  if (is_there || !fits || lines > kMostLines) return;
-  s.block = block;
-  s.blocks = ceil_div(s.panels, s.block);
+  return is_there || !fits || lines > kMostLines ? 0 : lines;
+}
+
+// Cuts the columns into blocks. Weights are more than the caches hold: the first row tile of a block would wait for
+// memory at each step, the others not at all. So each of them brings a part of the next block, and the second cache holds
+// both.
+void cut_columns(const Kernel& k, TileShape& s, const CpuTarget& target) {
+  const int64_t panel_bytes = bytes_of_panel(k, s);
+  const int64_t small = block_panels(s, panel_bytes, target.l2_bytes / 4);
+  const int64_t lines = lines_ahead(k, s, small, panel_bytes, target);
   s.products[0].ahead = lines;
+  s.block = lines != 0 ? small : block_panels(s, panel_bytes, target.l2_bytes / 2);
+  s.blocks = ceil_div(s.panels, s.block);
 }
 
 ProductShape shape_of(const Kernel& k, const Product& p) {

@@ -69,6 +69,13 @@ Status Fourier::check(const InferCtx& c, int64_t parts) const {
                  "it is computed as a product with a matrix of up to 2^24 elements");
 }
 
+Result<int64_t> parts_of_input(const InferCtx& c) {
+  const std::optional<int64_t> parts = c.in(0).shape.back().constant();
+  if (!parts) return c.error(kMustBeKnown, "the extent of the last axis is not known");
+  if (*parts != 1 && *parts != 2) return c.error(kBadInput, "the last axis has not 1 or 2 parts");
+  return *parts;
+}
+
 Wire transformed(Wire x, const Fourier& t) {
   Formula& f = *x.formula;
   Vec<Dim> shape = x.shape();

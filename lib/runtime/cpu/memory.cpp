@@ -10,6 +10,7 @@
 #include "support/big_pages.h"
 #include "support/codes.h"
 #include "support/memory.h"
+#include "support/populate.h"
 
 namespace rlx::runtime::cpu {
 namespace {
@@ -48,6 +49,9 @@ Result<Mapping> Mapping::make_filled(size_t bytes, std::string_view what) {
   mapping.data_ = map_big_pages(size);
   if (mapping.data_ == nullptr) return no_memory_for(what, bytes);
   mapping.size_ = size;
+  // Threads that touch such pages at the same time wait for each other, and for the last one a whole start does
+  // (docs/design/017-starts.md).
+  populate_for_writing({mapping.data_, size});
   return mapping;
 }
 
